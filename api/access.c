@@ -258,6 +258,8 @@ enum api_step api_authorize(struct api_request *r) {
         const char *text;
 
         metrics_count(&r->loop->counts.authorizations[verdict.decision == AUTH_ALLOW ? API_GRANTED : API_DENIED], 1);
+        r->decision = verdict.decision == AUTH_ALLOW ? "allow" : "forbid";
+        r->decision_reason = verdict.reason;
         if (verdict.decision == AUTH_ALLOW)
                 return API_NEXT;
         text = auth_forbidden(r->arena, &attributes, verdict.reason);

@@ -10,14 +10,19 @@
 #include "api/admission/admission.h"
 #include "api/server/flow.h"
 #include "api/services/cluster_ip.h"
+#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/duration.h"
 #include "lib/err.h"
+#include "lib/files.h"
 #include "lib/nearest.h"
+#include "lib/value.h"
+#include "lib/yaml.h"
 
 enum flag_kind { FLAG_TEXT, FLAG_NUMBER, FLAG_LEVEL, FLAG_VERBOSITY, FLAG_BOOL, FLAG_DURATION, FLAG_CHANCE };
 
 #define IN_FLIGHT_MAX 1000000
+#define CONFIG_MAX ((size_t)1 << 20)
 #define GOAWAY_MAX 0.02 /* kube-apiserver's */
 #define NS_OF_SECOND INT64_C(1000000000)
 
@@ -28,38 +33,48 @@ static const struct flag {
         enum flag_kind kind;
         size_t at;
         unsigned max;
+        bool command_line; /* not of the file */
 } flags[] = {
-        { "data-dir", FLAG_TEXT, AT(data_dir), 0 },
-        { "bind-address", FLAG_TEXT, AT(bind_address), 0 },
-        { "secure-port", FLAG_NUMBER, AT(port), 65535 },
-        { "service-cluster-ip-range", FLAG_TEXT, AT(service_range), 0 },
-        { "service-node-port-range", FLAG_TEXT, AT(node_ports), 0 },
-        { "advertise-address", FLAG_TEXT, AT(advertised), 0 },
-        { "tls-cert-file", FLAG_TEXT, AT(certificate), 0 },
-        { "tls-private-key-file", FLAG_TEXT, AT(key), 0 },
-        { "client-ca-file", FLAG_TEXT, AT(client_ca), 0 },
-        { "controllers", FLAG_TEXT, AT(controllers), 0 },
-        { "enable-admission-plugins", FLAG_TEXT, AT(enable_admission), 0 },
-        { "disable-admission-plugins", FLAG_TEXT, AT(disable_admission), 0 },
-        { "default-not-ready-toleration-seconds", FLAG_NUMBER, AT(not_ready_s), INT32_MAX },
-        { "default-unreachable-toleration-seconds", FLAG_NUMBER, AT(unreachable_s), INT32_MAX },
-        { "event-ttl", FLAG_TEXT, AT(event_ttl), 0 },
-        { "loops", FLAG_NUMBER, AT(loops), 64 },
-        { "max-requests-inflight", FLAG_NUMBER, AT(reads_max), IN_FLIGHT_MAX },
-        { "max-mutating-requests-inflight", FLAG_NUMBER, AT(writes_max), IN_FLIGHT_MAX },
-        { "request-timeout", FLAG_DURATION, AT(request_timeout_ns), 0 },
-        { "shutdown-delay-duration", FLAG_DURATION, AT(shutdown_delay_ns), 0 },
-        { "goaway-chance", FLAG_CHANCE, AT(goaway_chance), 0 },
-        { "log-level", FLAG_LEVEL, AT(log_level), 0 },
-        { "v", FLAG_VERBOSITY, AT(log_level), 0 },
-        { "version", FLAG_BOOL, AT(show_version), 0 },
-        { "help", FLAG_BOOL, AT(show_help), 0 },
+        { "config", FLAG_TEXT, AT(config_file), 0, true },
+        { "data-dir", FLAG_TEXT, AT(data_dir), 0, false },
+        { "bind-address", FLAG_TEXT, AT(bind_address), 0, false },
+        { "secure-port", FLAG_NUMBER, AT(port), 65535, false },
+        { "service-cluster-ip-range", FLAG_TEXT, AT(service_range), 0, false },
+        { "service-node-port-range", FLAG_TEXT, AT(node_ports), 0, false },
+        { "advertise-address", FLAG_TEXT, AT(advertised), 0, false },
+        { "controllers", FLAG_TEXT, AT(controllers), 0, false },
+        { "enable-admission-plugins", FLAG_TEXT, AT(enable_admission), 0, false },
+        { "disable-admission-plugins", FLAG_TEXT, AT(disable_admission), 0, false },
+        { "default-not-ready-toleration-seconds", FLAG_NUMBER, AT(not_ready_s), INT32_MAX, false },
+        { "default-unreachable-toleration-seconds", FLAG_NUMBER, AT(unreachable_s), INT32_MAX, false },
+        { "event-ttl", FLAG_TEXT, AT(event_ttl), 0, false },
+        { "tls-cert-file", FLAG_TEXT, AT(certificate), 0, false },
+        { "tls-private-key-file", FLAG_TEXT, AT(key), 0, false },
+        { "client-ca-file", FLAG_TEXT, AT(client_ca), 0, false },
+        { "loops", FLAG_NUMBER, AT(loops), 64, false },
+        { "max-requests-inflight", FLAG_NUMBER, AT(reads_max), IN_FLIGHT_MAX, false },
+        { "max-mutating-requests-inflight", FLAG_NUMBER, AT(writes_max), IN_FLIGHT_MAX, false },
+        { "request-timeout", FLAG_DURATION, AT(request_timeout_ns), 0, false },
+        { "shutdown-delay-duration", FLAG_DURATION, AT(shutdown_delay_ns), 0, false },
+        { "audit-policy-file", FLAG_TEXT, AT(audit_policy), 0, false },
+        { "audit-log-path", FLAG_TEXT, AT(audit_log), 0, false },
+        { "audit-log-maxsize", FLAG_NUMBER, AT(audit_max_mib), IN_FLIGHT_MAX, false },
+        { "audit-log-maxbackup", FLAG_NUMBER, AT(audit_max_files), IN_FLIGHT_MAX, false },
+        { "audit-log-maxage", FLAG_NUMBER, AT(audit_max_days), IN_FLIGHT_MAX, false },
+        { "goaway-chance", FLAG_CHANCE, AT(goaway_chance), 0, false },
+        { "log-level", FLAG_LEVEL, AT(log_level), 0, false },
+        { "v", FLAG_VERBOSITY, AT(log_level), 0, false },
+        { "version", FLAG_BOOL, AT(show_version), 0, true },
+        { "help", FLAG_BOOL, AT(show_help), 0, true },
 };
 
 static const char help_text[] =
         "usage: nacelle-api [--FLAG VALUE | --FLAG=VALUE]...\n"
+        "       nacelle-api backup [--data-dir DIR] FILE      copies the store, also of one that runs\n"
+        "       nacelle-api restore [--data-dir DIR] FILE     puts the copy in its place; it must not run\n"
         "Serves the Kubernetes API from a store of its own.\n"
         "\n"
+        "  --config FILE             YAML: flags' names and their values; flags outrank it\n"
         "  --data-dir DIR            the store, keys and certificates (/var/lib/nacelle-api)\n"
         "  --bind-address IP         where it listens (0.0.0.0)\n"
         "  --secure-port PORT        the port (6443); 0: any that is free, told in the log\n"
@@ -88,6 +103,10 @@ static const char help_text[] =
         "  --request-timeout TIME    for a request to be answered, but watches and streams (1m0s)\n"
         "  --shutdown-delay-duration TIME\n"
         "                            how long a signal waits with /readyz failing (0s)\n"
+        "  --audit-policy-file FILE  which requests are written down, an audit.k8s.io/v1 Policy\n"
+        "  --audit-log-path FILE     where to, a line of JSON each; -: the standard output\n"
+        "  --audit-log-maxsize MIB, --audit-log-maxbackup N, --audit-log-maxage DAYS\n"
+        "                            of a file, then it is put aside (100); files put aside, and their age (any)\n"
         "  --goaway-chance CHANCE    that a request has its HTTP/2 connection made anew, 0 to 0.02 (0)\n"
         "  --log-level LEVEL         error, warning, info or debug (info)\n"
         "  --v N                     kube-apiserver's verbosity: 4 and more is debug\n"
@@ -195,10 +214,76 @@ static int unknown(const char *argument, struct err **err) {
         return err_set(err, EINVAL, "%s: no such flag; --help lists them", argument);
 }
 
+/* --- the file: a map of flags' names to their values --- */
+
+static const char *text_of(struct arena *arena, const struct value *value) {
+        switch (value->kind) {
+        case VALUE_STRING:
+        case VALUE_NUMBER:
+                return arena_strdup(arena, value->text);
+        case VALUE_INT:
+                return arena_printf(arena, "%lld", (long long)value->integer);
+        case VALUE_BOOL:
+                return value->boolean ? "true" : "false";
+        default:
+                return NULL;
+        }
+}
+
+static int set_member(const char *path, struct api_config *config, const struct value_member *member,
+                      struct err **err) {
+        const struct flag *f = find(member->key, strlen(member->key));
+        const char *text = f ? text_of(config->from_file, &member->value) : NULL;
+        struct nearest nearest = nearest_to(member->key);
+
+        for (size_t i = 0; !f && i < ELEMENTS(flags); i++)
+                nearest_try(&nearest, flags[i].name);
+        if (!f && nearest.name)
+                return err_set(err, EINVAL, "%s:%u: %s: unknown field; did you mean %s?", path, member->line,
+                               member->key, nearest.name);
+        if (!f || f->command_line)
+                return err_set(err, EINVAL, "%s:%u: %s: unknown field; fields are called as flags are, see --help",
+                               path, member->line, member->key);
+        if (!text)
+                return err_set(err, EINVAL, "%s:%u: %s: give a text, a number or a boolean, not %s", path, member->line,
+                               member->key, value_kind_name(&member->value));
+        return set(f, config, text, err) < 0 ? err_wrap(err, -EINVAL, "%s:%u", path, member->line) : 0;
+}
+
+static int read_file(const char *path, struct api_config *config, struct err **err) {
+        const struct value_options options = { .name = path };
+        _cleanup_free_ char *text = NULL;
+        const struct value *tree;
+        size_t length;
+        int r;
+
+        config->from_file = arena_new();
+        if (!config->from_file)
+                return err_set(err, ENOMEM, "no memory for the configuration");
+        r = files_read(path, CONFIG_MAX, &text, &length, err);
+        r = r < 0 ? r : yaml_parse(config->from_file, text, length, &options, &tree, err);
+        if (r == -ENODATA)
+                return 0;
+        if (r < 0)
+                return r;
+        if (!value_is(tree, VALUE_MAP) && !value_is_null(tree))
+                return err_set(err, EINVAL, "%s: it is %s; give a map of flags' names to their values", path,
+                               value_kind_name(tree));
+        for (uint32_t i = 0; r == 0 && i < value_count(tree); i++)
+                r = set_member(path, config, &tree->members[i], err);
+        return r;
+}
+
+void api_config_deinit(struct api_config *config) {
+        config->from_file = arena_free(config->from_file);
+}
+
 static int check(struct api_config *c, struct err **err) {
         struct cluster_ip address;
         int64_t ns;
 
+        if (c->command != API_SERVE && !c->file)
+                return err_set(err, EINVAL, "give the file of the backup");
         if (duration_parse(c->event_ttl, &ns) < 0 || ns < 0)
                 return err_set(err, EINVAL, "--event-ttl %s: give a duration such as 1h0m0s", c->event_ttl);
         c->event_ttl_s = ns / NS_OF_SECOND;
@@ -206,43 +291,90 @@ static int check(struct api_config *c, struct err **err) {
                 return err_set(err, EINVAL, "--advertise-address %s: give an IP address", c->advertised);
         if (!c->certificate != !c->key)
                 return err_set(err, EINVAL, "--tls-cert-file and --tls-private-key-file belong together: give both");
+        if (!c->audit_log != !c->audit_policy)
+                return err_set(err, EINVAL, "--audit-policy-file and --audit-log-path belong together: give both");
         if (c->request_timeout_ns == 0)
                 return err_set(err, EINVAL,
                                "--request-timeout 0s: nothing could be answered; give a time such as 1m0s");
         return 0;
 }
 
-int api_config_parse(int argc, char **argv, struct api_config *ret_config, struct err **err) {
-        struct api_config c = { .data_dir = "/var/lib/nacelle-api",
-                                .bind_address = "0.0.0.0",
-                                .service_range = "10.96.0.0/16",
-                                .node_ports = "30000-32767",
-                                .event_ttl = "1h0m0s",
-                                .port = API_PORT,
-                                .reads_max = API_READS_MAX,
-                                .writes_max = API_WRITES_MAX,
-                                .request_timeout_ns = API_TIMEOUT_MS * INT64_C(1000000),
-                                .not_ready_s = ADMISSION_TOLERATION_S,
-                                .unreachable_s = ADMISSION_TOLERATION_S,
-                                .log_level = LOG_LEVEL_INFO };
+/* --- the command line --- */
 
-        for (int i = 1; i < argc; i++) {
-                const char *argument = argv[i], *name = argument + strspn(argument, "-"), *equals = strchr(name, '=');
-                const struct flag *f =
-                        name > argument ? find(name, equals ? (size_t)(equals - name) : strlen(name)) : NULL;
-                const char *text = equals ? equals + 1 : NULL;
-                int r;
+/* A flag of it, and its value: in the same argument, or the next one. */
+struct argument {
+        const struct flag *flag; /* NULL: it is none */
+        const char *text;
+        int next; /* the argument behind it */
+};
 
-                if (!f)
-                        return unknown(argument, err);
-                if (!text && f->kind == FLAG_BOOL)
-                        text = "true";
-                if (!text && i + 1 == argc)
-                        return err_set(err, EINVAL, "--%s needs a value behind it", f->name);
-                r = set(f, &c, text ?: argv[++i], err);
-                if (r < 0)
-                        return r;
+static int read_argument(int argc, char **argv, int i, struct argument *ret, struct err **err) {
+        const char *name = argv[i] + strspn(argv[i], "-"), *equals = strchr(name, '=');
+
+        *ret = (struct argument){ .text = argv[i], .next = i + 1 };
+        if (name == argv[i])
+                return 0;
+        ret->flag = find(name, equals ? (size_t)(equals - name) : strlen(name));
+        if (!ret->flag)
+                return unknown(argv[i], err);
+        ret->text = equals ? equals + 1 : ret->flag->kind == FLAG_BOOL ? "true" : NULL;
+        if (!ret->text && i + 1 == argc)
+                return err_set(err, EINVAL, "--%s needs a value behind it", ret->flag->name);
+        if (!ret->text)
+                ret->text = argv[ret->next++];
+        return 0;
+}
+
+/* "backup FILE", "restore FILE". */
+static int take_word(struct api_config *c, const char *word, struct err **err) {
+        if (c->command != API_SERVE && !c->file) {
+                c->file = word;
+                return 0;
         }
-        *ret_config = c;
-        return check(ret_config, err);
+        if (c->command != API_SERVE)
+                return err_set(err, EINVAL, "%s: one file is enough", word);
+        if (strcmp(word, "backup") == 0)
+                c->command = API_BACKUP;
+        else if (strcmp(word, "restore") == 0)
+                c->command = API_RESTORE;
+        else
+                return err_set(err, EINVAL, "%s: no such command; there are backup and restore", word);
+        return 0;
+}
+
+static int read_all(int argc, char **argv, struct api_config *c, struct err **err) {
+        struct argument a;
+        int r = 0;
+
+        for (int i = 1; r == 0 && i < argc; i = a.next) {
+                r = read_argument(argc, argv, i, &a, err);
+                if (r == 0)
+                        r = a.flag ? set(a.flag, c, a.text, err) : take_word(c, a.text, err);
+        }
+        return r;
+}
+
+/* The file first, so that flags outrank it wherever they stand. */
+int api_config_parse(int argc, char **argv, struct api_config *ret_config, struct err **err) {
+        const struct api_config defaults = { .data_dir = "/var/lib/nacelle-api",
+                                             .bind_address = "0.0.0.0",
+                                             .service_range = "10.96.0.0/16",
+                                             .node_ports = "30000-32767",
+                                             .event_ttl = "1h0m0s",
+                                             .port = API_PORT,
+                                             .reads_max = API_READS_MAX,
+                                             .writes_max = API_WRITES_MAX,
+                                             .audit_max_mib = 100,
+                                             .not_ready_s = ADMISSION_TOLERATION_S,
+                                             .unreachable_s = ADMISSION_TOLERATION_S,
+                                             .request_timeout_ns = API_TIMEOUT_MS * INT64_C(1000000),
+                                             .log_level = LOG_LEVEL_INFO };
+        struct api_config flags_alone = defaults;
+        int r = read_all(argc, argv, &flags_alone, err);
+
+        *ret_config = defaults;
+        if (r == 0 && flags_alone.config_file)
+                r = read_file(flags_alone.config_file, ret_config, err);
+        r = r < 0 ? r : read_all(argc, argv, ret_config, err);
+        return r < 0 ? r : check(ret_config, err);
 }

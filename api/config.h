@@ -1,4 +1,4 @@
-/* The command line: flags with kube-apiserver's names where it has them. */
+/* The command line and the configuration file: flags with kube-apiserver's names where it has them. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,12 +7,18 @@
 
 #include "lib/log.h"
 
+struct arena;
 struct err;
 
 #define API_PORT 6443
 
+enum api_command { API_SERVE, API_BACKUP, API_RESTORE };
+
 struct api_config {
-        const char *data_dir;
+        enum api_command command;
+        const char *file;        /* of a backup */
+        struct arena *from_file; /* what --config gave: lives as long as the configuration; NULL: none */
+        const char *config_file, *data_dir;
         const char *bind_address;
         const char *service_range; /* --service-cluster-ip-range */
         const char *node_ports;    /* --service-node-port-range */
@@ -24,16 +30,21 @@ struct api_config {
         const char *event_ttl;   /* as given; */
         int64_t event_ttl_s;     /* read; 0: events stay */
         unsigned port, loops;
-        unsigned reads_max, writes_max; /* --max-requests-inflight, --max-mutating-requests-inflight */
-        int64_t request_timeout_ns;     /* --request-timeout */
-        int64_t shutdown_delay_ns;      /* --shutdown-delay-duration */
-        double goaway_chance;           /* --goaway-chance */
+        unsigned reads_max, writes_max;       /* --max-requests-inflight, --max-mutating-requests-inflight */
+        int64_t request_timeout_ns;           /* --request-timeout */
+        int64_t shutdown_delay_ns;            /* --shutdown-delay-duration */
+        const char *audit_policy, *audit_log; /* files; NULL: nothing is audited */
+        unsigned audit_max_mib, audit_max_files, audit_max_days;
+        double goaway_chance; /* --goaway-chance */
         enum log_level log_level;
         bool show_help, show_version;
 };
 
-/* Texts are argv's. -EINVAL with the flag's name and what is wrong. */
+/* Reads --config's file, which the other flags outrank, and the flags, in which @argv's texts stay. -EINVAL with what
+ * is wrong and where. Whatever it returns: api_config_deinit() then. */
 int api_config_parse(int argc, char **argv, struct api_config *ret_config, struct err **err);
+
+void api_config_deinit(struct api_config *config);
 
 /* The first address of --service-cluster-ip-range: that of the API itself. -EINVAL when it is no range. */
 int api_config_service(const struct api_config *config, char *ret_text, size_t size, struct err **err);

@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/access.h"
 #include "api/admission/admission.h"
 #include "api/advertise.h"
+#include "api/audit/audit.h"
 #include "api/bootstrap.h"
 #include "api/config.h"
 #include "api/credentials.h"
@@ -29,6 +31,7 @@
 #include "lib/sigpipe.h"
 #include "lib/transport/listener.h"
 #include "lib/transport/tls.h"
+#include "store/store.h"
 
 static int listen_on(const struct api_config *c, int *ret_fd, struct err **err) {
         bool six = strchr(c->bind_address, ':');
@@ -141,6 +144,27 @@ static struct api_limits limits_of(const struct api_config *c) {
                                     .goaway_chance = c->goaway_chance };
 }
 
+/* *@ret_audit stays NULL where none is asked for. */
+static int open_audit(const struct api_config *c, struct audit **ret_audit, struct err **err) {
+        const struct audit_log_config log = { c->audit_log, c->audit_max_mib, c->audit_max_files, c->audit_max_days };
+        struct audit_policy *policy = NULL;
+        struct audit_log *file = NULL;
+        int r;
+
+        if (!c->audit_policy)
+                return 0;
+        r = audit_policy_load(c->audit_policy, &policy, err);
+        if (r < 0)
+                return r;
+        r = audit_log_open(&log, &file, err);
+        if (r < 0) {
+                audit_policy_free(policy);
+                return r;
+        }
+        *ret_audit = audit_new(file, policy);
+        return *ret_audit ? 0 : err_set(err, ENOMEM, "no memory for the audit log");
+}
+
 static int run_with(const struct api_config *c, struct api_credentials *credentials, struct err **err) {
         _cleanup_kube_registry_ struct kube_registry *registry = api_kinds_new(err);
         struct api_state_options options = { .directory = c->data_dir, .registry = registry };
@@ -150,7 +174,9 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
                                             .hooks = { .start = api_watches_start,
                                                        .woken = api_watches_run,
                                                        .stop = api_watches_stop,
-                                                       .leave = api_watches_leave } };
+                                                       .leave = api_watches_leave,
+                                                       .answered = audit_answered,
+                                                       .ended = audit_ended } };
         struct api_access_config access = { .authorities = api_credentials_authorities(credentials),
                                             .token_key = api_credentials_token_key(credentials) };
         struct api_admission_config plugins = { c->enable_admission, c->disable_admission, c->not_ready_s,
@@ -159,6 +185,7 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
         struct service service = { .credentials = credentials };
         int r = registry ? api_credentials_tls(credentials, &config.tls, err) : -ENOMEM;
 
+        r = r ?: open_audit(c, &config.audit, err);
         config.openapi = r == 0 ? api_openapi_new(registry) : NULL;
         if (r == 0 && !config.openapi)
                 r = err_set(err, ENOMEM, "no memory for the service");
@@ -173,6 +200,7 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
         api_access_free(service.access);
         api_state_close(config.state);
         api_admission_free(admission);
+        audit_free(config.audit);
         api_openapi_free(config.openapi);
         tls_context_unref(config.tls);
         return r;
@@ -196,28 +224,45 @@ static void block_signals(void) {
         signal(SIGPIPE, SIG_IGN);
 }
 
-int main(int argc, char **argv) {
-        _cleanup_err_ struct err *err = NULL;
-        struct api_config config;
+static int obey(const struct api_config *c, struct err **err) {
+        switch (c->command) {
+        case API_BACKUP:
+                return store_backup_of(c->data_dir, c->file, err);
+        case API_RESTORE:
+                return store_restore(c->file, c->data_dir, err);
+        default:
+                block_signals();
+                return run(c, err);
+        }
+}
 
-        log_init("api", LOG_LEVEL_INFO);
-        if (api_config_parse(argc, argv, &config, &err) < 0) {
+/* The exit code. */
+static int start(int argc, char **argv, struct api_config *config) {
+        _cleanup_err_ struct err *err = NULL;
+
+        if (api_config_parse(argc, argv, config, &err) < 0) {
                 fprintf(stderr, "nacelle-api: %s\n", err_text(err));
                 return 2;
         }
-        if (config.show_help) {
-                fputs(api_config_help(), stdout);
+        if (config->show_help || config->show_version) {
+                fputs(config->show_help ? api_config_help() : "nacelle-api " NACELLE_VERSION "\n", stdout);
                 return 0;
         }
-        if (config.show_version) {
-                puts("nacelle-api " NACELLE_VERSION);
-                return 0;
-        }
-        log_init("api", config.log_level);
-        block_signals();
-        if (run(&config, &err) < 0) {
+        log_init("api", config->log_level);
+        if (obey(config, &err) < 0) {
                 log_error("%s", err_text(err));
                 return 1;
         }
         return 0;
+}
+
+int main(int argc, char **argv) {
+        struct api_config config = { 0 };
+        int code;
+
+        umask(0077); /* objects are secrets, and so are keys */
+        log_init("api", LOG_LEVEL_INFO);
+        code = start(argc, argv, &config);
+        api_config_deinit(&config);
+        return code;
 }

@@ -324,6 +324,12 @@ static void write_build(struct metrics_writer *w) {
 }
 
 static void write_page(struct metrics_writer *w, struct api_server *server, struct sum *sum) {
+        metrics_family(
+                w, "apiserver_audit_error_total", METRICS_COUNTER,
+                "[ALPHA] Counter of audit events that failed to be audited properly. Plugin identifies the plugin "
+                "affected by the error.");
+        if (sum->counts.audit_lost > 0)
+                metrics_sample(w, &(struct metrics_label){ "plugin", "log" }, 1, (double)sum->counts.audit_lost);
         metrics_one(w, "apiserver_audit_event_total", METRICS_COUNTER,
                     "[ALPHA] Counter of audit events generated and sent to the audit backend.",
                     (double)sum->counts.audit_events);

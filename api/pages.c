@@ -8,6 +8,7 @@
 #include "api/auth/keys.h"
 #include "api/discovery/openapi.h"
 #include "api/metrics.h"
+#include "api/paths.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
 #include "api/server/server.h"
@@ -39,6 +40,9 @@ static const char version[] = "{\n"
 static enum api_step show_version(struct api_request *r, const char *rest) {
         _cleanup_bytes_ struct bytes *bytes = bytes_copy(version, sizeof(version) - 1);
 
+        if (!api_takes_json(http_fields_get(&http_request_of(r->x)->fields, "accept")))
+                return api_refuse(r, API_NOT_ACCEPTABLE,
+                                  "406: Not Acceptable\n\nAvailable representations: application/json");
         if (!bytes)
                 return api_fail(r, -ENOMEM, NULL);
         api_respond_bytes(r, 200, "application/json", bytes);
@@ -138,6 +142,8 @@ static enum api_step show_health(struct api_request *r, const char *rest) {
         const char *query = http_request_of(r->x)->query, *text = "", *page = r->path.whole + 1;
         bool verbose = *query && http_query(r->arena, query, "verbose"), good = true;
 
+        if (page[strlen(page) - 1] == '/')
+                return api_no_page(r);
         if (*rest)
                 return show_check(r, arena_strndup(r->arena, page, strcspn(page, "/")) ?: "", rest);
         for (size_t i = 0; i < ELEMENTS(checks); i++)
@@ -179,19 +185,62 @@ static enum api_step show_keys(struct api_request *r, const char *rest) {
         return show_document(r, "application/jwk-set+json", auth_jwks(r->arena, issue->keys));
 }
 
+/* --- the pages --- */
+
+static enum api_step show_paths(struct api_request *r, const char *rest);
+
+enum { BELOW = 1, READ_ONLY = 2 };
+
 static const struct {
         const char *path;
         enum api_step (*show)(struct api_request *r, const char *rest);
-        bool below; /* it has paths below it */
+        unsigned flags; /* BELOW: it has paths below it; READ_ONLY: other methods than GET are refused */
 } pages[] = {
-        { "/version", show_version, false },     { "/livez", show_health, true },
-        { "/readyz", show_health, true },        { "/healthz", show_health, true },
-        { "/metrics", api_metrics_show, false }, { "/.well-known/openid-configuration", show_issuer, false },
-        { "/openid/v1/jwks", show_keys, false }, { "/openapi/v3", api_openapi_show, true },
+        { "/", show_paths, 0 },
+        { "/index.html", show_paths, 0 },
+        { "/version", show_version, READ_ONLY },
+        { "/livez", show_health, BELOW },
+        { "/readyz", show_health, BELOW },
+        { "/healthz", show_health, BELOW },
+        { "/metrics", api_metrics_show, 0 },
+        { "/.well-known/openid-configuration", show_issuer, READ_ONLY },
+        { "/openid/v1/jwks", show_keys, READ_ONLY },
+        { "/openapi/v2", api_openapi_show_v2, 0 },
+        { "/openapi/v3", api_openapi_show, BELOW },
 };
 
+static enum api_step show_paths(struct api_request *r, const char *rest) {
+        const char *own[ELEMENTS(pages) + 3 * ELEMENTS(checks) + 3];
+        size_t n = 0;
+
+        own[n++] = "/api";
+        own[n++] = "/apis";
+        own[n++] = "/apis/";
+        for (size_t i = 1; i < ELEMENTS(pages); i++) /* all but "/" */
+                own[n++] = pages[i].path;
+        for (size_t i = 0; i < ELEMENTS(pages); i++)
+                for (size_t k = 0; pages[i].show == show_health && k < ELEMENTS(checks); k++)
+                        if (has_check(&checks[k], pages[i].path + 1))
+                                own[n++] = arena_printf(r->arena, "%s/%s", pages[i].path, checks[k].name);
+        return api_paths_show(r, own, n);
+}
+
+/* A page of the router has its path with a slash behind it as well. */
+static bool is_at(const char *path, size_t i) {
+        size_t n = strlen(pages[i].path);
+
+        if (strncmp(path, pages[i].path, n) != 0)
+                return false;
+        return !path[n] || (path[n] == '/' && (pages[i].flags & BELOW || (pages[i].flags & READ_ONLY && !path[n + 1])));
+}
+
 static enum api_step show(struct api_request *r, size_t i, const char *rest) {
+        bool reads = strcmp(http_request_of(r->x)->method, "GET") == 0;
+
         r->page = pages[i].path;
+        if (!reads && pages[i].flags & READ_ONLY)
+                return api_refuse(r, API_METHOD_NOT_ALLOWED,
+                                  "the server does not allow this method on the requested resource");
         return pages[i].show(r, rest);
 }
 
@@ -201,7 +250,7 @@ enum api_step api_page(struct api_request *r) {
         for (size_t i = 0; r->x && i < ELEMENTS(pages); i++) {
                 size_t n = strlen(pages[i].path);
 
-                if (strncmp(path, pages[i].path, n) == 0 && (!path[n] || (pages[i].below && path[n] == '/')))
+                if (is_at(path, i))
                         return show(r, i, path[n] ? path + n + 1 : "");
         }
         return API_NEXT;

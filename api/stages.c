@@ -4,6 +4,7 @@
 
 #include "api/access.h"
 #include "api/admission/admission.h"
+#include "api/audit/audit.h"
 #include "api/discovery/discovery.h"
 #include "api/pages.h"
 #include "api/pods/pods.h"
@@ -61,8 +62,10 @@ enum {
 
 const struct api_stage api_stages[] = {
         { "target", API_ALWAYS, 0, read_target },
+        { "form", API_ALWAYS, 0, api_read_form },
         { "deadline", API_ALWAYS, 0, api_deadline_read },
         { "authenticate", API_ALWAYS, 0, api_authenticate },
+        { "audit", API_ALWAYS, 0, audit_begin },
         { "impersonate", API_ALWAYS, 0, api_impersonate },
         { "enter", API_ALWAYS, 0, api_enter },
         { "authorize", API_ALWAYS, 0, api_authorize },
@@ -75,6 +78,7 @@ const struct api_stage api_stages[] = {
         { "watch", API_FOR_RESOURCES, KUBE_VERB_WATCH, api_watch },
         { "receive", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_receive },
         { "decode", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_decode_body },
+        { "note", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, audit_note },
         { "act", API_FOR_RESOURCES, KUBE_VERB_CREATE, api_pods_act },
         { "review", API_FOR_RESOURCES, KUBE_VERB_CREATE, api_review },
         { "clear", API_FOR_RESOURCES, CLEARS, api_clear },

@@ -98,6 +98,10 @@ int64_t store_revision(struct store *store);
  * replaced as a whole or not at all. Changes go on meanwhile. Blocks. */
 int store_backup(struct store *store, const char *path, struct err **err);
 
+/* The same of the store in @directory, which another process may have open; lazy changes that it has not made durable
+ * yet are left out. */
+int store_backup_of(const char *directory, const char *path, struct err **err);
+
 /* Makes @directory, where no process has a store open, hold what was backed up into file @path. What was there before
- * is replaced only once the copy was checked and is durable. */
+ * is replaced only once the copy was checked and is durable. It belongs to whom the directory belongs. */
 int store_restore(const char *path, const char *directory, struct err **err);

@@ -366,6 +366,8 @@ enum api_step api_discover(struct api_request *r) {
 
         if (!read_place(r->arena, r->path.whole, &place))
                 return API_NEXT;
+        if (strstr(r->path.whole + 1, "//"))
+                return api_no_route(r);
         if (discovery_groups(r->arena, r->server->config.registry, &groups) < 0)
                 return api_fail(r, -ENOMEM, NULL);
         aggregated = !place.version && (place.core || !place.group) && wants_aggregated(accept);
@@ -373,5 +375,8 @@ enum api_step api_discover(struct api_request *r) {
                 return discovery_group(&groups, place.group) ?
                                api_refuse(r, API_NOT_FOUND, "the server could not find the requested resource") :
                                api_no_page(r);
+        if (r->x && (place.core || place.version) && strcmp(http_request_of(r->x)->method, "GET") != 0)
+                return api_refuse(r, API_METHOD_NOT_ALLOWED,
+                                  "the server does not allow this method on the requested resource");
         return answer(r, &w, aggregated);
 }

@@ -14,6 +14,7 @@
 #include "api/server/status.h"
 #include "kube/kinds.h"
 #include "kube/openapi/openapi.h"
+#include "kube/openapi/version2.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
@@ -103,6 +104,25 @@ static void write_hash(const void *text, size_t length, char ret_hash[API_DOCUME
                 snprintf(ret_hash + 2 * i, 3, "%02X", digest[i]);
 }
 
+static int write_document(const struct kube_registry *registry, const char *path, struct json_writer *w) {
+        if (!*path)
+                return openapi_write_index(w, registry);
+        if (strcmp(path, API_DOCUMENT_V2) == 0 || strcmp(path, API_DOCUMENT_V2_PROTOBUF) == 0)
+                return openapi_write_version2(w, registry);
+        return write_version(registry, path, w);
+}
+
+static struct bytes *bytes_of(const char *path, const struct json_writer *w) {
+        _cleanup_free_ uint8_t *protobuf = NULL;
+        size_t size = 0;
+
+        if (strcmp(path, API_DOCUMENT_V2_PROTOBUF) != 0)
+                return bytes_copy(w->text, w->length);
+        if (openapi_version2_protobuf(w->text, w->length, &protobuf, &size) < 0)
+                return NULL;
+        return bytes_copy(protobuf, size);
+}
+
 static int make(const struct kube_registry *registry, const char *path, struct kept **ret_kept) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         _cleanup_kept_ struct kept *kept = calloc(1, sizeof(*kept));
@@ -111,15 +131,15 @@ static int make(const struct kube_registry *registry, const char *path, struct k
 
         if (!kept)
                 return -ENOMEM;
-        error = *path ? write_version(registry, path, &w) : openapi_write_index(&w, registry);
+        error = write_document(registry, path, &w);
         if (error < 0)
                 return error;
-        bytes = bytes_copy(w.text, w.length);
+        bytes = bytes_of(path, &w);
         kept->document.body = bytes ? http_body_new(bytes) : NULL;
         kept->path = strdup(path);
         if (!kept->document.body || !kept->path)
                 return -ENOMEM;
-        write_hash(w.text, w.length, kept->document.hash);
+        write_hash(bytes->data, bytes->size, kept->document.hash);
         *ret_kept = TAKE_PTR(kept);
         return 0;
 }

@@ -60,6 +60,7 @@ enum api_step api_respond_list(struct api_request *r, const struct collection_pa
                 error = api_protobuf(r->kind->list_type, (const char *)json->data, json->size, &proto);
         if (!json || error < 0)
                 return api_fail(r, error ?: -ENOMEM, NULL);
+        api_keep_answer(r, json);
         if (proto)
                 api_respond_bytes(r, 200, api_content_type(API_PROTOBUF), proto);
         else

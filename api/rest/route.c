@@ -81,6 +81,8 @@ static void warn_of_old(struct api_request *r) {
 enum api_step api_route(struct api_request *r) {
         const struct api_path *p = &r->path;
 
+        if (strstr(p->whole, "//"))
+                return api_no_route(r);
         r->kind = kube_registry_resource(r->server->config.registry, p->group, p->version, p->resource);
         if (!r->kind)
                 return refuse_path(r);
@@ -106,7 +108,7 @@ enum api_step api_read_options(struct api_request *r) {
 
         r->agent = arena_strdup(r->arena, http_fields_get(&http_request_of(r->x)->fields, "user-agent"));
         if (api_negotiate(accept, &r->media) < 0) {
-                r->media = (struct api_media){ .meta_version = "v1" };
+                r->media = (struct api_media){ .meta_version = "v1", .pretty = true };
                 return api_refuse(r, API_NOT_ACCEPTABLE,
                                   "406: Not Acceptable\n\nAvailable representations: application/json, "
                                   "application/yaml, application/vnd.kubernetes.protobuf");
@@ -115,5 +117,9 @@ enum api_step api_read_options(struct api_request *r) {
         if (step == API_NEXT && ((r->path.watch && r->verb == KUBE_VERB_GET) ||
                                  ((r->path.watch || r->options.watch) && r->verb == KUBE_VERB_LIST)))
                 r->verb = KUBE_VERB_WATCH;
+        if (step == API_NEXT && r->verb == KUBE_VERB_WATCH && r->media.form == API_YAML)
+                return api_refuse(r, API_NO_STREAM,
+                                  "only the following media types are accepted: application/json;stream=watch, "
+                                  "application/vnd.kubernetes.protobuf;stream=watch");
         return step;
 }

@@ -15,7 +15,7 @@ static const struct {
 } forms[] = {
         { "application/json", API_JSON, true },
         { "application/vnd.kubernetes.protobuf", API_PROTOBUF, true },
-        { "application/yaml", API_YAML, false },
+        { "application/yaml", API_YAML, true },
         { "application/json-patch+json", API_PATCH_JSON, false },
         { "application/merge-patch+json", API_PATCH_MERGE, false },
         { "application/strategic-merge-patch+json", API_PATCH_STRATEGIC, false },

@@ -79,12 +79,22 @@ static int read_option(struct api_options *options, const struct option *o, cons
         }
 }
 
+/* As Go's strconv.ParseBool has it. */
+static bool says_true(const char *text) {
+        static const char *const words[] = { "1", "t", "T", "true", "TRUE", "True" };
+
+        for (size_t i = 0; i < ELEMENTS(words); i++)
+                if (strcmp(text, words[i]) == 0)
+                        return true;
+        return false;
+}
+
 static bool is_pretty(const struct http_request *q, const char *option) {
         static const char *const people[] = { "curl", "Wget", "Mozilla/5.0" };
         const char *agent = http_fields_get(&q->fields, "user-agent");
 
-        if (option)
-                return strcmp(option, "0") != 0 && strcmp(option, "false") != 0;
+        if (option && *option)
+                return says_true(option);
         for (size_t i = 0; agent && i < ELEMENTS(people); i++)
                 if (strncmp(agent, people[i], strlen(people[i])) == 0)
                         return true;
@@ -130,6 +140,15 @@ static enum api_step check_include(struct api_request *r) {
                 return API_NEXT;
         print_include_error(text, &err);
         return api_refuse(r, API_BAD_REQUEST, "%s", err_text(err));
+}
+
+enum api_step api_read_form(struct api_request *r) {
+        const struct http_request *q = http_request_of(r->x);
+
+        if (api_negotiate(http_fields_get(&q->fields, "accept"), &r->media) < 0)
+                r->media = (struct api_media){ .meta_version = "v1", .pretty = true };
+        r->media.pretty |= is_pretty(q, *q->query ? http_query(r->arena, q->query, "pretty") : NULL);
+        return API_NEXT;
 }
 
 enum api_step api_options_read(struct api_request *r) {

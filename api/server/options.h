@@ -9,5 +9,9 @@ struct value;
 /* Reads them into the request. A number or boolean that is none is refused, as kube-apiserver does. */
 enum api_step api_options_read(struct api_request *r);
 
+/* A stage: in which form answers go, those too that say no before anything else is known. What cannot be negotiated is
+ * JSON, and refused later. */
+enum api_step api_read_form(struct api_request *r);
+
 /* Takes DeleteOptions from the body of a deletion; they outrank the query. */
 enum api_step api_options_of_deletion(struct api_request *r, const struct value *options);

@@ -20,6 +20,7 @@
 #include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
+#include "lib/yaml_write.h"
 
 #define FIELDS_MORE 2 /* beside the answer's own and the warnings */
 
@@ -150,24 +151,39 @@ void api_respond_text(struct api_request *r, int code, const char *text) {
                 http_reset(let_go(r), -ENOMEM);
 }
 
-static void respond_pretty(struct api_request *r, int code, const struct bytes *json) {
+static void lay_out(const struct value *tree, char **ret_text, size_t *ret_length) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true, .indent = true, .size_max = SIZE_MAX };
+
+        json_value(&w, tree);
+        json_writer_finish(&w, ret_text, ret_length);
+}
+
+/* For people: laid out, or as YAML. */
+static void respond_anew(struct api_request *r, int code, const struct bytes *json) {
         const struct value_options options = { .nodes_max = UINT32_MAX, .bytes_max = SIZE_MAX };
         _cleanup_arena_ struct arena *arena = arena_new();
-        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true, .indent = true };
         _cleanup_free_ char *text = NULL;
         const struct value *tree;
         size_t length = 0;
 
         if (arena && json_parse(arena, (const char *)json->data, json->size, &options, &tree, NULL) == 0) {
-                json_value(&w, tree);
-                json_writer_finish(&w, &text, &length);
+                if (r->media.form == API_YAML)
+                        yaml_write(tree, &text, &length);
+                else
+                        lay_out(tree, &text, &length);
         }
-        respond_copy(r, code, "application/json", text, length);
+        respond_copy(r, code, api_content_type(r->media.form == API_YAML ? API_YAML : API_JSON), text, length);
+}
+
+void api_keep_answer(struct api_request *r, struct bytes *json) {
+        if (r->keeps_answer && !r->answer)
+                r->answer = bytes_ref(json);
 }
 
 void api_respond_json(struct api_request *r, int code, struct bytes *json) {
-        if (r->media.pretty)
-                respond_pretty(r, code, json);
+        api_keep_answer(r, json);
+        if (r->media.pretty || r->media.form == API_YAML)
+                respond_anew(r, code, json);
         else
                 api_respond_bytes(r, code, "application/json", json);
 }
@@ -179,6 +195,9 @@ void api_respond_status(struct api_request *r, int code, const char *json, size_
                 return respond_copy(r, code, NULL, NULL, 0);
         memcpy(bytes->data, json, length);
         bytes->data[length] = '\n';
+        if (r->server->config.audit)
+                r->status_text = arena_strndup(r->arena, json, length);
+        api_keep_answer(r, bytes);
         if (r->media.form == API_PROTOBUF && api_protobuf(&kube_status_type, json, length, &proto) == 0)
                 api_respond_bytes(r, code, api_content_type(API_PROTOBUF), proto);
         else
@@ -194,6 +213,7 @@ enum api_step api_respond_object(struct api_request *r, int code, struct object 
                 error = api_protobuf(r->kind->type, (const char *)json->data, json->size, &proto);
         if (error < 0)
                 return api_fail(r, error, "the object cannot be given in the form that is asked for");
+        api_keep_answer(r, json);
         if (proto)
                 api_respond_bytes(r, code, api_content_type(API_PROTOBUF), proto);
         else

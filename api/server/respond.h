@@ -29,6 +29,9 @@ void api_respond_nothing(struct api_request *r);
 
 void api_respond_text(struct api_request *r, int code, const char *text);
 
+/* What the client gets, as the JSON that it is kept and audited as. */
+void api_keep_answer(struct api_request *r, struct bytes *json);
+
 /* JSON as it is, or laid out where the client wants that. */
 void api_respond_json(struct api_request *r, int code, struct bytes *json);
 

@@ -64,6 +64,7 @@ void api_request_free(struct api_request *r) {
         api_change_deinit(&r->change);
         if (r->turn)
                 api_turn_give(r->turn);
+        bytes_unref(r->answer);
         object_unref(r->current);
         bytes_unref(r->current_json);
         if (r->cleared)

@@ -18,6 +18,7 @@ struct api_admission;
 struct api_openapi;
 struct api_services;
 struct auth_user;
+struct audit;
 struct err;
 struct http_loops;
 struct tls_context;
@@ -51,6 +52,7 @@ struct api_server_config {
         struct api_services *services;
         unsigned n_loops;            /* 0: as many as processors */
         const char *address;         /* that clients use, for discovery: "10.0.0.1:6443" */
+        struct audit *audit;         /* NULL: none */
         struct api_limits limits;
         struct api_loop_hooks hooks;
         void *data; /* of who has made the table of stages */

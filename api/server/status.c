@@ -24,6 +24,7 @@ static const struct {
         [API_NOT_FOUND] = { "NotFound", 404 },
         [API_METHOD_NOT_ALLOWED] = { "MethodNotAllowed", 405 },
         [API_NOT_ACCEPTABLE] = { "NotAcceptable", 406 },
+        [API_NO_STREAM] = { "NotAcceptable", 406 },
         [API_ALREADY_EXISTS] = { "AlreadyExists", 409 },
         [API_CONFLICT] = { "Conflict", 409 },
         [API_EXPIRED] = { "Expired", 410 },
@@ -374,6 +375,12 @@ enum api_step api_refuse_cause(struct api_request *r, enum api_reason reason, co
 enum api_step api_no_page(struct api_request *r) {
         api_respond_text(r, 404, "404 page not found\n");
         return API_END;
+}
+
+enum api_step api_no_route(struct api_request *r) {
+        if (strncmp(r->path.whole, "/apis//", strlen("/apis//")) == 0)
+                return api_no_page(r);
+        return api_refuse(r, API_NOT_FOUND, "the server could not find the requested resource");
 }
 
 const char *api_status_json(struct api_request *r, enum api_reason reason, const char *message) {

@@ -15,6 +15,7 @@ enum api_reason {
         API_NOT_FOUND,
         API_METHOD_NOT_ALLOWED,
         API_NOT_ACCEPTABLE,
+        API_NO_STREAM, /* the same, of watches */
         API_ALREADY_EXISTS,
         API_CONFLICT,
         API_EXPIRED,
@@ -90,6 +91,10 @@ enum api_step api_done(struct api_request *r);
 /* @reason with one cause; NULL: none. @retry_after_s 0: not said. */
 enum api_step api_refuse_cause(struct api_request *r, enum api_reason reason, const char *message,
                                const struct api_cause *cause, int64_t retry_after_s);
+
+/* 404 of a path with an empty segment, which names something all the same: authorization sees what, nothing serves it.
+ */
+enum api_step api_no_route(struct api_request *r);
 
 /* "404 page not found", as text. */
 enum api_step api_no_page(struct api_request *r);

@@ -62,12 +62,12 @@ static int copy_into(sqlite3 *db, const char *from, const char *path, struct err
         return r;
 }
 
-static int backup(struct sqlite_store *s, const char *path, const char *new, struct err **err) {
+static int backup(const char *from, const char *path, const char *new, struct err **err) {
         sqlite3 *db = NULL;
-        int r = sqlite_connect(s->path, SQLITE_OPEN_READWRITE, &db, err);
+        int r = sqlite_connect(from, SQLITE_OPEN_READWRITE, &db, err);
 
-        if (r == 0)
-                r = copy_into(db, s->path, new, err);
+        if (r == 0 && (r = sqlite_check_kind(db, from, err)) == 0)
+                r = copy_into(db, from, new, err);
         sqlite3_close(db);
         if (r < 0 || (r = sync_path(new, O_RDONLY, err)) < 0)
                 return r;
@@ -76,18 +76,43 @@ static int backup(struct sqlite_store *s, const char *path, const char *new, str
         return sync_directory_of(path, err);
 }
 
-int sqlite_backup(void *backend, const char *path, struct err **err) {
+static int backup_from(const char *from, const char *path, struct err **err) {
         _cleanup_free_ char *new = NULL;
         int r = make_beside(path, &new, err);
 
         if (r < 0)
                 return err_wrap(err, r, "backup");
-        r = backup(backend, path, new, err);
+        r = backup(from, path, new, err);
         if (r < 0) {
                 unlink(new);
                 return err_wrap(err, r, "backup to %s", path);
         }
         return 0;
+}
+
+int sqlite_backup(void *backend, const char *path, struct err **err) {
+        return backup_from(((struct sqlite_store *)backend)->path, path, err);
+}
+
+int store_backup_of(const char *directory, const char *path, struct err **err) {
+        _cleanup_free_ char *from = NULL;
+
+        if (asprintf(&from, "%s/" SQLITE_STORE_FILE, directory) < 0) {
+                from = NULL;
+                return err_set(err, ENOMEM, "out of memory");
+        }
+        if (access(from, F_OK) < 0)
+                return err_errno(err, errno, "backup: %s", from);
+        return backup_from(from, path, err);
+}
+
+/* Who restores as root does it for whom the store belongs to. */
+static int give_to_owner(const char *path, const char *directory, struct err **err) {
+        struct stat st;
+
+        if (stat(directory, &st) < 0)
+                return err_errno(err, errno, "%s", directory);
+        return geteuid() == 0 && chown(path, st.st_uid, st.st_gid) < 0 ? err_errno(err, errno, "%s", path) : 0;
 }
 
 static int check_whole(sqlite3 *db, const char *path, struct err **err) {
@@ -132,8 +157,9 @@ static int make_new(const char *path, const char *directory, struct err **err) {
         if (r < 0)
                 return r;
         if ((r = sqlite_check_kind(db, path, err)) == 0 && (r = check_whole(db, path, err)) == 0 &&
-            (r = make_beside(new, &made, err)) == 0 && (r = copy_into(db, path, made, err)) == 0 &&
-            (r = skip_revisions(made, err)) == 0 && (r = sync_path(made, O_RDONLY, err)) == 0 && rename(made, new) < 0)
+            (r = make_beside(new, &made, err)) == 0 && (r = give_to_owner(made, directory, err)) == 0 &&
+            (r = copy_into(db, path, made, err)) == 0 && (r = skip_revisions(made, err)) == 0 &&
+            (r = sync_path(made, O_RDONLY, err)) == 0 && rename(made, new) < 0)
                 r = err_errno(err, errno, "%s", new);
         sqlite3_close(db);
         if (r < 0 && made)
@@ -165,8 +191,11 @@ int sqlite_finish_restore(const char *directory, struct err **err) {
 
 int store_restore(const char *path, const char *directory, struct err **err) {
         _cleanup_close_ int lock = -EBADF;
-        int r = files_make_private(directory, err);
+        int r;
 
+        if (access(path, R_OK) < 0)
+                return err_errno(err, errno, "restore of %s", path);
+        r = files_make_private(directory, err);
         if (r == 0)
                 r = lock = sqlite_lock(directory, err);
         if (r >= 0)

@@ -89,18 +89,19 @@ def blur(text, key):
     text = re.sub(r"(current: |in record \(|object meta: |\"resourceVersion\":\")\d+", r"\1<revision>", text)
     text = re.sub(r"\b10\.96\.([1-9]\d*)\.\d+\b", "<address>", text)
     text = re.sub(r"\bfd00:10::([0-9a-f]+:)?[0-9a-f]{3,4}\b", "<address>", text)
+    text = re.sub(r"^([ -]*(resourceVersion|creationTimestamp|time)): .*$", r"\1: <\2>", text, flags=re.M)  # of YAML
     return "<age>" if key == "cells" and re.fullmatch(r"(\d+[smhdy])+", text) else text
 
 
 def read_body(text):
-    """An object, or a watch's events as a list."""
+    """An object, a watch's events as a list, or text."""
     try:
         return settle(json.loads(text))
     except ValueError:
         try:
             return [settle(json.loads(line)) for line in text.splitlines()]
         except ValueError:
-            return text
+            return blur(text, None)
 
 
 def differences(a, b, path=""):

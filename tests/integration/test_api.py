@@ -104,7 +104,7 @@ def test_schemas_are_kept_by_their_hash(api):
     for accept, status in (("text/html", 406), ("application/com.github.proto-openapi.spec.v3@v1.0+protobuf", 406), ("text/html, */*;q=0.1", 200),
                            ("application/vnd.kubernetes.protobuf, application/json", 200), ("application/json;q=0", 406)):
         assert client.raw("GET", "/openapi/v3/apis/apps/v1", Accept=accept)[0] == status, accept
-    for path in ("/openapi/v3/apis/nope/v1", "/openapi/v3/api/v9", "/openapi/v3/apis/apps", "/openapi/v3/", "/openapi/v2"):
+    for path in ("/openapi/v3/apis/nope/v1", "/openapi/v3/api/v9", "/openapi/v3/apis/apps", "/openapi/v3/", "/openapi/v3/%20v2", "/openapi/v2/"):
         assert client.raw("GET", path)[0] == 404, path
 
 

@@ -91,7 +91,8 @@ def test_install(tmp_path):
     assert done.returncode == 0, done.stderr
     for path in ("usr/bin/nacelle-agent", "usr/bin/nacelle-api", "usr/bin/nacelle", "usr/bin/nacelle-oci", "usr/libexec/nacelle/nacelle-shim", "usr/libexec/nacelle/nacelle-image",
                  "usr/share/man/man8/nacelle-agent.8", "usr/share/man/man8/nacelle-api.8", "usr/share/man/man8/nacelle-oci.8", "usr/share/man/man1/nacelle.1",
-                 "lib/systemd/system/nacelle-agent.service", "etc/nacelle/config.yaml"):
+                 "lib/systemd/system/nacelle-agent.service", "etc/nacelle/config.yaml", "lib/systemd/system/nacelle-api.service",
+                 "usr/lib/sysusers.d/nacelle-api.conf", "etc/nacelle/api.yaml"):
         assert (tmp_path / path).is_file(), path
     assert (tmp_path / "etc/nacelle/manifests").is_dir()
     # What was configured stays.
@@ -111,6 +112,24 @@ def test_the_unit_and_the_example_configuration_are_right(tmp_path):
     # The agent reads the example without a word; it stops at the directory that cannot be made.
     status, text = said("nacelle-agent", "--config", TOP + "/contrib/config.yaml", "--root-dir", "/dev/null/x", "--run-dir", str(tmp_path))
     assert status != 0 and "config.yaml" not in text and "/dev/null/x" in text
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")
+def test_the_api_services_unit(tmp_path):
+    """It runs as a user of its own, and may do what it needs: systemd's own score says how little that is."""
+    unit = tmp_path / "nacelle-api.service"
+    with open(TOP + "/contrib/systemd/nacelle-api.service") as f:
+        unit.write_text(f.read().replace("/usr/bin/nacelle-api", BUILD + "/nacelle-api"))
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True)
+    assert done.returncode == 0 and "nacelle" not in done.stderr, done.stderr
+    done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)], capture_output=True, text=True)
+    assert float(re.search(r"exposure level for nacelle-api.service: ([0-9.]+)", done.stdout)[1]) <= 1.5, done.stdout
+    users = tmp_path / "usr/lib/sysusers.d"
+    users.mkdir(parents=True)
+    shutil.copy(TOP + "/contrib/systemd/nacelle-api.sysusers", users / "nacelle-api.conf")
+    (tmp_path / "etc").mkdir()
+    done = subprocess.run(["systemd-sysusers", "--root", str(tmp_path)], capture_output=True, text=True)
+    assert done.returncode == 0 and re.search(r"^nacelle-api:.*:/var/lib/nacelle-api:", (tmp_path / "etc/passwd").read_text(), re.M), done.stderr
 
 
 def test_one_default_of_the_pod_cidr():

@@ -1,5 +1,6 @@
 /* OpenAPI documents: whole in themselves, of kinds that come at run time as of the others, and of want of memory. What
  * is in them is compared with kube-apiserver's in tests/conformance. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 
 #include "kube/kinds.h"
 #include "kube/openapi/openapi.h"
+#include "kube/openapi/version2.h"
 #include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -118,7 +120,65 @@ static void test_run_time(void **state) {
         arena = arena_free(arena);
 }
 
+/* --- v2 --- */
+
+static void check_definitions(const struct value *document, const struct value *value) {
+        const char *reference = value_string(value_get(value, "$ref"));
+
+        if (reference) {
+                assert_int_equal(strncmp(reference, "#/definitions/", 14), 0);
+                assert_non_null(value_get(value_get(document, "definitions"), reference + 14));
+        }
+        for (uint32_t i = 0; value_is(value, VALUE_MAP) && i < value->count; i++)
+                check_definitions(document, &value->members[i].value);
+        for (uint32_t i = 0; value_is(value, VALUE_LIST) && i < value->count; i++)
+                check_definitions(document, &value->items[i]);
+}
+
+static void test_version2(void **state) {
+        const struct value_options options = { .nodes_max = 1 << 22, .bytes_max = 16 << 20 };
+        _cleanup_kube_registry_ struct kube_registry *registry = kube_registry_new(kube_kinds, kube_kinds_count);
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        _cleanup_arena_ struct arena *own = arena_new();
+        _cleanup_free_ uint8_t *bytes = NULL;
+        const struct value *document = NULL;
+        size_t size = 0;
+
+        assert_int_equal(openapi_write_version2(&w, registry), 0);
+        assert_int_equal(json_parse(own, w.text, w.length, &options, &document, NULL), 0);
+        assert_string_equal(value_string(value_get(document, "swagger")), "2.0");
+        check_definitions(document, document);
+        assert_non_null(value_get(value_get(document, "paths"), "/apis/apps/v1/namespaces/{namespace}/deployments"));
+        assert_null(strstr(w.text, "#/components/"));
+        assert_int_equal(openapi_version2_protobuf(w.text, w.length, &bytes, &size), 0);
+        assert_true(size > 100000);
+        assert_memory_equal(bytes,
+                            "\x0a\x03"
+                            "2.0",
+                            5); /* swagger = 1 */
+}
+
+static void test_version2_that_is_none(void **state) {
+        static const char odd[] = "{\"paths\":{\"/a\":{\"parameters\":[{\"in\":\"cookie\"}]}}}";
+        _cleanup_free_ uint8_t *bytes = NULL;
+        size_t size = 1;
+
+        assert_int_equal(openapi_version2_protobuf("[", 1, &bytes, &size), -EINVAL);
+        assert_int_equal(openapi_version2_protobuf(odd, sizeof(odd) - 1, &bytes, &size), -EINVAL);
+        assert_int_equal(openapi_version2_protobuf("{}", 2, &bytes, &size), 0);
+        assert_int_equal(size, 0);
+}
+
 static struct kube_registry *swept;
+
+static int write_swept_version2(void) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        _cleanup_free_ uint8_t *bytes = NULL;
+        size_t size;
+        int r = openapi_write_version2(&w, swept);
+
+        return r < 0 ? r : openapi_version2_protobuf(w.text, w.length, &bytes, &size);
+}
 
 static int write_swept(void) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
@@ -130,10 +190,15 @@ static void test_each_allocation(void **state) {
         swept = kube_registry_new(kube_kinds, kube_kinds_count);
         assert_true(fail_each_allocation(write_swept) > 3);
         swept = kube_registry_free(swept);
+        swept = kube_registry_new(kube_kinds, 1);
+        assert_true(fail_each_allocation(write_swept_version2) > 3);
+        swept = kube_registry_free(swept);
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = { cmocka_unit_test(test_whole), cmocka_unit_test(test_run_time),
+                                            cmocka_unit_test(test_version2),
+                                            cmocka_unit_test(test_version2_that_is_none),
                                             cmocka_unit_test(test_each_allocation) };
 
         return cmocka_run_group_tests_name("kube/openapi", tests, NULL, NULL);
