@@ -61,6 +61,9 @@ static enum api_step give_scheduling(struct admission *a, struct kube_pod_spec *
                 error = error ?: admission_put(a->arena, &selector, pair->key, pair->value);
         }
         error = error ?: toleration_merge(a->arena, &spec->tolerations, &scheduling->tolerations, &spec->tolerations);
+        if (error == -E2BIG)
+                return admission_forbid(a, "pod rejected: more than %d tolerations of the pod and its RuntimeClass",
+                                        TOLERATION_MAX);
         spec->node_selector = selector;
         return error < 0 ? api_fail(a->r, error, NULL) : API_NEXT;
 }
