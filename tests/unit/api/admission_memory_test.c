@@ -43,10 +43,12 @@ static int read_object(struct arena *arena, const struct kube_type *type, const 
 static const char pod_text[] =
         "{\"spec\":{\"containers\":[{\"name\":\"a\",\"resources\":{\"requests\":{\"cpu\":\"3\",\"memory\":\"1Gi\"}},"
         "\"env\":[{\"name\":\"E\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"s\",\"key\":\"k\"}}}]},{\"name\":\"b\"}],"
-        "\"initContainers\":[{\"name\":\"i\"}],\"tolerations\":[{\"key\":\"a\",\"operator\":\"Exists\"},{\"key\":\"b\"}]}}";
-static const char range_text[] =
-        "{\"spec\":{\"limits\":[{\"type\":\"Container\",\"default\":{\"cpu\":\"1\"},\"defaultRequest\":{\"memory\":\"1\"},"
-        "\"min\":{\"cpu\":\"9\"},\"maxLimitRequestRatio\":{\"memory\":\"1\"}},{\"type\":\"Pod\",\"max\":{\"cpu\":\"1\"}}]}}";
+        "\"initContainers\":[{\"name\":\"i\"}],\"tolerations\":[{\"key\":\"a\",\"operator\":\"Exists\"},{\"key\":\"b\"}"
+        "]}}";
+static const char range_text[] = "{\"spec\":{\"limits\":[{\"type\":\"Container\",\"default\":{\"cpu\":\"1\"},"
+                                 "\"defaultRequest\":{\"memory\":\"1\"},"
+                                 "\"min\":{\"cpu\":\"9\"},\"maxLimitRequestRatio\":{\"memory\":\"1\"}},{\"type\":"
+                                 "\"Pod\",\"max\":{\"cpu\":\"1\"}}]}}";
 static const char quota_text[] =
         "{\"metadata\":{\"name\":\"q\"},\"status\":{\"hard\":{\"requests.cpu\":\"4\",\"pods\":\"3\"},\"used\":{"
         "\"requests.cpu\":\"1\",\"pods\":\"0\"}}}";
@@ -119,7 +121,8 @@ static void test_each_allocation(void **state) {
 }
 
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_pod_security), cmocka_unit_test(test_each_allocation) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_pod_security),
+                                            cmocka_unit_test(test_each_allocation) };
 
         return cmocka_run_group_tests_name("api/admission, memory", tests, NULL, NULL);
 }
