@@ -112,12 +112,17 @@ static int serve(const struct api_config *c, const struct api_server_config *con
         return r;
 }
 
+static void stop_loop(struct api_loop *loop) {
+        api_watches_stop(loop);
+        api_admission_stop(loop->server->config.admission, loop);
+}
+
 static int run_with(const struct api_config *c, struct api_credentials *credentials, struct err **err) {
         _cleanup_kube_registry_ struct kube_registry *registry = api_kinds_new(err);
         struct api_state_options options = { .directory = c->data_dir, .registry = registry };
         struct api_server_config config = { .registry = registry,
                                             .n_loops = c->loops,
-                                            .hooks = { api_watches_start, api_watches_run, api_watches_stop } };
+                                            .hooks = { api_watches_start, api_watches_run, stop_loop } };
         struct api_access_config access = { .authorities = api_credentials_authorities(credentials),
                                             .token_key = api_credentials_token_key(credentials) };
         struct api_admission_config plugins = { c->enable_admission, c->disable_admission, c->not_ready_s,
@@ -145,8 +150,8 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
         r = r ?: serve(c, &config, &service, err);
         api_chores_free(service.chores);
         api_access_free(service.access);
-        api_state_close(config.state);
         api_admission_free(admission);
+        api_state_close(config.state);
         api_openapi_free(config.openapi);
         tls_context_unref(config.tls);
         return r;

@@ -16,6 +16,7 @@
 #include "kube/print/table.h"
 #include "lib/list.h"
 
+struct account_wait;
 struct admission_charge;
 struct api_loop;
 struct collection_page;
@@ -75,7 +76,9 @@ struct api_request {
         struct api_change change;
         struct collection_page *cleared; /* of a collection's deletion: all that are to go */
         size_t n_cleared;
-        struct admission_charge *charge; /* of quotas (api/admission); NULL: none */
+        struct admission_charge *charge;   /* of quotas (api/admission); NULL: none */
+        struct account_wait *account_wait; /* for its service account; NULL: it does not wait */
+        uint64_t account_until_ms;         /* that it waits or has waited for it; 0: not at all */
         int change_code;
         const char *change_text;
 
