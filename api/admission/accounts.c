@@ -123,18 +123,18 @@ enum api_step admission_give_account(struct admission *a) {
         return error < 0 ? api_fail(a->r, error, NULL) : check_secrets(a, pod, false, account);
 }
 
+/* Of a new pod all was looked at before, and nothing that comes between changes it. A plugin that does (a webhook) has
+ * this look again. */
 enum api_step admission_check_account(struct admission *a) {
         bool ephemeral = a->r->sub && strcmp(a->r->sub->name, "ephemeralcontainers") == 0;
         const struct kube_service_account *account;
         const struct kube_pod *pod;
         enum api_step step;
 
-        if (a->operation == ADMISSION_CREATE ? !!a->r->sub : !ephemeral)
+        if (a->operation == ADMISSION_CREATE || !ephemeral)
                 return API_NEXT;
         if (!(pod = admission_object(a)))
                 return API_END;
-        if (!ephemeral && is_mirror(pod))
-                return check_mirror(a, pod);
         step = find_account(a, pod, false, &account);
-        return step == API_NEXT ? check_secrets(a, pod, ephemeral, account) : step;
+        return step == API_NEXT ? check_secrets(a, pod, true, account) : step;
 }
