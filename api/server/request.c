@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "kube/kinds.h"
-#include "lib/arena.h"
 #include "lib/cleanup.h"
 
 const char *api_verb_name(uint16_t verb) {
@@ -25,30 +24,4 @@ const char *api_verb_name(uint16_t verb) {
                 if (names[i].verb == verb)
                         return names[i].name;
         return "";
-}
-
-/* RFC 9111's old form, which clients of Kubernetes read: 299 - "text". */
-static char *quote(struct arena *arena, const char *text) {
-        char *quoted = arena_alloc(arena, 2 * strlen(text) + sizeof("299 - \"\"")), *to = quoted;
-
-        if (!quoted)
-                return NULL;
-        to = stpcpy(to, "299 - \"");
-        for (; *text; text++) {
-                if (*text == '"' || *text == '\\')
-                        *to++ = '\\';
-                *to++ = *text;
-        }
-        strcpy(to, "\"");
-        return quoted;
-}
-
-void api_warn(struct api_request *r, const char *text) {
-        char *quoted = r->n_warnings < API_WARNINGS_MAX ? quote(r->arena, text) : NULL;
-
-        for (uint32_t i = 0; quoted && i < r->n_warnings; i++)
-                if (strcmp(r->warnings[i], quoted) == 0)
-                        return;
-        if (quoted)
-                r->warnings[r->n_warnings++] = quoted;
 }

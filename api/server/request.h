@@ -28,6 +28,8 @@ struct problems;
 #define API_BODY_MAX ((size_t)3 << 20) /* as kube-apiserver's */
 #define API_CHANGE_TRIES 5             /* of a patch whose object others change meanwhile, as kube-apiserver's */
 #define API_WARNINGS_MAX 100
+#define API_WARNINGS_LONG 4096
+#define API_WARNING_BRIEF 256
 
 /* The query's options (meta/v1 ListOptions and its siblings). Texts are NULL where they are not given. */
 struct api_options {
@@ -84,7 +86,8 @@ struct api_request {
 
         unsigned public_s; /* seconds for which anybody may keep the answer; 0: nobody */
         const char *warnings[API_WARNINGS_MAX];
-        uint32_t n_warnings;
+        uint32_t n_warnings, warned; /* warned: characters of all */
+        bool warns_briefly;          /* each has API_WARNING_BRIEF characters at most */
 
         struct list_node in_loop; /* of those whose changes were made */
 };
@@ -92,7 +95,8 @@ struct api_request {
 /* The verb's name: "get". */
 const char *api_verb_name(uint16_t verb);
 
-/* A warning for the client, once; @text is copied. */
+/* A warning for the client, once; @text is copied. Past API_WARNINGS_LONG characters of all each is cut, and then past
+ * that no more come; nor one with control characters (both as kube-apiserver). */
 void api_warn(struct api_request *r, const char *text);
 
 /* Frees it when nothing of it is under way. */
