@@ -107,6 +107,10 @@ int limits_give(struct arena *arena, const struct kube_limit_range *range, struc
         r = r ?: find_defaults(arena, range, true, &g.defaults[1]);
         if (r < 0)
                 return r;
+        if (((uint64_t)pod->spec.containers.count + pod->spec.init_containers.count) *
+                    (g.defaults[0].count + g.defaults[1].count) >
+            LIMITS_GIVEN_MAX)
+                return -E2BIG;
         list_for_each (c, &pod->spec.containers)
                 give_one(&g, "container", c);
         list_for_each (c, &pod->spec.init_containers)

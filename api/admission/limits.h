@@ -9,7 +9,8 @@ struct arena;
 
 #define LIMITS_AMOUNTS_MAX 256 /* of a LimitRange */
 #define LIMITS_ERRORS_MAX 64
-#define LIMITS_POD_MAX 1024 /* requests and limits of a pod's containers */
+#define LIMITS_POD_MAX 1024    /* requests and limits of a pod's containers */
+#define LIMITS_GIVEN_MAX 65536 /* defaults for all of them: more than an object has room for */
 
 /* Whether the pod's amounts are few enough to be added up. */
 bool limits_can_count(const struct kube_pod *pod);

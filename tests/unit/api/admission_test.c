@@ -125,6 +125,31 @@ static void test_given_limits(void **state) {
         assert_int_equal(limits_give(arena, range, pod), 0);
 }
 
+/* At each maximum, and one past it. */
+static void test_limits_of_limits(void **state) {
+        struct resource_amount *amounts = arena_alloc_array(arena, LIMITS_AMOUNTS_MAX + 1, sizeof(*amounts));
+        struct kube_limit_range_item item = { .type = "Container" };
+        struct kube_limit_range range = { .spec.limits = { &item, 1 } };
+        struct kube_container *containers = arena_alloc_array(arena, LIMITS_GIVEN_MAX + 1, sizeof(*containers));
+        struct kube_pod pod = { .spec.containers = { containers, 1 } };
+        const char *text;
+
+        for (unsigned i = 0; i <= LIMITS_AMOUNTS_MAX; i++)
+                amounts[i] = (struct resource_amount){ arena_printf(arena, "example.com/%04u", i), { 1, 0, 0 } };
+        item.max = (resource_list){ amounts, LIMITS_AMOUNTS_MAX };
+        assert_int_equal(limits_check_pod(arena, &range, &pod, &text), 0);
+        assert_int_equal(limits_give(arena, &range, &pod), 0);
+        item.max.count++;
+        assert_int_equal(limits_check_pod(arena, &range, &pod, &text), -E2BIG);
+        assert_int_equal(limits_give(arena, &range, &pod), -E2BIG);
+        item.max.count = 0;
+        item.default_ = (resource_list){ amounts, 1 };
+        pod.spec.containers.count = LIMITS_GIVEN_MAX;
+        assert_int_equal(limits_give(arena, &range, &pod), 1);
+        pod.spec.containers.count++;
+        assert_int_equal(limits_give(arena, &range, &pod), -E2BIG);
+}
+
 static const char *check_limits(const char *range, const char *pod) {
         const char *text = NULL;
 
@@ -322,6 +347,7 @@ int main(void) {
                 cmocka_unit_test(test_coverage),
                 cmocka_unit_test(test_choice),
                 cmocka_unit_test(test_given_limits),
+                cmocka_unit_test(test_limits_of_limits),
                 cmocka_unit_test(test_wanted_limits),
                 cmocka_unit_test(test_token_volume),
                 cmocka_unit_test(test_merged_tolerations),
