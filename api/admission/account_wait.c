@@ -61,8 +61,10 @@ static void on_changed(struct collection_listener *listener) {
                 if (wait->woken)
                         continue;
                 wait->woken = true;
-                if (!api_post(wait->r))
+                if (!api_post(wait->r)) {
+                        api_request_free(wait->r);
                         wait->r = NULL;
+                }
         }
         pthread_mutex_unlock(&waits->lock);
 }

@@ -79,8 +79,14 @@ static int enter(struct admission_quota *quota, struct admission_charge *charge,
 }
 
 bool quota_tell(struct admission_charge *charge, enum quota_charge_state state) {
+        struct api_request *r = charge->r;
+        bool posted;
+
         charge->state = state;
-        return api_post(charge->r);
+        posted = api_post(r);
+        if (!posted)
+                api_request_free(r);
+        return posted;
 }
 
 /* The first who waits leads the next batch; without one the room is closed. */

@@ -87,8 +87,6 @@ bool api_post(struct api_request *r) {
                 uv_async_send(&loop->wake);
         }
         pthread_mutex_unlock(&loop->lock);
-        if (closed)
-                api_request_free(r);
         return !closed;
 }
 
@@ -97,7 +95,8 @@ static void on_decided(struct api_change *change, int code, const char *text) {
 
         r->change_code = code;
         r->change_text = text ? arena_strdup(r->arena, text) : NULL;
-        api_post(r);
+        if (!api_post(r))
+                api_request_free(r);
 }
 
 enum api_step api_submit(struct api_request *r) {

@@ -79,8 +79,7 @@ void api_server_free(struct api_server *server);
 /* Has woken() called on the loop. From any thread. */
 void api_loop_wake(struct api_loop *loop);
 
-/* Has api_resume() called on the request's loop. From any thread. False: the loop is gone, and the request was freed.
- */
+/* Has @r go on, on its own loop, behind the stage that waits; false: the loop has ended. From any thread. */
 bool api_post(struct api_request *r);
 
 /* Submits the request's change, which the store's writer then decides: API_WAIT, and the pipeline goes on with
