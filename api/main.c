@@ -165,6 +165,11 @@ static int open_audit(const struct api_config *c, struct audit **ret_audit, stru
         return *ret_audit ? 0 : err_set(err, ENOMEM, "no memory for the audit log");
 }
 
+static void stop_loop(struct api_loop *loop) {
+        api_watches_stop(loop);
+        api_admission_stop(loop->server->config.admission, loop);
+}
+
 static int run_with(const struct api_config *c, struct api_credentials *credentials, struct err **err) {
         _cleanup_kube_registry_ struct kube_registry *registry = api_kinds_new(err);
         struct api_state_options options = { .directory = c->data_dir, .registry = registry };
@@ -173,7 +178,7 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
                                             .limits = limits_of(c),
                                             .hooks = { .start = api_watches_start,
                                                        .woken = api_watches_run,
-                                                       .stop = api_watches_stop,
+                                                       .stop = stop_loop,
                                                        .leave = api_watches_leave,
                                                        .answered = audit_answered,
                                                        .ended = audit_ended } };
@@ -198,9 +203,9 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
         config.data = service.access;
         r = r ?: serve(c, &config, &service, err);
         api_access_free(service.access);
-        api_state_close(config.state);
         api_admission_free(admission);
         audit_free(config.audit);
+        api_state_close(config.state);
         api_openapi_free(config.openapi);
         tls_context_unref(config.tls);
         return r;

@@ -1,22 +1,37 @@
 /* An account that says so limits its pods to the secrets that it names. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/admission/account_token.h"
 #include "lib/arena.h"
+#include "lib/texts.h"
 
 struct search {
         struct arena *arena;
         const struct kube_service_account *account;
-        const char *text; /* what was found */
+        const char **known; /* the names of its secrets, sorted */
+        const char *text;   /* what was found */
         int error;
 };
 
-static bool knows(const struct search *s, const char *name) {
+static int begin(struct search *s) {
+        uint32_t n = 0;
+
+        s->known = arena_alloc_array(s->arena, s->account->secrets.count, sizeof(*s->known));
+        if (!s->known)
+                return -ENOMEM;
         list_for_each (secret, &s->account->secrets)
-                if (strcmp(secret->name ?: "", name) == 0)
-                        return true;
-        return false;
+                s->known[n++] = secret->name ?: "";
+        if (n > 0)
+                qsort(s->known, n, sizeof(*s->known), texts_order);
+        return 0;
+}
+
+static bool knows(const struct search *s, const char *name) {
+        uint32_t n = s->account->secrets.count;
+
+        return n > 0 && bsearch(&name, s->known, n, sizeof(*s->known), texts_order);
 }
 
 static void tell(struct search *s, const char *text) {
@@ -95,6 +110,9 @@ int account_secrets_check(struct arena *arena, const struct kube_service_account
         struct search s = { .arena = arena, .account = account };
 
         if (is_true(string_map_get(&account->metadata.annotations, "kubernetes.io/enforce-mountable-secrets"))) {
+                s.error = begin(&s);
+                if (s.error < 0)
+                        return s.error;
                 if (ephemeral) {
                         list_for_each (c, &pod->spec.ephemeral_containers)
                                 look_at_container(&s, "ephemeral container", &c->container);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/admission/account_token.h"
+#include "api/admission/account_wait.h"
 #include "api/admission/builtin.h"
 #include "api/rbac/graph.h"
 #include "api/rest/meta.h"
@@ -46,10 +47,11 @@ static enum api_step check_mirror(struct admission *a, const struct kube_pod *po
         return API_NEXT;
 }
 
-/* API_NEXT with *ret_account, or the answer. */
-static enum api_step find_account(struct admission *a, const struct kube_pod *pod,
+/* API_NEXT with *ret_account, or the answer. @waits: for the account that each namespace gets. */
+static enum api_step find_account(struct admission *a, const struct kube_pod *pod, bool waits,
                                   const struct kube_service_account **ret_account) {
         const char *name = pod->spec.service_account_name ?: "";
+        enum api_step step = API_NEXT;
         const void *found;
         int error;
 
@@ -57,6 +59,10 @@ static enum api_step find_account(struct admission *a, const struct kube_pod *po
                 return admission_forbid(a, "no service account specified for pod %s/%s", a->namespace,
                                         pod->metadata.name ?: "");
         error = admission_get(a, "", "serviceaccounts", a->namespace, name, &found);
+        if (error == -ENOENT && waits && strcmp(name, "default") == 0)
+                step = account_wait(a);
+        if (step != API_NEXT)
+                return step;
         if (error == -ENOENT)
                 return admission_forbid(a, "error looking up service account %s/%s: serviceaccount \"%s\" not found",
                                         a->namespace, name, name);
@@ -110,25 +116,25 @@ enum api_step admission_give_account(struct admission *a) {
         if (!pod->spec.service_account_name || !*pod->spec.service_account_name)
                 pod->spec.service_account_name = "default";
         pod->spec.service_account = pod->spec.service_account_name; /* the older name of the same */
-        step = find_account(a, pod, &account);
+        step = find_account(a, pod, true, &account);
         if (step != API_NEXT)
                 return step;
         error = give(a, pod, account);
         return error < 0 ? api_fail(a->r, error, NULL) : check_secrets(a, pod, false, account);
 }
 
+/* Of a new pod all was looked at before, and nothing that comes between changes it. A plugin that does (a webhook) has
+ * this look again. */
 enum api_step admission_check_account(struct admission *a) {
         bool ephemeral = a->r->sub && strcmp(a->r->sub->name, "ephemeralcontainers") == 0;
         const struct kube_service_account *account;
         const struct kube_pod *pod;
         enum api_step step;
 
-        if (a->operation == ADMISSION_CREATE ? !!a->r->sub : !ephemeral)
+        if (a->operation == ADMISSION_CREATE || !ephemeral)
                 return API_NEXT;
         if (!(pod = admission_object(a)))
                 return API_END;
-        if (!ephemeral && is_mirror(pod))
-                return check_mirror(a, pod);
-        step = find_account(a, pod, &account);
-        return step == API_NEXT ? check_secrets(a, pod, ephemeral, account) : step;
+        step = find_account(a, pod, false, &account);
+        return step == API_NEXT ? check_secrets(a, pod, true, account) : step;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/admission/account_wait.h"
 #include "api/admission/internal.h"
 #include "api/admission/plugin.h"
 #include "api/admission/quota.h"
@@ -34,7 +35,7 @@ int api_admission_new(const struct api_admission_config *config, struct api_admi
         admission->not_ready_s = config->not_ready_s;
         admission->unreachable_s = config->unreachable_s;
         r = admission_choose(config, &admission->on, err);
-        if (r == 0 && !(admission->quota = admission_quota_new()))
+        if (r == 0 && (!(admission->quota = admission_quota_new()) || !(admission->waits = account_waits_new())))
                 r = err_set(err, ENOMEM, "no memory for admission");
         if (r < 0) {
                 api_admission_free(admission);
@@ -47,8 +48,13 @@ int api_admission_new(const struct api_admission_config *config, struct api_admi
 void api_admission_free(struct api_admission *admission) {
         if (!admission)
                 return;
+        account_waits_free(admission->waits);
         admission_quota_free(admission->quota);
         free(admission);
+}
+
+void api_admission_stop(const struct api_admission *admission, struct api_loop *loop) {
+        account_waits_stop(admission->waits, loop);
 }
 
 /* --- what is asked about --- */
@@ -133,6 +139,7 @@ enum api_step api_mutate(struct api_request *r) {
         enum api_step step = API_NEXT;
         int error;
 
+        account_wait_end(r);
         for (size_t i = 0; step == API_NEXT && i < admission_plugins_count; i++)
                 if (admission_plugins[i].mutate && applies(&a, i))
                         step = admission_plugins[i].mutate(&a);

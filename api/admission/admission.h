@@ -12,6 +12,7 @@
 #include "api/server/pipeline.h"
 
 struct api_admission;
+struct api_loop;
 struct api_request;
 struct err;
 struct value;
@@ -27,8 +28,11 @@ struct api_admission_config {
 int api_admission_new(const struct api_admission_config *config, struct api_admission **ret_admission,
                       struct err **err);
 
-/* Once no request is under way. NULL is fine. */
+/* Once no request is under way, before the state is closed. NULL is fine. */
 void api_admission_free(struct api_admission *admission);
+
+/* On a loop's thread, as it ends: who waits there hears nothing any more. */
+void api_admission_stop(const struct api_admission *admission, struct api_loop *loop);
 
 /* Creations and updates: r->next, before it is validated and behind that. */
 enum api_step api_mutate(struct api_request *r);

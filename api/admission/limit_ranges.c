@@ -1,4 +1,5 @@
 /* LimitRanger: what the namespace's LimitRanges give to pods, and want of pods and claims. */
+#include <errno.h>
 #include <string.h>
 
 #include "api/admission/builtin.h"
@@ -22,6 +23,13 @@ static int find(const struct admission *a, struct admission_list *ret_list) {
         return is_due(a) ? admission_list(a, "", "limitranges", a->namespace, ret_list) : 0;
 }
 
+static enum api_step fail(struct admission *a, const struct kube_limit_range *range, int error) {
+        if (error == -E2BIG)
+                return admission_forbid(a, "limit range %s, or the pod, has more amounts than can be compared",
+                                        range->metadata.name);
+        return api_fail(a->r, error, NULL);
+}
+
 enum api_step admission_default_limits(struct admission *a) {
         struct admission_list ranges;
         struct kube_pod *pod;
@@ -36,7 +44,7 @@ enum api_step admission_default_limits(struct admission *a) {
         for (size_t i = 0; i < ranges.n; i++) {
                 error = limits_give(a->arena, ranges.items[i], pod);
                 if (error < 0)
-                        return api_fail(a->r, error, NULL);
+                        return fail(a, ranges.items[i], error);
                 a->changed |= error > 0;
         }
         return API_NEXT;
@@ -60,7 +68,7 @@ enum api_step admission_check_limits(struct admission *a) {
                 error = pod ? limits_check_pod(a->arena, ranges.items[i], object, &text) :
                               limits_check_claim(a->arena, ranges.items[i], object, &text);
                 if (error < 0)
-                        return api_fail(a->r, error, NULL);
+                        return fail(a, ranges.items[i], error);
                 if (text)
                         return admission_forbid(a, "%s", text);
         }

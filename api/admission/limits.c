@@ -1,11 +1,10 @@
 #include "api/admission/limits.h"
 
 #include <errno.h>
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "api/admission/plugin.h"
+#include "api/admission/pod_security_check.h"
 #include "kube/pod/pod.h"
 #include "kube/pod/resource_list.h"
 #include "kube/pod/resources.h"
@@ -20,58 +19,108 @@ static bool is_for(const struct kube_limit_range_item *item, const char *type) {
         return kube_is(item->type, type);
 }
 
-/* The names of what was added, divided by commas; "": nothing was. NULL without memory. */
-static const char *add_missing(struct arena *arena, const struct kube_limit_range *range, bool limits,
-                               resource_list *list) {
-        const resource_list had = *list;
-        const char *added = "";
+static bool is_bounded(const struct kube_limit_range *range) {
+        uint32_t n = 0;
 
+        list_for_each (item, &range->spec.limits)
+                n += item->max.count + item->min.count + item->default_.count + item->default_request.count +
+                     item->max_limit_request_ratio.count;
+        return n <= LIMITS_AMOUNTS_MAX;
+}
+
+bool limits_can_count(const struct kube_pod *pod) {
+        const kube_container_items *all[] = { &pod->spec.containers, &pod->spec.init_containers };
+        uint32_t n = 0;
+
+        for (int i = 0; i < 2; i++)
+                list_for_each (c, all[i])
+                        n += c->resources.requests.count + c->resources.limits.count;
+        return n <= LIMITS_POD_MAX;
+}
+
+/* What a container gets that does not say so; of two items that give the same the last one counts. */
+static int find_defaults(struct arena *arena, const struct kube_limit_range *range, bool limits,
+                         resource_list *ret_list) {
+        *ret_list = (resource_list){ 0 };
         list_for_each (item, &range->spec.limits) {
                 const resource_list *from = limits ? &item->default_ : &item->default_request;
 
-                if (!is_for(item, "Container"))
-                        continue;
-                list_for_each (amount, from) /* of two items that give the same the last one counts */
-                        if (!resource_get(&had, amount->name) &&
-                            !resource_list_add(arena, list, amount->name, amount->amount))
-                                return NULL;
+                if (is_for(item, "Container"))
+                        list_for_each (amount, from)
+                                if (!resource_list_add(arena, ret_list, amount->name, amount->amount))
+                                        return -ENOMEM;
         }
-        list_for_each (amount, list)
-                if (added && !resource_get(&had, amount->name))
-                        added = arena_printf(arena, "%s%s%s", added, *added ? ", " : "", amount->name);
-        return added;
+        return 0;
 }
 
-/* Adds to @text what one container was given. NULL without memory. */
-static const char *give_one(struct arena *arena, const struct kube_limit_range *range, const char *what,
-                            struct kube_container *c, const char *text) {
-        const char *names[] = { add_missing(arena, range, false, &c->resources.requests),
-                                add_missing(arena, range, true, &c->resources.limits) };
-        static const char *const kinds[] = { "request", "limit" };
+struct giving {
+        struct pod_check words; /* of which the texts are made */
+        resource_list defaults[2];
+        struct pod_words given;
+};
 
-        for (int i = 0; i < 2 && text; i++) {
-                if (!names[i])
-                        return NULL;
-                if (*names[i])
-                        text = arena_printf(arena, "%s%s%s %s for %s %s", text, *text ? "; " : "", names[i], kinds[i],
-                                            what, c->name ?: "");
+/* Merges two sorted lists into @list; what comes of @defaults is in @added. */
+static void merge(struct giving *g, const resource_list *defaults, resource_list *list, struct pod_words *added) {
+        struct resource_amount *items =
+                arena_alloc_array(g->words.arena, (size_t)list->count + defaults->count, sizeof(*items));
+        uint32_t n = 0, i = 0;
+
+        if (!items) {
+                g->words.error = -ENOMEM;
+                return;
         }
-        return text;
+        list_for_each (amount, defaults) {
+                while (i < list->count && strcmp(list->items[i].name, amount->name) < 0)
+                        items[n++] = list->items[i++];
+                if (i < list->count && strcmp(list->items[i].name, amount->name) == 0)
+                        continue;
+                items[n++] = *amount;
+                pod_words_add(&g->words, added, amount->name);
+        }
+        while (i < list->count)
+                items[n++] = list->items[i++];
+        *list = (resource_list){ items, n };
+}
+
+static void give_one(struct giving *g, const char *what, struct kube_container *c) {
+        static const char *const kinds[] = { "request", "limit" };
+        resource_list *lists[] = { &c->resources.requests, &c->resources.limits };
+
+        for (int i = 0; i < 2; i++) {
+                struct pod_words added = { 0 };
+
+                if (g->defaults[i].count > 0)
+                        merge(g, &g->defaults[i], lists[i], &added);
+                if (added.n > 0)
+                        pod_words_add_made(&g->words, &g->given,
+                                           arena_printf(g->words.arena, "%s %s for %s %s",
+                                                        pod_words_join(&g->words, &added, ", "), kinds[i], what,
+                                                        c->name ?: ""));
+        }
 }
 
 int limits_give(struct arena *arena, const struct kube_limit_range *range, struct kube_pod *pod) {
-        const char *text = "";
+        struct giving g = { .words.arena = arena };
+        const char *text;
+        int r = is_bounded(range) ? find_defaults(arena, range, false, &g.defaults[0]) : -E2BIG;
 
+        r = r ?: find_defaults(arena, range, true, &g.defaults[1]);
+        if (r < 0)
+                return r;
+        if (((uint64_t)pod->spec.containers.count + pod->spec.init_containers.count) *
+                    (g.defaults[0].count + g.defaults[1].count) >
+            LIMITS_GIVEN_MAX)
+                return -E2BIG;
         list_for_each (c, &pod->spec.containers)
-                text = text ? give_one(arena, range, "container", c, text) : NULL;
+                give_one(&g, "container", c);
         list_for_each (c, &pod->spec.init_containers)
-                text = text ? give_one(arena, range, "init container", c, text) : NULL;
-        if (!text)
+                give_one(&g, "init container", c);
+        if (g.words.error < 0 || g.given.n == 0)
+                return g.words.error;
+        text = arena_printf(arena, "LimitRanger plugin set: %s", pod_words_join(&g.words, &g.given, "; "));
+        if (!text || g.words.error < 0 || admission_put(arena, &pod->metadata.annotations, ANNOTATION, text) < 0)
                 return -ENOMEM;
-        if (!*text)
-                return 0;
-        text = arena_printf(arena, "LimitRanger plugin set: %s", text);
-        return !text || admission_put(arena, &pod->metadata.annotations, ANNOTATION, text) < 0 ? -ENOMEM : 1;
+        return 1;
 }
 
 /* --- what it wants --- */
@@ -81,8 +130,8 @@ struct check {
         const char *type, *name; /* "Container", "cpu" */
         struct quantity enforced;
         const resource_list *requests, *limits;
-        const char **errors; /* as many as there may be */
-        uint32_t n, max;
+        const char *errors[LIMITS_ERRORS_MAX];
+        uint32_t n;
         bool failed; /* no memory */
 };
 
@@ -106,29 +155,14 @@ static struct numbers numbers_of(const struct check *c) {
         return n;
 }
 
-/* kube-apiserver says a thing once. */
+/* kube-apiserver says a thing once; of more than LIMITS_ERRORS_MAX the first. */
 static void add_error(struct check *c, const char *text) {
-        const char **errors;
-
-        if (!text) {
-                c->failed = true;
-                return;
-        }
-        for (uint32_t i = 0; i < c->n; i++)
+        c->failed |= !text;
+        for (uint32_t i = 0; text && i < c->n; i++)
                 if (strcmp(c->errors[i], text) == 0)
                         return;
-        if (c->n == c->max) {
-                errors = arena_alloc_array(c->arena, (size_t)c->max * 2 + 8, sizeof(*errors));
-                if (!errors) {
-                        c->failed = true;
-                        return;
-                }
-                if (c->n > 0)
-                        memcpy(errors, c->errors, c->n * sizeof(*errors));
-                c->errors = errors;
-                c->max = c->max * 2 + 8;
-        }
-        c->errors[c->n++] = text;
+        if (text && c->n < LIMITS_ERRORS_MAX)
+                c->errors[c->n++] = text;
 }
 
 static const char *text_of(struct check *c, struct quantity amount) {
@@ -204,6 +238,8 @@ static void check_ratio(struct check *c) {
 
 static void each(struct check *c, const resource_list *bounds, void (*check)(struct check *c)) {
         list_for_each (bound, bounds) {
+                if (c->n == LIMITS_ERRORS_MAX)
+                        return;
                 c->name = bound->name;
                 c->enforced = bound->amount;
                 check(c);
@@ -267,6 +303,8 @@ int limits_check_pod(struct arena *arena, const struct kube_limit_range *range, 
         struct check c = { .arena = arena };
         resource_list requests, limits;
 
+        if (!is_bounded(range) || !limits_can_count(pod))
+                return -E2BIG;
         if (!pod_totals(arena, pod, false, &requests) || !pod_totals(arena, pod, true, &limits))
                 return -ENOMEM;
         list_for_each (item, &range->spec.limits) {
@@ -284,6 +322,8 @@ int limits_check_claim(struct arena *arena, const struct kube_limit_range *range
                        const struct kube_persistent_volume_claim *claim, const char **ret_text) {
         struct check c = { .arena = arena, .requests = &claim->spec.resources.requests };
 
+        if (!is_bounded(range))
+                return -E2BIG;
         list_for_each (item, &range->spec.limits) {
                 c.type = item->type;
                 if (is_for(item, "PersistentVolumeClaim")) {

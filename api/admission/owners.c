@@ -1,7 +1,7 @@
 /* OwnerReferencesPermissionEnforcement: whoever has an object go with its owner may delete it; whoever has it hold the
  * owner's deletion up may do that to the owner. */
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/admission/builtin.h"
@@ -9,7 +9,8 @@
 #include "api/server/server.h"
 #include "api/server/status.h"
 #include "kube/kinds.h"
-#include "kube/meta_v1.h"
+#include "lib/arena.h"
+#include "lib/texts.h"
 #include "lib/value.h"
 
 #define GROUP_MAX 256
@@ -24,13 +25,6 @@ static bool changes(const struct admission *a) {
         if (a->operation == ADMISSION_CREATE || value_count(owners) == 0 || value_count(before) == 0)
                 return value_count(owners) != (a->operation == ADMISSION_CREATE ? 0 : value_count(before));
         return !value_equal(owners, before);
-}
-
-static const struct value *find(const struct value *owners, const char *uid) {
-        for (uint32_t i = 0; i < value_count(owners); i++)
-                if (strcmp(value_string_or(value_get(value_at(owners, i), "uid"), ""), uid) == 0)
-                        return value_at(owners, i);
-        return NULL;
 }
 
 static bool blocks(const struct value *owner) {
@@ -64,17 +58,44 @@ static enum api_step check_owner(struct admission *a, const struct value *owner)
                                 reason);
 }
 
+/* The uids of the owners that were held up before, sorted. */
+struct held {
+        const char **uids;
+        uint32_t n;
+};
+
+static int find_held(const struct admission *a, const struct value *before, struct held *ret_held) {
+        struct held held = { .uids = arena_alloc_array(a->arena, value_count(before), sizeof(*held.uids)) };
+
+        if (!held.uids)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < value_count(before); i++)
+                if (blocks(value_at(before, i)))
+                        held.uids[held.n++] = text_of(value_at(before, i), "uid");
+        if (held.n > 0)
+                qsort(held.uids, held.n, sizeof(*held.uids), texts_order);
+        *ret_held = held;
+        return 0;
+}
+
+static bool was_held(const struct held *held, const char *uid) {
+        return held->n > 0 && bsearch(&uid, held->uids, held->n, sizeof(*held->uids), texts_order);
+}
+
 static enum api_step check_blocking(struct admission *a) {
         static const struct admission_question anything = { "update", "*", "*", "*", "finalizers", "", "*" };
         const struct value *owners = owners_of(a->r->next),
                            *before = a->operation == ADMISSION_UPDATE ? owners_of(a->r->current_tree) : NULL;
         enum api_step step = API_NEXT;
+        struct held held;
         int anyway = -1;
 
+        if (find_held(a, before, &held) < 0)
+                return api_fail(a->r, -ENOMEM, NULL);
         for (uint32_t i = 0; step == API_NEXT && i < value_count(owners); i++) {
                 const struct value *owner = value_at(owners, i);
 
-                if (!blocks(owner) || blocks(find(before, text_of(owner, "uid"))))
+                if (!blocks(owner) || was_held(&held, text_of(owner, "uid")))
                         continue;
                 if (anyway < 0)
                         anyway = admission_may(a, &anything, NULL);

@@ -1,8 +1,9 @@
 /* What a plugin is, what it is asked about, and what it asks.
  *
  * A plugin is a row: which operations on which resources it looks at, and its functions. Rows that come at run time
- * (webhooks, policies) have the same form. A function gives API_NEXT, or answers the request; only a validating one
- * whose row says so waits. Objects are C structs, whose texts live in the request's arena.
+ * (webhooks, policies) have the same form. A function gives API_NEXT, or answers the request, or has its stage wait and
+ * come again, from the first plugin on (api_wait_again()). Objects are C structs, whose texts live in the request's
+ * arena.
  */
 #pragma once
 

@@ -202,8 +202,10 @@ enum api_step admission_charge_quota(struct admission *a) {
         /* A second try of the same request was charged for already. */
         if (!kind->namespaced || !item.kind || a->r->charge || !has_quotas(a, &error))
                 return error < 0 ? api_fail(a->r, error, NULL) : API_NEXT;
-        if (!(item.object = admission_object(a)) || (update && !admission_old(a)))
+        if (quota_reads(&item) && (!(item.object = admission_object(a)) || (update && !admission_old(a))))
                 return API_END;
+        if (!quota_reads(&item) && update)
+                return API_NEXT;
         if (!quota_counts(&item, sub, a->old) || (!update && is_there(a)))
                 return API_NEXT;
         charge = arena_new_of(a->arena, struct admission_charge);

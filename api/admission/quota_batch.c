@@ -6,17 +6,16 @@
 #include <time.h>
 
 #include "api/cache/collection.h"
-#include "api/put.h"
-#include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/state/resource.h"
 #include "kube/apply/apply.h"
 #include "kube/codec/codec.h"
-#include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/json.h"
+#include "lib/json_writer.h"
+#include "lib/value_edit.h"
 
 static bool is_wanted(const struct quota_batch *batch, const char *name) {
         for (size_t i = 0; i < batch->n_stale; i++)
@@ -25,7 +24,7 @@ static bool is_wanted(const struct quota_batch *batch, const char *name) {
         return !batch->stale;
 }
 
-static int read_quota(struct quota_batch *batch, const struct object *object) {
+static int read_quota(struct quota_batch *batch, struct object *object) {
         struct kube_resource_quota *quota = arena_new_of(batch->arena, struct kube_resource_quota);
         int r = quota ? kube_json_read(batch->arena, &kube_resource_quota_type, (const char *)object->json->data,
                                        object->json->size, NULL, quota) :
@@ -33,9 +32,14 @@ static int read_quota(struct quota_batch *batch, const struct object *object) {
 
         if (r < 0)
                 return r;
-        batch->revisions[batch->n_states] = object->revision;
+        batch->objects[batch->n_states] = object_ref(object);
         batch->states[batch->n_states++] = (struct quota_state){ .quota = quota, .used = quota->status.used };
         return 0;
+}
+
+static void drop_states(struct quota_batch *batch) {
+        while (batch->n_states > 0)
+                object_unref(batch->objects[--batch->n_states]);
 }
 
 static int read_quotas(struct quota_room *room, struct api_state *state) {
@@ -47,10 +51,10 @@ static int read_quotas(struct quota_room *room, struct api_state *state) {
 
         if (r < 0)
                 return r;
-        batch->n_states = 0;
+        drop_states(batch);
         batch->states = arena_alloc_array(batch->arena, page.n, sizeof(*batch->states));
-        batch->revisions = arena_alloc_array(batch->arena, page.n, sizeof(*batch->revisions));
-        r = batch->states && batch->revisions ? 0 : -ENOMEM;
+        batch->objects = arena_alloc_array(batch->arena, page.n, sizeof(struct object *));
+        r = batch->states && batch->objects ? 0 : -ENOMEM;
         for (size_t i = 0; r == 0 && i < page.n; i++)
                 if (is_wanted(batch, page.objects[i]->name))
                         r = read_quota(batch, page.objects[i]);
@@ -111,10 +115,25 @@ static void on_written(struct api_change *change, int code, const char *text) {
         finish_one(write->room);
 }
 
-static int make_tree(struct arena *arena, const struct kube_resource_quota *quota, const struct value **ret_tree) {
-        const char *text = api_put_text(arena, &kube_resource_quota_type, quota);
+/* The amounts as the status has them. */
+static int make_used(struct arena *arena, const resource_list *used, struct value *ret_map) {
+        struct value_member *members = arena_alloc_array(arena, used->count, sizeof(*members));
+        uint32_t n = 0;
 
-        return text ? json_parse(arena, text, strlen(text), NULL, ret_tree, NULL) : -ENOMEM;
+        if (!members)
+                return -ENOMEM;
+        list_for_each (amount, used) {
+                char *text = arena_alloc(arena, QUANTITY_TEXT_MAX);
+
+                if (!text)
+                        return -ENOMEM;
+                quantity_format(amount->amount, text);
+                members[n++] = (struct value_member){ .key = amount->name,
+                                                      .key_kind = VALUE_STRING,
+                                                      .value = VALUE_TEXT(text) };
+        }
+        *ret_map = (struct value){ .kind = VALUE_MAP, .count = n, .members = members };
+        return 0;
 }
 
 /* It is written as by the server's own client, through the quota's status. */
@@ -130,36 +149,50 @@ static int own(struct arena *arena, const struct value *live, const struct value
         return apply_update(arena, &(struct apply_write){ &target, &writer, live, *tree }, tree);
 }
 
-/* The JSON as it is kept: the type's, since what owns a field stands among what the type has in an order. */
-static int settle(struct arena *arena, const struct value **tree, struct api_json *ret_json) {
-        struct problems problems;
+/* The quota with what is used of it. */
+static int make_next(struct arena *arena, const struct value *live, const resource_list *used,
+                     const struct value **ret_next) {
+        struct value_edit edit;
+        struct value map;
+        int r = make_used(arena, used, &map);
+
+        if (r < 0)
+                return r;
+        value_edit_begin(&edit, arena, live);
+        r = value_edit_set(&edit, "/status/used", &map, NULL);
+        *ret_next = value_edit_end(&edit);
+        r = r ?: *ret_next ? 0 : -ENOMEM;
+        return r ?: own(arena, live, ret_next);
+}
+
+static int write_json(struct arena *arena, const struct value *tree, struct api_json *ret_json) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        _cleanup_free_ char *text = NULL;
         int r;
 
-        problems_init(&problems, arena, NULL, NULL);
-        r = api_settle(arena, &kube_resource_quota_type, *tree, false, &problems, ret_json);
-        if (r == 0 && !ret_json->text)
-                r = -EINVAL;
-        return r ?: json_parse(arena, ret_json->text, ret_json->length, NULL, tree, NULL);
+        json_value(&w, tree);
+        r = json_writer_finish(&w, &text, &ret_json->length);
+        if (r < 0)
+                return r;
+        ret_json->text = arena_strndup(arena, text, ret_json->length);
+        return ret_json->text ? 0 : -ENOMEM;
 }
 
 static int prepare(struct quota_room *room, struct api_state *state, size_t i, struct quota_write *write) {
         struct quota_batch *batch = &room->batch;
-        struct kube_resource_quota next = *batch->states[i].quota;
-        const struct value *live, *tree;
-        struct api_json json = { 0 };
-        int r;
+        const struct object *object = batch->objects[i];
+        const struct value *live, *next;
+        struct api_json json;
+        int r = json_parse(batch->arena, (const char *)object->json->data, object->json->size, NULL, &live, NULL);
 
-        next.status.used = batch->states[i].used;
-        r = make_tree(batch->arena, batch->states[i].quota, &live);
-        r = r ?: make_tree(batch->arena, &next, &tree);
-        r = r ?: own(batch->arena, live, &tree);
-        r = r ?: settle(batch->arena, &tree, &json);
-        r = r     ?:
-                    api_change_init(&write->change, state, api_state_find(state, "", "resourcequotas"), batch->arena,
-                                    tree, &json);
         write->room = room;
-        write->name = next.metadata.name;
-        write->change.expected = batch->revisions[i];
+        write->name = arena_strdup(batch->arena, object->name); /* for the next try, which has other objects */
+        r = r ?: write->name ? make_next(batch->arena, live, &batch->states[i].used, &next) : -ENOMEM;
+        r = r ?: write_json(batch->arena, next, &json);
+        if (r == 0)
+                r = api_change_init(&write->change, state, api_state_find(state, "", "resourcequotas"), batch->arena,
+                                    next, &json);
+        write->change.expected = object->revision;
         write->change.lazy = true;
         write->change.done = on_written;
         write->change.data = write;
@@ -220,6 +253,7 @@ void quota_batch_decide(struct quota_room *room, struct api_state *state) {
 
 void quota_batch_clear(struct quota_batch *batch) {
         drop_writes(batch);
+        drop_states(batch);
         arena_free(batch->arena);
         *batch = (struct quota_batch){ 0 };
 }

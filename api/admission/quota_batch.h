@@ -11,6 +11,7 @@
 #include "lib/table.h"
 
 struct admission_quota;
+struct object;
 struct api_request;
 struct quota_room;
 
@@ -45,7 +46,7 @@ struct quota_batch {
         struct quota_charges charges; /* that may still be granted */
         struct arena *arena;
         struct quota_state *states;
-        int64_t *revisions;
+        struct object **objects; /* that the states were read from; a reference each */
         size_t n_states;
         struct quota_write *writes;
         size_t n_writes;

@@ -3,27 +3,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/admission/limits.h"
 #include "api/admission/quota_kind.h"
 #include "kube/pod/resource_list.h"
 #include "lib/arena.h"
 
-#define QUOTA_RESOURCES_MAX 1024 /* entries of requests and limits of one pod */
-
 /* --- usage --- */
 
-static uint32_t entries_of(const kube_container_items *containers) {
-        uint32_t n = 0;
-
-        list_for_each (c, containers)
-                n += c->resources.requests.count + c->resources.limits.count;
-        return n;
-}
-
 static bool is_bounded(const struct quota_item *item) {
-        const struct kube_pod *pod = item->object;
-
-        return item->kind->usage != quota_pod_usage ||
-               entries_of(&pod->spec.containers) + entries_of(&pod->spec.init_containers) <= QUOTA_RESOURCES_MAX;
+        return item->kind->usage != quota_pod_usage || limits_can_count(item->object);
 }
 
 int quota_change_measure(struct arena *arena, struct quota_change *change) {

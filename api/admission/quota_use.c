@@ -48,6 +48,10 @@ bool quota_counts(const struct quota_item *item, const char *sub, const void *ol
         return kind->counts_also && kind->counts_also(item->object, sub, old);
 }
 
+bool quota_reads(const struct quota_item *item) {
+        return item->kind->usage;
+}
+
 /* "count/RESOURCE" or "count/RESOURCE.GROUP" */
 static bool is_count(const struct quota_item *item, const char *name) {
         size_t length = strlen(item->resource);

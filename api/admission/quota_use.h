@@ -23,6 +23,9 @@ const struct quota_kind *quota_kind_of(const char *group, const char *resource);
 /* Whether an operation is counted. @sub "": of the object itself; @old NULL: it is made. */
 bool quota_counts(const struct quota_item *item, const char *sub, const void *old);
 
+/* Whether the object itself is looked at: of others it counts that they are there, and item->object may be NULL. */
+bool quota_reads(const struct quota_item *item);
+
 /* Whether the amount called @name is one of such objects'. */
 bool quota_measures(const struct quota_item *item, const char *name);
 

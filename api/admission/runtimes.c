@@ -4,11 +4,13 @@
 
 #include "api/admission/builtin.h"
 #include "api/admission/toleration.h"
+#include "api/server/request.h"
 #include "api/server/status.h"
 #include "kube/core_v1.h"
 #include "kube/node_v1.h"
 #include "lib/arena.h"
 #include "lib/go_text.h"
+#include "lib/value.h"
 
 typedef struct kube_node_v1_runtime_class runtime_class;
 
@@ -61,6 +63,9 @@ static enum api_step give_scheduling(struct admission *a, struct kube_pod_spec *
                 error = error ?: admission_put(a->arena, &selector, pair->key, pair->value);
         }
         error = error ?: toleration_merge(a->arena, &spec->tolerations, &scheduling->tolerations, &spec->tolerations);
+        if (error == -E2BIG)
+                return admission_forbid(a, "pod rejected: more than %d tolerations of the pod and its RuntimeClass",
+                                        TOLERATION_MAX);
         spec->node_selector = selector;
         return error < 0 ? api_fail(a->r, error, NULL) : API_NEXT;
 }
@@ -85,10 +90,15 @@ enum api_step admission_give_runtime(struct admission *a) {
 }
 
 enum api_step admission_check_runtime(struct admission *a) {
-        struct kube_pod *pod = admission_object(a);
+        const struct value *spec = value_get(a->r->next, "spec");
         const runtime_class *class = NULL;
-        enum api_step step = pod ? find_class(a, pod, &class) : API_END;
+        struct kube_pod *pod;
+        enum api_step step;
 
+        if (value_is_null(value_get(spec, "runtimeClassName")) && value_is_null(value_get(spec, "overhead")))
+                return API_NEXT;
+        pod = admission_object(a);
+        step = pod ? find_class(a, pod, &class) : API_END;
         if (step != API_NEXT)
                 return step;
         if (class && class->overhead)

@@ -60,6 +60,8 @@ int toleration_merge(struct arena *arena, const kube_toleration_items *first, co
                                *kept = arena_alloc_array(arena, n, sizeof(*kept));
         kube_toleration_items merged = { .items = kept };
 
+        if (n > TOLERATION_MAX)
+                return -E2BIG;
         if (!all || !kept)
                 return -ENOMEM;
         if (first->count > 0)

@@ -5,6 +5,8 @@
 
 struct arena;
 
-/* Those of both; of two of which one tolerates all that the other does, that one. -ENOMEM or 0. */
+#define TOLERATION_MAX 1024 /* of both */
+
+/* Those of both; of two of which one tolerates all that the other does, that one. -E2BIG, -ENOMEM or 0. */
 int toleration_merge(struct arena *arena, const kube_toleration_items *first, const kube_toleration_items *second,
                      kube_toleration_items *ret_merged);

@@ -30,22 +30,6 @@ const char *api_verb_name(uint16_t verb) {
         return "";
 }
 
-/* RFC 9111's old form, which clients of Kubernetes read: 299 - "text". */
-static char *quote(struct arena *arena, const char *text) {
-        char *quoted = arena_alloc(arena, 2 * strlen(text) + sizeof("299 - \"\"")), *to = quoted;
-
-        if (!quoted)
-                return NULL;
-        to = stpcpy(to, "299 - \"");
-        for (; *text; text++) {
-                if (*text == '"' || *text == '\\')
-                        *to++ = '\\';
-                *to++ = *text;
-        }
-        strcpy(to, "\"");
-        return quoted;
-}
-
 static const char *new_id(struct api_request *r) {
         char *text = arena_alloc_uncleared(r->arena, UUID_SIZE);
         uint8_t random[UUID_BYTES];
@@ -64,19 +48,4 @@ const char *api_audit_id(struct api_request *r) {
         given = r->x ? http_fields_get(&http_request_of(r->x)->fields, "audit-id") : NULL;
         r->audit_id = (given && *given ? arena_strdup(r->arena, given) : new_id(r)) ?: "";
         return r->audit_id;
-}
-
-void api_warn(struct api_request *r, const char *text) {
-        char *quoted = r->n_warnings < API_WARNINGS_MAX ? quote(r->arena, text) : NULL;
-
-        if (!r->warnings)
-                r->warnings = arena_alloc_array(r->arena, API_WARNINGS_MAX, sizeof(*r->warnings));
-        if (!r->warnings)
-                return;
-
-        for (uint32_t i = 0; quoted && i < r->n_warnings; i++)
-                if (strcmp(r->warnings[i], quoted) == 0)
-                        return;
-        if (quoted)
-                r->warnings[r->n_warnings++] = quoted;
 }

@@ -19,6 +19,7 @@
 #include "kube/print/table.h"
 #include "lib/list.h"
 
+struct account_wait;
 struct admission_charge;
 struct api_loop;
 struct audit_entry;
@@ -33,6 +34,8 @@ struct problems;
 #define API_CHANGE_TRIES 5             /* of a patch whose object others change meanwhile, as kube-apiserver's */
 #define API_NAME_TRIES 8               /* of a name that is made up and taken already, as kube-apiserver's */
 #define API_WARNINGS_MAX 100
+#define API_WARNINGS_LONG 4096
+#define API_WARNING_BRIEF 256
 
 /* The query's options (meta/v1 ListOptions and its siblings). Texts are NULL where they are not given. */
 struct api_options {
@@ -106,6 +109,8 @@ struct api_request {
         struct collection_page *cleared; /* of a collection's deletion: all that are to go */
         size_t n_cleared;
         struct admission_charge *charge; /* of quotas (api/admission); NULL: none */
+        struct account_wait *account_wait; /* for its service account; NULL: it does not wait */
+        uint64_t account_until_ms;         /* that it waits or has waited for it; 0: not at all */
         const char *clear_next; /* the token behind them; NULL: there are no others */
         int change_code;
         const char *change_text;
@@ -121,7 +126,8 @@ struct api_request {
         int64_t retry_after_s; /* told the client; 0: not */
         unsigned public_s;     /* seconds for which anybody may keep the answer; 0: nobody */
         const char **warnings; /* API_WARNINGS_MAX of them, where there are any */
-        uint32_t n_warnings;
+        uint32_t n_warnings, warned; /* warned: characters of all */
+        bool warns_briefly;          /* each has API_WARNING_BRIEF characters at most */
 
         struct list_node in_loop; /* of those whose changes were made */
 };
@@ -134,7 +140,8 @@ const char *api_verb_name(uint16_t verb);
 /* What Audit-Id says: the client's own, or a UUID. "" without memory. */
 const char *api_audit_id(struct api_request *r);
 
-/* A warning for the client, once; @text is copied. */
+/* A warning for the client, once; @text is copied. Past API_WARNINGS_LONG characters of all each is cut, and then past
+ * that no more come; nor one with control characters (both as kube-apiserver). */
 void api_warn(struct api_request *r, const char *text);
 
 /* Frees it when nothing of it is under way. */

@@ -1,4 +1,5 @@
-/* Answers cases of tests/conformance/kube_security, a line of JSON each, on standard input: what is wrong with the pod. */
+/* Answers cases of tests/conformance/kube_security, a line of JSON each, on standard input: what is wrong with the pod.
+ */
 #include <errno.h>
 #include <stdio.h>
 

@@ -112,8 +112,9 @@ static void test_choice(void **state) {
 
 static void test_given_limits(void **state) {
         const struct kube_limit_range *range = READ(kube_limit_range, RANGE);
-        struct kube_pod *pod = READ(kube_pod, "{\"spec\":{\"containers\":[{\"name\":\"a\"},{\"name\":\"b\",\"resources\""
-                                              ":{\"requests\":{\"cpu\":\"7\"}}}],\"initContainers\":[{\"name\":\"i\"}]}}");
+        struct kube_pod *pod =
+                READ(kube_pod, "{\"spec\":{\"containers\":[{\"name\":\"a\"},{\"name\":\"b\",\"resources\""
+                               ":{\"requests\":{\"cpu\":\"7\"}}}],\"initContainers\":[{\"name\":\"i\"}]}}");
 
         assert_int_equal(limits_give(arena, range, pod), 1);
         assert_string_equal(string_map_get(&pod->metadata.annotations, "kubernetes.io/limit-ranger"),
@@ -122,6 +123,31 @@ static void test_given_limits(void **state) {
                             "cpu, memory limit for init container i");
         assert_int_equal(quantity_milli(*resource_get(&pod->spec.containers.items[0].resources.requests, "cpu")), 500);
         assert_int_equal(limits_give(arena, range, pod), 0);
+}
+
+/* At each maximum, and one past it. */
+static void test_limits_of_limits(void **state) {
+        struct resource_amount *amounts = arena_alloc_array(arena, LIMITS_AMOUNTS_MAX + 1, sizeof(*amounts));
+        struct kube_limit_range_item item = { .type = "Container" };
+        struct kube_limit_range range = { .spec.limits = { &item, 1 } };
+        struct kube_container *containers = arena_alloc_array(arena, LIMITS_GIVEN_MAX + 1, sizeof(*containers));
+        struct kube_pod pod = { .spec.containers = { containers, 1 } };
+        const char *text;
+
+        for (unsigned i = 0; i <= LIMITS_AMOUNTS_MAX; i++)
+                amounts[i] = (struct resource_amount){ arena_printf(arena, "example.com/%04u", i), { 1, 0, 0 } };
+        item.max = (resource_list){ amounts, LIMITS_AMOUNTS_MAX };
+        assert_int_equal(limits_check_pod(arena, &range, &pod, &text), 0);
+        assert_int_equal(limits_give(arena, &range, &pod), 0);
+        item.max.count++;
+        assert_int_equal(limits_check_pod(arena, &range, &pod, &text), -E2BIG);
+        assert_int_equal(limits_give(arena, &range, &pod), -E2BIG);
+        item.max.count = 0;
+        item.default_ = (resource_list){ amounts, 1 };
+        pod.spec.containers.count = LIMITS_GIVEN_MAX;
+        assert_int_equal(limits_give(arena, &range, &pod), 1);
+        pod.spec.containers.count++;
+        assert_int_equal(limits_give(arena, &range, &pod), -E2BIG);
 }
 
 static const char *check_limits(const char *range, const char *pod) {
@@ -187,11 +213,12 @@ static const char *merge(const char *first, const char *second) {
 }
 
 static void test_merged_tolerations(void **state) {
-        static const char all[] = "{\"containers\":null,\"tolerations\":[{\"operator\":\"Exists\"}]}",
-                          one[] = "{\"containers\":null,\"tolerations\":[{\"key\":\"a\",\"operator\":\"Equal\",\"value\":"
-                                  "\"b\",\"effect\":\"NoExecute\",\"tolerationSeconds\":5}]}",
-                          longer[] = "{\"containers\":null,\"tolerations\":[{\"key\":\"a\",\"operator\":\"Exists\","
-                                     "\"effect\":\"NoExecute\",\"tolerationSeconds\":9}]}";
+        static const char
+                all[] = "{\"containers\":null,\"tolerations\":[{\"operator\":\"Exists\"}]}",
+                one[] = "{\"containers\":null,\"tolerations\":[{\"key\":\"a\",\"operator\":\"Equal\",\"value\":"
+                        "\"b\",\"effect\":\"NoExecute\",\"tolerationSeconds\":5}]}",
+                longer[] = "{\"containers\":null,\"tolerations\":[{\"key\":\"a\",\"operator\":\"Exists\","
+                           "\"effect\":\"NoExecute\",\"tolerationSeconds\":9}]}";
 
         assert_string_equal(merge(one, all), all);
         assert_string_equal(merge(all, one), all);
@@ -232,7 +259,7 @@ static int64_t used(const struct quota_state *state, const char *name) {
 }
 
 #define POD(cpu, more)                                                                                                 \
-        "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"resources\":{\"requests\":{"        \
+        "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"a\",\"resources\":{\"requests\":{"       \
         "\"cpu\":\"" cpu "\",\"example.com/gpu\":\"1\"}}}]" more "}}"
 
 static void test_charges(void **state) {
@@ -240,7 +267,8 @@ static void test_charges(void **state) {
                 state_of("{\"metadata\":{\"name\":\"a\"},\"status\":{\"hard\":{\"requests.cpu\":\"2\",\"pods\":\"9\","
                          "\"requests.example.com/gpu\":\"2\"},\"used\":{\"requests.cpu\":\"0\",\"pods\":\"0\","
                          "\"requests.example.com/gpu\":\"0\"}}}"),
-                state_of("{\"metadata\":{\"name\":\"ends\"},\"spec\":{\"scopes\":[\"Terminating\"]},\"status\":{\"hard\":"
+                state_of("{\"metadata\":{\"name\":\"ends\"},\"spec\":{\"scopes\":[\"Terminating\"]},\"status\":{"
+                         "\"hard\":"
                          "{\"pods\":\"1\"},\"used\":{\"pods\":\"0\"}}}"),
         };
         struct quota_change one = change_of("pods", &kube_pod_type, POD("1500m", ""), NULL),
@@ -266,11 +294,13 @@ static void test_charges(void **state) {
 }
 
 static void test_updates(void **state) {
-        struct quota_state quota = state_of("{\"metadata\":{\"name\":\"q\"},\"status\":{\"hard\":{\"services.nodeports\":"
-                                            "\"3\"},\"used\":{\"services.nodeports\":\"2\"}}}");
-        static const char two[] = "{\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":1},{\"port\":2}]}}",
-                          three[] = "{\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":1},{\"port\":2},{\"port\":3}]}}",
-                          none[] = "{\"spec\":{\"type\":\"ClusterIP\",\"ports\":[{\"port\":1}]}}";
+        struct quota_state quota =
+                state_of("{\"metadata\":{\"name\":\"q\"},\"status\":{\"hard\":{\"services.nodeports\":"
+                         "\"3\"},\"used\":{\"services.nodeports\":\"2\"}}}");
+        static const char
+                two[] = "{\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":1},{\"port\":2}]}}",
+                three[] = "{\"spec\":{\"type\":\"NodePort\",\"ports\":[{\"port\":1},{\"port\":2},{\"port\":3}]}}",
+                none[] = "{\"spec\":{\"type\":\"ClusterIP\",\"ports\":[{\"port\":1}]}}";
         struct quota_change more = change_of("services", &kube_service_type, three, two),
                             less = change_of("services", &kube_service_type, none, two);
 
@@ -283,8 +313,9 @@ static void test_updates(void **state) {
 }
 
 static void test_what_a_quota_needs(void **state) {
-        struct quota_state quota = state_of("{\"metadata\":{\"name\":\"q\"},\"status\":{\"hard\":{\"limits.cpu\":\"3\"},"
-                                            "\"used\":{\"limits.cpu\":\"0\"}}}"),
+        struct quota_state quota = state_of(
+                                   "{\"metadata\":{\"name\":\"q\"},\"status\":{\"hard\":{\"limits.cpu\":\"3\"},"
+                                   "\"used\":{\"limits.cpu\":\"0\"}}}"),
                            unknown = state_of("{\"metadata\":{\"name\":\"u\"},\"status\":{\"hard\":{\"pods\":\"3\"}}}");
         struct quota_change pod = change_of("pods", &kube_pod_type, POD("1", ""), NULL);
 
@@ -313,11 +344,17 @@ static void test_bounds(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_coverage),      cmocka_unit_test(test_choice),
-                cmocka_unit_test(test_given_limits),  cmocka_unit_test(test_wanted_limits),
-                cmocka_unit_test(test_token_volume),  cmocka_unit_test(test_merged_tolerations),
-                cmocka_unit_test(test_charges),       cmocka_unit_test(test_updates),
-                cmocka_unit_test(test_what_a_quota_needs), cmocka_unit_test(test_bounds),
+                cmocka_unit_test(test_coverage),
+                cmocka_unit_test(test_choice),
+                cmocka_unit_test(test_given_limits),
+                cmocka_unit_test(test_limits_of_limits),
+                cmocka_unit_test(test_wanted_limits),
+                cmocka_unit_test(test_token_volume),
+                cmocka_unit_test(test_merged_tolerations),
+                cmocka_unit_test(test_charges),
+                cmocka_unit_test(test_updates),
+                cmocka_unit_test(test_what_a_quota_needs),
+                cmocka_unit_test(test_bounds),
         };
 
         return cmocka_run_group_tests_name("api/admission", tests, set_up, tear_down);

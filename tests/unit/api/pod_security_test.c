@@ -47,7 +47,7 @@ static void test_versions(void **state) {
                 int minor;
                 bool passes;
         } rows[] = {
-                { "privileged", 30, true }, { "baseline", 33, true },   { "baseline", 34, false },
+                { "privileged", 30, true }, { "baseline", 33, true },  { "baseline", 34, false },
                 { "baseline", 999, false }, { "baseline", -1, false },
         };
         static const char pod[] = "{\"level\":\"%s\",\"minor\":%d,\"pod\":{\"spec\":{\"containers\":[{\"name\":\"c\","

@@ -254,6 +254,36 @@ static void test_places(void **state) {
                 assert_int_equal(api_place_parse(arena, wrong[i], &place, NULL), -EINVAL);
 }
 
+static void test_warnings(void **state) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct api_request r = { .arena = arena };
+        char text[API_WARNINGS_LONG + 2];
+
+        api_warn(&r, "a \"b\" \\");
+        api_warn(&r, "a \"b\" \\");
+        assert_int_equal(r.n_warnings, 1);
+        assert_string_equal(r.warnings[0], "299 - \"a \\\"b\\\" \\\\\"");
+        api_warn(&r, "line\r\nSet-Cookie: x");
+        api_warn(&r, "\xc2\x85");
+        api_warn(&r, "");
+        assert_int_equal(r.n_warnings, 1);
+        r.n_warnings = r.warned = 0;
+        memset(text, 'x', sizeof(text) - 1);
+        text[API_WARNINGS_LONG] = '\0';
+        api_warn(&r, text);
+        assert_int_equal(strlen(r.warnings[0]), API_WARNINGS_LONG + strlen("299 - \"\""));
+        api_warn(&r, "\xc3\xa4"); /* one character more */
+        assert_int_equal(r.n_warnings, 2);
+        assert_int_equal(strlen(r.warnings[0]), API_WARNING_BRIEF + strlen("299 - \"\""));
+        assert_string_equal(r.warnings[1], "299 - \"\xc3\xa4\"");
+        for (int i = 0; i < 40; i++) {
+                text[0] = (char)('a' + i % 26);
+                text[1] = (char)('a' + i / 26);
+                api_warn(&r, text);
+        }
+        assert_int_equal(r.n_warnings, 2 + (API_WARNINGS_LONG - API_WARNING_BRIEF) / API_WARNING_BRIEF);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_paths),
@@ -263,6 +293,7 @@ int main(void) {
                 cmocka_unit_test(test_names_are_the_caches),
                 cmocka_unit_test(test_a_fields_topic),
                 cmocka_unit_test(test_places),
+                cmocka_unit_test(test_warnings),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
-"""Quotas under many writers: what is granted is what fits, and what is used is what is there."""
+"""Admission with others at work: quotas under many writers, pods that come before their account."""
 import json
 import random
 import threading
+import time
 
 import pytest
 
@@ -155,3 +156,42 @@ def test_clients_that_leave(api):
     assert client.ask("POST", "/api/v1/namespaces/leaving/configmaps", {"metadata": {"name": "last"}})[0] == 201
     there = len(client.ask("GET", "/api/v1/namespaces/leaving/configmaps")[1]["items"])
     assert there <= int(used(client, "leaving")["configmaps"]) <= 500
+
+
+def test_a_pod_waits_for_its_account(api):
+    """What makes a namespace and a pod in it in one go need not know of the account that is made between."""
+    client, answers = api.client(), []
+    pod = {"metadata": {"name": "early"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    assert client.ask("POST", "/api/v1/namespaces", {"metadata": {"name": "early"}})[0] == 201
+    thread = threading.Thread(target=lambda: answers.append(api.client().ask("POST", "/api/v1/namespaces/early/pods", pod)))
+    thread.start()
+    time.sleep(0.2)
+    assert client.ask("POST", "/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "of-no-interest"}})[0] == 201
+    assert client.ask("POST", "/api/v1/namespaces/early/serviceaccounts", {"metadata": {"name": "default"}})[0] in (201, 409)
+    thread.join()
+    assert answers[0][0] == 201 and answers[0][1]["spec"]["serviceAccountName"] == "default"
+
+
+def test_an_account_that_never_comes():
+    """Nor is anybody waited for for long, or held up by who waits; the service ends meanwhile."""
+    a = Api().start()
+    try:
+        client, answers = a.client(), []
+        pod = {"metadata": {"name": "p"}, "spec": {"serviceAccountName": "default", "containers": [{"name": "c", "image": "i"}]}}
+
+        def ask(namespace):
+            answers.append(a.client().ask("POST", f"/api/v1/namespaces/{namespace}/pods", pod))
+
+        assert client.ask("DELETE", "/api/v1/namespaces/kube-node-lease/serviceaccounts/default")[0] in (200, 404)
+        threads = [threading.Thread(target=ask, args=("kube-node-lease",)) for _ in range(20)]
+        for t in threads:
+            t.start()
+        assert client.ask("GET", "/api/v1/namespaces/default")[0] == 200
+        for t in threads:
+            t.join()
+        assert {s for s, _ in answers} <= {201, 403, 409} and len(answers) == 20
+        connection = client.open()
+        connection.request("POST", "/api/v1/namespaces/kube-public/pods", json.dumps(pod), {"Content-Type": "application/json"})
+        time.sleep(0.1)
+    finally:
+        a.stop()
