@@ -8,7 +8,7 @@
 
 #include "runtime/shim/shim.h"
 
-#define PAGE ((uintptr_t)4096)      /* at least */
+#define PAGE ((uintptr_t)4096)        /* at least */
 #define STACK_DEEP ((uintptr_t)65536) /* what requests use of it at most */
 #define STACK_CALL ((uintptr_t)1024)  /* what the system call here uses */
 
