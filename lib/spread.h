@@ -2,8 +2,8 @@
  *
  * An ext4 without a journal gives no inode away that was deleted in the last five minutes, and to find one it looks at
  * each that was, in the group of blocks where the parent directory is. Where containers come and go that takes longer
- * than all the rest of a start. Below the top of a hierarchy (chattr(1), "T") it puts each directory into a group of its
- * own instead.
+ * than all the rest of a start. Below the top of a hierarchy (chattr(1), "T") it puts each directory into a group of
+ * its own instead.
  */
 #pragma once
 

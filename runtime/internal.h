@@ -7,6 +7,7 @@
 #include "lib/list.h"
 #include "runtime/container.h"
 #include "runtime/plan/plan.h"
+#include "lib/table.h"
 #include "runtime/runtime.h"
 #include "runtime/sandbox.h"
 #include "runtime/wire.h"
@@ -14,17 +15,7 @@
 #define CLIENT_TIMEOUT_SECONDS 120 /* a shim answers at once; a container's root may be on a slow disk */
 #define HINT_SIZE_MAX (64 * 1024)
 
-/* A terminal's master, the writing end of a standard input or the reading end of a FIFO, held so that they, and what is
- * in them, outlive the shim and the container. */
-struct kept_fd {
-        struct list_node in_kept;
-        int fd;
-        uint32_t kind; /* WIRE_R_MASTER, WIRE_R_STDIN, KEPT_STDOUT or KEPT_STDERR */
-        char sandbox[RUNTIME_ID_MAX];
-        char id[RUNTIME_ID_MAX];
-};
-
-LIST_DEFINE(kept_fds, struct kept_fd, in_kept)
+LIST_TYPE(kept_sandboxes);
 
 struct runtime {
         char *run_dir;
@@ -32,8 +23,9 @@ struct runtime {
         int shim_fd;      /* the program, in a read-only mount of its own */
         int template_fd;  /* the mount namespace that shims start in */
         int proc_fd;
-        pthread_mutex_t lock; /* kept */
-        struct kept_fds kept;
+        pthread_mutex_t lock; /* of what is kept */
+        struct kept_sandboxes kept;
+        struct table kept_by_id;
 };
 
 /* 0, or -EINVAL: an id is a plain file name of [A-Za-z0-9_.-]. */
@@ -42,6 +34,8 @@ int runtime_check_id(const char *what, const char *id, struct err **err);
 /* RUN/sandboxes/ID, or -ENOENT. */
 int runtime_open_sandbox(struct runtime *runtime, const char *id, int *ret_dir, struct err **err);
 
+/* kept.c: a terminal's master, the writing end of a standard input or the reading end of a FIFO, held so that they, and
+ * what is in them, outlive the shim and the container. */
 #define KEPT_INPUT (WIRE_R_MASTER | WIRE_R_STDIN) /* what containers read from, and shims are given again */
 #define KEPT_STDOUT (1u << 30)
 #define KEPT_STDERR (1u << 31)
@@ -55,6 +49,7 @@ void runtime_keep_output(struct runtime *runtime, const char *sandbox, int dir, 
 int runtime_kept(struct runtime *runtime, const char *sandbox, const char *id, uint32_t kinds);
 /* All of the sandbox with @id NULL. */
 void runtime_forget(struct runtime *runtime, const char *sandbox, const char *id, uint32_t kinds);
+void runtime_forget_all(struct runtime *runtime);
 
 /* client.c */
 void client_request(struct wire_request *request, enum wire_request_type type, const char *id);

@@ -209,7 +209,7 @@ void runtime_free(struct runtime *runtime) {
                 umount2(path, MNT_DETACH);
                 rmdir(path);
         }
-        runtime_forget(runtime, NULL, NULL, UINT32_MAX);
+        runtime_forget_all(runtime);
         close_fd(runtime->sandboxes_fd);
         close_fd(runtime->shim_fd);
         close_fd(runtime->template_fd);
@@ -229,67 +229,4 @@ int runtime_open_sandbox(struct runtime *runtime, const char *id, int *ret_dir, 
                 return err_errno(err, errno, "sandbox %s", id);
         *ret_dir = fd;
         return 0;
-}
-
-/* ---- kept descriptors ---- */
-
-static struct kept_fd *find_kept(struct runtime *runtime, const char *sandbox, const char *id, uint32_t kinds) {
-        LIST_EACH (kept_fds, kept, &runtime->kept)
-                if (kept->kind & kinds && (!sandbox || strcmp(kept->sandbox, sandbox) == 0) &&
-                    (!id || strcmp(kept->id, id) == 0))
-                        return kept;
-        return NULL;
-}
-
-void runtime_keep(struct runtime *runtime, const char *sandbox, const char *id, uint32_t flags, int fd) {
-        struct kept_fd *kept = calloc(1, sizeof(*kept));
-        uint32_t kind = flags & (KEPT_INPUT | KEPT_OUTPUT);
-
-        if (!kept || fd < 0) {
-                if (fd >= 0)
-                        log_warning("container %s: out of memory: should its shim die, its streams are lost", id);
-                free(kept);
-                close_fd(fd);
-                return;
-        }
-        runtime_forget(runtime, sandbox, id, kind);
-        *kept = (struct kept_fd){ .fd = fd, .kind = kind };
-        snprintf(kept->sandbox, sizeof(kept->sandbox), "%s", sandbox);
-        snprintf(kept->id, sizeof(kept->id), "%s", id);
-        pthread_mutex_lock(&runtime->lock);
-        kept_fds_prepend(&runtime->kept, kept);
-        pthread_mutex_unlock(&runtime->lock);
-}
-
-void runtime_keep_output(struct runtime *runtime, const char *sandbox, int dir, const char *id) {
-        int fd;
-
-        if (fifo_open(dir, id, "stdout", O_RDONLY, &fd) == 0)
-                runtime_keep(runtime, sandbox, id, KEPT_STDOUT, fd);
-        if (fifo_open(dir, id, "stderr", O_RDONLY, &fd) == 0)
-                runtime_keep(runtime, sandbox, id, KEPT_STDERR, fd);
-}
-
-int runtime_kept(struct runtime *runtime, const char *sandbox, const char *id, uint32_t kinds) {
-        struct kept_fd *kept;
-        int fd = -EBADF;
-
-        pthread_mutex_lock(&runtime->lock);
-        kept = find_kept(runtime, sandbox, id, kinds);
-        if (kept)
-                fd = fcntl(kept->fd, F_DUPFD_CLOEXEC, 3);
-        pthread_mutex_unlock(&runtime->lock);
-        return fd < 0 ? -EBADF : fd;
-}
-
-void runtime_forget(struct runtime *runtime, const char *sandbox, const char *id, uint32_t kinds) {
-        struct kept_fd *kept;
-
-        pthread_mutex_lock(&runtime->lock);
-        while ((kept = find_kept(runtime, sandbox, id, kinds))) {
-                kept_fds_remove(kept);
-                close_fd(kept->fd);
-                free(kept);
-        }
-        pthread_mutex_unlock(&runtime->lock);
 }

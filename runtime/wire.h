@@ -28,8 +28,8 @@ enum wire_request_type {
         WIRE_FDS,
         WIRE_SETUP, /* the plan is walked by the shim itself */
         WIRE_START,
-        WIRE_EXEC, /* the connection stays: WIRE_STATE when it runs, WIRE_EXITED, and the agent may send WIRE_EXEC_KILL
-                    */
+        WIRE_EXEC, /* the connection stays, for WIRE_EXEC_KILL, until its end: warnings, and WIRE_EXITED or, when it did
+                    * not start, WIRE_DONE */
         WIRE_EXEC_KILL,
         WIRE_ADOPT,
         WIRE_REAPED, /* the agent tells how an adopted container ended */

@@ -9,6 +9,7 @@
 #include "agent/pods/pods.h"
 #include "cri/node.h"
 #include "lib/list.h"
+#include "lib/table.h"
 
 struct cri_event;
 struct endpoint;
@@ -22,9 +23,11 @@ struct source;
 struct pods_slot {
         struct pods *pods;
         struct list_node in_slots;
+        struct table_node by_uid;
         struct worker *worker;
         uv_timer_t timer;
         bool gone;
+        char uid[];
 };
 
 LIST_DEFINE(pods_slots, struct pods_slot, in_slots)
@@ -48,6 +51,7 @@ struct pods {
         uv_timer_t *settle;   /* until duplicates are told */
         uv_timer_t *retry;    /* until what there was no memory for is tried again */
         struct pods_slots slots;
+        struct table slots_by_uid;
         struct found_pods found;
         bool synced, leaving;
 };
@@ -57,6 +61,7 @@ struct pods_slot *pods_slot_new(struct pods *pods, struct pod *pod); /* NULL wit
 void pods_slot_drop(struct pods_slot *slot);
 struct pods_slot *pods_slot_by_uid(struct pods *pods, const char *uid);
 struct pods_slot *pods_slot_by_name(struct pods *pods, const struct pod *pod);
+struct pods_slot *pods_slot_by_sandbox(struct pods *pods, const char *id); /* which it has now */
 size_t pods_count(const struct pods *pods);
 void pods_count_burstable(struct pods *pods);
 void pods_each_worker(void *data, bool (*each)(void *each_data, struct worker *worker), void *each_data);

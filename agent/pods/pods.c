@@ -137,6 +137,7 @@ void pods_free(struct pods *pods) {
         if (!pods)
                 return;
         pods_stop(pods);
+        table_clear(&pods->slots_by_uid);
         eviction_free(pods->eviction);
         desired_clear(&pods->desired);
         manifest_broken_clear(&pods->broken);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/pods/internal.h"
+#include "cri/cri.h"
 #include "kube/pod/resources.h"
 #include "lib/log.h"
 
@@ -12,13 +13,32 @@ static void on_slot_closed(uv_handle_t *handle) {
 
 void pods_slot_drop(struct pods_slot *slot) {
         pods_slots_remove(slot);
+        table_remove(&slot->pods->slots_by_uid, &slot->by_uid);
         worker_free(slot->worker);
         uv_close((uv_handle_t *)&slot->timer, on_slot_closed);
 }
 
 struct pods_slot *pods_slot_by_uid(struct pods *pods, const char *uid) {
+        return table_object(table_find(&pods->slots_by_uid, uid), struct pods_slot, by_uid);
+}
+
+static bool has_sandbox(const struct pods_slot *slot, const char *id) {
+        const char *sandbox = worker_sandbox(slot->worker);
+
+        return !slot->gone && sandbox && strcmp(sandbox, id) == 0;
+}
+
+struct pods_slot *pods_slot_by_sandbox(struct pods *pods, const char *id) {
+        struct cri_sandbox_info info;
+        struct pods_slot *made_for = NULL;
+
+        if (cri_sandbox_get(pods->cri, id, &info) == 0)
+                made_for = pods_slot_by_uid(pods, info.uid);
+        if (made_for && has_sandbox(made_for, id))
+                return made_for;
+        /* It has just been removed. */
         LIST_EACH (pods_slots, slot, &pods->slots)
-                if (strcmp(worker_pod(slot->worker)->metadata.uid, uid) == 0)
+                if (has_sandbox(slot, id))
                         return slot;
         return NULL;
 }
@@ -31,11 +51,7 @@ struct pods_slot *pods_slot_by_name(struct pods *pods, const struct pod *pod) {
 }
 
 size_t pods_count(const struct pods *pods) {
-        size_t n = 0;
-
-        LIST_EACH (pods_slots, slot, &pods->slots)
-                n++;
-        return n;
+        return pods->slots_by_uid.n;
 }
 
 /* CPU that burstable pods ask for while they hold it: their cgroup's shares. */
@@ -46,11 +62,26 @@ void pods_count_burstable(struct pods *pods) {
                         pods->node.burstable_milli += quantity_milli(pod_request(worker_pod(slot->worker), "cpu"));
 }
 
+/* The slot in the table, without a worker; NULL without memory. */
+static struct pods_slot *add_slot(struct pods *pods, const char *uid) {
+        struct pods_slot *slot = calloc(1, sizeof(*slot) + strlen(uid) + 1);
+
+        if (!slot)
+                return NULL;
+        strcpy(slot->uid, uid);
+        if (table_add(&pods->slots_by_uid, &slot->by_uid, slot->uid) == 0)
+                return slot;
+        free(slot);
+        return NULL;
+}
+
 struct pods_slot *pods_slot_new(struct pods *pods, struct pod *pod) {
-        struct pods_slot *slot = calloc(1, sizeof(*slot));
+        struct pods_slot *slot = add_slot(pods, pod->metadata.uid);
 
         if (!slot || !(slot->worker = worker_new(&pods->node, pod))) {
                 log_error("pod %s/%s: out of memory", pod->metadata.namespace, pod->metadata.name);
+                if (slot)
+                        table_remove(&pods->slots_by_uid, &slot->by_uid);
                 free(slot);
                 return NULL;
         }

@@ -113,21 +113,11 @@ void pods_set_world(struct pods *pods, struct events *events) {
         };
 }
 
-static struct pods_slot *slot_of_sandbox(struct pods *pods, const char *id) {
-        LIST_EACH (pods_slots, slot, &pods->slots) {
-                const char *sandbox = worker_sandbox(slot->worker);
-
-                if (!slot->gone && sandbox && strcmp(sandbox, id) == 0)
-                        return slot;
-        }
-        return NULL;
-}
-
 void pods_heard(void *data, const struct cri_event *event) {
         struct pods *pods = data;
         struct cri_container_info info;
         bool known = event->container_id && cri_container_get(pods->cri, event->container_id, &info) == 0;
-        struct pods_slot *slot = slot_of_sandbox(pods, event->sandbox_id);
+        struct pods_slot *slot = pods_slot_by_sandbox(pods, event->sandbox_id);
 
         log_links_heard(pods->pool, slot ? worker_pod(slot->worker) : NULL, event, known ? &info : NULL,
                         pods->options->pod_logs_dir);

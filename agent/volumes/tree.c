@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -97,24 +98,28 @@ static int unmount_below(const char *path, struct err **err) {
 /* What a walk does at each entry. */
 struct walk {
         dev_t device;
-        int (*leave)(struct walk *walk, int parent, const char *name, const struct stat *st, struct err **err);
+        int (*leave)(struct walk *walk, int parent, const char *name, mode_t mode, struct err **err);
+        bool same_mount; /* also what is mounted of the same device is another's */
         gid_t gid;
         bool readonly;
 };
 
 static int walk_dir(struct walk *walk, int parent, const char *name, unsigned depth, struct err **err);
 
+#define LOOK_FLAGS (AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
+
 static int walk_entry(struct walk *walk, int parent, const char *name, unsigned depth, struct err **err) {
-        struct stat st;
+        struct statx st;
         int r;
 
-        if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        if (statx(parent, name, LOOK_FLAGS, STATX_TYPE | STATX_MODE, &st) < 0)
                 return errno == ENOENT ? 0 : err_errno(err, errno, "%s", name);
-        if (st.st_dev != walk->device)
+        if (makedev(st.stx_dev_major, st.stx_dev_minor) != walk->device ||
+            (walk->same_mount && depth > 0 && st.stx_attributes & STATX_ATTR_MOUNT_ROOT))
                 return err_set(err, EBUSY, "%s: something is mounted there", name);
-        if (S_ISDIR(st.st_mode) && (r = walk_dir(walk, parent, name, depth, err)) < 0)
+        if (S_ISDIR(st.stx_mode) && (r = walk_dir(walk, parent, name, depth, err)) < 0)
                 return r;
-        return walk->leave(walk, parent, name, &st, err);
+        return walk->leave(walk, parent, name, st.stx_mode, err);
 }
 
 static int walk_dir(struct walk *walk, int parent, const char *name, unsigned depth, struct err **err) {
@@ -151,16 +156,30 @@ static int walk_tree(struct walk *walk, const char *path, struct err **err) {
         return r < 0 ? err_wrap(err, r, "%s", path) : 0;
 }
 
-static int leave_remove(struct walk *walk, int parent, const char *name, const struct stat *st, struct err **err) {
-        if (unlinkat(parent, name, S_ISDIR(st->st_mode) ? AT_REMOVEDIR : 0) < 0 && errno != ENOENT)
+static int leave_remove(struct walk *walk, int parent, const char *name, mode_t mode, struct err **err) {
+        if (unlinkat(parent, name, S_ISDIR(mode) ? AT_REMOVEDIR : 0) < 0 && errno != ENOENT)
                 return err_errno(err, errno, "cannot remove %s", name);
         return 0;
 }
 
-int pod_tree_remove(const char *path, struct err **err) {
-        struct walk walk = { .leave = leave_remove };
-        int r = unmount_below(path, err);
+/* Whether the walk sees what is mounted below, also of the same device; nothing at @path, or what is no mount. The list
+ * of all mounts has a line for each pod of the node, and is only read where something is there to be unmounted. */
+static bool mounts_are_seen(const char *path) {
+        struct statx st;
 
+        if (statx(AT_FDCWD, path, LOOK_FLAGS, STATX_TYPE, &st) < 0)
+                return errno == ENOENT;
+        return st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT && !(st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
+int pod_tree_remove(const char *path, struct err **err) {
+        struct walk walk = { .leave = leave_remove, .same_mount = true };
+        _cleanup_err_ struct err *busy = NULL;
+        int r;
+
+        if (mounts_are_seen(path) && (r = walk_tree(&walk, path, &busy)) != -EBUSY)
+                return busy ? err_move(err, TAKE_PTR(busy)) : r;
+        r = unmount_below(path, err);
         return r < 0 ? r : walk_tree(&walk, path, err);
 }
 
@@ -171,13 +190,13 @@ static mode_t group_mode(const struct walk *walk, mode_t mode) {
         return mode & 07777;
 }
 
-static int leave_group(struct walk *walk, int parent, const char *name, const struct stat *st, struct err **err) {
+static int leave_group(struct walk *walk, int parent, const char *name, mode_t mode, struct err **err) {
         _cleanup_close_ int fd = -EBADF;
         char path[64];
 
         if (fchownat(parent, name, (uid_t)-1, walk->gid, AT_SYMLINK_NOFOLLOW) < 0)
                 return errno == ENOENT ? 0 : err_errno(err, errno, "cannot give %s to group %u", name, walk->gid);
-        if (S_ISLNK(st->st_mode))
+        if (S_ISLNK(mode))
                 return 0;
         /* chmod through an O_PATH descriptor: the name may have become a link since. */
         fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);

@@ -158,10 +158,10 @@ int http_body_compress(struct http_body *body) {
 
         if (body->plain->size <= HTTP_GZIP_ABOVE || gzip_of(body))
                 return 0;
+        if (!out)
+                return -ENOMEM;
         r = begin(&maker, body);
-        if (r == 0 && !out)
-                r = -ENOMEM;
-        while (r == 0 && !maker.done && maker.made) /* another's will be there, or what was made is too large */
+        while (r >= 0 && !maker.done && maker.made) /* another's will be there, or what was made is too large */
                 make_slice(&maker, out, 2 * SLICE);
         give_up(&maker);
         return r;
@@ -199,21 +199,27 @@ static int send_member_end(struct http_exchange *x, const struct bytes *head, co
 
 /* --- responses --- */
 
+static int send_slice(struct http_exchange *x, struct maker *maker) {
+        uint8_t *out = thread_buffer(&buffer);
+        int r = out ? http_send(x, out, make_slice(maker, out, 2 * SLICE)) : -ENOMEM;
+
+        if (r < 0)
+                return r;
+        if (!maker->done) {
+                http_again(x);
+                return 0;
+        }
+        r = maker->head ? send_member_end(x, maker->head, maker->body, maker->crc) : 0;
+        return r < 0 ? r : http_end(x, NULL, 0);
+}
+
 static void send_slices(struct http_exchange *x) {
         struct maker *maker = http_data(x);
-        uint8_t *out = thread_buffer(&buffer);
-        int r = out ? 0 : -ENOMEM;
+        int r;
 
         if (maker->done || x->discards || http_pending(x) > WAITING_MAX)
                 return;
-        if (r == 0)
-                r = http_send(x, out, make_slice(maker, out, 2 * SLICE));
-        if (r == 0 && maker->done && maker->head)
-                r = send_member_end(x, maker->head, maker->body, maker->crc);
-        if (r == 0 && maker->done)
-                r = http_end(x, NULL, 0);
-        else if (r == 0)
-                http_again(x);
+        r = send_slice(x, maker);
         if (r < 0)
                 http_reset(x, r);
 }
@@ -227,13 +233,12 @@ static int respond_making(struct http_exchange *x, int status, const struct http
                           struct bytes *head, struct http_body *body) {
         static const struct http_events events = { .drained = send_slices, .closed = on_closed };
         struct maker *maker = arena_new_of(http_arena(x), struct maker);
-        int r = maker ? begin(maker, body) : -ENOMEM;
+        int r;
 
-        if (r == 0)
-                r = http_respond(x, status, fields, n, -1);
-        if (r < 0) {
-                if (maker)
-                        give_up(maker);
+        if (!maker)
+                return -ENOMEM;
+        if ((r = begin(maker, body)) < 0 || (r = http_respond(x, status, fields, n, -1)) < 0) {
+                give_up(maker);
                 return r;
         }
         http_set_events(x, &events, maker);

@@ -178,13 +178,16 @@ int h1_respond(struct http_exchange *x, const struct http_piece *piece, struct b
         add(&head, "\r\n", 2);
         whole.end = piece->end && x->trailers_out.count == 0;
         r = head.failed ? -ENOMEM : write_piece(connection, &head, &whole, bytes);
-        if (r == 0 && piece->end && !whole.end && h1->chunked_out)
-                r = write_end(connection, x->trailers_out.items, x->trailers_out.count);
-        if (r == 0 && x->tunnel)
+        if (r < 0)
+                return r;
+        if (piece->end && !whole.end && h1->chunked_out &&
+            (r = write_end(connection, x->trailers_out.items, x->trailers_out.count)) < 0)
+                return r;
+        if (x->tunnel)
                 open_tunnel(connection);
-        else if (r == 0 && piece->end)
+        else if (piece->end)
                 h1_sent(connection);
-        return r;
+        return 0;
 }
 
 int h1_inform(struct http_exchange *x, int status, const struct http_field *fields, size_t n) {
@@ -240,14 +243,25 @@ static void add_request_framing(struct head *head, struct http_exchange *x, stru
 /* What was sent before there was a connection. */
 static int write_kept(struct http_exchange *x) {
         struct iovec kept;
-        int r = 0;
 
-        while (r == 0 && queue_peek(&x->out, &kept, 1) > 0) {
-                r = write_piece(x->connection, NULL,
-                                &(struct http_piece){ .data = kept.iov_base, .size = kept.iov_len }, NULL);
+        while (queue_peek(&x->out, &kept, 1) > 0) {
+                int r = write_piece(x->connection, NULL,
+                                    &(struct http_piece){ .data = kept.iov_base, .size = kept.iov_len }, NULL);
+
                 queue_drop(&x->out, kept.iov_len);
+                if (r < 0)
+                        return r;
         }
-        return r;
+        return 0;
+}
+
+/* A request's body and end, as far as they are there. */
+static int write_rest(struct http_exchange *x, bool chunked) {
+        int r = write_kept(x);
+
+        if (r < 0 || !x->out_ended || !chunked)
+                return r;
+        return write_end(x->connection, x->trailers_out.items, x->trailers_out.count);
 }
 
 int h1_request(struct http_exchange *x) {
@@ -270,10 +284,8 @@ int h1_request(struct http_exchange *x) {
         add_request_framing(&head, x, h1);
         add(&head, "\r\n", 2);
         r = head.failed ? -ENOMEM : write_piece(connection, &head, &(struct http_piece){ 0 }, NULL);
-        if (r == 0)
-                r = write_kept(x);
-        if (r == 0 && x->out_ended && h1->chunked_out)
-                r = write_end(connection, x->trailers_out.items, x->trailers_out.count);
+        if (r >= 0)
+                r = write_rest(x, h1->chunked_out);
         x->out_done = x->out_ended;
         exchange_dry(x);
         return r;
@@ -309,7 +321,8 @@ int h1_end(struct http_exchange *x, const struct http_field *trailers, size_t n)
 
         if (x->tunnel)
                 transport_finish(connection->stream);
-        if (r == 0)
-                h1_sent(connection);
-        return r;
+        if (r < 0)
+                return r;
+        h1_sent(connection);
+        return 0;
 }

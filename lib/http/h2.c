@@ -340,9 +340,10 @@ static int start(struct http_connection *connection) {
         connection->multiplexed = true;
         h2->reading = true;
         r = make_session(connection, h2);
-        if (r == 0)
-                h2_flush(connection);
-        return r;
+        if (r < 0)
+                return r;
+        h2_flush(connection);
+        return 0;
 }
 
 static void stop(struct http_connection *connection) {

@@ -269,10 +269,8 @@ int h2_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *
         bytes = queue_first(&x->out, &payload);
         assert(payload.iov_len >= n);
         payload.iov_len = n;
-        r = output_add(h2->output, head, FRAME_HEAD_SIZE);
-        if (r == 0)
-                r = output_add_shared(h2->output, bytes, &payload);
-        if (r < 0) {
+        if ((r = output_add(h2->output, head, FRAME_HEAD_SIZE)) < 0 ||
+            (r = output_add_shared(h2->output, bytes, &payload)) < 0) {
                 h2->failed = r;
                 return NGHTTP2_ERR_CALLBACK_FAILURE;
         }

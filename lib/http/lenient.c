@@ -138,28 +138,29 @@ static int settle_length(struct http_fields *fields, int version, struct http_pa
         return 0;
 }
 
+static int read_head(struct arena *arena, const char *head, size_t n, int *ret_version,
+                     struct http_response *response) {
+        char *scratch = arena_alloc(arena, n + 1);
+        const char *at = head;
+        int r;
+
+        if (!scratch)
+                return -ENOMEM;
+        *copy_line(&at, head + n, scratch) = '\0';
+        r = read_status(scratch, ret_version, &response->status);
+        return r < 0 ? r : read_fields(arena, at, head + n, scratch, &response->fields);
+}
+
 int http_lenient_response(struct arena *arena, const char *head, size_t n, const char *method,
                           struct http_response *ret_response, struct http_parsed *ret_parsed) {
-        char *scratch = arena_alloc(arena, n + 1);
-        struct http_response response = { 0 };
-        struct http_parsed parsed = { 0 };
-        const char *at = head;
-        int version = 0, r = -ENOMEM;
+        int version = 0, r;
 
-        *ret_parsed = parsed;
-        if (!scratch)
-                return r;
-        *copy_line(&at, head + n, scratch) = '\0';
-        r = read_status(scratch, &version, &response.status);
-        if (r == 0)
-                r = read_fields(arena, at, head + n, scratch, &response.fields);
+        *ret_response = (struct http_response){ 0 };
+        *ret_parsed = (struct http_parsed){ 0 };
+        r = read_head(arena, head, n, &version, ret_response);
         if (r == -EPROTO || r == -E2BIG)
-                r = refuse(&parsed, "the answer's head is no HTTP");
-        if (r == 0)
-                r = settle_length(&response.fields, version, &parsed);
-        if (r == 0)
-                r = http_parse_response_framing(&response, version, method, &parsed);
-        *ret_response = response;
-        *ret_parsed = parsed;
-        return r;
+                return refuse(ret_parsed, "the answer's head is no HTTP");
+        if (r < 0 || (r = settle_length(&ret_response->fields, version, ret_parsed)) < 0)
+                return r;
+        return http_parse_response_framing(ret_response, version, method, ret_parsed);
 }

@@ -116,9 +116,10 @@ int http_loops_listen(struct http_loops *loops, int fd) {
                 return -ENOSPC;
         }
         r = listener_new(&loops->all[0].loop, fd, on_connection, loops, &loops->listeners[loops->n_listeners]);
-        if (r == 0)
-                loops->n_listeners++;
-        return r;
+        if (r < 0)
+                return r;
+        loops->n_listeners++;
+        return 0;
 }
 
 /* --- orders --- */

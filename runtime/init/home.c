@@ -12,9 +12,6 @@
 #include "lib/cleanup.h"
 #include "runtime/sys.h"
 
-#define PASSWD_MAX (1024 * 1024)
-#define HOME_MAX 4096
-
 enum passwd_field { PASSWD_UID = 2, PASSWD_HOME = 5 };
 
 /* Field @index of the line at @line; its length, 0 when it has none. */
@@ -71,18 +68,18 @@ static int open_passwd(struct init *init) {
 }
 
 int init_home(struct init *init, const struct plan_step *step) {
-        static char home[sizeof("HOME=") + HOME_MAX] = "HOME=";
-        static char text[PASSWD_MAX + 1]; /* pages that nothing is read into cost nothing */
+        char *text = init_room.passwd, *home = init_room.home;
         _cleanup_close_ int fd = open_passwd(init);
         size_t used = 0;
         ssize_t n = 1;
 
-        while (fd >= 0 && n > 0 && used < PASSWD_MAX) {
-                n = read(fd, text + used, PASSWD_MAX - used);
+        while (fd >= 0 && n > 0 && used < INIT_PASSWD_MAX) {
+                n = read(fd, text + used, INIT_PASSWD_MAX - used);
                 used += n > 0 ? (size_t)n : 0;
         }
         text[used] = '\0';
-        init_home_find(text, (uint32_t)step->a, home + strlen("HOME="), HOME_MAX);
+        strcpy(home, "HOME=");
+        init_home_find(text, (uint32_t)step->a, home + strlen("HOME="), INIT_HOME_MAX);
         init->home = home;
         return 0;
 }

@@ -14,6 +14,8 @@
 #include "lib/cleanup.h"
 #include "runtime/sys.h"
 
+__attribute__((common)) struct init_room init_room;
+
 void init_prepare(struct init *init, const char *plan, size_t size, const int *fds, size_t n_fds) {
         *init = (struct init){
                 .plan = plan,

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "runtime/plan/plan.h"
+#include "runtime/spec.h"
 
 #define INIT_TEXT_MAX 480
 
@@ -74,6 +75,19 @@ _Noreturn void init_give_up(struct init *init);
 _Noreturn void init_run(struct init *init);
 
 /* ---- between the files of init ---- */
+
+#define INIT_ARGS_MAX (SPEC_ARGS_MAX + 1) /* with the NULL */
+#define INIT_PASSWD_MAX (1024 * 1024)
+#define INIT_HOME_MAX 4096
+
+/* Megabytes of which a walk touches what it needs. A symbol of the common sort: it has its place behind all others, and
+ * not between what a shim uses all its life, which so has one page. */
+struct init_room {
+        char *args[INIT_ARGS_MAX], *env[INIT_ARGS_MAX + 1];
+        char passwd[INIT_PASSWD_MAX + 1];
+        char home[sizeof("HOME=") + INIT_HOME_MAX];
+};
+extern struct init_room init_room;
 
 /* Notes the failure and returns -@code. */
 int init_fail(struct init *init, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));

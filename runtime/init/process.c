@@ -13,10 +13,7 @@
 #include <sys/stat.h>
 
 #include "lib/cleanup.h"
-#include "runtime/spec.h"
 #include "runtime/sys.h"
-
-#define ARGS_MAX (SPEC_ARGS_MAX + 1)
 
 static int get_capabilities(struct __user_cap_data_struct data[2]) {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -212,8 +209,6 @@ static int try_access(const char *path, char *const *args, char *const *env) {
         return !S_ISREG(st.st_mode) || !(st.st_mode & 0111) ? EACCES : 0;
 }
 
-static char *all_args[ARGS_MAX], *all_env[ARGS_MAX + 1];
-
 /* Behind all, or in the place of an empty one. */
 static void set_home(const char *home, char **env) {
         if (!home)
@@ -226,20 +221,20 @@ static void set_home(const char *home, char **env) {
 }
 
 static int split_all(struct init *init) {
-        split(init->env, all_env, ARGS_MAX);
-        set_home(init->home, all_env);
-        return split(init->args, all_args, ARGS_MAX) > 0 ? 0 : init_fail(init, EINVAL, "no command");
+        split(init->env, init_room.env, INIT_ARGS_MAX);
+        set_home(init->home, init_room.env);
+        return split(init->args, init_room.args, INIT_ARGS_MAX) > 0 ? 0 : init_fail(init, EINVAL, "no command");
 }
 
 static int fail_exec(struct init *init, int code) {
         const char *why = "";
 
-        if (code == ENOENT && !strchr(all_args[0], '/'))
+        if (code == ENOENT && !strchr(init_room.args[0], '/'))
                 why = ": executable file not found in $PATH";
         else if (code == E2BIG)
                 why = ": its arguments and environment take more than a quarter of RLIMIT_STACK, or one of them 128 "
                       "KiB";
-        return init_fail(init, code, "exec \"%s\"%s", all_args[0], why);
+        return init_fail(init, code, "exec \"%s\"%s", init_room.args[0], why);
 }
 
 int init_lookup(struct init *init, const struct plan_step *step) {
@@ -247,7 +242,7 @@ int init_lookup(struct init *init, const struct plan_step *step) {
 
         if (code < 0)
                 return code;
-        code = search(all_args, all_env, try_access);
+        code = search(init_room.args, init_room.env, try_access);
         return code == 0 ? 0 : fail_exec(init, code);
 }
 
@@ -268,5 +263,5 @@ int init_exec(struct init *init, const struct plan_step *step) {
         sigprocmask(SIG_SETMASK, &none, NULL);
         /* Whatever was forgotten to be marked, closes now (CVE-2024-21626). */
         sys_close_range(3 + init->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC);
-        return fail_exec(init, search(all_args, all_env, try_execute));
+        return fail_exec(init, search(init_room.args, init_room.env, try_execute));
 }

@@ -81,7 +81,7 @@ void shim_connection_sweep(struct shim *shim) {
 
                 shim->dead_containers = container->next;
                 shim_unmap(container->taps, SHIM_TAPS_MAX * sizeof(struct tap));
-                shim_unmap(container, sizeof(*container));
+                shim_container_discard(container);
         }
         for (struct connection **p = &shim->connections; *p;) {
                 struct connection *c = *p;
@@ -93,7 +93,7 @@ void shim_connection_sweep(struct shim *shim) {
                 }
                 *p = c->next;
                 shim->n_connections--;
-                free(c);
+                shim_connection_discard(c);
         }
 }
 
@@ -359,12 +359,12 @@ void shim_connection_accept(struct shim_source *source, uint32_t events) {
                 refuse(fd);
                 return;
         }
-        connection = calloc(1, sizeof(*connection));
+        connection = shim_connection_alloc(shim);
         if (!connection)
                 return;
-        *connection = (struct connection){ .source = { .ready = connection_ready, .fd = -EBADF }, .shim = shim };
+        connection->source = (struct shim_source){ .ready = connection_ready, .fd = -EBADF };
         if (shim_source_add(shim, &connection->source, fd, EPOLLIN) < 0) {
-                free(connection);
+                shim_connection_discard(connection);
                 return;
         }
         TAKE_FD(fd);

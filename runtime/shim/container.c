@@ -198,7 +198,7 @@ static void report_ready(struct shim_source *source, uint32_t events) {
 
 static struct container *container_new(struct shim *shim, struct shim_request *request) {
         const struct wire_request *head = &request->head;
-        struct container *c = shim_map(sizeof(*c));
+        struct container *c = shim_container_alloc();
 
         if (!c)
                 return NULL;

@@ -16,7 +16,6 @@ static void shim_exec_free(struct exec *exec) {
         close_fd(exec->pid_fd);
         connection->exec = NULL;
         connection->shim->n_execs--;
-        free(exec);
 }
 
 static pid_t parent_of(struct shim *shim, const char *pid) {
@@ -116,9 +115,11 @@ int shim_exec_start(struct connection *connection, struct shim_request *request)
         struct container *container = shim_container_find(connection->shim, request->head.id);
         bool helper = request->head.flags & WIRE_F_HELPER;
         struct spawn how = { .pid_ns_fd = -EBADF, .join_fd = -EBADF, .cgroup_fd = -EBADF, .late_task = -1 };
-        struct exec *exec;
+        struct exec *exec = &connection->own_exec;
         int r;
 
+        if (connection->exec)
+                return -EBUSY;
         if (!container && (!helper || request->head.id[0]))
                 return -ENOENT;
         if (container && (container->exited || !container->running))
@@ -127,10 +128,7 @@ int shim_exec_start(struct connection *connection, struct shim_request *request)
                 shim_connection_answer(connection, ENOBUFS, EXECS_TEXT);
                 return 1;
         }
-        exec = calloc(1, sizeof(*exec));
-        if (!exec)
-                return -ENOMEM;
-        exec->helper = helper;
+        *exec = (struct exec){ .connection = connection, .helper = helper };
         if (!helper)
                 join_container(container, &how);
         else if (!container)
@@ -139,11 +137,8 @@ int shim_exec_start(struct connection *connection, struct shim_request *request)
                  0) /* beside v1 hierarchies another runtime does not see the container's cgroup2 */
                 how.cgroup_fd = container->cgroup_fd;
         r = shim_spawn(connection->shim, &how, request, &exec->pid, &exec->pid_fd, &exec->report_fd);
-        if (r < 0) {
-                free(exec);
+        if (r < 0)
                 return r;
-        }
-        exec->connection = connection;
         connection->exec = exec;
         connection->shim->n_execs++;
         fcntl(exec->report_fd, F_SETFL, O_NONBLOCK);

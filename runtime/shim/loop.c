@@ -110,6 +110,7 @@ int shim_run(struct shim *shim) {
                 n = epoll_wait(shim->epoll_fd, events, EVENTS_MAX, 0);
                 if (n == 0) {
                         logs_arena_release(&shim->arena);
+                        shim_stack_release();
                         n = epoll_wait(shim->epoll_fd, events, EVENTS_MAX,
                                        shim->quitting ? SHIM_QUIT_SECONDS * 1000 : -1);
                         if (n == 0)

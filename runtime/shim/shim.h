@@ -17,6 +17,7 @@
 #define SHIM_CONTAINERS_MAX 512
 #define SHIM_EXECS_MAX 1024                         /* at once, in all containers */
 #define SHIM_CONNECTIONS_MAX (SHIM_EXECS_MAX + 256) /* an exec's is there until its end; the rest is for requests */
+#define SHIM_CONNECTIONS_OWN 4                      /* that have their place in the shim itself */
 #define SHIM_FDS_MAX 4500                           /* in one request */
 #define SHIM_TASKS_MAX 20
 #define SHIM_TAPS_MAX 128    /* outputs that are attached to, at once of one container: two each for 64 clients */
@@ -48,6 +49,16 @@ struct shim {
         bool quit;
 };
 
+/* A further process. */
+struct exec {
+        struct connection *connection;
+        pid_t pid;
+        int pid_fd;
+        int report_fd;
+        bool failed;
+        bool helper; /* a program of the host */
+};
+
 /* A request under way or an exec or a subscriber. */
 struct connection {
         struct shim_source source;
@@ -56,7 +67,8 @@ struct connection {
         bool subscribed;
         bool dead;                  /* to be freed at the end of the turn */
         struct container *starting; /* this connection waits for its start */
-        struct exec *exec;
+        struct exec *exec;          /* own_exec while it is under way */
+        struct exec own_exec;
         int *fds; /* of WIRE_FDS packets, until the request comes */
         size_t n_fds;
 };
@@ -117,6 +129,13 @@ uint64_t shim_now(void);
 void shim_reap(struct shim *shim);
 int shim_run(struct shim *shim);
 
+/* memory.c: zeroed; NULL without memory */
+struct container *shim_container_alloc(void);
+void shim_container_discard(struct container *container);
+struct connection *shim_connection_alloc(struct shim *shim);
+void shim_connection_discard(struct connection *connection);
+void shim_stack_release(void); /* what callers before have used of the stack */
+
 /* connection.c */
 void shim_connection_accept(struct shim_source *source, uint32_t events);
 void shim_connection_close(struct connection *connection);
@@ -143,14 +162,6 @@ int shim_container_attach(struct connection *connection, struct shim_request *re
 void shim_container_detach_all(struct container *container);
 
 /* exec.c */
-struct exec {
-        struct connection *connection;
-        pid_t pid;
-        int pid_fd;
-        int report_fd;
-        bool failed;
-        bool helper; /* a program of the host */
-};
 int shim_exec_start(struct connection *connection, struct shim_request *request);
 void shim_exec_kill(struct exec *exec);
 bool shim_exec_exited(struct shim *shim, pid_t pid, int status);

@@ -120,6 +120,22 @@ static void test_remove_unmounts_and_leaves_what_was_mounted(void **state) {
         assert_int_not_equal(access(at("vol"), F_OK), 0);
 }
 
+static void test_remove_leaves_what_was_mounted_of_one_device(void **state) {
+        _cleanup_close_ int file = -EBADF;
+
+        mkdir(at("vol/a"), 0755);
+        file = open(at("vol/a/file"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        assert_int_equal(mount(at("out/secret"), at("vol/a/file"), NULL, MS_BIND, NULL), 0);
+        assert_int_equal(pod_tree_remove(at("vol"), NULL), 0);
+        assert_int_equal(access(at("out/secret"), F_OK), 0);
+        assert_int_not_equal(access(at("vol"), F_OK), 0);
+        mkdir(at("vol"), 0755);
+        assert_int_equal(mount(at("out"), at("vol"), NULL, MS_BIND, NULL), 0);
+        assert_int_equal(pod_tree_remove(at("vol"), NULL), 0);
+        assert_int_equal(access(at("out/secret"), F_OK), 0);
+        assert_int_not_equal(access(at("vol"), F_OK), 0);
+}
+
 static void test_group(void **state) {
         struct stat st;
 
@@ -183,6 +199,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_subpath_refusals, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_remove_follows_no_link, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_remove_unmounts_and_leaves_what_was_mounted, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_remove_leaves_what_was_mounted_of_one_device, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_group, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_atomic_writer, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_atomic_writer_refusals, setup, teardown),
