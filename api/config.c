@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/controllers/controllers.h"
 #include "lib/cleanup.h"
 #include "lib/duration.h"
 #include "lib/err.h"
@@ -146,6 +147,8 @@ static int check(struct api_config *c, struct err **err) {
         if (duration_parse(c->event_ttl, &ns) < 0 || ns < 0)
                 return err_set(err, EINVAL, "--event-ttl %s: give a duration such as 1h0m0s", c->event_ttl);
         c->event_ttl_s = ns / NS_OF_SECOND;
+        if (controllers_check(c->controllers, err) < 0)
+                return -EINVAL;
 
         if (!c->certificate != !c->key)
                 return err_set(err, EINVAL, "--tls-cert-file and --tls-private-key-file belong together: give both");
