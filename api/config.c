@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/admission/admission.h"
+#include "api/controllers/controllers.h"
 #include "api/server/flow.h"
 #include "api/services/cluster_ip.h"
 #include "lib/arena.h"
@@ -289,6 +290,8 @@ static int check(struct api_config *c, struct err **err) {
         c->event_ttl_s = ns / NS_OF_SECOND;
         if (c->advertised && !cluster_ip_parse(c->advertised, &address))
                 return err_set(err, EINVAL, "--advertise-address %s: give an IP address", c->advertised);
+        if (controllers_check(c->controllers, err) < 0)
+                return -EINVAL;
         if (!c->certificate != !c->key)
                 return err_set(err, EINVAL, "--tls-cert-file and --tls-private-key-file belong together: give both");
         if (!c->audit_log != !c->audit_policy)

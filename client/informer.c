@@ -19,7 +19,7 @@ INDEX_PAIR_ORDER(place, struct client_object, namespace, name)
 struct informer {
         struct informers *informers;
         struct client_scope scope;
-        bool keeps, started, synced, told_synced;
+        bool keeps, started, synced;
         struct handlers handlers;
         struct index store, fresh; /* what is there; what the list under way has brought */
         struct client_call *list;
@@ -39,6 +39,8 @@ LIST_DEFINE(informer_list, struct informer, in_informers)
 struct informers {
         struct client *client;
         struct informer_list all;
+        void (*synced)(void *data);
+        void *data;
 };
 
 /* --- telling --- */
@@ -51,13 +53,13 @@ static void tell(struct informer *i, enum client_change change, struct client_ob
 }
 
 static void tell_synced(struct informer *i) {
-        i->synced = true;
-        if (i->told_synced)
+        struct informers *all = i->informers;
+
+        if (i->synced)
                 return;
-        i->told_synced = true;
-        LIST_EACH (handlers, h, &i->handlers)
-                if (h->synced)
-                        h->synced(h);
+        i->synced = true;
+        if (all->synced && informers_synced(all))
+                all->synced(all->data);
 }
 
 /* --- the store --- */
@@ -261,11 +263,11 @@ static int start(struct informer *i) {
         return 0;
 }
 
-struct informers *informers_new(struct client *client) {
+struct informers *informers_new(struct client *client, void (*synced)(void *data), void *data) {
         struct informers *informers = calloc(1, sizeof(*informers));
 
         if (informers)
-                informers->client = client;
+                *informers = (struct informers){ .client = client, .synced = synced, .data = data };
         return informers;
 }
 

@@ -30,13 +30,11 @@ struct informer_handler {
         /* Of one that does not keep: what comes until end is all that is there. */
         void (*list_begins)(struct informer_handler *handler);
         void (*list_ends)(struct informer_handler *handler);
-        /* Once: all that was there at first has been told. */
-        void (*synced)(struct informer_handler *handler);
         struct list_node in_informer;
 };
 
-/* NULL without memory. */
-struct informers *informers_new(struct client *client);
+/* @synced(@data) is called once: what was there at first has been told, by each of them. NULL without memory. */
+struct informers *informers_new(struct client *client, void (*synced)(void *data), void *data);
 void informers_free(struct informers *informers); /* NULL is fine */
 
 /* The informer of @kind's objects in all namespaces, of those that @fields (NULL: all) selects, a text that outlives

@@ -254,7 +254,7 @@ static int reconcile_cleaning(struct task *task) {
 
 #define REQUESTS                                                                                                       \
         {                                                                                                              \
-                { "certificates.k8s.io", "certificatesigningrequests", NULL, controller_add_object }                   \
+                { "certificates.k8s.io", "certificatesigningrequests", NULL, controller_add_object, false }            \
         }
 
 const struct controller_kind controller_csr_approving = {

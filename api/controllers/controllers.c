@@ -138,8 +138,8 @@ static void on_changed(struct informer_handler *base, enum client_change change,
         h->controller->kind->watches[h->watch].keys(h->controller, object, old);
 }
 
-static void on_synced(struct informer_handler *base) {
-        controllers_wake(handler_of(base)->controller->all);
+static void on_synced(void *data) {
+        controllers_wake(data);
 }
 
 static int watch(struct controller *c, unsigned i) {
@@ -149,9 +149,9 @@ static int watch(struct controller *c, unsigned i) {
         c->informers[i] = kind ? informers_get(c->all->informers, kind, watch->fields, !watch->passes) : NULL;
         if (!c->informers[i])
                 return kind ? -ENOMEM : -ENOENT;
-        c->handlers[i] = (struct watch_handler){
-                .base = { .changed = watch->keys ? on_changed : NULL, .synced = on_synced }, .controller = c, .watch = i
-        };
+        c->handlers[i] = (struct watch_handler){ .base = { .changed = watch->keys ? on_changed : NULL },
+                                                 .controller = c,
+                                                 .watch = i };
         informer_add(c->informers[i], &c->handlers[i].base);
         return 0;
 }
@@ -249,7 +249,7 @@ int controllers_new(const struct controllers_config *config, struct controllers 
         all->config = *config;
         kube_registry_each(config->kinds, add_kind, all);
         all->each = calloc(controller_kinds_count, sizeof(*all->each));
-        all->informers = informers_new(config->client);
+        all->informers = informers_new(config->client, on_synced, all);
         all->timer = handle_timer(config->client->loop, all);
         r = all->each && all->informers && all->timer ? begin_all(all) : -ENOMEM;
         if (r < 0) {

@@ -45,6 +45,9 @@ struct controllers_config {
         void *clock;                        /* data of both */
 };
 
+/* Whether @which (NULL: all) names controllers alone: 0, or -EINVAL with the word that names none. */
+int controllers_check(const char *which, struct err **err);
+
 /* Errors name what is wrong in @which. Texts of @config, and its objects, outlive the controllers. */
 int controllers_new(const struct controllers_config *config, struct controllers **ret_controllers, struct err **err);
 

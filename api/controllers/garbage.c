@@ -157,9 +157,9 @@ void garbage_report(struct garbage *garbage, const struct graph_edge *edge) {
 bool garbage_may_search(struct garbage *garbage) {
         uint64_t now = controller_now(garbage->controller);
 
-        if (garbage->searched && now - garbage->searched < GARBAGE_SEARCH_NS)
+        if (garbage->searched > now + (GARBAGE_SEARCHES - 1) * GARBAGE_SEARCH_NS)
                 return false;
-        garbage->searched = now;
+        garbage->searched = (garbage->searched > now ? garbage->searched : now) + GARBAGE_SEARCH_NS;
         return true;
 }
 

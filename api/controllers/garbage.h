@@ -21,7 +21,7 @@ struct garbage_handler {
 struct garbage {
         struct controller *controller;
         struct graph graph;
-        uint64_t searched;   /* ns: when an owner was last searched for */
+        uint64_t searched;   /* ns: until when what was searched for counts */
         struct arena *arena; /* of one event */
         struct arena *kept;  /* of what is wanted of objects */
         struct kube_wanted *wanted;
@@ -43,7 +43,9 @@ bool garbage_is_odd(const struct graph_edge *edge);
 /* Tells of the object of @edge that its owner is in another namespace. */
 void garbage_report(struct garbage *garbage, const struct graph_edge *edge);
 
-/* Whether an owner may be searched for in all namespaces now: whoever invents owners has no more of it. */
+/* Whether an owner may be searched for in all namespaces now: so many at once, then one in the time; whoever invents
+ * owners has no more of it. */
+#define GARBAGE_SEARCHES 20
 #define GARBAGE_SEARCH_NS (WORK_SECOND / 10)
 bool garbage_may_search(struct garbage *garbage);
 

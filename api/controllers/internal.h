@@ -51,6 +51,3 @@ void controllers_wake(struct controllers *controllers);
 
 /* Whether @which ("*,-b,c") wants @kind. */
 bool controllers_want(const char *which, const struct controller_kind *kind);
-
-/* -EINVAL, and says so: a name in @which that is none. */
-int controllers_check(const char *which, struct err **err);

@@ -92,7 +92,7 @@ const struct controller_kind controller_volume_protection = {
         .name = "persistentvolume-protection-controller",
         .alias = "pv-protection",
         .account = "pv-protection-controller",
-        .watches = { { "", "persistentvolumes", NULL, controller_add_object } },
+        .watches = { { "", "persistentvolumes", NULL, controller_add_object, false } },
         .reconcile = reconcile_volume,
 };
 

@@ -91,6 +91,18 @@ static void nothing_before_all_is_known(void **state) {
         end();
 }
 
+/* Whichever kind comes last, the loop alone gets them going. */
+static void they_begin_by_themselves(void **state) {
+        begin("serviceaccount,garbagecollector");
+        put_namespace("n");
+        assert_int_equal(controllers_start(controllers), 0);
+        fake_answer_lists(&fake);
+        for (unsigned i = 0; i < 4; i++)
+                uv_run(&loop, UV_RUN_NOWAIT);
+        assert_string_equal(fake_next(&fake)->target, "/api/v1/namespaces/n/serviceaccounts");
+        end();
+}
+
 /* What fails comes back after 5 ms, 10 ms, 20 ms; what is there already is as good. */
 static void failures_come_back(void **state) {
         struct fake_call *c;
@@ -171,10 +183,12 @@ static void jobs_go_when_their_time_has_come(void **state) {
 
         begin("ttl-after-finished-controller");
         job = kind_of("batch/v1", "Job");
-        fake_put(&fake, job, "n", "running", "{\"metadata\":{\"uid\":\"u1\"},\"spec\":{\"ttlSecondsAfterFinished\":0}}");
-        fake_put(&fake, job, "n", "done",
-                 "{\"metadata\":{\"uid\":\"u2\"},\"spec\":{\"ttlSecondsAfterFinished\":1100},\"status\":{\"conditions\":"
-                 "[{\"type\":\"Complete\",\"status\":\"True\",\"lastTransitionTime\":\"2026-11-30T00:53:20Z\"}]}}");
+        fake_put(&fake, job, "n", "running",
+                 "{\"metadata\":{\"uid\":\"u1\"},\"spec\":{\"ttlSecondsAfterFinished\":0}}");
+        fake_put(
+                &fake, job, "n", "done",
+                "{\"metadata\":{\"uid\":\"u2\"},\"spec\":{\"ttlSecondsAfterFinished\":1100},\"status\":{\"conditions\":"
+                "[{\"type\":\"Complete\",\"status\":\"True\",\"lastTransitionTime\":\"2026-11-30T00:53:20Z\"}]}}");
         start();
         assert_null(fake_next(&fake));
         now += 99 * WORK_SECOND;
@@ -189,9 +203,10 @@ static void jobs_go_when_their_time_has_come(void **state) {
         end();
 }
 
-static const char owned[] = "{\"metadata\":{\"name\":\"c\",\"namespace\":\"n\",\"uid\":\"child\",\"resourceVersion\":\"7\","
-                            "\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"name\":\"p\",\"uid\":"
-                            "\"parent\"}]}}";
+static const char owned[] =
+        "{\"metadata\":{\"name\":\"c\",\"namespace\":\"n\",\"uid\":\"child\",\"resourceVersion\":\"7\","
+        "\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"name\":\"p\",\"uid\":"
+        "\"parent\"}]}}";
 
 /* The owner is looked for; when it is not there, its dependent is; and then that goes, if it is still the same. */
 static void garbage_goes(void **state) {
@@ -213,8 +228,9 @@ static void garbage_goes(void **state) {
         c = fake_next(&fake);
         assert_int_equal(c->verb, KUBE_VERB_DELETE);
         assert_string_equal(c->target, "/api/v1/namespaces/n/configmaps/c");
-        assert_string_equal(c->body, "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"preconditions\":{\"uid\":\"child\","
-                                     "\"resourceVersion\":\"7\"},\"propagationPolicy\":\"Background\"}");
+        assert_string_equal(c->body,
+                            "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"preconditions\":{\"uid\":\"child\","
+                            "\"resourceVersion\":\"7\"},\"propagationPolicy\":\"Background\"}");
         fake_answer(c, 409, "Conflict", "{}"); /* it has changed: looked at again */
         now += 5 * MS;
         turn();
@@ -247,9 +263,16 @@ static void which_are_wanted(void **state) {
                 const char *which;
                 bool wanted;
         } cases[] = {
-                { NULL, true },          { "*", true },           { "", false },        { "*,-namespace", false },
-                { "namespace", true },   { "garbage", false },    { "-namespace,*", true },
-                { "*,-namespace-controller", false },             { "*,-names", true }, { "-*", false },
+                { NULL, true },
+                { "*", true },
+                { "", false },
+                { "*,-namespace", false },
+                { "namespace", true },
+                { "garbage", false },
+                { "-namespace,*", true },
+                { "*,-namespace-controller", false },
+                { "*,-names", true },
+                { "-*", false },
         };
 
         for (size_t i = 0; i < ELEMENTS(cases); i++)
@@ -302,6 +325,7 @@ static void graph(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(nothing_before_all_is_known),
+                cmocka_unit_test(they_begin_by_themselves),
                 cmocka_unit_test(failures_come_back),
                 cmocka_unit_test(one_at_a_time),
                 cmocka_unit_test(many_wait),

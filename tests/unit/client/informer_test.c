@@ -19,7 +19,7 @@ static void hear(char what, const char *name) {
 
 static void on_changed(struct informer_handler *h, enum client_change change, struct client_object *object,
                        struct client_object *old) {
-        hear("+~-"[change], object->name);
+        hear("+~-"[change], object -> name);
 }
 
 static void on_begins(struct informer_handler *h) {
@@ -30,7 +30,7 @@ static void on_ends(struct informer_handler *h) {
         hear(']', "");
 }
 
-static void on_synced(struct informer_handler *h) {
+static void on_synced(void *data) {
         hear('!', "");
 }
 
@@ -42,11 +42,11 @@ static struct informer *begin(bool keeps) {
         uv_loop_init(&loop);
         fake_init(&fake, &loop);
         heard[0] = '\0';
-        handler = (struct informer_handler){ on_changed, on_begins, on_ends, on_synced, { 0 } };
+        handler = (struct informer_handler){ on_changed, on_begins, on_ends, { 0 } };
         for (size_t k = 0; k < kube_kinds_count; k++)
                 if (strcmp(kube_kinds[k].kind, "ConfigMap") == 0)
                         maps = &kube_kinds[k];
-        informers = informers_new(&fake.base);
+        informers = informers_new(&fake.base, on_synced, NULL);
         i = informers_get(informers, maps, NULL, keeps);
         assert_ptr_equal(informers_get(informers, maps, NULL, false), i);
         informer_add(i, &handler);
@@ -195,8 +195,8 @@ static void passes_on(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(keeps_up),     cmocka_unit_test(walks_a_namespace), cmocka_unit_test(goes_on),
-                cmocka_unit_test(backs_off),    cmocka_unit_test(does_without),      cmocka_unit_test(passes_on),
+                cmocka_unit_test(keeps_up),  cmocka_unit_test(walks_a_namespace), cmocka_unit_test(goes_on),
+                cmocka_unit_test(backs_off), cmocka_unit_test(does_without),      cmocka_unit_test(passes_on),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

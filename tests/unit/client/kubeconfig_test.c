@@ -39,7 +39,7 @@ static const char *put(const char *name, const char *text) {
 }
 
 #define HEAD                                                                                                           \
-        "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts:\n- {name: b, context: {cluster: no, user: no}}\n"  \
+        "apiVersion: v1\nkind: Config\ncurrent-context: a\ncontexts:\n- {name: b, context: {cluster: no, user: no}}\n" \
         "- {name: a, context: {cluster: c, user: u}}\n"
 #define CLUSTER(more) "clusters:\n- {name: c, cluster: {server: 'https://h:1'" more "}}\n"
 #define USER(text) "users:\n- {name: u, user: {" text "}}\n"
@@ -74,7 +74,8 @@ static void what_is_wrong(void **state) {
                 { "a: [", "k:" },
                 { "- a", "the current context has no cluster with a server" },
                 { HEAD, "the current context has no cluster with a server" },
-                { HEAD CLUSTER(", insecure-skip-tls-verify: true") USER(""), "insecure-skip-tls-verify is not supported" },
+                { HEAD CLUSTER(", insecure-skip-tls-verify: true") USER(""),
+                  "insecure-skip-tls-verify is not supported" },
                 { HEAD CLUSTER("") USER("exec: {command: x}"), "exec of a user is not supported" },
                 { HEAD CLUSTER("") USER("username: x"), "username of a user is not supported" },
                 { HEAD CLUSTER("") USER("client-key-data: '!'"), "client-key-data is no base64 of a text" },
@@ -98,10 +99,17 @@ static void servers(void **state) {
                 const char *server;
                 int result;
         } cases[] = {
-                { "https://127.0.0.1:6443", 0 },   { "https://127.0.0.1", 0 },      { "https://[::1]:6443", 0 },
-                { "https://127.0.0.1:6443/", 0 },  { "http://127.0.0.1", -EINVAL }, { "https://", -EINVAL },
-                { "https://127.0.0.1/x", -EINVAL }, { "https://[::1", -EINVAL },     { "https://h:123456789", -EINVAL },
-                { "127.0.0.1:6443", -EINVAL },     { "https://no.such.invalid", -ENOENT },
+                { "https://127.0.0.1:6443", 0 },
+                { "https://127.0.0.1", 0 },
+                { "https://[::1]:6443", 0 },
+                { "https://127.0.0.1:6443/", 0 },
+                { "http://127.0.0.1", -EINVAL },
+                { "https://", -EINVAL },
+                { "https://127.0.0.1/x", -EINVAL },
+                { "https://[::1", -EINVAL },
+                { "https://h:123456789", -EINVAL },
+                { "127.0.0.1:6443", -EINVAL },
+                { "https://no.such.invalid", -ENOENT },
         };
         uv_loop_t loop;
 

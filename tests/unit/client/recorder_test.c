@@ -35,10 +35,11 @@ static void the_same_is_counted(void **state) {
         assert_int_equal(fake.n_sent, 1);
         assert_int_equal(fake.sent[0].verb, KUBE_VERB_CREATE);
         assert_string_equal(fake.sent[0].target, "/api/v1/namespaces/n/events");
-        assert_non_null(strstr(fake.sent[0].body,
-                               "\"involvedObject\":{\"kind\":\"Pod\",\"namespace\":\"n\",\"name\":\"p\",\"uid\":\"uid\","
-                               "\"apiVersion\":\"v1\"},\"reason\":\"Why\",\"message\":\"m\",\"source\":{\"component\":"
-                               "\"tests\"}"));
+        assert_non_null(
+                strstr(fake.sent[0].body,
+                       "\"involvedObject\":{\"kind\":\"Pod\",\"namespace\":\"n\",\"name\":\"p\",\"uid\":\"uid\","
+                       "\"apiVersion\":\"v1\"},\"reason\":\"Why\",\"message\":\"m\",\"source\":{\"component\":"
+                       "\"tests\"}"));
         tell("m", 1796000001);
         tell("m", 1796000002);
         assert_int_equal(fake.n_sent, 3);

@@ -75,9 +75,7 @@ static inline int fake_list(struct client *client, const struct client_scope *sc
         struct fake_call *c = &f->lists[f->n_lists];
 
         assert_true(f->n_lists < FAKE_MAX);
-        *c = (struct fake_call){
-                .base = { client }, .open = true, .kind = scope->kind, .list = events, .data = data
-        };
+        *c = (struct fake_call){ .base = { client }, .open = true, .kind = scope->kind, .list = events, .data = data };
         f->n_lists++;
         *ret_call = &c->base;
         return 0;
@@ -95,10 +93,13 @@ static inline int fake_watch(struct client *client, const struct client_scope *s
         assert_true(f->n_watches < FAKE_MAX);
         if (f->watch_error < 0)
                 return f->watch_error;
-        *c = (struct fake_call){
-                .base = { client }, .open = true, .kind = scope->kind, .watch = events, .data = data,
-                .as_watch = { client }, .revision = revision
-        };
+        *c = (struct fake_call){ .base = { client },
+                                 .open = true,
+                                 .kind = scope->kind,
+                                 .watch = events,
+                                 .data = data,
+                                 .as_watch = { client },
+                                 .revision = revision };
         f->n_watches++;
         *ret_watch = &c->as_watch;
         return 0;
