@@ -57,8 +57,13 @@ static struct bytes *join(const char *before, struct bytes *const *items, size_t
         return bytes_shrink(bytes, (size_t)(to - bytes->data));
 }
 
+/* Of its apiVersion. */
+static size_t version_length(const struct kube_kind *kind) {
+        return strlen(kind->group) + (*kind->group ? 1 : 0) + strlen(kind->version);
+}
+
 static struct bytes *list_json(struct api_request *r, struct object *const *objects, size_t n, const char *before) {
-        size_t head = r->resource->head_length + strlen(r->kind->version) - strlen(r->resource->kind->version);
+        size_t head = r->resource->head_length + version_length(r->kind) - version_length(r->resource->kind);
         struct bytes **items = calloc(n + 1, sizeof(struct bytes *));
         struct bytes *list =
                 items && before && json_of(r, objects, n, items) == 0 ? join(before, items, n, head) : NULL;

@@ -18,7 +18,6 @@
 
 #define GENERATED_LETTERS 5
 #define GENERATED_PREFIX_MAX 58 /* of a name with 63 letters */
-#define UID_LENGTH 36
 
 const char *api_meta_generate(struct api_request *r, const char *prefix) {
         static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
@@ -34,21 +33,14 @@ const char *api_meta_generate(struct api_request *r, const char *prefix) {
 
 /* RFC 9562, version 4. */
 static const char *new_uid(struct arena *arena) {
-        static const char digits[] = "0123456789abcdef";
-        char text[UID_LENGTH + 1], *to = text;
         uint8_t b[16];
 
         if (getrandom(b, sizeof(b), 0) != sizeof(b))
                 return NULL;
         b[6] = (b[6] & 0x0f) | 0x40;
         b[8] = (b[8] & 0x3f) | 0x80;
-        for (size_t i = 0; i < sizeof(b); i++) {
-                if (i == 4 || i == 6 || i == 8 || i == 10)
-                        *to++ = '-';
-                *to++ = digits[b[i] >> 4];
-                *to++ = digits[b[i] & 0x0f];
-        }
-        return arena_strndup(arena, text, UID_LENGTH);
+        return arena_printf(arena, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
+                            b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
 const char *api_meta_now(struct arena *arena, int64_t seconds_from_now) {

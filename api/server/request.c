@@ -46,11 +46,6 @@ static char *quote(struct arena *arena, const char *text) {
 void api_warn(struct api_request *r, const char *text) {
         char *quoted = r->n_warnings < API_WARNINGS_MAX ? quote(r->arena, text) : NULL;
 
-        if (!r->warnings)
-                r->warnings = arena_alloc_array(r->arena, API_WARNINGS_MAX, sizeof(*r->warnings));
-        if (!r->warnings)
-                return;
-
         for (uint32_t i = 0; quoted && i < r->n_warnings; i++)
                 if (strcmp(r->warnings[i], quoted) == 0)
                         return;

@@ -84,7 +84,7 @@ struct api_request {
         const char *change_text;
 
         unsigned public_s;     /* seconds for which anybody may keep the answer; 0: nobody */
-        const char **warnings; /* API_WARNINGS_MAX of them, where there are any */
+        const char *warnings[API_WARNINGS_MAX];
         uint32_t n_warnings;
 
         struct list_node in_loop; /* of those whose changes were made */

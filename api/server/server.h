@@ -19,7 +19,8 @@ struct tls_context;
 #define API_CONNECTIONS_MAX 12000
 #define API_LOOPS_MAX 64
 
-/* Has @r go on, on its own loop, behind the stage that waits; false: the loop has ended. From any thread. */
+/* Has api_resume() called on the request's loop. From any thread. False: the loop is gone, and the request was freed.
+ */
 bool api_post(struct api_request *r);
 
 /* What stages keep for each loop, told on its thread; any may be NULL. */
