@@ -83,7 +83,7 @@ struct api_request {
         int change_code;
         const char *change_text;
 
-        unsigned public_s;     /* seconds for which anybody may keep the answer; 0: nobody */
+        unsigned public_s; /* seconds for which anybody may keep the answer; 0: nobody */
         const char *warnings[API_WARNINGS_MAX];
         uint32_t n_warnings;
 
