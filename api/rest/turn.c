@@ -24,15 +24,11 @@ static bool looks_at_revision(const struct api_request *r) {
         return *version && strcmp(version, "0") != 0;
 }
 
-static bool on_ready(struct api_turn_waiter *waiter, struct api_turn *turn) {
+static void on_ready(struct api_turn_waiter *waiter, struct api_turn *turn) {
         struct api_request *r = (struct api_request *)((char *)waiter - offsetof(struct api_request, waiter));
 
         r->turn = turn;
-        if (api_post(r))
-                return true;
-        r->turn = NULL;
-        api_request_free(r);
-        return false;
+        api_post(r);
 }
 
 enum api_step api_take_turn(struct api_request *r) {

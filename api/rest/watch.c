@@ -28,6 +28,14 @@
 #define WATCH_SECONDS 1800                  /* and up to as much again, where the client does not say */
 #define WATCH_BOOKMARK_MS 60000
 
+#define WATCH_TOGETHER HTTP_RANGES_MAX /* events that go as one piece: one record of TLS, one system call */
+
+#define WATCH_TOGETHER_BYTES ((size_t)16 << 10)
+
+struct watch;
+LIST_TYPE(watch_list);
+LIST_TYPE(open_watches);
+
 /* The watches of one resource on one loop. */
 struct resource_watches {
         struct api_resource *resource;
@@ -42,9 +50,17 @@ struct resource_watches {
         const struct kube_kind *told_kind;
         enum api_form told_form;
         struct bytes *told_bytes;
+
+        bool gathers; /* events wait until the run has ended: several of one watch go together */
+        struct watch_list gathered;
 };
 
 LIST_DEFINE(resource_watches_list, struct resource_watches, in_loop)
+
+struct api_watches {
+        struct resource_watches_list all;
+        struct open_watches open;
+};
 
 struct watch {
         struct api_request *request; /* its arena has all the texts; freed with it */
@@ -58,15 +74,15 @@ struct watch {
         bool ends, began_table;
         uv_timer_t timer;
         uint64_t end_ms; /* of the loop's clock */
+        struct bytes *gathered[WATCH_TOGETHER];
+        unsigned n_gathered;
+        size_t gathered_size;
+        struct list_node in_gathered;
         struct list_node in_open;
 };
 
-LIST_DEFINE(open_watches, struct watch, in_open)
-
-struct api_watches {
-        struct resource_watches_list all;
-        struct open_watches open;
-};
+LIST_FUNCTIONS(watch_list, struct watch, in_gathered)
+LIST_FUNCTIONS(open_watches, struct watch, in_open)
 
 /* --- of a loop --- */
 
@@ -80,12 +96,28 @@ static void forget_told(struct resource_watches *w) {
         w->told_bytes = bytes_unref(w->told_bytes);
 }
 
+static void gather(struct resource_watches *of) {
+        of->gathers = true;
+}
+
+static void send_gathered(struct watch *w);
+
+static void send_all_gathered(struct resource_watches *of) {
+        struct watch *w;
+
+        of->gathers = false;
+        while ((w = watch_list_pop(&of->gathered)))
+                send_gathered(w);
+}
+
 void api_watches_run(struct api_loop *loop) {
         struct api_watches *watches = loop->data;
 
         LIST_EACH (resource_watches_list, w, &watches->all)
                 if (atomic_exchange(&w->due, false)) {
+                        gather(w);
                         watch_set_run(w->set);
+                        send_all_gathered(w);
                         forget_told(w);
                 }
 }
@@ -184,16 +216,50 @@ static void give_up(struct watch *w) {
                 http_reset(w->x, -ENOMEM);
 }
 
-static void tell(struct watch *w, struct bytes *bytes) {
-        if (!bytes || (w->x && http_send_bytes(w->x, bytes) < 0))
+static void forget_gathered(struct watch *w) {
+        for (unsigned i = 0; i < w->n_gathered; i++)
+                bytes_unref(w->gathered[i]);
+        w->n_gathered = 0;
+        w->gathered_size = 0;
+}
+
+/* Small ones are copied into one piece, large ones go from where they are. */
+static int send_together(struct watch *w) {
+        struct iovec ranges[WATCH_TOGETHER];
+        int r = 0;
+
+        for (unsigned i = 0; i < w->n_gathered; i++)
+                ranges[i] = (struct iovec){ w->gathered[i]->data, w->gathered[i]->size };
+        if (w->n_gathered > 1 && w->gathered_size <= WATCH_TOGETHER_BYTES)
+                return http_send_ranges(w->x, ranges, w->n_gathered);
+        for (unsigned i = 0; i < w->n_gathered && r == 0; i++)
+                r = http_send_bytes(w->x, w->gathered[i]);
+        return r;
+}
+
+static void send_gathered(struct watch *w) {
+        int r = w->x && w->n_gathered > 0 ? send_together(w) : 0;
+
+        forget_gathered(w);
+        if (r < 0)
                 give_up(w);
-        else
-                api_count_event(w->request, bytes->size);
-        bytes_unref(bytes);
+}
+
+/* Takes over the reference. */
+static void tell(struct watch *w, struct bytes *bytes) {
+        if (!bytes)
+                return give_up(w);
+        api_count_event(w->request, bytes->size);
+        w->gathered[w->n_gathered++] = bytes;
+        w->gathered_size += bytes->size;
+        if (!w->of->gathers || w->n_gathered == WATCH_TOGETHER)
+                send_gathered(w);
+        else if (!list_linked(&w->in_gathered))
+                watch_list_append(&w->of->gathered, w);
 }
 
 static bool takes_more(const struct watch *w) {
-        return w->x && !w->ends && http_pending(w->x) < WATCH_PENDING_MAX;
+        return w->x && !w->ends && http_pending(w->x) + w->gathered_size < WATCH_PENDING_MAX;
 }
 
 /* A bookmark's object, in the shape of the other events' objects. */
@@ -258,6 +324,9 @@ static void on_closed(struct http_exchange *x, int error, const char *why) {
         open_watches_remove(w);
         watcher_free(w->watcher);
         w->watcher = NULL;
+        forget_gathered(w);
+        if (list_linked(&w->in_gathered))
+                watch_list_remove(w);
         uv_close((uv_handle_t *)&w->timer, on_timer_closed);
 }
 
@@ -265,6 +334,7 @@ static void end(struct watch *w) {
         if (w->ends || !w->x)
                 return;
         w->ends = true;
+        send_gathered(w);
         http_end(w->x, NULL, 0);
 }
 
@@ -292,7 +362,7 @@ static void on_gone(void *data) {
 }
 
 /* Tells what was there first, as far as the reader takes it, then begins to watch. */
-static void go_on(struct watch *w) {
+static void go_on_gathering(struct watch *w) {
         int r;
 
         while (w->first_next < w->first.n && takes_more(w)) {
@@ -313,13 +383,20 @@ static void go_on(struct watch *w) {
                 watcher_resume(w->watcher);
 }
 
+static void go_on(struct watch *w) {
+        gather(w->of);
+        go_on_gathering(w);
+        send_all_gathered(w->of);
+}
+
 static void on_drained(struct http_exchange *x) {
         struct watch *w = http_data(x);
 
-        if (w->watcher && !w->ends)
-                watcher_resume(w->watcher);
-        else
-                go_on(w);
+        if (!w->watcher || w->ends)
+                return go_on(w);
+        gather(w->of);
+        watcher_resume(w->watcher);
+        send_all_gathered(w->of);
 }
 
 static void on_timer(uv_timer_t *timer) {

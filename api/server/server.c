@@ -15,7 +15,7 @@
 #include "lib/http/server.h"
 #include "lib/log.h"
 
-#define REQUEST_ARENA_FIRST ((size_t)2048) /* all that a read needs, and what a watch keeps */
+#define REQUEST_ARENA_FIRST ((size_t)3072) /* all that a read needs, and what a watch keeps */
 
 /* --- a request's life --- */
 
@@ -113,6 +113,8 @@ bool api_post(struct api_request *r) {
                 uv_async_send(&loop->wake);
         }
         pthread_mutex_unlock(&loop->lock);
+        if (closed)
+                api_request_free(r);
         return !closed;
 }
 
@@ -121,8 +123,7 @@ static void on_decided(struct api_change *change, int code, const char *text) {
 
         r->change_code = code;
         r->change_text = text ? arena_strdup(r->arena, text) : NULL;
-        if (!api_post(r))
-                api_request_free(r);
+        api_post(r);
 }
 
 enum api_step api_submit(struct api_request *r) {

@@ -29,7 +29,8 @@ struct tls_context;
 #define API_UNREAD_MAX ((size_t)128 << 20)   /* of large answers that clients have not read: past it 429 */
 #define API_RANDOM_SIZE 1024
 
-/* Has @r go on, on its own loop, behind the stage that waits; false: the loop has ended. From any thread. */
+/* Has api_resume() called on the request's loop. From any thread. False: the loop is gone, and the request was freed.
+ */
 bool api_post(struct api_request *r);
 
 /* What stages keep for each loop, told on its thread; any may be NULL. */

@@ -96,12 +96,8 @@ static void pass_on(struct api_turn *turn) {
         struct api_turn_waiter *next = choose(turn);
 
         pthread_mutex_unlock(&turns->lock);
-        while (next && !next->ready(next, turn)) {
-                pthread_mutex_lock(&turns->lock);
-                turn->taken = false;
-                next = choose(turn);
-                pthread_mutex_unlock(&turns->lock);
-        }
+        if (next)
+                next->ready(next, turn);
 }
 
 int api_turn_take(struct api_turns *turns, const char *key, struct api_turn_waiter *waiter,

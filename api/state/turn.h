@@ -21,8 +21,8 @@ struct object;
 /* Of who waits for a turn; his own. */
 struct api_turn_waiter {
         bool settled;
-        /* It is his, maybe on another thread; false: he is gone, and it goes to the next. */
-        bool (*ready)(struct api_turn_waiter *waiter, struct api_turn *turn);
+        /* It is his, maybe on another thread. */
+        void (*ready)(struct api_turn_waiter *waiter, struct api_turn *turn);
         struct list_node in_turn;
 };
 

@@ -17,12 +17,12 @@ struct waiter {
         bool gone;
 };
 
-static bool on_ready(struct api_turn_waiter *waiter, struct api_turn *turn) {
+static void on_ready(struct api_turn_waiter *waiter, struct api_turn *turn) {
         struct waiter *w = (struct waiter *)waiter;
 
-        if (!w->gone)
-                w->turn = turn;
-        return !w->gone;
+        if (w->gone)
+                return api_turn_give(turn);
+        w->turn = turn;
 }
 
 static struct waiter waiter(bool settled) {
