@@ -159,15 +159,19 @@ static void extend(const struct matcher *m, const struct range *r, struct run *r
                 run->n++;
 }
 
-/* The first of the longest. */
+static void clear_lengths(struct matcher *m, uint32_t id) {
+        for (uint32_t p = m->first[id]; p < m->first[id + 1]; p++)
+                m->lengths[m->places[p] + 1] = 0;
+}
+
+/* The first of the longest. Lengths are of runs that end in a line of @b, at one further than the line: what ends
+ * before the first has none. They are all zero before and after. */
 static struct run longest(struct matcher *m, const struct range *r) {
         struct run best = { r->a, r->b, 0 };
 
-        memset(m->lengths, 0, (m->b.count + 1) * sizeof(*m->lengths));
         for (uint32_t i = r->a; i < r->a_end; i++) {
                 uint32_t id = m->a.ids[i], *lengths = m->next;
 
-                memset(lengths, 0, (m->b.count + 1) * sizeof(*lengths));
                 for (uint32_t p = m->first[id]; p < m->first[id + 1]; p++) {
                         uint32_t j = m->places[p], n;
 
@@ -175,14 +179,17 @@ static struct run longest(struct matcher *m, const struct range *r) {
                                 continue;
                         if (j >= r->b_end)
                                 break;
-                        /* One further than the line: what ends before the first has no length. */
                         n = lengths[j + 1] = m->lengths[j] + 1;
                         if (n > best.n)
                                 best = (struct run){ i + 1 - n, j + 1 - n, n };
                 }
+                if (i > r->a)
+                        clear_lengths(m, m->a.ids[i - 1]);
                 m->next = m->lengths;
                 m->lengths = lengths;
         }
+        if (r->a < r->a_end)
+                clear_lengths(m, m->a.ids[r->a_end - 1]);
         extend(m, r, &best);
         return best;
 }

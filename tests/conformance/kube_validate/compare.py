@@ -5,6 +5,7 @@ Maps have no order in Go, so errors may stand in another order where a map is lo
 import collections
 import json
 import os
+import re
 import subprocess
 import sys
 
