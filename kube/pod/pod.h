@@ -56,10 +56,10 @@ int pod_read_static(const char *text, size_t length, const struct pod_static_opt
 
 /* The steps of which pod_read_static() is made. pod_decode() makes a pod of @value in an arena of its own (nothing of
  * the source is kept); -EINVAL when @problems got an error. pod_default() fills in what the API server would: -ENOMEM
- * or 0. pod_validate() adds each violation to @problems. All before the pod is shared. */
+ * or 0. pod_validate() adds each violation to @problems: -ENOMEM or 0. All before the pod is shared. */
 int pod_decode(const struct value *value, struct problems *problems, struct pod **ret_pod);
 int pod_default(struct pod *pod);
-void pod_validate(const struct pod *pod, struct problems *problems);
+int pod_validate(const struct pod *pod, struct problems *problems);
 
 /* Puts *@pod, before it is shared, into no more memory than it needs: what was read on the way goes. -ENOMEM or 0. */
 int pod_settle(struct pod **pod);

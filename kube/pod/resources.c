@@ -64,12 +64,6 @@ struct quantity pod_request(const struct pod *pod, const char *name) {
         return with_overhead(pod, name, own ? *own : total(pod, name, false, &all));
 }
 
-struct quantity pod_containers_request(const struct pod *pod, const char *name) {
-        bool all;
-
-        return total(pod, name, false, &all);
-}
-
 bool pod_limit(const struct pod *pod, const char *name, struct quantity *ret_limit) {
         const struct quantity *own = pod_level(pod, name, true);
         struct quantity limit;

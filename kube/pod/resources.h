@@ -30,9 +30,6 @@ struct quantity pod_request(const struct pod *pod, const char *name);
 /* The same of limits. False when some container has no limit of @name: then the pod has none. */
 bool pod_limit(const struct pod *pod, const char *name, struct quantity *ret_limit);
 
-/* What the containers ask for of @name, without pod-level resources and overhead. */
-struct quantity pod_containers_request(const struct pod *pod, const char *name);
-
 /* The containers' totals of every resource, by the same rules, without pod-level resources and overhead; added to
  * *list, in @arena. False without memory. */
 bool pod_container_requests(struct arena *arena, const struct pod *pod, resource_list *list);

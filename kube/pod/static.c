@@ -317,7 +317,9 @@ static int finish(struct pod *pod, const struct pod_static_options *options, str
                 r = pod_default(pod);
         if (r < 0)
                 return r;
-        pod_validate(pod, problems);
+        r = pod_validate(pod, problems);
+        if (r < 0)
+                return r;
         check_references(pod, problems);
         return problems->errors > 0 ? -EINVAL : 0;
 }

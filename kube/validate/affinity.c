@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 
 #define REQUIRED "requiredDuringSchedulingIgnoredDuringExecution"
 #define PREFERRED "preferredDuringSchedulingIgnoredDuringExecution"
@@ -265,7 +264,7 @@ static void find_pairs(struct validation *v, const kube_topology_spread_constrai
 
 void validate_spread(struct validation *v, const struct place *at, const struct pod_case *c) {
         const kube_topology_spread_constraint_items *list = &c->spec->topology_spread_constraints;
-        const char **again = list->count > 0 ? arena_alloc_array(v->arena, list->count, sizeof(*again)) : NULL;
+        const char **again = list->count > 0 ? validate_alloc(v, list->count, sizeof(*again)) : NULL;
 
         if (again)
                 find_pairs(v, list, again);

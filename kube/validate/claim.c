@@ -5,7 +5,6 @@
 #include "kube/type.h"
 #include "kube/validate/core.h"
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 
 /* --- spec --- */
 
@@ -179,7 +178,7 @@ static bool takes_up_class(const struct kube_persistent_volume_claim *claim,
 
 /* @requests with @storage in it; NULL takes it out. */
 static resource_list with_storage(struct validation *v, const resource_list *requests, const struct quantity *storage) {
-        resource_list list = { .items = arena_alloc_array(v->arena, requests->count + 1, sizeof(*list.items)) };
+        resource_list list = { .items = validate_alloc(v, requests->count + 1, sizeof(*list.items)) };
 
         for (uint32_t i = 0; list.items && i < requests->count; i++)
                 if (!kube_is(requests->items[i].name, "storage"))

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "kube/type.h"
-#include "lib/arena.h"
 
 /* --- names --- */
 
@@ -30,7 +29,8 @@ void validate_name_prefix(struct validation *v, const struct place *at, enum nam
         unsigned n;
 
         /* The last two become one "a": what Go's maskTrailingDash() makes of it. */
-        if (rule != NAME_SEGMENT && length > 1 && name[length - 1] == '-' && (masked = arena_strdup(v->arena, name))) {
+        if (rule != NAME_SEGMENT && length > 1 && name[length - 1] == '-' &&
+            (masked = validate_copy(v, name, strlen(name)))) {
                 masked[length - 2] = 'a';
                 masked[length - 1] = '\0';
         }

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 
 #define RESTART_RULES_MAX 20
 #define RESTART_EXIT_CODES_MAX 255
@@ -46,7 +45,7 @@ static void check_host_ports(struct validation *v, const struct place *at, const
 
                 if (port->host_port == 0)
                         continue;
-                text = arena_printf(v->arena, "%s/%s/%d", port->protocol ?: "", port->host_ip ?: "", port->host_port);
+                text = validate_key(v, "%s/%s/%d", port->protocol ?: "", port->host_ip ?: "", port->host_port);
                 if (!validate_set_add(v, taken, text))
                         validate_duplicate(v, FIELD(ITEM(FIELD(at, "ports"), i), "hostPort"), text);
         }

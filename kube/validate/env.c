@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 
 /* --- the pod's own fields --- */
 
@@ -33,15 +32,15 @@ static const char *const known_fields[] = { "metadata.annotations",
                                             NULL };
 
 /* "metadata.labels['a']": what is before the bracket, and what is in it. False when it is no such path. */
-static bool split_subscript(struct arena *arena, const char *path, char **ret_before, char **ret_in) {
+static bool split_subscript(struct validation *v, const char *path, char **ret_before, char **ret_in) {
         size_t n = strlen(path);
         const char *bracket = strstr(path, "['");
 
         if (n < 2 || strcmp(path + n - 2, "']") != 0 || !bracket || bracket == path || bracket + 2 > path + n - 2)
                 return false;
-        *ret_before = arena_strndup(arena, path, (size_t)(bracket - path));
-        *ret_in = arena_strndup(arena, bracket + 2, (size_t)(path + n - 2 - bracket - 2));
-        return *ret_before && *ret_in;
+        *ret_before = validate_copy(v, path, (size_t)(bracket - path));
+        *ret_in = validate_copy(v, bracket + 2, (size_t)(path + n - 2 - bracket - 2));
+        return true;
 }
 
 static void check_subscript(struct validation *v, const struct place *at, const char *path, char *before, char *in) {
@@ -78,7 +77,7 @@ void validate_field_ref(struct validation *v, const struct place *at, const stru
                         validate_text(v, "error converting fieldPath: unsupported pod version: %s", ref->api_version));
                 return;
         }
-        if (split_subscript(v->arena, path, &before, &in)) {
+        if (split_subscript(v, path, &before, &in)) {
                 check_subscript(v, at, path, before, in);
                 return;
         }

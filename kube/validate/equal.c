@@ -1,11 +1,11 @@
 /* What is the same: apiequality.Semantic.DeepEqual, by the rows of the type. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kube/codec/codec.h"
 #include "kube/type.h"
 #include "kube/validate/common.h"
-#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
@@ -173,9 +173,10 @@ const char *validate_field_json(struct validation *v, const struct kube_type *ty
                 return "null";
         row.flags |= KUBE_ALWAYS;
         kube_json_write(&w, &alone, object);
-        if (json_writer_finish(&w, &text, &length) < 0 || length <= skip)
-                return "null";
-        return arena_strndup(v->arena, text + skip, length - skip - 1) ?: "null";
+        if (json_writer_finish(&w, &text, &length) == 0 && length > skip)
+                return validate_copy(v, text + skip, length - skip - 1);
+        v->error = -ENOMEM;
+        return "null";
 }
 
 void validate_immutable_field(struct validation *v, const struct place *at, const struct kube_type *type,

@@ -57,6 +57,49 @@ const char *validate_place_text(struct validation *v, const struct place *at) {
         return text;
 }
 
+void *validate_alloc(struct validation *v, size_t count, size_t size) {
+        void *memory = arena_alloc_array(v->arena, count, size);
+
+        if (!memory)
+                v->error = -ENOMEM;
+        return memory;
+}
+
+char *validate_copy(struct validation *v, const char *text, size_t length) {
+        static char none[] = "";
+        char *copy = arena_strndup(v->arena, text, length);
+
+        if (!copy)
+                v->error = -ENOMEM;
+        return copy ?: none;
+}
+
+static const char *format_text(struct validation *v, const char *format, va_list arguments) {
+        va_list again;
+        char *text;
+        int n;
+
+        va_copy(again, arguments);
+        n = vsnprintf(NULL, 0, format, again);
+        va_end(again);
+        text = n < 0 ? NULL : arena_alloc_uncleared(v->arena, (size_t)n + 1);
+        if (text)
+                vsnprintf(text, (size_t)n + 1, format, arguments);
+        else
+                v->error = -ENOMEM;
+        return text ?: "";
+}
+
+const char *validate_key(struct validation *v, const char *format, ...) {
+        va_list arguments;
+        const char *text;
+
+        va_start(arguments, format);
+        text = format_text(v, format, arguments);
+        va_end(arguments);
+        return text;
+}
+
 bool validate_is_full(const struct validation *v) {
         return v->text_bytes > VALIDATE_TEXT_MAX || v->problems->count == PROBLEMS_MAX;
 }
@@ -66,23 +109,15 @@ unsigned validate_errors(const struct validation *v) {
 }
 
 const char *validate_text(struct validation *v, const char *format, ...) {
-        va_list arguments, again;
-        char *text;
-        int n;
+        va_list arguments;
+        const char *text;
 
         if (validate_is_full(v))
                 return "";
         va_start(arguments, format);
-        va_copy(again, arguments);
-        n = vsnprintf(NULL, 0, format, again);
-        va_end(again);
-        text = n < 0 ? NULL : arena_alloc_uncleared(v->arena, (size_t)n + 1);
-        if (text)
-                vsnprintf(text, (size_t)n + 1, format, arguments);
-        else
-                v->error = -ENOMEM;
+        text = format_text(v, format, arguments);
         va_end(arguments);
-        return text ?: "";
+        return text;
 }
 
 /* @value NULL: none is told. */
@@ -100,13 +135,21 @@ static void add(struct validation *v, const struct place *at, const char *type, 
 }
 
 const char *validate_quoted(struct validation *v, const char *text) {
-        return validate_is_full(v) ? "" : go_text_quote(v->arena, text ?: "") ?: "\"\"";
+        char *quoted = validate_is_full(v) ? NULL : validate_alloc(v, 1, GO_TEXT_QUOTED_MAX(strlen(text ?: "")));
+
+        if (quoted)
+                go_text_quote_to(quoted, text ?: "");
+        return quoted ?: "";
 }
 
 static const char *finish(struct validation *v, struct json_writer *w) {
         _cleanup_free_ char *text = NULL;
 
-        return json_writer_finish(w, &text, NULL) < 0 ? "null" : arena_strdup(v->arena, text) ?: "null";
+        if (json_writer_finish(w, &text, NULL) < 0) {
+                v->error = -ENOMEM;
+                return "null";
+        }
+        return validate_copy(v, text, strlen(text));
 }
 
 static const char *json_quoted(struct validation *v, const char *text) {

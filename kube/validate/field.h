@@ -97,6 +97,12 @@ void validate_type_invalid(struct validation *v, const struct place *at, const c
 /* For details that are made: text in the arena, "" without memory, and when no more errors are kept. */
 const char *validate_text(struct validation *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Zeroed memory, a copy of @length bytes, a text, in the arena; they want of no more being told nothing. NULL, and ""
+ * for texts, without memory, which is noted in @v. */
+void *validate_alloc(struct validation *v, size_t count, size_t size);
+char *validate_copy(struct validation *v, const char *text, size_t length);
+const char *validate_key(struct validation *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* @at as text: "spec.ports[2].name". In the arena; "" without memory. */
 const char *validate_place_text(struct validation *v, const struct place *at);
 

@@ -47,20 +47,25 @@ static size_t capitals(const char *name) {
         return 1;
 }
 
-static const char *go_name(struct arena *arena, const char *name) {
+static const char *go_name(struct arena *arena, const struct kube_type *type, const char *name) {
         static const struct {
-                const char *json, *go;
+                const char *json, *go, *of; /* the owner's type has it in its name */
         } others[] = { { "cephfs", "CephFS" },
                        { "chapAuthDiscovery", "DiscoveryCHAPAuth" },
                        { "chapAuthSession", "SessionCHAPAuth" },
                        { "diskURI", "DataDiskURI" },
+                       { "endpoints", "EndpointsName", "Glusterfs" },
+                       { "image", "RBDImage", "RBD" },
+                       { "monitors", "CephMonitors", "RBD" },
                        { "pdID", "PdID" },
-                       { "storageos", "StorageOS" } };
+                       { "pool", "RBDPool", "RBD" },
+                       { "storageos", "StorageOS" },
+                       { "user", "RadosUser", "RBD" } };
         size_t n = capitals(name);
         char *copy;
 
         for (size_t i = 0; i < ELEMENTS(others); i++)
-                if (strcmp(others[i].json, name) == 0)
+                if (strcmp(others[i].json, name) == 0 && (!others[i].of || strstr(type->name, others[i].of)))
                         return others[i].go;
         copy = arena_strdup(arena, name);
         for (size_t i = 0; copy && i < n; i++)
@@ -131,9 +136,9 @@ static const char *order_of(const struct kube_type *type) {
 static const struct kube_type *rename_type(struct renaming *r, const struct kube_type *type);
 
 /* A row with its name in Go. */
-static struct kube_field rename_row(struct renaming *r, const struct kube_field *row) {
+static struct kube_field rename_row(struct renaming *r, const struct kube_type *owner, const struct kube_field *row) {
         struct kube_field field = *row;
-        const char *name = go_name(r->arena, row->name);
+        const char *name = go_name(r->arena, owner, row->name);
 
         field.name = name ?: row->name;
         field.name_length = (uint8_t)strlen(field.name);
@@ -155,7 +160,7 @@ static uint16_t embed_rows(const struct kube_field *row, struct kube_field *rows
 static struct kube_field security_row(struct renaming *r, const struct kube_field *row) {
         const struct kube_type *own = rename_type(r, &kube_pod_security_context_type);
         struct kube_field *rows = arena_alloc_array(r->arena, own->n_fields + ELEMENTS(host_rows), sizeof(*rows)),
-                          field = rename_row(r, row);
+                          field = rename_row(r, &kube_pod_spec_type, row);
         struct kube_type *type = arena_new_of(r->arena, struct kube_type);
 
         if (!rows || !type)
@@ -164,7 +169,8 @@ static struct kube_field security_row(struct renaming *r, const struct kube_fiel
         for (size_t i = 0; i < ELEMENTS(host_rows); i++, type->n_fields++) {
                 const char *name = host_rows[i].name;
 
-                rows[type->n_fields] = rename_row(r, kube_type_field(&kube_pod_spec_type, name, strlen(name)));
+                rows[type->n_fields] =
+                        rename_row(r, &kube_pod_spec_type, kube_type_field(&kube_pod_spec_type, name, strlen(name)));
                 rows[type->n_fields].offset = host_rows[i].offset;
         }
         for (uint16_t i = 0; i < own->n_fields; i++, type->n_fields++) {
@@ -188,7 +194,7 @@ static uint16_t rename_in_order(struct renaming *r, const struct kube_type *type
                 if (row && row->type == &kube_pod_security_context_type && r->security > 0)
                         rows[n++] = security_row(r, row);
                 else if (row)
-                        rows[n++] = rename_row(r, row);
+                        rows[n++] = rename_row(r, type, row);
                 name += length;
         }
         return n;
@@ -207,7 +213,7 @@ static uint16_t rename_rows(struct renaming *r, const struct kube_type *type, st
                 if (is_embedded(row))
                         n = (uint16_t)(n + embed_rows(row, &rows[n]));
                 else
-                        rows[n++] = kind && i < 2 ? *row : rename_row(r, row);
+                        rows[n++] = kind && i < 2 ? *row : rename_row(r, type, row);
         }
         return n;
 }
@@ -263,8 +269,8 @@ const char *validate_go_json_field(struct validation *v, const struct kube_type 
 
         if (validate_is_full(v) || !field)
                 return "null";
-        row = rename_row(&renaming, field);
-        return write_json(v, &alone, object, strlen("{\"\":") + strlen(name));
+        row = rename_row(&renaming, type, field);
+        return write_json(v, &alone, object, strlen("{\"\":") + row.name_length);
 }
 
 const char *validate_go_template_json(struct validation *v, const struct kube_pod_template_spec *template,

@@ -4,7 +4,6 @@
 
 #include "kube/validate/core.h"
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/json.h"

@@ -8,7 +8,6 @@
 #include "kube/kinds.h"
 #include "kube/scalar.h"
 #include "kube/validate/common.h"
-#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/go_text.h"
 #include "lib/texts.h"
@@ -29,7 +28,7 @@ void validate_labels(struct validation *v, const struct place *at, const string_
 /* Keys are names with no regard to case. */
 static void check_annotation(struct validation *v, const struct place *at, const char *key) {
         const char *problems[NAME_PROBLEMS_MAX];
-        char *lower = arena_strdup(v->arena, key);
+        char *lower = validate_copy(v, key, strlen(key));
         unsigned n;
 
         for (char *c = lower; c && *c; c++)
@@ -138,7 +137,7 @@ static void check_core_finalizers(struct validation *v, const struct place *at, 
 static void check_new_finalizers(struct validation *v, const struct place *at, const string_list *new,
                                  const string_list *old) {
         _cleanup_validate_set_ struct validate_set known = { 0 };
-        const char **more = arena_alloc_array(v->arena, new->count, sizeof(*more));
+        const char **more = validate_alloc(v, new->count, sizeof(*more));
         size_t n = 0;
 
         list_for_each (item, old)

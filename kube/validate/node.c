@@ -4,7 +4,6 @@
 
 #include "kube/validate/core.h"
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 
 static const struct place metadata = { .name = "metadata" }, spec_place = { .name = "spec" },
                           status_place = { .name = "status" };
@@ -25,7 +24,7 @@ static void check_taint(struct validation *v, const struct place *at, const stru
         else
                 validate_choice(v, FIELD(at, "effect"), effect,
                                 POD_TEXTS("NoSchedule", "PreferNoSchedule", "NoExecute"));
-        if (!validate_set_add(v, seen, arena_printf(v->arena, "%s\n%s", effect, t->key ?: "")))
+        if (!validate_set_add(v, seen, validate_key(v, "%s\n%s", effect, t->key ?: "")))
                 validate_duplicate_detail(v, at, validate_go_json(v, &kube_taint_type, t),
                                           "taints must be unique by key and effect pair");
 }
@@ -178,7 +177,7 @@ static void check_addresses(struct validation *v, const struct kube_node *node) 
         for (uint32_t i = 0; i < node->status.addresses.count; i++) {
                 const struct kube_node_address *a = &node->status.addresses.items[i];
 
-                if (!validate_set_add(v, &seen, arena_printf(v->arena, "%s\n%s", a->type ?: "", a->address ?: "")))
+                if (!validate_set_add(v, &seen, validate_key(v, "%s\n%s", a->type ?: "", a->address ?: "")))
                         validate_duplicate_json(v, ITEM(FIELD(&status_place, "addresses"), i),
                                                 validate_go_json(v, &kube_node_address_type, a));
         }

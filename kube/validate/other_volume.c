@@ -6,7 +6,6 @@
 #include "kube/type.h"
 #include "kube/validate/other_volume.h"
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 
 static void require(struct validation *v, const struct place *at, const char *field, const char *text) {
         if (!text || !*text)
@@ -24,7 +23,7 @@ void validate_driver_name(struct validation *v, const struct place *at, const ch
         }
         if (strlen(name) > 63)
                 validate_too_long(v, at, 63);
-        lower = arena_strdup(v->arena, name);
+        lower = validate_copy(v, name, strlen(name));
         for (char *c = lower; c && *c; c++)
                 *c = (char)tolower((unsigned char)*c);
         n = name_problems(NAME_SUBDOMAIN, lower ?: "", problems);
@@ -183,7 +182,7 @@ void validate_quobyte(struct validation *v, const struct place *at, const struct
 
 void validate_options(struct validation *v, const struct place *at, const string_map *options) {
         list_for_each (option, options) {
-                const char *name = arena_printf(v->arena, ".%.*s", (int)strcspn(option->key, "/"), option->key) ?: "";
+                const char *name = validate_key(v, ".%.*s", (int)strcspn(option->key, "/"), option->key);
                 size_t n = strlen(name);
 
                 if ((n >= 14 && strcasecmp(name + n - 14, ".kubernetes.io") == 0) ||

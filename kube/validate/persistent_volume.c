@@ -5,7 +5,6 @@
 #include "kube/validate/core.h"
 #include "kube/validate/other_volume.h"
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 
 #define MOUNT_OPTIONS "volume.beta.kubernetes.io/mount-options"
 

@@ -20,9 +20,6 @@ void validate_pod_status(struct validation *v, const void *object, const void *o
 void validate_pod_ephemeral(struct validation *v, const void *object, const void *old);
 void validate_pod_resize(struct validation *v, const void *object, const void *old);
 
-/* "Guaranteed", "Burstable", "BestEffort". */
-const char *validate_qos(const struct kube_pod_spec *spec);
-
 /* A claim's spec; @old NULL: none was there. The same of a template for claims, metadata included. */
 void validate_claim_spec(struct validation *v, const struct place *at,
                          const struct kube_persistent_volume_claim_spec *spec,
@@ -37,7 +34,6 @@ void validate_node_selector(struct validation *v, const struct place *at, const 
 void validate_node_selector_term(struct validation *v, const struct place *at,
                                  const struct kube_node_selector_term *term, bool any_value);
 void validate_preemption_policy(struct validation *v, const struct place *at, const char *policy);
-void validate_seccomp_annotation(struct validation *v, const struct place *at, const char *profile);
 void validate_driver_name(struct validation *v, const struct place *at, const char *name);
 void validate_signer_name(struct validation *v, const struct place *at, const char *name);
 void validate_port_or_name(struct validation *v, const struct place *at, const struct int_or_string *port);

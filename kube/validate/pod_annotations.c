@@ -6,7 +6,6 @@
 #include "kube/codec/codec.h"
 #include "kube/problem.h"
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 #include "lib/json.h"
 #include "lib/value.h"
 
@@ -49,7 +48,7 @@ static void check_tolerations(struct validation *v, const struct place *at, cons
                 validate_invalid(v, at, TOLERATIONS, validate_list_problem(v, text));
                 return;
         }
-        tolerations.items = arena_alloc_array(v->arena, value_count(list) + 1, sizeof(*tolerations.items));
+        tolerations.items = validate_alloc(v, value_count(list) + 1, sizeof(*tolerations.items));
         for (uint32_t i = 0; tolerations.items && i < value_count(list); i++)
                 if (kube_value_read(v->arena, &kube_toleration_type, value_at(list, i), "", &problems,
                                     &tolerations.items[tolerations.count]) == 0)
@@ -59,7 +58,7 @@ static void check_tolerations(struct validation *v, const struct place *at, cons
 
 /* --- profiles --- */
 
-void validate_seccomp_annotation(struct validation *v, const struct place *at, const char *profile) {
+static void check_seccomp_text(struct validation *v, const struct place *at, const char *profile) {
         static const char *const known[] = { "docker/default", "runtime/default", "unconfined", NULL };
 
         if (validate_is_one(profile, known))
@@ -102,10 +101,10 @@ void validate_pod_annotations(struct validation *v, const struct place *at, cons
                 validate_invalid(v, ENTRY(at, DELETION_COST), string_map_get(annotations, DELETION_COST),
                                  "must be a 32bit integer");
         if (seccomp)
-                validate_seccomp_annotation(v, FIELD(at, SECCOMP_POD), seccomp);
+                check_seccomp_text(v, FIELD(at, SECCOMP_POD), seccomp);
         list_for_each (a, annotations)
                 if (begins(a->key, SECCOMP_CONTAINER))
-                        validate_seccomp_annotation(v, FIELD(at, a->key), a->value ?: "");
+                        check_seccomp_text(v, FIELD(at, a->key), a->value ?: "");
         list_for_each (a, annotations)
                 if (begins(a->key, APPARMOR))
                         check_apparmor(v, ENTRY(at, a->key), a->key + strlen(APPARMOR), a->value ?: "", c->spec);
@@ -135,7 +134,7 @@ static void check_agreement(struct validation *v, const struct place *at, const 
 
 static const char *annotation_of(struct validation *v, const string_map *annotations, const char *prefix,
                                  const char *container) {
-        const char *key = annotations->count > 0 ? arena_printf(v->arena, "%s%s", prefix, container ?: "") : NULL;
+        const char *key = annotations->count > 0 ? validate_key(v, "%s%s", prefix, container ?: "") : NULL;
 
         return key ? string_map_get(annotations, key) : NULL;
 }

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 
 /* What the containers ask for of one resource that the pod asks for as a whole. */
 struct total {
@@ -57,7 +56,7 @@ static void add_init(const resource_list *whole, struct total *totals, const str
 
 static struct total *totals_of(struct validation *v, const struct kube_pod_spec *spec, const resource_list *whole,
                                bool limits) {
-        struct total *totals = whole->count > 0 ? arena_alloc_array(v->arena, whole->count, sizeof(*totals)) : NULL;
+        struct total *totals = whole->count > 0 ? validate_alloc(v, whole->count, sizeof(*totals)) : NULL;
 
         if (!totals)
                 return NULL;

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 
 #define NAMESERVERS_MAX 3
 #define SEARCHES_MAX 32
@@ -73,7 +72,7 @@ static void check_search(struct validation *v, const struct place *at, const cha
 
         if (strcmp(search, ".") == 0)
                 return;
-        name = n > 0 && search[n - 1] == '.' ? arena_strndup(v->arena, search, n - 1) : search;
+        name = n > 0 && search[n - 1] == '.' ? validate_copy(v, search, n - 1) : search;
         validate_name(v, at, NAME_SUBDOMAIN_UNDERSCORE, name);
 }
 

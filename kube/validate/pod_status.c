@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 
 #define HEALTH_BYTES_MAX 1024
 
@@ -169,8 +168,8 @@ static void check_extended(struct validation *v, const struct kube_pod_status *s
                 check_mapping(v, ITEM(mappings, i), m, spec);
                 validate_name(v, FIELD(at, "requestName"), NAME_LABEL, m->request_name);
                 if (validate_set_add(v, &seen,
-                                     arena_printf(v->arena, "%s\n%s\n%s", m->container_name ?: "",
-                                                  m->resource_name ?: "", m->request_name ?: "")))
+                                     validate_key(v, "%s\n%s\n%s", m->container_name ?: "", m->resource_name ?: "",
+                                                  m->request_name ?: "")))
                         continue;
                 validate_duplicate(v, FIELD(ITEM(mappings, i), "containerName"), m->container_name);
                 validate_duplicate(v, FIELD(ITEM(mappings, i), "resourceName"), m->resource_name);
@@ -218,7 +217,7 @@ static void check_addresses(struct validation *v, const struct addresses *a) {
 
 #define GATHER(v, from, to)                                                                                            \
         do {                                                                                                           \
-                (to)->items = arena_alloc_array((v)->arena, (from)->count + 1, sizeof(*(to)->items));                  \
+                (to)->items = validate_alloc((v), (from)->count + 1, sizeof(*(to)->items));                            \
                 (to)->count = (to)->items ? (from)->count : 0;                                                         \
                 for (uint32_t _i = 0; _i < (to)->count; _i++)                                                          \
                         (to)->items[_i] = (from)->items[_i].ip ?: "";                                                  \

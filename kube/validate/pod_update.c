@@ -1,10 +1,8 @@
 /* What may become of a pod: changes of it, of its ephemeral containers, of its containers' sizes. */
-#include <errno.h>
 #include <string.h>
 
 #include "kube/pod/resources.h"
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 
 #define MIRROR "kubernetes.io/config.mirror"
 #define APPARMOR "container.apparmor.security.beta.kubernetes.io/"
@@ -194,12 +192,10 @@ static void check_narrower_affinity(struct validation *v, const struct kube_node
 
 /* What was asked about is put back, so that the rest can be compared. */
 static void settle_affinity(struct validation *v, struct kube_pod_spec *munged, const struct kube_affinity *old) {
-        struct kube_affinity *a = arena_new_of(v->arena, struct kube_affinity);
+        struct kube_affinity *a = validate_alloc(v, 1, sizeof(*a));
 
-        if (!a) {
-                v->error = -ENOMEM;
+        if (!a)
                 return;
-        }
         if (munged->affinity)
                 *a = *munged->affinity;
         a->node_affinity = old ? old->node_affinity : NULL;
@@ -227,11 +223,9 @@ static kube_container_items with_images(struct validation *v, const kube_contain
 
         if (list->count == 0)
                 return copy;
-        copy.items = arena_alloc_array(v->arena, list->count, sizeof(*copy.items));
-        if (!copy.items) {
-                v->error = -ENOMEM;
+        copy.items = validate_alloc(v, list->count, sizeof(*copy.items));
+        if (!copy.items)
                 return *list;
-        }
         memcpy(copy.items, list->items, list->count * sizeof(*copy.items));
         for (uint32_t i = 0; i < copy.count; i++)
                 copy.items[i].image = old->items[i].image;
@@ -457,7 +451,7 @@ static void check_resized(struct validation *v, const struct kube_pod *pod, cons
                 validate_forbidden(v, &spec_place, "only cpu and memory resources are mutable");
 }
 
-const char *validate_qos(const struct kube_pod_spec *spec) {
+static const char *qos_of(const struct kube_pod_spec *spec) {
         const struct pod pod = { .spec = *spec };
 
         return pod_qos_name(pod_qos(&pod));
@@ -490,7 +484,7 @@ void validate_pod_resize(struct validation *v, const void *object, const void *o
         options = validate_pod_options(v, &old->spec, &old->metadata);
         validate_meta_update(v, &pod->metadata, &old->metadata);
         validate_pod_whole(v, &pod->metadata, &pod->spec, &options);
-        if (!kube_is(was && *was ? was : validate_qos(&old->spec), validate_qos(&pod->spec)))
+        if (!kube_is(was && *was ? was : qos_of(&old->spec), qos_of(&pod->spec)))
                 validate_invalid_word(v, &spec_place, pod->status.qos_class,
                                       "Pod QOS Class may not change as a result of resizing");
         if (!is_resizable(old))

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 
 #define TOKEN_SECONDS_MIN 600
 #define TOKEN_SECONDS_MAX ((int64_t)1 << 32)
@@ -74,7 +73,7 @@ static unsigned check_labels(struct validation *v, const struct place *at, const
 
         for (const char *p = text;; p++) {
                 size_t n = strcspn(p, ".");
-                const char *label = arena_strndup(v->arena, p, n) ?: "", *problems[NAME_PROBLEMS_MAX];
+                const char *label = validate_copy(v, p, n), *problems[NAME_PROBLEMS_MAX];
                 unsigned wrong = name_problems(rule, label, problems);
 
                 n_labels++;
@@ -102,7 +101,7 @@ void validate_signer_name(struct validation *v, const struct place *at, const ch
                                  "must be a fully qualified domain and path of the form 'example.com/signer-name'");
                 return;
         }
-        domain = arena_strndup(v->arena, name, (size_t)(slash - name));
+        domain = validate_copy(v, name, (size_t)(slash - name));
         if (slash - name > 253)
                 validate_too_long(v, at, 253);
         check_labels(v, at, domain ?: "", NAME_LABEL);
@@ -171,7 +170,7 @@ static bool is_kubernetes_signer(const char *name) {
 
 static void check_user_annotations(struct work *w, const struct place *at, const string_map *map) {
         list_for_each (entry, map) {
-                char *key = arena_strdup(w->v->arena, entry->key);
+                char *key = validate_copy(w->v, entry->key, strlen(entry->key));
                 unsigned before = validate_errors(w->v);
 
                 for (char *p = key; p && *p; p++)

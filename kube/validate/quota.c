@@ -4,7 +4,6 @@
 
 #include "kube/validate/core.h"
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 #include "lib/texts.h"
 
 static const struct place spec_place = { .name = "spec" }, status_place = { .name = "status" };

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "kube/scalar.h"
-#include "lib/arena.h"
 #include "lib/texts.h"
 
 #define HUGE_PAGES "hugepages-"
@@ -61,7 +60,7 @@ bool validate_is_huge_page(const char *name) {
 }
 
 /* A quota of it is called "requests." and the name. */
-bool validate_is_extended(const char *name) {
+static bool is_extended(const char *name) {
         char of_quota[400];
 
         if (validate_is_native(name) || begins(name, REQUESTS))
@@ -113,7 +112,7 @@ void validate_container_resource(struct validation *v, const struct place *at, c
         if (!strchr(name, '/')) {
                 if (!validate_is_one(name, of_containers) && !validate_is_huge_page(name))
                         validate_invalid_word(v, at, name, "must be a standard resource for containers");
-        } else if (!validate_is_native(name) && !validate_is_extended(name)) {
+        } else if (!validate_is_native(name) && !is_extended(name)) {
                 validate_invalid_word(v, at, name, "doesn't follow extended resource name standard");
         }
 }
@@ -136,7 +135,7 @@ void validate_quota_resource(struct validation *v, const struct place *at, const
 
 void validate_amount(struct validation *v, const struct place *at, const char *name, struct quantity amount) {
         validate_quantity_not_negative(v, at, amount);
-        if (quantity_milli(amount) % 1000 != 0 && (validate_is_one(name, whole) || validate_is_extended(name)))
+        if (quantity_milli(amount) % 1000 != 0 && (validate_is_one(name, whole) || is_extended(name)))
                 validate_invalid_quantity(v, at, amount, NOT_INTEGER);
 }
 
@@ -206,7 +205,7 @@ static const char *claims_told(struct validation *v, const struct validate_set *
 
         if (!claims || claims->n == 0)
                 return "must be one of the names in pod.spec.resourceClaims which is empty";
-        if (validate_is_full(v) || !(names.texts = arena_alloc_array(v->arena, claims->n, sizeof(char *))))
+        if (validate_is_full(v) || !(names.texts = validate_alloc(v, claims->n, sizeof(char *))))
                 return "";
         for (size_t i = 0; i < claims->table.n_buckets; i++)
                 gather(claims->table.buckets[i], &names);
@@ -236,15 +235,15 @@ static void check_claim(struct validation *v, const struct place *at, const kube
         }
         if (part) {
                 validate_name(v, FIELD(at, "request"), NAME_LABEL, claim->request);
-                key = arena_printf(v->arena, "%s/%s", claim->name, claim->request) ?: "";
+                key = validate_key(v, "%s/%s", claim->name, claim->request);
         }
         if (validate_set_has(seen, key))
                 validate_duplicate(v, at, key);
-        else if (!part && validate_set_has(seen, arena_printf(v->arena, "%s/", claim->name)))
+        else if (!part && validate_set_has(seen, validate_key(v, "%s/", claim->name)))
                 check_parts(v, at, claims, i);
         validate_set_add(v, seen, key);
         if (part)
-                validate_set_add(v, seen, arena_printf(v->arena, "%s/", claim->name));
+                validate_set_add(v, seen, validate_key(v, "%s/", claim->name));
 }
 
 static void check_claims(struct validation *v, const struct place *at, const kube_resource_claim_items *claims,

@@ -6,7 +6,6 @@
 
 bool validate_is_native(const char *name);
 bool validate_is_huge_page(const char *name);
-bool validate_is_extended(const char *name);
 
 /* An amount of it may be shared out more than once. */
 bool validate_is_overcommit(const char *name);

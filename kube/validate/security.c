@@ -4,7 +4,6 @@
 
 #include "kube/names.h"
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 
 #define ID_MAX INT32_MAX
 #define APPARMOR_PROFILE_MAX 4095 /* PATH_MAX - 1 */
@@ -109,7 +108,7 @@ static bool is_windows_dns(const char *domain) {
 
 static void check_windows_user(struct validation *v, const struct place *at, const char *name) {
         const char *slash = strchr(name, '\\'), *user = slash ? slash + 1 : name;
-        const char *domain = slash ? arena_strndup(v->arena, name, (size_t)(slash - name)) ?: "" : "";
+        const char *domain = slash ? validate_copy(v, name, (size_t)(slash - name)) : "";
 
         if (strlen(domain) >= DOMAIN_BYTES_MAX)
                 validate_invalid_word(v, at, name, "runAsUserName's Domain length must be under 256 characters");

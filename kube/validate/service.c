@@ -5,7 +5,6 @@
 
 #include "kube/validate/core.h"
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 
 #define CLIENT_IP_SECONDS_MAX 86400
 #define SOURCE_RANGES "service.beta.kubernetes.io/load-balancer-source-ranges"
@@ -65,7 +64,7 @@ static void check_ports(struct validation *v, const struct kube_service *s) {
 }
 
 static const char *number_key(struct validation *v, const char *protocol, int32_t number) {
-        return arena_printf(v->arena, "%s/%d", protocol ?: "", number);
+        return validate_key(v, "%s/%d", protocol ?: "", number);
 }
 
 static void check_node_ports(struct validation *v, const struct kube_service *s) {
@@ -241,7 +240,7 @@ static const char *trimmed(struct validation *v, const char *text, size_t n) {
         }
         while (n > 0 && isspace((unsigned char)text[n - 1]))
                 n--;
-        return arena_strndup(v->arena, text, n) ?: "";
+        return validate_copy(v, text, n);
 }
 
 static void check_source_list(struct validation *v, const struct kube_service *s, const struct kube_service *old) {
@@ -251,7 +250,7 @@ static void check_source_list(struct validation *v, const struct kube_service *s
         if (!is_type(s, "LoadBalancer"))
                 validate_forbidden(v, at, "may only be used when `type` is 'LoadBalancer'");
         if (old && old->spec.load_balancer_source_ranges.count > 0)
-                before.items = arena_alloc_array(v->arena, old->spec.load_balancer_source_ranges.count, sizeof(char *));
+                before.items = validate_alloc(v, old->spec.load_balancer_source_ranges.count, sizeof(char *));
         for (uint32_t i = 0; before.items && i < old->spec.load_balancer_source_ranges.count; i++) {
                 const char *text = old->spec.load_balancer_source_ranges.items[i] ?: "";
 
@@ -308,7 +307,7 @@ static void check_external_name(struct validation *v, const struct kube_service 
         if (s->spec.ip_family_policy)
                 validate_forbidden(v, SPEC("ipFamilyPolicy"), text);
         if (n > 0 && name[n - 1] == '.')
-                name = arena_strndup(v->arena, name, n - 1);
+                name = validate_copy(v, name, n - 1);
         validate_name_required(v, SPEC("externalName"), NAME_SUBDOMAIN, name);
 }
 
@@ -529,7 +528,7 @@ void validate_service_status(struct validation *v, const void *object, const voi
         const struct place *at = FIELD(FIELD(FIELD(NULL, "status"), "loadBalancer"), "ingress");
         const kube_load_balancer_ingress_items *list = &s->status.load_balancer.ingress,
                                                *before = &old->status.load_balancer.ingress;
-        string_list known = { .items = arena_alloc_array(v->arena, before->count + 1, sizeof(char *)) };
+        string_list known = { .items = validate_alloc(v, before->count + 1, sizeof(char *)) };
 
         validate_meta_update(v, &s->metadata, &old->metadata);
         if (!is_type(s, "LoadBalancer") && list->count > 0) {

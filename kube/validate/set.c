@@ -2,7 +2,6 @@
 #include <errno.h>
 
 #include "kube/validate/common.h"
-#include "lib/arena.h"
 
 struct entry {
         struct table_node node;
@@ -15,7 +14,7 @@ bool validate_set_add(struct validation *v, struct validate_set *set, const char
 
         if (table_find(&set->table, text ?: ""))
                 return false;
-        entry = arena_new_of(v->arena, struct entry);
+        entry = validate_alloc(v, 1, sizeof(*entry));
         error = entry ? table_add(&set->table, &entry->node, text ?: "") : -ENOMEM;
         if (error < 0)
                 v->error = error;

@@ -102,8 +102,8 @@ static void check_change(struct validation *v, validate_rule rule, const struct 
                 validate_meta_update(v, p->meta, p->old_meta);
 }
 
-int validate_object(struct arena *arena, const struct validate_case *c, const void *object, const void *old,
-                    struct problems *problems) {
+static int check_object(struct arena *arena, const struct validate_case *c, const void *object, const void *old,
+                        struct problems *problems) {
         const struct validate_rules *rules = rules_of(c->kind);
         struct validation v = {
                 .problems = problems, .arena = arena, .namespaced = c->kind->namespaced, .update = old != NULL
@@ -159,5 +159,5 @@ int validate_value(struct arena *arena, const struct validate_case *c, struct pr
                 error = kube_value_read(arena, type, c->old, "", problems, old);
         if (error < 0 || problems->errors > 0)
                 return error;
-        return validate_object(arena, c, object, old, problems);
+        return check_object(arena, c, object, old, problems);
 }

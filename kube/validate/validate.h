@@ -22,7 +22,3 @@ struct validate_case {
 /* Adds each error to @problems; texts are in @arena. A kind without a row, as one that joined at run time, has its
  * metadata looked at. -ENOMEM or 0. */
 int validate_value(struct arena *arena, const struct validate_case *c, struct problems *problems);
-
-/* The same of structs of the kind's type; c->object and c->old are not looked at. */
-int validate_object(struct arena *arena, const struct validate_case *c, const void *object, const void *old,
-                    struct problems *problems);

@@ -4,7 +4,6 @@
 
 #include "kube/type.h"
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 
 #define MODE_TEXT "must be a number between 0 and 0777 (octal), both inclusive"
 
@@ -140,7 +139,7 @@ static void check_ephemeral(const struct source_rule *r) {
                 validate_claim_template(r->v, FIELD(r->at, "volumeClaimTemplate"), s->volume_claim_template);
         if (!pod || !*pod || !name || !*name)
                 return;
-        claim = arena_printf(r->v->arena, "%s-%s", pod, name) ?: "";
+        claim = validate_key(r->v, "%s-%s", pod, name);
         n = name_problems(NAME_SUBDOMAIN, claim, problems);
         for (unsigned i = 0; i < n; i++)
                 validate_invalid(r->v, FIELD(r->at->up, "name"), name,
@@ -265,10 +264,10 @@ void validate_volumes(struct validation *v, const struct place *at, struct pod_c
 
         if (list->count == 0)
                 return;
-        c->known = arena_alloc_array(v->arena, list->count, sizeof(*c->known));
+        c->known = validate_alloc(v, list->count, sizeof(*c->known));
         for (uint32_t i = 0; i < list->count && pod; i++)
                 if (list->items[i].ephemeral)
-                        validate_set_add(v, &made, arena_printf(v->arena, "%s-%s", pod, list->items[i].name ?: ""));
+                        validate_set_add(v, &made, validate_key(v, "%s-%s", pod, list->items[i].name ?: ""));
         for (uint32_t i = 0; i < list->count; i++) {
                 check_volume(v, ITEM(at, i), &list->items[i], c);
                 check_made_claim(v, ITEM(at, i), &list->items[i], &made);

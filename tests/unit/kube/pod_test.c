@@ -245,7 +245,7 @@ static const struct {
         { ONE "  hostNetwork: \"true\"\n", "spec.hostNetwork: expected a boolean (true or false), found a string" },
         { ONE "  restartPolicy: Sometimes\n",
           "web.yaml:7: spec.restartPolicy: Unsupported value: \"Sometimes\": supported values: \"Always\", "
-          "\"Never\", \"OnFailure\"" },
+          "\"OnFailure\", \"Never\"" },
         { ONE "  activeDeadlineSeconds: 0\n",
           "spec.activeDeadlineSeconds: Invalid value: 0: must be between 1 and 2147483647, inclusive" },
         { ONE "  activeDeadlineSeconds: 1.5\n", "spec.activeDeadlineSeconds: expected a whole number" },
@@ -343,7 +343,7 @@ static const struct {
         { ONE "  hostname: a.b\n", "spec.hostname: Invalid value" },
         { ONE "  tolerations: [{operator: Equal}]\n", "operator must be Exists when `key` is empty" },
         { ONE "  hostUsers: false\n  hostIPC: true\n", "when `hostUsers` is false" },
-        { ONE "  os: {name: plan9}\n", "spec.os.name: Unsupported value: \"plan9\"" },
+        { ONE "  os: {name: plan9}\n", "spec.os: Unsupported value: \"plan9\"" },
         { ONE "  serviceAccountName: x\n",
           "web.yaml:7: spec.serviceAccountName: static pods may not reference serviceaccounts" },
         { ONE "  serviceAccount: x\n", "static pods may not reference serviceaccounts" },
