@@ -50,16 +50,16 @@ static size_t capitals(const char *name) {
 static const char *go_name(struct arena *arena, const struct kube_type *type, const char *name) {
         static const struct {
                 const char *json, *go, *of; /* the owner's type has it in its name */
-        } others[] = { { "cephfs", "CephFS" },
-                       { "chapAuthDiscovery", "DiscoveryCHAPAuth" },
-                       { "chapAuthSession", "SessionCHAPAuth" },
-                       { "diskURI", "DataDiskURI" },
+        } others[] = { { "cephfs", "CephFS", NULL },
+                       { "chapAuthDiscovery", "DiscoveryCHAPAuth", NULL },
+                       { "chapAuthSession", "SessionCHAPAuth", NULL },
+                       { "diskURI", "DataDiskURI", NULL },
                        { "endpoints", "EndpointsName", "Glusterfs" },
                        { "image", "RBDImage", "RBD" },
                        { "monitors", "CephMonitors", "RBD" },
-                       { "pdID", "PdID" },
+                       { "pdID", "PdID", NULL },
                        { "pool", "RBDPool", "RBD" },
-                       { "storageos", "StorageOS" },
+                       { "storageos", "StorageOS", NULL },
                        { "user", "RadosUser", "RBD" } };
         size_t n = capitals(name);
         char *copy;
