@@ -21,7 +21,6 @@ struct value;
 
 struct problem {
         bool warning;
-        bool of_type;     /* of an invalid value: its type is what is wrong */
         uint32_t line;    /* 0: not known */
         const char *text; /* path and sentence */
         uint32_t n_path;  /* bytes of @text that are the path; behind them ": " */

@@ -48,7 +48,7 @@ struct details {
 };
 
 /* What a field's error is called in a cause, by the words that it begins with (apimachinery's field.Error). */
-static const char *cause_of(const char *text, bool of_type) {
+static const char *cause_of(const char *text) {
         static const struct {
                 const char *words, *reason;
         } table[] = {
@@ -60,12 +60,8 @@ static const char *cause_of(const char *text, bool of_type) {
                 { "Not found", "FieldValueNotFound" },
                 { "Too long", "FieldValueTooLong" },
                 { "Too many", "FieldValueTooMany" },
-                { "Too few", "FieldValueTooFew" },
-                { "Too short", "FieldValueTooShort" },
         };
 
-        if (of_type)
-                return "FieldValueTypeInvalid";
         for (size_t i = 0; i < ELEMENTS(table); i++)
                 if (strncmp(text, table[i].words, strlen(table[i].words)) == 0)
                         return table[i].reason;
@@ -83,7 +79,7 @@ static void write_causes(struct json_writer *w, const struct problems *problems)
                 if (problem->warning || !colon)
                         continue;
                 json_begin_map(w);
-                json_add_string(w, "reason", cause_of(colon + 2, problem->of_type));
+                json_add_string(w, "reason", cause_of(colon + 2));
                 json_add_string(w, "message", colon + 2);
                 json_key(w, "field");
                 json_string_length(w, text, (size_t)(colon - text));

@@ -141,6 +141,30 @@ static void check_containers(struct check *c, const char *list, const kube_conta
 
 /* --- the pod --- */
 
+/* Nothing is refused of them by an API server; a kubelet that reads a file does. */
+static void check_projections(struct check *c, const struct kube_projected_volume_source *p) {
+        for (uint32_t i = 0; p && i < p->sources.count; i++) {
+                const struct kube_volume_projection *s = &p->sources.items[i];
+                size_t before;
+
+                if (s->secret || s->downward_api || s->config_map || s->service_account_token ||
+                    s->cluster_trust_bundle || s->pod_certificate)
+                        continue;
+                before = TRAIL_ENTER(c, ".sources[%u]", i);
+                problem_error(c->problems, c->path, "Required value: a source of one kind");
+                TRAIL_LEAVE(c, before);
+        }
+}
+
+static void check_volumes(struct check *c) {
+        for (uint32_t i = 0; i < c->pod->spec.volumes.count; i++) {
+                size_t before = TRAIL_ENTER(c, ".volumes[%u].projected", i);
+
+                check_projections(c, c->pod->spec.volumes.items[i].projected);
+                TRAIL_LEAVE(c, before);
+        }
+}
+
 /* A kubelet looks at none; here as there it is a directory's name, in ROOT, in /var/log/pods and in each cgroup. */
 static void check_uid(struct check *c) {
         const char *uid = c->pod->metadata.uid;
@@ -163,6 +187,7 @@ static void check_spec(struct check *c) {
         const struct kube_pod_security_context *s = spec->security_context;
 
         TRAIL_ENTER(c, "spec");
+        check_volumes(c);
         warn_volumes(c);
         check_containers(c, "initContainers", &spec->init_containers);
         check_containers(c, "containers", &spec->containers);

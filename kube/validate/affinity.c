@@ -47,8 +47,8 @@ static void check_field_requirement(struct validation *v, const struct place *at
                 validate_name(v, ITEM(values, i), NAME_SUBDOMAIN, r->values.items[i]);
 }
 
-void validate_node_selector_term(struct validation *v, const struct place *at,
-                                 const struct kube_node_selector_term *term, bool any_value) {
+static void check_node_term(struct validation *v, const struct place *at, const struct kube_node_selector_term *term,
+                            bool any_value) {
         for (uint32_t i = 0; i < term->match_expressions.count; i++)
                 check_label_requirement(v, ITEM(FIELD(at, "matchExpressions"), i), &term->match_expressions.items[i],
                                         any_value);
@@ -63,7 +63,7 @@ void validate_node_selector(struct validation *v, const struct place *at, const 
         if (selector->node_selector_terms.count == 0)
                 validate_required(v, terms, "must have at least one node selector term");
         for (uint32_t i = 0; i < selector->node_selector_terms.count; i++)
-                validate_node_selector_term(v, ITEM(terms, i), &selector->node_selector_terms.items[i], any_value);
+                check_node_term(v, ITEM(terms, i), &selector->node_selector_terms.items[i], any_value);
 }
 
 static void check_weight(struct validation *v, const struct place *at, int32_t weight) {
@@ -83,7 +83,7 @@ static void check_node_affinity(struct validation *v, const struct place *at, co
                 const struct place *here = ITEM(FIELD(at, PREFERRED), i);
 
                 check_weight(v, here, preferred->items[i].weight);
-                validate_node_selector_term(v, FIELD(here, "preference"), &preferred->items[i].preference, true);
+                check_node_term(v, FIELD(here, "preference"), &preferred->items[i].preference, true);
         }
 }
 

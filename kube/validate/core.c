@@ -1,4 +1,5 @@
-/* core/v1: which kind has which rules, and those of the small ones. */
+/* core/v1, and the events that are of another group as well: which kind has which rules, and those of the small ones.
+ */
 #include "kube/validate/core.h"
 
 #include <string.h>
@@ -104,5 +105,6 @@ const struct validate_rules validate_core_rules[] = {
         { "", "Secret", NAME_SUBDOMAIN, BOTH(validate_secret), NULL },
         { "", "Service", NAME_LABEL, BOTH(validate_service), service_subs },
         { "", "ServiceAccount", NAME_SUBDOMAIN, BOTH(check_service_account), NULL },
+        { "events.k8s.io", "Event", NAME_SUBDOMAIN, BOTH(validate_events_event), NULL },
         { 0 },
 };

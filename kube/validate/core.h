@@ -13,6 +13,7 @@ void validate_service(struct validation *v, const void *object, const void *old)
 void validate_service_status(struct validation *v, const void *object, const void *old);
 void validate_endpoints(struct validation *v, const void *object, const void *old);
 void validate_event(struct validation *v, const void *object, const void *old);
+void validate_events_event(struct validation *v, const void *object, const void *old);
 void validate_claim(struct validation *v, const void *object, const void *old);
 void validate_claim_status(struct validation *v, const void *object, const void *old);
 void validate_volume(struct validation *v, const void *object, const void *old);

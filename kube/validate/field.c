@@ -285,33 +285,9 @@ void validate_too_long(struct validation *v, const struct place *at, int max) {
         add(v, at, "Too long", NULL, plural(v, "may not be more than", max, "byte"));
 }
 
-void validate_too_long_characters(struct validation *v, const struct place *at, int max) {
-        add(v, at, "Too long", NULL, plural(v, "may not be more than", max, "character"));
-}
-
-void validate_too_short(struct validation *v, const struct place *at, int min) {
-        add(v, at, "Too short", NULL, plural(v, "must be at least", min, "character"));
-}
-
-static void add_count(struct validation *v, const struct place *at, const char *type, int actual, const char *detail) {
+void validate_too_many(struct validation *v, const struct place *at, int actual, int max) {
         char text[NUMBER_TEXT_MAX];
 
         snprintf(text, sizeof(text), "%d", actual);
-        add(v, at, type, actual < 0 ? NULL : text, detail);
-}
-
-void validate_too_many(struct validation *v, const struct place *at, int actual, int max) {
-        add_count(v, at, "Too many", actual, plural(v, "must have at most", max, "item"));
-}
-
-void validate_too_few(struct validation *v, const struct place *at, int actual, int min) {
-        add_count(v, at, "Too few", actual, plural(v, "must have at least", min, "item"));
-}
-
-void validate_type_invalid(struct validation *v, const struct place *at, const char *json, const char *detail) {
-        uint32_t count = v->problems->count;
-
-        add(v, at, "Invalid value", json, detail);
-        if (v->problems->count > count)
-                v->problems->items[count].of_type = true;
+        add(v, at, "Too many", actual < 0 ? NULL : text, plural(v, "must have at most", max, "item"));
 }

@@ -84,15 +84,9 @@ void validate_unsupported_json(struct validation *v, const struct place *at, con
                                const char *const *supported);
 
 void validate_too_long(struct validation *v, const struct place *at, int max);
-void validate_too_long_characters(struct validation *v, const struct place *at, int max);
-void validate_too_short(struct validation *v, const struct place *at, int min);
 
 /* @actual < 0 is not told. */
 void validate_too_many(struct validation *v, const struct place *at, int actual, int max);
-void validate_too_few(struct validation *v, const struct place *at, int actual, int min);
-
-/* Of the wrong type; @json as it stands. */
-void validate_type_invalid(struct validation *v, const struct place *at, const char *json, const char *detail);
 
 /* For details that are made: text in the arena, "" without memory, and when no more errors are kept. */
 const char *validate_text(struct validation *v, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -31,8 +31,6 @@ void validate_claim_template(struct validation *v, const struct place *at,
 void validate_tolerations(struct validation *v, const struct place *at, const kube_toleration_items *tolerations);
 void validate_node_selector(struct validation *v, const struct place *at, const struct kube_node_selector *selector,
                             bool any_value);
-void validate_node_selector_term(struct validation *v, const struct place *at,
-                                 const struct kube_node_selector_term *term, bool any_value);
 void validate_preemption_policy(struct validation *v, const struct place *at, const char *policy);
 void validate_driver_name(struct validation *v, const struct place *at, const char *name);
 void validate_signer_name(struct validation *v, const struct place *at, const char *name);
