@@ -33,7 +33,8 @@ static int64_t pod_grace(const struct api_request *r, const struct value *object
 static const struct api_strategy table[] = {
         { "", "namespaces", .flags = API_NAME_LABEL | API_MARKED_PLAINLY, .shape = shape_label,
           .create = shape_namespace, .update = shape_namespace_update, .held = holds_namespace },
-        { "", "persistentvolumeclaims", .flags = API_RETURNS_DELETED, .shape = shape_claim, .create = shape_claim_new },
+        { "", "persistentvolumeclaims", .flags = API_RETURNS_DELETED, .create = shape_claim,
+          .update = shape_claim_update },
         { "", "persistentvolumes", .flags = API_RETURNS_DELETED, .create = shape_volume,
           .update = shape_volume_update },
         { "", "pods", .flags = API_RETURNS_DELETED | API_GENERATION | API_STATUS_OWNERS, .create = shape_pod,
@@ -45,7 +46,7 @@ static const struct api_strategy table[] = {
         { "", "events", .flags = API_CREATES_ON_UPDATE | API_NO_GARBAGE },
         { "events.k8s.io", "events", .flags = API_CREATES_ON_UPDATE | API_NO_GARBAGE },
         { "", "limitranges", .flags = API_CREATES_ON_UPDATE },
-        { "", "secrets", .shape = shape_secret, .update = shape_secret_update },
+        { "", "secrets", .shape = shape_secret },
         { "", "serviceaccounts", .flags = API_RETURNS_DELETED, .shape = shape_account },
         { "", "services", .flags = API_RETURNS_DELETED | API_CREATES_ON_UPDATE | API_NAME_LABEL_1035 },
         { "admissionregistration.k8s.io", "mutatingwebhookconfigurations", .flags = API_GENERATION | API_CONDITIONAL },
