@@ -79,6 +79,7 @@ const struct api_stage api_stages[] = {
         { "prepare", API_FOR_RESOURCES, CHANGES, api_prepare },
         { "allocate", API_FOR_RESOURCES, CHANGES, api_services_allocate },
         { "validate", API_FOR_RESOURCES, CHANGES, api_validate },
+        { "warn", API_FOR_RESOURCES, CHANGES, api_services_warn },
         { "remove", API_FOR_RESOURCES, REMOVES | CLEARS, api_remove },
         { "admit-removal", API_FOR_RESOURCES, REMOVES | CLEARS, api_admit_removal },
         { "commit", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_commit },
