@@ -26,9 +26,9 @@ static void warn_of_form(struct api_request *r, const char *path, const char *te
                 return;
         cluster_ip_format(&address, canonical);
         if (strcmp(canonical, text) != 0)
-                warn(r, arena_printf(r->arena,
-                                     "%s: IPv6 address \"%s\" should be in RFC 5952 canonical format (\"%s\")", path,
-                                     text, canonical));
+                warn(r,
+                     arena_printf(r->arena, "%s: IPv6 address \"%s\" should be in RFC 5952 canonical format (\"%s\")",
+                                  path, text, canonical));
 }
 
 static void warn_of_forms(struct api_request *r, const char *path, const string_list *list) {
