@@ -42,6 +42,10 @@ static const char *new_uid(struct arena *arena) {
                             b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
 }
 
+const char *api_meta_uid(struct arena *arena) {
+        return new_uid(arena);
+}
+
 const char *api_meta_now(struct arena *arena, int64_t seconds_from_now) {
         struct kube_time now = { .set = true };
         char *text = arena_alloc(arena, KUBE_TIME_TEXT_MAX);

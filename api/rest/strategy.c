@@ -45,7 +45,7 @@ static const struct api_strategy table[] = {
         { "", "endpoints", .flags = API_CREATES_ON_UPDATE },
         { "", "events", .flags = API_CREATES_ON_UPDATE | API_NO_GARBAGE },
         { "events.k8s.io", "events", .flags = API_CREATES_ON_UPDATE | API_NO_GARBAGE },
-        { "", "limitranges", .flags = API_CREATES_ON_UPDATE },
+        { "", "limitranges", .flags = API_CREATES_ON_UPDATE | API_NAMED_BY_UID },
         { "", "secrets", .shape = shape_secret },
         { "", "serviceaccounts", .flags = API_RETURNS_DELETED, .shape = shape_account },
         { "", "services", .flags = API_RETURNS_DELETED | API_CREATES_ON_UPDATE | API_NAME_LABEL_1035 },

@@ -38,6 +38,8 @@ enum {
         API_ORPHANS = 1 << 15,
         API_NO_GARBAGE = 1 << 16,
 
+        API_NAMED_BY_UID = 1 << 18, /* one without a name gets a uid as its name */
+
         API_MARKED_PLAINLY = 1 << 17, /* one that is to go is told no grace, and is no other generation */
 };
 

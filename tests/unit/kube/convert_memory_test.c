@@ -11,9 +11,12 @@ static const struct kube_kind old = { .group = "autoscaling", .version = "v1", .
                               new = { .group = "autoscaling", .version = "v2", .kind = "HorizontalPodAutoscaler" };
 
 static const char object[] =
-        "{\"metadata\":{\"annotations\":{\"a\":\"b\",\"" NOTE "metrics\":\"[{\\\"type\\\":\\\"Object\\\",\\\"object\\\":{"
-        "\\\"target\\\":{\\\"kind\\\":\\\"S\\\",\\\"name\\\":\\\"s\\\"},\\\"metricName\\\":\\\"m\\\",\\\"targetValue\\\":"
-        "\\\"3\\\"}}]\",\"" NOTE "behavior\":\"{\\\"ScaleUp\\\":{\\\"Policies\\\":[{\\\"Type\\\":\\\"Pods\\\"}]}}\",\"" NOTE
+        "{\"metadata\":{\"annotations\":{\"a\":\"b\",\"" NOTE
+        "metrics\":\"[{\\\"type\\\":\\\"Object\\\",\\\"object\\\":{"
+        "\\\"target\\\":{\\\"kind\\\":\\\"S\\\",\\\"name\\\":\\\"s\\\"},\\\"metricName\\\":\\\"m\\\","
+        "\\\"targetValue\\\":"
+        "\\\"3\\\"}}]\",\"" NOTE
+        "behavior\":\"{\\\"ScaleUp\\\":{\\\"Policies\\\":[{\\\"Type\\\":\\\"Pods\\\"}]}}\",\"" NOTE
         "conditions\":\"[{\\\"type\\\":\\\"A\\\"}]\"}},\"spec\":{\"targetCPUUtilizationPercentage\":3},\"status\":{"
         "\"currentCPUUtilizationPercentage\":7}}";
 
