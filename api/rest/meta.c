@@ -42,10 +42,16 @@ static const char *new_uid(struct arena *arena) {
         return text;
 }
 
+const char *api_meta_uid(struct arena *arena) {
+        return new_uid(arena);
+}
+
 const char *api_meta_now(struct arena *arena, int64_t seconds_from_now) {
-        struct kube_time now = { .seconds = time(NULL) + seconds_from_now, .set = true };
+        struct kube_time now = { .set = true };
         char *text = arena_alloc(arena, KUBE_TIME_TEXT_MAX);
 
+        if (__builtin_add_overflow((int64_t)time(NULL), seconds_from_now, &now.seconds))
+                now.seconds = INT64_MAX;
         if (text)
                 kube_time_format(&now, false, text);
         return text;

@@ -15,6 +15,9 @@ struct value_edit;
 /* The name that a generateName stands for, in the request's arena; NULL without memory. */
 const char *api_meta_generate(struct api_request *r, const char *prefix);
 
+/* A new uid, in @arena; NULL without memory. */
+const char *api_meta_uid(struct arena *arena);
+
 /* A new object's metadata: name, namespace, uid, creationTimestamp, generation; what only the server sets goes. */
 int api_meta_create(struct api_request *r, struct value_edit *edit);
 

@@ -76,6 +76,8 @@ static enum api_step name_new(struct api_request *r, const struct value *sent) {
                                   r->path.name);
         if (*meta_text(sent, "resourceVersion") && r->verb == KUBE_VERB_CREATE)
                 return api_refuse(r, API_BROKEN, "resourceVersion should not be set on objects to be created");
+        if (!*name && !*prefix && !r->path.name && api_strategy_of(r->kind)->flags & API_NAMED_BY_UID)
+                name = api_meta_uid(r->arena) ?: "";
         if (!*name && !*prefix && !r->path.name)
                 return refuse_nameless(r);
         r->name = *name ? name : r->path.name ?: api_meta_generate(r, prefix);

@@ -77,12 +77,6 @@ int shape_secret(struct api_request *r, struct value_edit *edit, const struct va
         return texts ? value_edit_remove(edit, "/stringData", NULL) : 0;
 }
 
-int shape_secret_update(struct api_request *r, struct value_edit *edit) {
-        bool said = *value_string_or(value_get(r->next, "type"), "");
-
-        return said ? 0 : shape_put(edit, "/type", value_get(r->current_tree, "type"));
-}
-
 /* --- service accounts: of a secret its name is kept --- */
 
 int shape_account(struct api_request *r, struct value_edit *edit, const struct value *account) {
@@ -109,19 +103,19 @@ int shape_account(struct api_request *r, struct value_edit *edit, const struct v
 /* --- claims and volumes --- */
 
 /* dataSource and dataSourceRef say the same, as long as no other namespace is meant. */
-int shape_claim(struct api_request *r, struct value_edit *edit, const struct value *claim) {
-        const struct value *source = value_find(claim, "spec.dataSource"),
-                           *ref = value_find(claim, "spec.dataSourceRef");
+int shape_claim_update(struct api_request *r, struct value_edit *edit) {
+        const struct value *source = value_find(r->next, "spec.dataSource"),
+                           *ref = value_find(r->next, "spec.dataSourceRef");
 
-        if (source && value_is_null(ref) && !value_is_null(source))
+        if (!value_is_null(source) && value_is_null(ref))
                 return value_edit_set(edit, "/spec/dataSourceRef", source, NULL);
-        if (ref && !value_is_null(ref) && value_is_null(source) && !*value_string_or(value_get(ref, "namespace"), ""))
+        if (!value_is_null(ref) && value_is_null(source) && !*value_string_or(value_get(ref, "namespace"), ""))
                 return value_edit_set(edit, "/spec/dataSource", ref, NULL);
         return 0;
 }
 
-int shape_claim_new(struct api_request *r, struct value_edit *edit) {
-        return shape_text(edit, "/status/phase", "Pending");
+int shape_claim(struct api_request *r, struct value_edit *edit) {
+        return shape_text(edit, "/status/phase", "Pending") ?: shape_claim_update(r, edit);
 }
 
 int shape_volume(struct api_request *r, struct value_edit *edit) {
@@ -219,6 +213,46 @@ static int put_times(struct api_request *r, struct value_edit *edit) {
         return error;
 }
 
+/* How many conditions there are of @type; the place of the one at @nth in *@ret_place, which may be NULL. */
+static uint32_t count_type(const struct value *list, const char *type, uint32_t nth, uint32_t *ret_place) {
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < value_count(list); i++) {
+                if (strcmp(value_string_or(value_get(value_at(list, i), "type"), ""), type) != 0)
+                        continue;
+                if (n++ == nth && ret_place)
+                        *ret_place = i;
+        }
+        return n;
+}
+
+/* What was decided is decided: its door is another. What is added or taken away is refused elsewhere. */
+static int keep_decisions(struct api_request *r, struct value_edit *edit, const char *type) {
+        const struct value *now = value_find(r->next, "status.conditions"),
+                           *was = value_find(r->current_tree, "status.conditions");
+        uint32_t n = count_type(now, type, 0, NULL), there = 0, here = 0;
+        int error = 0;
+
+        if (n != count_type(was, type, 0, NULL))
+                return 0;
+        for (uint32_t i = 0; error == 0 && i < n; i++) {
+                char pointer[40];
+
+                count_type(now, type, i, &here);
+                count_type(was, type, i, &there);
+                snprintf(pointer, sizeof(pointer), "/status/conditions/%u", here);
+                error = value_edit_set(edit, pointer, value_at(was, there), NULL);
+        }
+        return error;
+}
+
 int shape_request_update(struct api_request *r, struct value_edit *edit) {
-        return r->sub ? put_times(r, edit) : shape_put(edit, "/spec", value_get(r->current_tree, "spec"));
+        int error;
+
+        if (!r->sub)
+                return shape_put(edit, "/spec", value_get(r->current_tree, "spec"));
+        error = put_times(r, edit);
+        if (error == 0 && is_status(r))
+                error = keep_decisions(r, edit, "Approved") ?: keep_decisions(r, edit, "Denied");
+        return error;
 }

@@ -10,10 +10,9 @@ int shape_label(struct api_request *r, struct value_edit *edit, const struct val
 int shape_namespace(struct api_request *r, struct value_edit *edit);
 int shape_namespace_update(struct api_request *r, struct value_edit *edit);
 int shape_secret(struct api_request *r, struct value_edit *edit, const struct value *secret);
-int shape_secret_update(struct api_request *r, struct value_edit *edit);
 int shape_account(struct api_request *r, struct value_edit *edit, const struct value *account);
-int shape_claim(struct api_request *r, struct value_edit *edit, const struct value *claim);
-int shape_claim_new(struct api_request *r, struct value_edit *edit);
+int shape_claim(struct api_request *r, struct value_edit *edit);
+int shape_claim_update(struct api_request *r, struct value_edit *edit);
 int shape_volume(struct api_request *r, struct value_edit *edit);
 int shape_volume_update(struct api_request *r, struct value_edit *edit);
 

@@ -33,6 +33,8 @@ enum {
         API_ORPHANS = 1 << 15,
         API_NO_GARBAGE = 1 << 16,
 
+        API_NAMED_BY_UID = 1 << 18, /* one without a name gets a uid as its name */
+
         API_MARKED_PLAINLY = 1 << 17, /* one that is to go is told no grace, and is no other generation */
         API_RENEWS = 1 << 24, /* what renews itself (spec.renewTime) may be lost with a power cut */
 };

@@ -176,7 +176,8 @@ static const char *end_of(struct api_request *r, int64_t grace) {
         if (!was || !kube_time_parse(was, strlen(was), false, &time))
                 return api_meta_now(r->arena, grace);
         value_integer(value_find(r->current_tree, "metadata.deletionGracePeriodSeconds"), &left);
-        time.seconds += grace - left;
+        if (__builtin_add_overflow(time.seconds, grace - left, &time.seconds))
+                time.seconds = INT64_MAX;
         text = arena_alloc(r->arena, KUBE_TIME_TEXT_MAX);
         if (text)
                 kube_time_format(&time, false, text);

@@ -101,6 +101,26 @@ static void each_port(struct api_services *s, const struct value *tree, bool hol
                 ports_hold(s->ports, (int32_t)port, holds);
 }
 
+static bool same_addresses(const struct value *a, const struct value *b) {
+        static const char *const parts[] = { "spec.clusterIPs", "spec.type" };
+
+        for (size_t i = 0; i < ELEMENTS(parts); i++) {
+                const struct value *x = value_find(a, parts[i]), *y = value_find(b, parts[i]);
+
+                if (x != y && (!x || !y || !value_equal(x, y)))
+                        return false;
+        }
+        return true;
+}
+
+static int change_addresses(struct api_services *s, const struct value *new, const struct value *old,
+                            const char *owner) {
+        return each_address(s, new, owner, true)          ?:
+                       each_address(s, old, owner, false) ?:
+                       record_each(s, new)                ?:
+                                                            record_each(s, old);
+}
+
 /* What leads to this server. */
 static bool is_own(const struct object *object) {
         return strcmp(object->namespace, "default") == 0 && strcmp(object->name, "kubernetes") == 0;
@@ -117,14 +137,14 @@ static int set_service(struct api_services *s, struct arena *arena, struct objec
                 r = api_tree_of(arena, now, &new);
         if (r == 0 && before)
                 r = api_tree_of(arena, before, &old);
-        r = r ?: each_address(s, new, owner, true) ?: each_address(s, old, owner, false);
+        if (r == 0 && !(now && before && same_addresses(new, old)))
+                r = change_addresses(s, new, old, owner);
         if (r < 0)
                 return r;
         each_port(s, new, true);
         each_port(s, old, false);
-        r = record_each(s, new) ?: record_each(s, old);
-        if (r < 0 || now)
-                return r;
+        if (now)
+                return 0;
         return services_forget_endpoints(s, before) ?: is_own(before) ? services_restore_own(s, "", "services") : 0;
 }
 

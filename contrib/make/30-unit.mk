@@ -15,10 +15,10 @@ $(filter %memory_test,$(UNIT_PROGRAMS)) $(BUILD)/tests/unit/kube/stream_test $(B
 
 # What is taken from an arena fails there likewise.
 ARENA_EACH := alloc alloc_uncleared alloc_array strndup strdup list printf
-$(BUILD)/tests/unit/agent/worker_memory_test $(BUILD)/tests/unit/cri/memory_test \
-$(BUILD)/tests/unit/cri/lifecycle_memory_test: $(BUILD)/tests/unit/support/arena.o
-$(BUILD)/tests/unit/agent/worker_memory_test $(BUILD)/tests/unit/cri/memory_test \
-$(BUILD)/tests/unit/cri/lifecycle_memory_test: WRAP = $(ARENA_EACH:%=-Wl,--wrap=arena_%)
+ARENA_SWEEPS := $(addprefix $(BUILD)/tests/unit/,agent/worker_memory_test cri/memory_test cri/lifecycle_memory_test \
+    kube/convert_memory_test api/services_memory_test)
+$(ARENA_SWEEPS): $(BUILD)/tests/unit/support/arena.o
+$(ARENA_SWEEPS): WRAP = $(ARENA_EACH:%=-Wl,--wrap=arena_%)
 
 $(BUILD)/tests/unit/cli/%_test: $(BUILD)/tests/unit/cli/%_test.o $(BUILD)/cli.a $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -lcmocka -o $@

@@ -26,8 +26,8 @@ static void check(struct arena *arena, const struct value *value) {
         char *text = NULL;
         size_t length;
 
-        if (json_format(value, false, &text, &length) < 0 || json_parse(arena, text, length, &options, &again, NULL) < 0 ||
-            !value_equal(value, again))
+        if (json_format(value, false, &text, &length) < 0 ||
+            json_parse(arena, text, length, &options, &again, NULL) < 0 || !value_equal(value, again))
                 abort();
         free(text);
 }

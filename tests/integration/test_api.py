@@ -54,7 +54,7 @@ def test_kubectl(api, tmp_path):
     assert api.kubectl("apply", "--server-side", "-f", str(deployment)).stdout == "deployment.apps/d serverside-applied\n"
     assert api.kubectl("scale", "deployment", "d", "--replicas=3").stdout == "deployment.apps/d scaled\n"
     assert api.kubectl("get", "deployment", "d").stdout.splitlines()[1].split()[:4] == ["d", "0/3", "0", "0"]
-    conflict = api.kubectl("apply", "--server-side", "--field-manager", "other", "-f", "-", input=deployment.read_text().replace("spec:\n", "spec:\n  replicas: 2\n", 1))
+    conflict = api.kubectl("apply", "--server-side", "--field-manager", "other", "-f", "-", input=deployment.read_text().replace("i:1", "i:2"))
     assert conflict.returncode != 0 and "conflict" in conflict.stderr, conflict
     assert api.kubectl("delete", "cm/k", "deployment/d").returncode == 0
     assert "NotFound" in api.kubectl("get", "cm", "k").stderr

@@ -116,7 +116,7 @@ static const struct selector_field pod_fields[] = {
         { .label = "status.phase", .path = "status.phase" },
 };
 static const struct selector_field_kind pod_selection = { .fields = pod_fields, .n = ELEMENTS(pod_fields) };
-static struct api_resource pods = { .name = "pods", .kind = &pod_kind, .fields = &pod_selection };
+static struct api_resource pods = { .group = "", .name = "pods", .kind = &pod_kind, .fields = &pod_selection };
 
 static struct api_request ask(struct arena *arena, const char *labels, const char *fields) {
         return (struct api_request){ .arena = arena,
