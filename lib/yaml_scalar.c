@@ -116,7 +116,7 @@ static bool resolve_number(const char *text, struct value *value, char number[YA
         if (strlen(text) >= sizeof(plain))
                 return false;
         for (const char *p = text; *p; p++)
-                if (*p != '_')
+                if (*p != '_' || *text == '.') /* go-yaml reads what begins with a dot as it is */
                         plain[n++] = *p;
         plain[n] = '\0';
         if (parse_integer(plain, &value->integer)) {

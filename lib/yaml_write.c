@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -81,6 +82,8 @@ static void write_number(struct writer *w, const char *text) {
         int digits = 0, exponent, places;
         char *end;
 
+        if (!isfinite(n)) /* past all doubles: go-yaml takes it for a text */
+                return write_text(w, text, strlen(text));
         errno = 0;
         strtoull(text, &end, 10);
         if (!*end && errno == 0 && *text != '-')

@@ -103,16 +103,13 @@ enum api_step api_route(struct api_request *r) {
 }
 
 enum api_step api_read_options(struct api_request *r) {
-        const char *accept = http_fields_get(&http_request_of(r->x)->fields, "accept");
         enum api_step step;
 
         r->agent = arena_strdup(r->arena, http_fields_get(&http_request_of(r->x)->fields, "user-agent"));
-        if (api_negotiate(accept, &r->media) < 0) {
-                r->media = (struct api_media){ .meta_version = "v1", .pretty = true };
+        if (r->no_media)
                 return api_refuse(r, API_NOT_ACCEPTABLE,
                                   "406: Not Acceptable\n\nAvailable representations: application/json, "
                                   "application/yaml, application/vnd.kubernetes.protobuf");
-        }
         step = api_options_read(r);
         if (step == API_NEXT && ((r->path.watch && r->verb == KUBE_VERB_GET) ||
                                  ((r->path.watch || r->options.watch) && r->verb == KUBE_VERB_LIST)))

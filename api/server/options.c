@@ -145,7 +145,8 @@ static enum api_step check_include(struct api_request *r) {
 enum api_step api_read_form(struct api_request *r) {
         const struct http_request *q = http_request_of(r->x);
 
-        if (api_negotiate(http_fields_get(&q->fields, "accept"), &r->media) < 0)
+        r->no_media = api_negotiate(http_fields_get(&q->fields, "accept"), &r->media) < 0;
+        if (r->no_media)
                 r->media = (struct api_media){ .meta_version = "v1", .pretty = true };
         r->media.pretty |= is_pretty(q, *q->query ? http_query(r->arena, q->query, "pretty") : NULL);
         return API_NEXT;
@@ -161,7 +162,6 @@ enum api_step api_options_read(struct api_request *r) {
                 if (text && read_option(&r->options, &table[i], text) < 0)
                         return api_refuse(r, API_BAD_REQUEST, "strconv.ParseInt: parsing \"%s\": invalid syntax", text);
         }
-        r->media.pretty |= is_pretty(q, *q->query ? http_query(r->arena, q->query, "pretty") : NULL);
         step = check_include(r);
         return step == API_NEXT ? check(r) : step;
 }
