@@ -1,5 +1,6 @@
 #include "api/server/server.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,7 @@ void api_request_free(struct api_request *r) {
         if (r->x)
                 http_reset(r->x, -ECANCELED);
         api_change_deinit(&r->change);
+        assert(!list_linked(&r->waiter.in_turn));
         if (r->turn)
                 api_turn_give(r->turn);
         object_unref(r->current);
