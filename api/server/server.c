@@ -1,5 +1,6 @@
 #include "api/server/server.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,7 @@ void api_request_free(struct api_request *r) {
         api_leave(r);
         api_deadline_disarm(r);
         api_change_deinit(&r->change);
+        assert(!list_linked(&r->waiter.in_turn));
         if (r->turn)
                 api_turn_give(r->turn);
         bytes_unref(r->answer);
