@@ -54,7 +54,7 @@ static void fail(struct task *task, int error, const char *why) {
         const char *key = work_key(task->item);
 
         task->error = error;
-        if (error == -ESTALE) /* somebody else was first: looked at again */
+        if (error == -ESTALE || error == -ENOENT) /* somebody else was first, or has something wrong in an object */
                 log_debug("%s: %s: %s", task->controller->kind->name, key, why);
         else
                 log_warning("%s: %s: %s", task->controller->kind->name, key, why);
