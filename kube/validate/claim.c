@@ -176,45 +176,45 @@ static bool takes_up_class(const struct kube_persistent_volume_claim *claim,
                (!now || strcmp(now, before) == 0);
 }
 
-/* @requests with @storage in it; NULL takes it out. */
+/* @requests, which are in order, with @storage in it. */
 static resource_list with_storage(struct validation *v, const resource_list *requests, const struct quantity *storage) {
+        static const struct quantity none;
         resource_list list = { .items = validate_alloc(v, requests->count + 1, sizeof(*list.items)) };
+        uint32_t i = 0;
 
-        for (uint32_t i = 0; list.items && i < requests->count; i++)
-                if (!kube_is(requests->items[i].name, "storage"))
-                        list.items[list.count++] = requests->items[i];
-        if (list.items)
-                list.items[list.count++] =
-                        (struct resource_amount){ "storage", storage ? *storage : (struct quantity){ 0 } };
+        if (!list.items)
+                return list;
+        while (i < requests->count && strcmp(requests->items[i].name, "storage") < 0)
+                list.items[list.count++] = requests->items[i++];
+        list.items[list.count++] = (struct resource_amount){ "storage", *(storage ?: &none) };
+        if (i < requests->count && strcmp(requests->items[i].name, "storage") == 0)
+                i++;
+        while (i < requests->count)
+                list.items[list.count++] = requests->items[i++];
         return list;
 }
 
-/* The spec with what may change put back; they are compared by amounts, whose order does not count here. */
-static bool same_claim_spec(struct validation *v, const struct kube_persistent_volume_claim *claim,
-                            const struct kube_persistent_volume_claim *old,
-                            struct kube_persistent_volume_claim_spec *ret_like) {
-        struct kube_persistent_volume_claim_spec *like = ret_like, before = old->spec;
+/* The specs with what may change alike in both. */
+static void settle_spec(struct validation *v, const struct kube_persistent_volume_claim *claim,
+                        const struct kube_persistent_volume_claim *old, struct kube_persistent_volume_claim_spec *like,
+                        struct kube_persistent_volume_claim_spec *before) {
         const char *was = string_map_get(&old->metadata.annotations, CLASS_ANNOTATION);
         bool bound = kube_is(claim->status.phase, "Bound");
 
         *like = claim->spec;
-        if (!before.volume_name || !*before.volume_name)
-                like->volume_name = before.volume_name;
+        *before = old->spec;
+        if (!before->volume_name || !*before->volume_name)
+                before->volume_name = like->volume_name;
         if (takes_up_class(claim, old))
                 like->storage_class_name = NULL;
-        else if (like->storage_class_name && !before.storage_class_name &&
+        else if (like->storage_class_name && !before->storage_class_name &&
                  (!was || strcmp(like->storage_class_name, was) == 0))
-                like->storage_class_name = before.storage_class_name;
-        if (bound && like->resources.requests.items) {
-                const struct quantity *storage = resource_get(&before.resources.requests, "storage");
-
-                like->resources.requests = with_storage(v, &like->resources.requests, storage);
-                if (storage)
-                        before.resources.requests = with_storage(v, &before.resources.requests, storage);
-        }
+                like->storage_class_name = before->storage_class_name;
+        if (bound && like->resources.requests.items)
+                like->resources.requests = with_storage(v, &like->resources.requests,
+                                                        resource_get(&before->resources.requests, "storage"));
         if (bound)
-                like->volume_attributes_class_name = before.volume_attributes_class_name;
-        return validate_equal(&kube_persistent_volume_claim_spec_type, like, &before);
+                like->volume_attributes_class_name = before->volume_attributes_class_name;
 }
 
 static void check_size(struct validation *v, const struct kube_persistent_volume_claim *claim,
@@ -249,19 +249,21 @@ static void check_class_change(struct validation *v, const struct kube_persisten
 
 static void check_claim_change(struct validation *v, const struct kube_persistent_volume_claim *claim,
                                const struct kube_persistent_volume_claim *old) {
-        struct kube_persistent_volume_claim_spec like;
+        const struct kube_type *type = &kube_persistent_volume_claim_spec_type;
+        struct kube_persistent_volume_claim_spec like, before;
 
         if (!takes_up_class(claim, old) && !same_text(string_map_get(&claim->metadata.annotations, CLASS_ANNOTATION),
                                                       string_map_get(&old->metadata.annotations, CLASS_ANNOTATION)))
                 validate_invalid(v, FIELD(FIELD(FIELD(NULL, "metadata"), "annotations"), CLASS_ANNOTATION),
                                  string_map_get(&claim->metadata.annotations, CLASS_ANNOTATION), VALIDATE_IMMUTABLE);
-        if (!same_claim_spec(v, claim, old, &like))
+        settle_spec(v, claim, old, &like, &before);
+        if (!validate_equal(type, &like, &before))
                 validate_forbidden(v, &spec_place,
                                    validate_text(v,
                                                  "spec is immutable after creation except resources.requests and "
                                                  "volumeAttributesClassName for bound claims\n%s",
-                                                 validate_difference(v, &kube_persistent_volume_claim_spec_type,
-                                                                     &old->spec, &like)));
+                                                 validate_difference(v, validate_go_json(v, type, &before),
+                                                                     validate_go_json(v, type, &like))));
         check_size(v, claim, old);
         validate_immutable_field(v, FIELD(NULL, "volumeMode"), &kube_persistent_volume_claim_spec_type, "volumeMode",
                                  &claim->spec, &old->spec);

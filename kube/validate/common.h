@@ -123,15 +123,14 @@ const char *validate_field_json(struct validation *v, const struct kube_type *ty
                                 const void *object);
 
 /* @object, and its field called @name, as Go writes Kubernetes' internal types, which have no names of their own for
- * JSON
- * ("HostIP"); NULL: null. In the arena. */
+ * JSON ("HostIP"); NULL: null. In the arena. */
 const char *validate_go_json(struct validation *v, const struct kube_type *type, const void *object);
 const char *validate_go_json_field(struct validation *v, const struct kube_type *type, const char *name,
                                    const void *object);
 
-/* The fields in which two objects of @type differ, both values of each, a line of its own: what stands where
- * kube-apiserver has go-cmp's report, which is for people to read and another one each time. In the arena. */
-const char *validate_difference(struct validation *v, const struct kube_type *type, const void *old, const void *new);
+/* How two objects differ of which this is the JSON: a unified difference, of a line for each value. "" when they are
+ * too large for it. In the arena. */
+const char *validate_difference(struct validation *v, const char *old, const char *new);
 
 /* The same of a pod's template, or of the spec in it. */
 struct kube_pod_template_spec;

@@ -184,17 +184,3 @@ void validate_immutable_field(struct validation *v, const struct place *at, cons
         if (!validate_equal_field(type, name, new, old))
                 validate_invalid_json(v, at, validate_field_json(v, type, name, new), VALIDATE_IMMUTABLE);
 }
-
-const char *validate_difference(struct validation *v, const struct kube_type *type, const void *old, const void *new) {
-        const char *text = "";
-
-        for (size_t i = 0; i < type->n_fields && !validate_is_full(v); i++) {
-                const char *name = type->fields[i].name;
-
-                if (!same_field(&type->fields[i], old, new))
-                        text = validate_text(v, "%s-\t%s: %s\n+\t%s: %s\n", text, name,
-                                             validate_field_json(v, type, name, old), name,
-                                             validate_field_json(v, type, name, new));
-        }
-        return text;
-}

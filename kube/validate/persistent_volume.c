@@ -5,6 +5,7 @@
 #include "kube/validate/core.h"
 #include "kube/validate/other_volume.h"
 #include "kube/validate/pod_rules.h"
+#include "lib/cleanup.h"
 
 #define MOUNT_OPTIONS "volume.beta.kubernetes.io/mount-options"
 
@@ -377,6 +378,41 @@ static struct kube_persistent_volume_spec sources_of(const struct kube_persisten
         return like;
 }
 
+/* A spec's sources alone, in Go's order. */
+static const char *sources_json(struct validation *v, const struct kube_persistent_volume_spec *spec) {
+        static const char *const names[] = { "gcePersistentDisk",
+                                             "awsElasticBlockStore",
+                                             "hostPath",
+                                             "glusterfs",
+                                             "nfs",
+                                             "rbd",
+                                             "quobyte",
+                                             "iscsi",
+                                             "flexVolume",
+                                             "cinder",
+                                             "cephfs",
+                                             "fc",
+                                             "flocker",
+                                             "azureFile",
+                                             "vsphereVolume",
+                                             "azureDisk",
+                                             "photonPersistentDisk",
+                                             "portworxVolume",
+                                             "scaleIO",
+                                             "local",
+                                             "storageos",
+                                             "csi" };
+        struct kube_field rows[ELEMENTS(names)];
+        struct kube_type type = kube_persistent_volume_spec_type;
+
+        for (size_t i = 0; i < ELEMENTS(names); i++)
+                rows[i] = *kube_type_field(&kube_persistent_volume_spec_type, names[i], strlen(names[i]));
+        type.fields = rows;
+        type.n_fields = ELEMENTS(names);
+        type.slots = NULL;
+        return validate_go_json(v, &type, spec);
+}
+
 static void check_source_change(struct validation *v, const struct kube_persistent_volume_spec *new,
                                 const struct kube_persistent_volume_spec *old) {
         struct kube_persistent_volume_spec like = sources_of(new, old);
@@ -388,10 +424,9 @@ static void check_source_change(struct validation *v, const struct kube_persiste
                 like.csi = &csi;
         }
         if (!validate_equal(&kube_persistent_volume_spec_type, &like, old))
-                validate_forbidden(
-                        v, SPEC("persistentvolumesource"),
-                        validate_text(v, "spec.persistentvolumesource is immutable after creation\n%s",
-                                      validate_difference(v, &kube_persistent_volume_spec_type, old, &like)));
+                validate_forbidden(v, SPEC("persistentvolumesource"),
+                                   validate_text(v, "spec.persistentvolumesource is immutable after creation\n%s",
+                                                 validate_difference(v, sources_json(v, old), sources_json(v, &like))));
 }
 
 static bool same_key(const char *new, const char *old) {

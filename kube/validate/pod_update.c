@@ -232,6 +232,10 @@ static kube_container_items with_images(struct validation *v, const kube_contain
         return copy;
 }
 
+static const char *spec_json(struct validation *v, const struct kube_pod_spec *spec) {
+        return validate_go_template_json(v, &(const struct kube_pod_template_spec){ .spec = *spec }, true);
+}
+
 static void check_rest(struct validation *v, const struct kube_pod_spec *spec, const struct kube_pod_spec *old) {
         struct kube_pod_spec munged = *spec;
 
@@ -254,7 +258,7 @@ static void check_rest(struct validation *v, const struct kube_pod_spec *spec, c
                               "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only "
                               "additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be "
                               "set to 1 if it was previously negative)\n%s",
-                              validate_difference(v, &kube_pod_spec_type, old, &munged)));
+                              validate_difference(v, spec_json(v, old), spec_json(v, &munged))));
 }
 
 void validate_pod_update(struct validation *v, const void *object, const void *old_object) {
@@ -310,7 +314,9 @@ void validate_pod_ephemeral(struct validation *v, const void *object, const void
                                 v, at,
                                 validate_text(v, "existing ephemeral containers %s may not be changed\n%s",
                                               validate_quoted(v, name),
-                                              validate_difference(v, &kube_ephemeral_container_type, before, now)));
+                                              validate_difference(
+                                                      v, validate_go_json(v, &kube_ephemeral_container_type, before),
+                                                      validate_go_json(v, &kube_ephemeral_container_type, now))));
         }
 }
 
