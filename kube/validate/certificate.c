@@ -226,6 +226,19 @@ static bool same_of(request_ref a, request_ref b, const char *type) {
         return true;
 }
 
+static const char *json_of(struct validation *v, request_ref request, const char *type) {
+        const char *text = "";
+        condition_ref condition;
+        uint32_t from = 0;
+
+        while ((condition = next_of(request, type, &from)))
+                text = validate_text(v, "%s%s%s", text, *text ? "," : "",
+                                     validate_go_json(v,
+                                                      &kube_certificates_v1_certificate_signing_request_condition_type,
+                                                      condition));
+        return validate_text(v, "[%s]", text);
+}
+
 static void check_approval(struct validation *v, const struct place *at, request_ref new, request_ref old,
                            const struct leniency *lenient) {
         static const char *const types[] = { "Approved", "Denied", "Failed" };
@@ -239,8 +252,11 @@ static void check_approval(struct validation *v, const struct place *at, request
                         validate_forbidden(
                                 v, at, validate_text(v, "updates may not add a condition of type \"%s\"", types[i]));
                 else if (count_of(new, types[i]) == count_of(old, types[i]) && !same_of(new, old, types[i]))
-                        validate_forbidden(
-                                v, at, validate_text(v, "updates may not modify a condition of type \"%s\"", types[i]));
+                        validate_forbidden(v, at,
+                                           validate_text(v, "updates may not modify a condition of type \"%s\"\n%s",
+                                                         types[i],
+                                                         validate_difference(v, json_of(v, old, types[i]),
+                                                                             json_of(v, new, types[i]))));
         }
 }
 

@@ -20,7 +20,7 @@ UNREAD = re.compile(r": (compilation failed: |must evaluate to |invalid JSONPath
 
 def texts(case):
     causes = [c for c in case.get("causes") or [] if not UNREAD.search(c.get("message", ""))]
-    return [DIFFERENCE.sub("", f"{c.get('field', '')}: {c.get('message', '')}") for c in causes]
+    return [f"{c.get('field', '')}: {c.get('message', '')}" for c in causes]
 
 
 def same(theirs, ours):
