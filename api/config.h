@@ -24,11 +24,11 @@ struct api_config {
         const char *node_ports;    /* --service-node-port-range */
         const char *advertised;    /* --advertise-address; NULL: not given */
         const char *certificate, *key, *client_ca;
-        const char *controllers; /* which of them run; NULL: all */
+        const char *controllers;                          /* which of them run; NULL: all */
         const char *enable_admission, *disable_admission; /* plugins, by name */
         unsigned not_ready_s, unreachable_s;              /* --default-not-ready-toleration-seconds ... */
-        const char *event_ttl;   /* as given; */
-        int64_t event_ttl_s;     /* read; 0: events stay */
+        const char *event_ttl;                            /* as given; */
+        int64_t event_ttl_s;                              /* read; 0: events stay */
         unsigned port, loops;
         unsigned reads_max, writes_max;       /* --max-requests-inflight, --max-mutating-requests-inflight */
         int64_t request_timeout_ns;           /* --request-timeout */

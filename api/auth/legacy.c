@@ -117,8 +117,7 @@ static int make_user(struct arena *arena, const struct auth_legacy *legacy, stru
 
 /* It has no audiences of its own: it is the API's. */
 int auth_legacy_token(struct auth_authenticator *a, const struct auth_bearer *bearer, const struct auth_jwt *jwt,
-                      struct arena *arena, struct auth_identity *ret_identity,
-                      struct err **err) {
+                      struct arena *arena, struct auth_identity *ret_identity, struct err **err) {
         struct auth_identity identity = { .valid_until = INT64_MAX };
         struct auth_legacy legacy = { 0 };
         int r = auth_check_signature(a, bearer->token, jwt, err);

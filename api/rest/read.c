@@ -72,8 +72,8 @@ enum api_step api_respond_list(struct api_request *r, const struct collection_pa
 
 /* Lists of everything, or of everything in a namespace, as it is now. */
 static bool is_whole(const struct api_request *r, const struct collection_query *q) {
-        return r->media.shape == API_WHOLE && r->media.form != API_YAML && !r->media.pretty && !q->limit && !q->revision && !q->after_name &&
-               !q->filter.name && !q->filter.matches;
+        return r->media.shape == API_WHOLE && r->media.form != API_YAML && !r->media.pretty && !q->limit &&
+               !q->revision && !q->after_name && !q->filter.name && !q->filter.matches;
 }
 
 static enum api_step respond_rest(struct api_request *r, int64_t revision, struct http_body *body) {

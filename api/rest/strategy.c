@@ -31,8 +31,8 @@ static int64_t pod_grace(const struct api_request *r, const struct value *object
 }
 
 static const struct api_strategy table[] = {
-        { "", "namespaces", .flags = API_MARKED_PLAINLY, .shape = shape_label,
-          .create = shape_namespace, .update = shape_namespace_update, .held = holds_namespace },
+        { "", "namespaces", .flags = API_MARKED_PLAINLY, .shape = shape_label, .create = shape_namespace,
+          .update = shape_namespace_update, .held = holds_namespace },
         { "", "persistentvolumeclaims", .flags = API_RETURNS_DELETED, .create = shape_claim,
           .update = shape_claim_update },
         { "", "persistentvolumes", .flags = API_RETURNS_DELETED, .create = shape_volume,

@@ -36,7 +36,7 @@ enum {
         API_NAMED_BY_UID = 1 << 18, /* one without a name gets a uid as its name */
 
         API_MARKED_PLAINLY = 1 << 17, /* one that is to go is told no grace, and is no other generation */
-        API_RENEWS = 1 << 24, /* what renews itself (spec.renewTime) may be lost with a power cut */
+        API_RENEWS = 1 << 24,         /* what renews itself (spec.renewTime) may be lost with a power cut */
 };
 
 struct api_strategy {
