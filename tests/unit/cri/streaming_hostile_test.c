@@ -221,7 +221,7 @@ static void test_clients_are_bounded(void **state) {
 
 /* Upgraded, and then nothing: neither its streams nor, when all is over, its end. */
 static void test_half_open(void **state) {
-        struct client *client;
+        struct stream_client *client;
 
         open_stream("/exec", SPDY);
         client = LIST_FIRST(&streaming->clients);
@@ -398,7 +398,7 @@ static void test_streams_unread(void **state) {
 static void test_forwards_unread(void **state) {
         static uint8_t block[PODS * 512];
         static char much[1 << 20];
-        struct client *client;
+        struct stream_client *client;
         size_t size = 0;
         struct spdy spdy;
 
