@@ -25,19 +25,21 @@ void validate_name_required(struct validation *v, const struct place *at, enum n
 void validate_name_prefix(struct validation *v, const struct place *at, enum name_rule rule, const char *name) {
         const char *problems[NAME_PROBLEMS_MAX];
         size_t length = strlen(name);
-        char *masked = NULL;
+        const char *changed = name;
+        char *masked;
         unsigned n;
 
         /* The last two become one "a": what Go's maskTrailingDash() makes of it. */
-        if (rule != NAME_SEGMENT && length > 1 && name[length - 1] == '-' &&
-            (masked = validate_copy(v, name, strlen(name)))) {
-                masked[length - 2] = 'a';
-                masked[length - 1] = '\0';
+        if (rule != NAME_SEGMENT && length > 1 && name[length - 1] == '-') {
+                masked = validate_copy(v, name, length - 1);
+                if (*masked)
+                        masked[length - 2] = 'a';
+                changed = masked;
         }
         /* What follows makes another name of "." and "..". */
         if (rule == NAME_SEGMENT && (strcmp(name, ".") == 0 || strcmp(name, "..") == 0))
                 return;
-        n = name_problems(rule, masked ?: name, problems);
+        n = name_problems(rule, changed, problems);
         for (unsigned i = 0; i < n; i++)
                 validate_invalid(v, at, name, problems[i]);
 }
