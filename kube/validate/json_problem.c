@@ -1,4 +1,5 @@
 /* What Go's encoding/json says of a text that should be an object. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,8 +40,14 @@ static const char *syntax_problem(struct validation *v, const char *text, size_t
 static const char *problem(struct validation *v, const char *text, size_t length, enum value_kind wanted,
                            const char *go_type) {
         const struct value *value;
+        int r;
 
-        if (json_parse(v->arena, text, length, NULL, &value, NULL) < 0)
+        r = json_parse(v->arena, text, length, NULL, &value, NULL);
+        if (r == -ENOMEM) {
+                v->error = r;
+                return NULL;
+        }
+        if (r < 0)
                 return syntax_problem(v, text, length);
         if (value_is(value, wanted) || value_is(value, VALUE_NULL))
                 return NULL;

@@ -335,13 +335,16 @@ def test_the_past_ends(api):
 
 def test_large_bodies_and_deep_ones(api):
     client = api.client()
-    assert client.ask("POST", MAPS, config_map("large", x="x" * (2 << 20)))[0] == 201
+    revisions = "/apis/apps/v1/namespaces/default/controllerrevisions"
+    large = {"metadata": {"name": "large"}, "revision": 1, "data": {"x": "x" * (2 << 20)}}
+    assert client.ask("POST", revisions, large)[0] == 201
+    assert client.ask("POST", MAPS, config_map("large", x="x" * (2 << 20)))[0] == 422
     status, answer = client.ask("POST", MAPS, config_map("larger", x="x" * (3 << 20)))
     assert (status, answer["reason"]) == (413, "RequestEntityTooLarge")
     client.connection = None
     status, answer = client.ask("POST", MAPS, b'{"metadata":' * 200 + b"1" + b"}" * 200)
     assert status == 400, answer
-    client.ask("DELETE", MAPS + "/large")
+    client.ask("DELETE", revisions + "/large")
 
 
 def test_clients_that_leave(api):
