@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/cache/collection.h"
+#include "api/cache/follower.h"
 #include "api/rbac/nodes.h"
 #include "api/rbac/rbac.h"
 #include "api/server/codec.h"
@@ -21,7 +21,6 @@
 #include "lib/log.h"
 #include "lib/value.h"
 
-#define BATCH 16
 #define RBAC_GROUP "rbac.authorization.k8s.io"
 
 struct api_follow;
@@ -46,11 +45,10 @@ static const struct row {
 };
 
 struct follower {
-        struct collection_listener listener;
+        struct collection_follower base; /* first */
         struct api_follow *follow;
         const struct row *row;
         struct api_resource *resource;
-        uint64_t next; /* number of the event to be told next */
 };
 
 struct api_follow {
@@ -86,48 +84,24 @@ static int set(struct follower *f, const struct object *object) {
         return r ?: set_typed(f, typed);
 }
 
-/* What cannot be told now would be answered wrongly from here on: told again at the next start. */
-static void tell(struct follower *f, const struct object *object, bool deleted) {
-        int r = 0;
-
-        if (!deleted)
-                r = set(f, object);
-        else if (f->row->set_tree)
+static void forget(struct follower *f, const struct object *object) {
+        if (f->row->set_tree)
                 rbac_nodes_forget(f->follow->nodes, f->resource->name, object->namespace, object->name);
         else
                 rbac_forget(f->follow->rbac, f->resource->name, object->namespace, object->name);
-        if (r < 0) {
+}
+
+/* What cannot be told now would be answered wrongly from here on: told again at the next start. */
+static int tell(struct collection_follower *base, struct object *now, struct object *before) {
+        struct follower *f = (struct follower *)base;
+        int r = now ? set(f, now) : 0;
+
+        if (!now)
+                forget(f, before);
+        if (r < 0 && base->collection) {
                 log_error("no memory for %s %s/%s: ending, to begin from what is on disk", f->resource->name,
-                          object->namespace, object->name);
+                          now->namespace, now->name);
                 abort();
-        }
-}
-
-static void on_changed(struct collection_listener *listener) {
-        struct follower *f = (struct follower *)((char *)listener - offsetof(struct follower, listener));
-        struct collection_event events[BATCH];
-        int64_t revision;
-        int n;
-
-        while ((n = collection_read(f->resource->collection, f->next, events, BATCH, &revision)) > 0)
-                for (int i = 0; i < n; i++, f->next++) {
-                        tell(f, events[i].object, events[i].type == COLLECTION_DELETED);
-                        collection_event_clear(&events[i]);
-                }
-}
-
-static int begin(struct follower *f) {
-        static const struct collection_query everything = { .limit = 0 };
-        struct collection_page page = { 0 };
-        int r = collection_list(f->resource->collection, &everything, &page);
-
-        for (size_t i = 0; r == 0 && i < page.n; i++)
-                r = set(f, page.objects[i]);
-        r = r ?: collection_seek(f->resource->collection, page.revision, &f->next);
-        collection_page_clear(&page);
-        if (r == 0) {
-                f->listener.changed = on_changed;
-                collection_listen(f->resource->collection, &f->listener);
         }
         return r;
 }
@@ -149,7 +123,8 @@ struct api_follow *api_follow_new(struct api_state *state, struct rbac *rbac, st
                 f->follow = follow;
                 f->row = &rows[i];
                 f->resource = api_state_find(state, rows[i].group, rows[i].resource);
-                r = f->resource ? begin(f) : 0;
+                f->base.told = tell;
+                r = f->resource ? collection_follow(f->resource->collection, &f->base) : 0;
         }
         if (r < 0) {
                 err_errno(err, -r, "cannot read roles and bindings");
@@ -163,8 +138,7 @@ void api_follow_free(struct api_follow *follow) {
         if (!follow)
                 return;
         for (size_t i = 0; i < ELEMENTS(follow->all); i++)
-                if (follow->all[i].listener.changed)
-                        collection_ignore(follow->all[i].resource->collection, &follow->all[i].listener);
+                collection_unfollow(&follow->all[i].base);
         arena_free(follow->arena);
         free(follow);
 }

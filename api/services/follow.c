@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/cache/collection.h"
+#include "api/cache/follower.h"
 #include "api/server/codec.h"
 #include "api/services/addresses.h"
 #include "api/services/ports.h"
@@ -17,7 +17,6 @@
 #include "lib/log.h"
 #include "lib/value.h"
 
-#define BATCH 16
 #define RANGES_MAX 2 /* of a ServiceCIDR: one a family */
 
 static int set_service(struct api_services *s, struct arena *arena, struct object *now, struct object *before);
@@ -39,11 +38,10 @@ static const struct row {
 };
 
 struct follower {
-        struct collection_listener listener;
+        struct collection_follower base; /* first */
         struct services_follow *follow;
         const struct row *row;
         struct api_resource *resource;
-        uint64_t next; /* number of the event to be read next */
 };
 
 struct services_follow {
@@ -200,48 +198,17 @@ static int set_range(struct api_services *s, struct arena *arena, struct object 
 /* --- following --- */
 
 /* What cannot be told now would be answered wrongly from here on: told again at the next start. */
-static void tell(struct follower *f, struct object *now, struct object *before) {
+static int tell(struct collection_follower *base, struct object *now, struct object *before) {
+        struct follower *f = (struct follower *)base;
         const struct object *any = now ?: before;
         int r;
 
         arena_reset(f->follow->arena);
         r = f->row->set(f->follow->services, f->follow->arena, now, before);
-        if (r < 0) {
+        if (r < 0 && base->collection) {
                 log_error("no memory for %s %s/%s: ending, to begin from what is on disk", f->resource->name,
                           any->namespace, any->name);
                 abort();
-        }
-}
-
-static void on_changed(struct collection_listener *listener) {
-        struct follower *f = (struct follower *)((char *)listener - offsetof(struct follower, listener));
-        struct collection_event events[BATCH];
-        int64_t revision;
-        int n;
-
-        while ((n = collection_read(f->resource->collection, f->next, events, BATCH, &revision)) > 0)
-                for (int i = 0; i < n; i++, f->next++) {
-                        bool gone = events[i].type == COLLECTION_DELETED;
-
-                        tell(f, gone ? NULL : events[i].object, events[i].previous ?: gone ? events[i].object : NULL);
-                        collection_event_clear(&events[i]);
-                }
-}
-
-static int begin(struct follower *f) {
-        static const struct collection_query everything = { .limit = 0 };
-        struct collection_page page = { 0 };
-        int r = collection_list(f->resource->collection, &everything, &page);
-
-        for (size_t i = 0; r == 0 && i < page.n; i++) {
-                arena_reset(f->follow->arena);
-                r = f->row->set(f->follow->services, f->follow->arena, page.objects[i], NULL);
-        }
-        r = r ?: collection_seek(f->resource->collection, page.revision, &f->next);
-        collection_page_clear(&page);
-        if (r == 0) {
-                f->listener.changed = on_changed;
-                collection_listen(f->resource->collection, &f->listener);
         }
         return r;
 }
@@ -262,7 +229,8 @@ int services_follow_new(struct api_services *services, struct services_follow **
                 f->follow = follow;
                 f->row = &rows[i];
                 f->resource = api_state_find(services->state, rows[i].group, rows[i].resource);
-                r = f->resource ? begin(f) : -ENOENT;
+                f->base.told = tell;
+                r = f->resource ? collection_follow(f->resource->collection, &f->base) : -ENOENT;
         }
         if (r < 0)
                 services_follow_free(follow);
@@ -275,8 +243,7 @@ struct services_follow *services_follow_free(struct services_follow *follow) {
         if (!follow)
                 return NULL;
         for (size_t i = 0; i < ELEMENTS(follow->all); i++)
-                if (follow->all[i].listener.changed)
-                        collection_ignore(follow->all[i].resource->collection, &follow->all[i].listener);
+                collection_unfollow(&follow->all[i].base);
         arena_free(follow->arena);
         free(follow);
         return NULL;
