@@ -9,6 +9,8 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static int fd = -1;
         _cleanup_arena_ struct arena *arena = arena_new();
