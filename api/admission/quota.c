@@ -78,7 +78,7 @@ static int enter(struct admission_quota *quota, struct admission_charge *charge,
         return room ? 0 : -ENOMEM;
 }
 
-bool quota_tell(struct admission_charge *charge, enum quota_charge_state state) {
+bool charge_tell(struct admission_charge *charge, enum quota_charge_state state) {
         struct api_request *r = charge->r;
 
         charge->state = state;
@@ -101,22 +101,22 @@ static void leave(struct quota_room *room) {
                         free(room);
                 }
                 pthread_mutex_unlock(&quota->lock);
-        } while (next && !quota_tell(next, QUOTA_LEADS));
+        } while (next && !charge_tell(next, QUOTA_LEADS));
 }
 
-void quota_batch_done(struct quota_room *room) {
+void charge_batch_done(struct quota_room *room) {
         struct quota_batch *batch = &room->batch;
         struct admission_charge *charge;
 
         if (batch->code == -ESTALE && ++batch->tries < API_CHANGE_TRIES)
                 while ((charge = quota_charges_pop(&batch->charges)))
-                        if (quota_tell(charge, QUOTA_LEADS))
+                        if (charge_tell(charge, QUOTA_LEADS))
                                 return;
         while ((charge = quota_charges_pop(&batch->charges))) {
                 charge->code = batch->code;
-                quota_tell(charge, QUOTA_DECIDED);
+                charge_tell(charge, QUOTA_DECIDED);
         }
-        quota_batch_clear(batch);
+        charge_batch_clear(batch);
         leave(room);
 }
 
@@ -132,7 +132,7 @@ static enum api_step lead(struct admission_charge *charge) {
                 quota_charges_take(&room->batch.charges, &room->waiting);
                 pthread_mutex_unlock(&room->quota->lock);
         }
-        quota_batch_decide(room, r->server->config.state);
+        charge_batch_decide(room, r->server->config.state);
         return api_wait_again(r);
 }
 
@@ -180,7 +180,7 @@ static bool is_there(const struct admission *a) {
 }
 
 static enum api_step begin(struct admission *a, struct admission_charge *charge) {
-        int error = quota_change_measure(a->arena, &charge->change);
+        int error = charge_measure(a->arena, &charge->change);
 
         if (error == -E2BIG)
                 return admission_forbid(a, "the pod names more resources than a quota can count");

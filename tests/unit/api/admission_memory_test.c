@@ -104,11 +104,11 @@ static int decide_quota(void) {
         change.old.object = NULL;
         state.quota = quota;
         state.used = state.quota->status.used;
-        r = quota_change_measure(arena, &change);
-        r = r ?: quota_charge(arena, &change, &state, 1, false, &text);
+        r = charge_measure(arena, &change);
+        r = r ?: charge_quotas(arena, &change, &state, 1, false, &text);
         if (r == 0)
                 assert_null(text);
-        r = r ?: quota_charge(arena, &change, &state, 1, false, &text);
+        r = r ?: charge_quotas(arena, &change, &state, 1, false, &text);
         if (r == 0)
                 assert_non_null(text);
         return r;

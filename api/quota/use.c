@@ -1,10 +1,9 @@
-#include "api/admission/quota_use.h"
+#include "api/quota/use.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "api/admission/quota_kind.h"
+#include "api/quota/kind.h"
 #include "kube/pod/resource_list.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -138,12 +137,4 @@ bool quota_matches(const struct kube_resource_quota *quota, const struct quota_i
                 if (quota_measures(item, hard->name))
                         return in_scopes(quota, item);
         return false;
-}
-
-int quota_missing(struct arena *arena, const struct kube_resource_quota *quota, const struct quota_item *item,
-                  const char **ret_text) {
-        if (item->kind->usage == quota_pod_usage)
-                return quota_pod_missing(arena, quota, item->object, ret_text);
-        *ret_text = NULL;
-        return 0;
 }
