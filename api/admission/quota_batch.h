@@ -57,11 +57,12 @@ struct quota_batch {
         int code;
 };
 
-/* A namespace in which something is decided. */
+/* A namespace in which something is decided, or is being made that was charged for. */
 struct quota_room {
         struct table_node node;
         struct admission_quota *quota;
         bool busy;
+        unsigned charges;             /* of requests whose change may still be made */
         struct quota_charges waiting; /* for the next batch */
         struct quota_batch batch;
         char namespace[];
