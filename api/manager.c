@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "api/access.h"
+#include "api/admission/admission.h"
 #include "api/auth/issue.h"
 #include "api/config.h"
 #include "api/controllers/controllers.h"
@@ -26,6 +27,7 @@ struct api_manager {
         struct api_local *local;
         struct controllers *controllers;
         struct api_credentials *credentials;
+        const struct api_admission *admission;
         char *authority;
 };
 
@@ -35,11 +37,17 @@ static struct client *client_of(void *data, const char *account) {
         return api_local_client(m->local, account);
 }
 
-static int sign(void *data, const struct pki_csr *csr, const struct pki_csr_spec *spec,
-                const char **ret_pem, struct err **err) {
+static int sign(void *data, const struct pki_csr *csr, const struct pki_csr_spec *spec, const char **ret_pem,
+                struct err **err) {
         struct api_manager *m = data;
 
         return api_credentials_sign(m->credentials, csr, spec, ret_pem, err);
+}
+
+static bool charged(void *data, const char *namespace) {
+        struct api_manager *m = data;
+
+        return api_admission_is_charged(m->admission, namespace);
 }
 
 static void close_all(struct api_manager *m) {
@@ -72,6 +80,7 @@ static void *run(void *data) {
 static int begin(struct api_manager *m, const struct api_config *config, struct api_credentials *credentials,
                  struct api_server *server, struct err **err) {
         struct controllers_config c = { .client_of = client_of,
+                                        .charged = charged,
                                         .sign = sign,
                                         .data = m,
                                         .kinds = server->config.registry,
@@ -80,6 +89,7 @@ static int begin(struct api_manager *m, const struct api_config *config, struct 
         int r;
 
         m->credentials = credentials;
+        m->admission = server->config.admission;
         m->authority = strdup(api_credentials_authority(credentials));
         r = m->authority ? api_local_new(server, &m->loop, &m->local) : -ENOMEM;
         c.client = r == 0 ? api_local_client(m->local, NULL) : NULL;

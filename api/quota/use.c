@@ -117,7 +117,7 @@ static bool in_scope(const struct quota_item *item, const struct kube_scoped_res
         return item->kind->in_scope && item->kind->in_scope(item->object, scope);
 }
 
-static bool in_scopes(const struct kube_resource_quota *quota, const struct quota_item *item) {
+bool quota_in_scopes(const struct kube_resource_quota *quota, const struct quota_item *item) {
         list_for_each (name, &quota->spec.scopes) {
                 const struct kube_scoped_resource_selector_requirement scope = { .scope_name = *name,
                                                                                  .operator= "Exists" };
@@ -135,6 +135,6 @@ static bool in_scopes(const struct kube_resource_quota *quota, const struct quot
 bool quota_matches(const struct kube_resource_quota *quota, const struct quota_item *item) {
         list_for_each (hard, &quota->status.hard)
                 if (quota_measures(item, hard->name))
-                        return in_scopes(quota, item);
+                        return quota_in_scopes(quota, item);
         return false;
 }

@@ -32,5 +32,8 @@ bool quota_measures(const struct quota_item *item, const char *name);
 /* What it uses, in @arena. 0; -E2BIG: its amounts are more than are added up (POD_AMOUNTS_MAX); -ENOMEM. */
 int quota_usage(struct arena *arena, const struct quota_item *item, resource_list *ret_usage);
 
+/* Whether the object is in all of the quota's scopes. */
+bool quota_in_scopes(const struct kube_resource_quota *quota, const struct quota_item *item);
+
 /* Whether the quota counts it: it has an amount of it, and the object is in all of its scopes. */
 bool quota_matches(const struct kube_resource_quota *quota, const struct quota_item *item);
