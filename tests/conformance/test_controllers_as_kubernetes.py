@@ -113,14 +113,14 @@ def scenario(client, directory):
     return said
 
 
-def theirs(api, directory):
+def theirs(api, directory, controllers=CONTROLLERS, scenario=scenario):
     oracle = Oracle(api.pki)
     manager = None
     try:
         oracle.start()
         config = kubeconfig(api, oracle, directory)
         with open(directory / "manager.log", "wb") as log:
-            manager = subprocess.Popen([f"{PEERS}/kube-controller-manager", f"--kubeconfig={config}", "--leader-elect=false", "--secure-port=0", f"--controllers={CONTROLLERS}",
+            manager = subprocess.Popen([f"{PEERS}/kube-controller-manager", f"--kubeconfig={config}", "--leader-elect=false", "--secure-port=0", f"--controllers={controllers}",
                                         f"--root-ca-file={api.pki}/ca.crt", f"--service-account-private-key-file={api.pki}/sa.key", "--use-service-account-credentials",
                                         f"--cluster-signing-cert-file={api.pki}/ca.crt", f"--cluster-signing-key-file={api.pki}/ca.key"],
                                        stdout=log, stderr=log, stdin=subprocess.DEVNULL)

@@ -455,17 +455,22 @@ def test_quotas_are_exact(api, client):
     path = namespace(client, "exact")
     make(client, path + "/resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": {"count/secrets": "20"}}})
     assert eventually(lambda: used(client, path) == {"count/secrets": "0"})
-    over, made = [], []
+    over, made, end = [], [], time.monotonic() + 2
 
     def churn(n):
-        own = api.client()
-        for i in range(60):
-            if own.ask("POST", path + "/secrets", {"metadata": {"name": f"s{n}-{i}"}})[0] == 201:
-                made.append(1)
+        own, mine = api.client(), []
+        while time.monotonic() < end:
+            name = f"s{n}-{len(made)}"
+            if own.ask("POST", path + "/secrets", {"metadata": {"name": name}})[0] == 201:
+                made.append(name)
+                mine.append(name)
                 there = len(get(own, path + "/secrets")["items"])
                 if there > 20:
                     over.append(there)
-                own.ask("DELETE", f"{path}/secrets/s{n}-{i - i % 3}")
+            elif mine:
+                assert own.ask("DELETE", f"{path}/secrets/{mine.pop(0)}")[0] == 200
+            else:
+                time.sleep(0.01)
 
     threads = [threading.Thread(target=churn, args=(n,)) for n in range(16)]
     for t in threads:
