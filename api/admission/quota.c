@@ -166,6 +166,10 @@ static enum api_step lead(struct admission_charge *charge) {
 
 static enum api_step settle(struct admission *a, struct admission_charge *charge) {
         charge->state = QUOTA_SETTLED;
+        if (charge->text || charge->code < 0) {
+                on_charge_ended(charge);
+                a->r->charge_ended = NULL;
+        }
         if (charge->text)
                 return admission_forbid(a, "%s", charge->text);
         if (charge->code == -ESTALE)

@@ -218,7 +218,7 @@ static void on_listed(struct task *task, const struct kube_kind *kind, struct cl
 static int on_written(struct task *task, const struct client_answer *answer, void *data) {
         if (client_succeeded(answer))
                 task_again(task, RESYNC);
-        else if (answer->code == 409)
+        else if (answer->code == 409 || answer->code == 429)
                 task_again(task, SOON);
         else if (answer->code != 404)
                 task_fail(task, answer->code < 0 ? -answer->code : EIO, answer->message);
