@@ -1,24 +1,20 @@
 /* The status of each ResourceQuota: its bounds as they are wanted, and what is used of them, counted anew when the
- * quota is made or changed, when something that it counts has gone or has come to use less, and now and then. What
- * comes to use more is charged by admission, which writes the same status; so nothing is counted while a change that
- * was charged for is on its way, and what is written is refused where a charge came in between. */
+ * quota is made or changed, when something that it counts has gone or has come to use less, and now and then. This file
+ * knows when; api/controllers/quota_count.c counts. */
+#include "api/controllers/quota.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/controllers/kinds.h"
 #include "api/quota/recount.h"
-#include "kube/codec/codec.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
-#include "lib/json_writer.h"
 #include "lib/log.h"
-#include "lib/table.h"
 
-#define RESYNC (300 * WORK_SECOND) /* kube-controller-manager's --resource-quota-sync-period */
-#define SOON (WORK_SECOND / 20)    /* while others write */
-#define GATHER (WORK_SECOND / 50)  /* much that goes at once is one recount */
+#define GATHER (WORK_SECOND / 50) /* much that goes at once is one recount */
 #define WORD_BITS 64
 
 /* A quota, and the kinds that it counts: a bit each, by their number among all. */
@@ -26,21 +22,6 @@ struct tracked {
         struct table_node in_all;
         uint64_t kinds[CONTROLLER_KINDS_MAX / WORD_BITS];
         char key[];
-};
-
-struct kind_handler {
-        struct informer_handler base;
-        struct quotas *quotas;
-        unsigned kind;
-        struct quota_item item;
-};
-
-struct quotas {
-        struct controller *controller;
-        struct table tracked;  /* by key */
-        struct arena *scratch; /* of one object */
-        struct kind_handler handlers[CONTROLLER_KINDS_MAX];
-        unsigned n;
 };
 
 /* --- which quotas count what --- */
@@ -128,7 +109,7 @@ static bool mentions(const struct client_object *object, const char *text) {
 
 /* Whether the object may use less than before: told by its bytes, since most changes say nothing of it. A pod uses less
  * once it has ended, or after a change of its spec. */
-static bool may_use_less(const struct kind_handler *h, const struct client_object *object) {
+static bool may_use_less(const struct quota_handler *h, const struct client_object *object) {
         if (!quota_reads(&h->item))
                 return false;
         if (strcmp(h->item.resource, "pods") != 0)
@@ -138,7 +119,7 @@ static bool may_use_less(const struct kind_handler *h, const struct client_objec
 }
 
 /* Quotas of @namespace (NULL: all) that count the kind. */
-static void add_quotas(const struct kind_handler *h, const char *namespace) {
+static void add_quotas(const struct quota_handler *h, const char *namespace) {
         struct quotas *q = h->quotas;
         const struct informer *quotas = controller_informer(q->controller, 0);
 
@@ -154,13 +135,13 @@ static void add_quotas(const struct kind_handler *h, const char *namespace) {
         }
 }
 
-static struct kind_handler *handler_of(struct informer_handler *base) {
-        return (struct kind_handler *)((char *)base - offsetof(struct kind_handler, base));
+static struct quota_handler *handler_of(struct informer_handler *base) {
+        return (struct quota_handler *)((char *)base - offsetof(struct quota_handler, base));
 }
 
 static void on_changed(struct informer_handler *base, enum client_change change, struct client_object *object,
                        struct client_object *old) {
-        const struct kind_handler *h = handler_of(base);
+        const struct quota_handler *h = handler_of(base);
 
         if (h->quotas->tracked.n == 0 || change == CLIENT_ADDED)
                 return;
@@ -173,132 +154,18 @@ static void on_list_end(struct informer_handler *base) {
         add_quotas(handler_of(base), NULL);
 }
 
-/* --- a recount --- */
-
-struct counting {
-        struct kube_resource_quota quota;
-        struct quota_recount recount;
-};
-
-static const struct kind_handler *handler_for(const struct quotas *q, const struct kube_kind *kind) {
-        for (unsigned i = 0; i < q->n; i++)
-                if (strcmp(q->handlers[i].item.resource, kind->resource) == 0 &&
-                    strcmp(q->handlers[i].item.group, kind->group) == 0)
-                        return &q->handlers[i];
-        return NULL;
-}
-
-static int count(struct quotas *q, struct counting *counting, const struct kube_kind *kind,
-                 const struct client_object *object) {
-        struct quota_item item = handler_for(q, kind)->item;
-        void *typed = NULL;
-        int r = 0;
-
-        arena_reset(q->scratch);
-        if (quota_reads(&item)) {
-                typed = arena_alloc(q->scratch, kind->type->size);
-                r = typed ? client_object_read(q->scratch, object, kind->type, typed) : -ENOMEM;
-                item.object = typed;
-        }
-        return r ?: quota_recount_add(&counting->recount, q->scratch, &item);
-}
-
-/* One that has no form that can be read, or more amounts than are added up, is left out; that the service let in. */
-static void on_listed(struct task *task, const struct kube_kind *kind, struct client_object *object) {
-        struct quotas *q = controller_data(task_controller(task));
-        int r = count(q, task_data(task), kind, object);
-
-        if (r == -ENOMEM)
-                task_fail(task, ENOMEM, strerror(ENOMEM));
-        else if (r < 0)
-                log_warning("resourcequota %s: it does not count %s %s: %s", task_key(task), kind->resource,
-                            object->name, strerror(-r));
-}
-
-static int on_written(struct task *task, const struct client_answer *answer, void *data) {
-        if (client_succeeded(answer))
-                task_again(task, RESYNC);
-        else if (answer->code == 409 || answer->code == 429)
-                task_again(task, SOON);
-        else if (answer->code != 404)
-                task_fail(task, answer->code < 0 ? -answer->code : EIO, answer->message);
-        return 0;
-}
-
-static int finish(struct task *task) {
-        struct counting *counting = task_data(task);
-        const struct kube_object_meta *meta = &counting->quota.metadata;
-        struct client_request request = { .verb = KUBE_VERB_UPDATE,
-                                          .kind = informer_kind(controller_informer(task_controller(task), 0)),
-                                          .namespace = meta->namespace,
-                                          .name = meta->name,
-                                          .sub = "status" };
-        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        _cleanup_free_ char *json = NULL;
-        bool changed;
-        int r = quota_recount_end(&counting->recount, &changed);
-
-        if (r < 0)
-                return r;
-        if (!changed) {
-                task_again(task, RESYNC);
-                return 0;
-        }
-        kube_json_write(&w, &kube_resource_quota_type, &counting->quota);
-        r = json_writer_finish(&w, &json, &request.length);
-        if (r < 0)
-                return r;
-        request.body = json;
-        task_send(task, &request, TASK_ALL_IS_FINE, on_written, NULL);
-        return 0;
-}
-
-static bool is_charged(const struct controllers_config *config, const char *namespace) {
-        return config->charged && config->charged(config->data, namespace);
-}
-
-static int reconcile(struct task *task) {
-        struct controller *c = task_controller(task);
-        const struct quotas *q = controller_data(c);
-        const struct client_object *object =
-                informer_find(controller_informer(c, 0), task_namespace(task), task_name(task));
-        struct counting *counting = arena_new_of(task_arena(task), struct counting);
-        struct client_scope scope = { .namespace = task_namespace(task) };
-        unsigned n;
-        int r = counting ? 0 : -ENOMEM;
-
-        if (r < 0 || !object)
-                return r;
-        if (is_charged(controller_config(c), task_namespace(task))) {
-                task_again(task, SOON);
-                return 0;
-        }
-        r = client_object_read(task_arena(task), object, &kube_resource_quota_type, &counting->quota);
-        r = r ?: quota_recount_begin(&counting->recount, task_arena(task), &counting->quota);
-        if (r < 0 || counting->quota.metadata.deletion_timestamp.set)
-                return r;
-        task_set_data(task, counting);
-        for (unsigned i = 0; i < q->n; i++)
-                if (quota_recount_takes(&counting->recount, &q->handlers[i].item)) {
-                        scope.kind = controller_all_kinds(c, &n)[q->handlers[i].kind];
-                        task_list(task, &scope, on_listed);
-                }
-        task_then(task, finish);
-        return 0;
-}
-
 /* --- its life --- */
 
 static int follow(struct quotas *q, unsigned number, const struct kube_kind *kind) {
         const struct quota_kind *rule = kind->namespaced ? quota_kind_of(kind->group, kind->resource) : NULL;
-        struct kind_handler *h = &q->handlers[q->n];
+        struct quota_handler *h = &q->handlers[q->n];
 
         if (!rule)
                 return 0;
-        *h = (struct kind_handler){ .base = { .changed = on_changed, .list_ends = on_list_end },
-                                    .quotas = q,
-                                    .kind = number,
-                                    .item = { rule, kind->group, kind->resource, NULL } };
+        *h = (struct quota_handler){ .base = { .changed = on_changed, .list_ends = on_list_end },
+                                     .quotas = q,
+                                     .kind = number,
+                                     .item = { rule, kind->group, kind->resource, NULL } };
         q->n++;
         return controller_follow(q->controller, kind, &h->base);
 }
@@ -339,7 +206,7 @@ const struct controller_kind controller_quota = {
         .alias = "resourcequota",
         .account = "resourcequota-controller",
         .watches = { { "", "resourcequotas", NULL, on_quota, false } },
-        .reconcile = reconcile,
+        .reconcile = quota_count,
         .start = start,
         .stop = stop,
 };

@@ -32,7 +32,7 @@ struct recount_case {
         { "", "pods", "{\"metadata\":{\"name\":\"p\"}" more ",\"spec\":{" spec "}}" }
 #define ASKS(cpu, memory)                                                                                              \
         "\"containers\":[{\"name\":\"c\",\"resources\":{\"requests\":{\"cpu\":\"" cpu "\",\"memory\":\"" memory "\"}}" \
-                                                                                                                "}]"
+        "}]"
 #define BARE "\"containers\":[{\"name\":\"c\"}]"
 #define SERVICE(spec)                                                                                                  \
         { "", "services", "{\"spec\":{" spec "}}" }
@@ -296,9 +296,14 @@ static void a_new_quota_is_counted(void **state) {
         fake_answer(fake_next(&fake), 200, "", "{}");
         put_quota(QUOTA("\"pods\":\"4\"", "\"pods\":\"1\""));
         put_quota(QUOTA("\"pods\":\"4\"", "\"pods\":\"3\"")); /* charged */
-        turn_after(WORK_SECOND);
+        turn_after(4 * WORK_SECOND);
         assert_null(fake_next(&fake));
-        turn_after(300 * WORK_SECOND); /* for what never came */
+        turn_after(1 * WORK_SECOND); /* bounds that are new are counted by once more */
+        it_is_written("\"used\":{\"pods\":\"1\"}");
+        fake_answer(fake_next(&fake), 200, "", "{}");
+        turn_after(299 * WORK_SECOND);
+        assert_null(fake_next(&fake));
+        turn_after(1 * WORK_SECOND); /* for what never came */
         it_is_written("\"used\":{\"pods\":\"1\"}");
 }
 
