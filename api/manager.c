@@ -28,6 +28,7 @@ struct api_manager {
         struct controllers *controllers;
         struct api_credentials *credentials;
         const struct api_admission *admission;
+        struct api_source *source;
         char *authority;
 };
 
@@ -48,6 +49,10 @@ static bool charged(void *data, const char *namespace) {
         struct api_manager *m = data;
 
         return api_admission_is_charged(m->admission, namespace);
+}
+
+static void write_metrics(void *data, struct metrics_writer *w) {
+        controllers_write_metrics(data, w);
 }
 
 static void close_all(struct api_manager *m) {
@@ -140,6 +145,8 @@ int api_manager_start(const struct api_config *config, struct api_credentials *c
                 free_manager(m);
                 return r;
         }
+        m->source = &server->source;
+        api_source_set(m->source, write_metrics, m->controllers);
         *ret_manager = m;
         return 0;
 }
@@ -147,6 +154,7 @@ int api_manager_start(const struct api_config *config, struct api_credentials *c
 void api_manager_stop(struct api_manager *manager) {
         if (!manager)
                 return;
+        api_source_set(manager->source, NULL, NULL);
         uv_async_send(&manager->stop);
         pthread_join(manager->thread, NULL);
         free_manager(manager);

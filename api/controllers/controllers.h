@@ -62,5 +62,9 @@ int controllers_start(struct controllers *controllers);
 void controllers_stop(struct controllers *controllers);
 void controllers_free(struct controllers *controllers); /* NULL is fine */
 
+/* What queues came to, by the names of client-go's: from any thread, between new and free. */
+struct metrics_writer;
+void controllers_write_metrics(const struct controllers *controllers, struct metrics_writer *w);
+
 /* Does what is due now, and sets the timer for the rest; for tests whose clock is their own. */
 void controllers_turn(struct controllers *controllers);
