@@ -298,7 +298,7 @@ static void a_new_quota_is_counted(void **state) {
         put_quota(QUOTA("\"pods\":\"4\"", "\"pods\":\"3\"")); /* charged */
         turn_after(4 * WORK_SECOND);
         assert_null(fake_next(&fake));
-        turn_after(1 * WORK_SECOND); /* bounds that are new are counted by once more */
+        turn_after(1 * WORK_SECOND); /* new bounds: once more */
         it_is_written("\"used\":{\"pods\":\"1\"}");
         fake_answer(fake_next(&fake), 200, "", "{}");
         turn_after(299 * WORK_SECOND);
