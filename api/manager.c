@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "api/access.h"
+#include "api/admission/admission.h"
 #include "api/auth/issue.h"
 #include "api/config.h"
 #include "api/controllers/controllers.h"
@@ -26,6 +27,8 @@ struct api_manager {
         struct api_local *local;
         struct controllers *controllers;
         struct api_credentials *credentials;
+        const struct api_admission *admission;
+        struct api_source *source;
         char *authority;
 };
 
@@ -40,6 +43,16 @@ static int sign(void *data, const struct pki_csr *csr, const struct pki_csr_spec
         struct api_manager *m = data;
 
         return api_credentials_sign(m->credentials, csr, spec, ret_pem, err);
+}
+
+static bool charged(void *data, const char *namespace) {
+        struct api_manager *m = data;
+
+        return api_admission_is_charged(m->admission, namespace);
+}
+
+static void write_metrics(void *data, struct metrics_writer *w) {
+        controllers_write_metrics(data, w);
 }
 
 static void close_all(struct api_manager *m) {
@@ -72,6 +85,7 @@ static void *run(void *data) {
 static int begin(struct api_manager *m, const struct api_config *config, struct api_credentials *credentials,
                  struct api_server *server, struct err **err) {
         struct controllers_config c = { .client_of = client_of,
+                                        .charged = charged,
                                         .sign = sign,
                                         .data = m,
                                         .kinds = server->config.registry,
@@ -80,6 +94,7 @@ static int begin(struct api_manager *m, const struct api_config *config, struct 
         int r;
 
         m->credentials = credentials;
+        m->admission = server->config.admission;
         m->authority = strdup(api_credentials_authority(credentials));
         r = m->authority ? api_local_new(server, &m->loop, &m->local) : -ENOMEM;
         c.client = r == 0 ? api_local_client(m->local, NULL) : NULL;
@@ -130,6 +145,8 @@ int api_manager_start(const struct api_config *config, struct api_credentials *c
                 free_manager(m);
                 return r;
         }
+        m->source = &server->source;
+        api_source_set(m->source, write_metrics, m->controllers);
         *ret_manager = m;
         return 0;
 }
@@ -137,6 +154,7 @@ int api_manager_start(const struct api_config *config, struct api_credentials *c
 void api_manager_stop(struct api_manager *manager) {
         if (!manager)
                 return;
+        api_source_set(manager->source, NULL, NULL);
         uv_async_send(&manager->stop);
         pthread_join(manager->thread, NULL);
         free_manager(manager);

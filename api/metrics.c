@@ -355,6 +355,7 @@ static void write_page(struct metrics_writer *w, struct api_server *server, stru
         metrics_one(w, "nacelle_api_revision", METRICS_GAUGE, "The revision of the last change.",
                     (double)api_state_revision(server->config.state));
         metrics_process(w);
+        api_source_write(&server->source, w);
         metrics_end(w);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/list.h"
+#include "lib/metrics.h"
 #include "lib/table.h"
 
 struct work_item {
@@ -32,6 +33,7 @@ struct work_queue {
         double tokens;  /* below 0: handed out ahead of time */
         uint64_t tokens_at;
         bool shut_down;
+        struct work_counts counts;
 };
 
 /* ---- the heap of those that wait; there is room in it for every item, so that none is lost for want of memory ---- */
@@ -169,12 +171,14 @@ static void drop_idle(struct work_queue *queue, struct work_item *item) {
 static void make_ready(struct work_queue *queue, struct work_item *item) {
         ready_items_append(&queue->ready, item);
         queue->n_ready++;
+        metrics_count(&queue->counts.depth, 1);
 }
 
 static void add(struct work_queue *queue, struct work_item *item) {
         if (item->dirty)
                 return;
         item->dirty = true;
+        metrics_count(&queue->counts.adds, 1);
         if (!item->active)
                 make_ready(queue, item);
 }
@@ -192,6 +196,7 @@ int work_add(struct work_queue *queue, const char *key) {
 static void wait_or_add(struct work_queue *queue, struct work_item *item, uint64_t now, uint64_t delay) {
         uint64_t until = delay < WORK_NEVER - now ? now + delay : WORK_NEVER;
 
+        metrics_count(&queue->counts.retries, 1);
         if (delay == 0) {
                 add(queue, item);
                 return;
@@ -290,6 +295,7 @@ struct work_item *work_get(struct work_queue *queue, uint64_t now) {
         if (!item)
                 return NULL;
         queue->n_ready--;
+        metrics_count(&queue->counts.depth, -1);
         queue->n_active++;
         item->active = true;
         item->dirty = false;
@@ -329,6 +335,10 @@ size_t work_waiting(const struct work_queue *queue) {
 
 size_t work_active(const struct work_queue *queue) {
         return queue->n_active;
+}
+
+const struct work_counts *work_counts(const struct work_queue *queue) {
+        return &queue->counts;
 }
 
 void work_shut_down(struct work_queue *queue) {

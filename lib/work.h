@@ -84,6 +84,14 @@ size_t work_ready(const struct work_queue *queue);
 size_t work_waiting(const struct work_queue *queue);
 size_t work_active(const struct work_queue *queue);
 
+/* What has come and gone, as client-go counts it: metrics_read() reads it, from any thread, as long as there is the
+ * queue. */
+struct work_counts {
+        uint64_t depth; /* items that are ready */
+        uint64_t adds, retries;
+};
+const struct work_counts *work_counts(const struct work_queue *queue);
+
 /* Takes nothing more, drops what waits for its time, and hands out what is ready until nothing is. */
 void work_shut_down(struct work_queue *queue);
 

@@ -61,10 +61,8 @@ static void on_changed(struct collection_listener *listener) {
                 if (wait->woken)
                         continue;
                 wait->woken = true;
-                if (!api_post(wait->r)) {
-                        api_request_free(wait->r);
+                if (!api_post(wait->r))
                         wait->r = NULL;
-                }
         }
         pthread_mutex_unlock(&waits->lock);
 }

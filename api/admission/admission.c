@@ -57,6 +57,10 @@ void api_admission_stop(const struct api_admission *admission, struct api_loop *
         account_waits_stop(admission->waits, loop);
 }
 
+bool api_admission_is_charged(const struct api_admission *admission, const char *namespace) {
+        return admission_quota_is_charged(admission->quota, namespace);
+}
+
 /* --- what is asked about --- */
 
 /* A name is generated behind the plugins that change objects. */

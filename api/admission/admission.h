@@ -34,6 +34,10 @@ void api_admission_free(struct api_admission *admission);
 /* On a loop's thread, as it ends: who waits there hears nothing any more. */
 void api_admission_stop(const struct api_admission *admission, struct api_loop *loop);
 
+/* Whether something in @namespace that quotas were charged for is still on its way: who counts its objects now misses
+ * it. From any thread. */
+bool api_admission_is_charged(const struct api_admission *admission, const char *namespace);
+
 /* Creations and updates: r->next, before it is validated and behind that. */
 enum api_step api_mutate(struct api_request *r);
 enum api_step api_admit(struct api_request *r);

@@ -28,16 +28,6 @@ static bool is_bounded(const struct kube_limit_range *range) {
         return n <= LIMITS_AMOUNTS_MAX;
 }
 
-bool limits_can_count(const struct kube_pod *pod) {
-        const kube_container_items *all[] = { &pod->spec.containers, &pod->spec.init_containers };
-        uint32_t n = 0;
-
-        for (int i = 0; i < 2; i++)
-                list_for_each (c, all[i])
-                        n += c->resources.requests.count + c->resources.limits.count;
-        return n <= LIMITS_POD_MAX;
-}
-
 /* What a container gets that does not say so; of two items that give the same the last one counts. */
 static int find_defaults(struct arena *arena, const struct kube_limit_range *range, bool limits,
                          resource_list *ret_list) {
@@ -303,7 +293,7 @@ int limits_check_pod(struct arena *arena, const struct kube_limit_range *range, 
         struct check c = { .arena = arena };
         resource_list requests, limits;
 
-        if (!is_bounded(range) || !limits_can_count(pod))
+        if (!is_bounded(range) || !pod_can_total(&pod->spec))
                 return -E2BIG;
         if (!pod_totals(arena, pod, false, &requests) || !pod_totals(arena, pod, true, &limits))
                 return -ENOMEM;

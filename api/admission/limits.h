@@ -9,13 +9,9 @@ struct arena;
 
 #define LIMITS_AMOUNTS_MAX 256 /* of a LimitRange */
 #define LIMITS_ERRORS_MAX 64
-#define LIMITS_POD_MAX 1024    /* requests and limits of a pod's containers */
 #define LIMITS_GIVEN_MAX 65536 /* defaults for all of them: more than an object has room for */
 
-/* Whether the pod's amounts are few enough to be added up. */
-bool limits_can_count(const struct kube_pod *pod);
-
-/* All give -E2BIG for a LimitRange or a pod past these. */
+/* All give -E2BIG for a LimitRange past these, and for a pod that pod_can_total() does not take. */
 
 /* Requests and limits that the containers do not give, and the annotation that says so. 1: something was given; 0;
  * -ENOMEM. */

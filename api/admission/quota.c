@@ -61,34 +61,60 @@ static struct quota_room *find_room(struct admission_quota *quota, const char *n
         return room;
 }
 
+/* With the lock held. */
+static void close_room(struct quota_room *room) {
+        if (room->busy || room->charges > 0)
+                return;
+        table_remove(&room->quota->rooms, &room->node);
+        free(room);
+}
+
+static void on_charge_ended(struct admission_charge *charge) {
+        struct admission_quota *quota = charge->room->quota;
+
+        pthread_mutex_lock(&quota->lock);
+        charge->room->charges--;
+        close_room(charge->room);
+        pthread_mutex_unlock(&quota->lock);
+}
+
 /* Whoever finds nothing under decision leads; all others wait for the next batch. */
-static int enter(struct admission_quota *quota, struct admission_charge *charge, const char *namespace) {
+static int enter(struct admission_quota *quota, struct admission_charge *charge, const char *namespace,
+                 bool *ret_leads) {
         struct quota_room *room;
 
         pthread_mutex_lock(&quota->lock);
         room = find_room(quota, namespace);
         if (room) {
                 charge->room = room;
+                *ret_leads = !room->busy; /* others may change the state from here on */
                 charge->state = room->busy ? QUOTA_WAITS : QUOTA_LEADS;
                 if (room->busy)
                         quota_charges_append(&room->waiting, charge);
                 room->busy = true;
+                room->charges++;
+                charge->r->charge = charge;
+                charge->r->charge_ended = on_charge_ended;
         }
         pthread_mutex_unlock(&quota->lock);
         return room ? 0 : -ENOMEM;
 }
 
-bool quota_tell(struct admission_charge *charge, enum quota_charge_state state) {
-        struct api_request *r = charge->r;
-
+bool charge_tell(struct admission_charge *charge, enum quota_charge_state state) {
         charge->state = state;
-        if (api_post(r))
-                return true;
-        api_request_free(r);
-        return false;
+        return api_post(charge->r);
 }
 
-/* The first who waits leads the next batch; without one the room is closed. */
+bool admission_quota_is_charged(struct admission_quota *quota, const char *namespace) {
+        bool charged;
+
+        pthread_mutex_lock(&quota->lock);
+        charged = table_find(&quota->rooms, namespace);
+        pthread_mutex_unlock(&quota->lock);
+        return charged;
+}
+
+/* The first who waits leads the next batch. */
 static void leave(struct quota_room *room) {
         struct admission_quota *quota = room->quota;
         struct admission_charge *next;
@@ -97,26 +123,26 @@ static void leave(struct quota_room *room) {
                 pthread_mutex_lock(&quota->lock);
                 next = quota_charges_pop(&room->waiting);
                 if (!next) {
-                        table_remove(&quota->rooms, &room->node);
-                        free(room);
+                        room->busy = false;
+                        close_room(room);
                 }
                 pthread_mutex_unlock(&quota->lock);
-        } while (next && !quota_tell(next, QUOTA_LEADS));
+        } while (next && !charge_tell(next, QUOTA_LEADS));
 }
 
-void quota_batch_done(struct quota_room *room) {
+void charge_batch_done(struct quota_room *room) {
         struct quota_batch *batch = &room->batch;
         struct admission_charge *charge;
 
         if (batch->code == -ESTALE && ++batch->tries < API_CHANGE_TRIES)
                 while ((charge = quota_charges_pop(&batch->charges)))
-                        if (quota_tell(charge, QUOTA_LEADS))
+                        if (charge_tell(charge, QUOTA_LEADS))
                                 return;
         while ((charge = quota_charges_pop(&batch->charges))) {
                 charge->code = batch->code;
-                quota_tell(charge, QUOTA_DECIDED);
+                charge_tell(charge, QUOTA_DECIDED);
         }
-        quota_batch_clear(batch);
+        charge_batch_clear(batch);
         leave(room);
 }
 
@@ -132,7 +158,7 @@ static enum api_step lead(struct admission_charge *charge) {
                 quota_charges_take(&room->batch.charges, &room->waiting);
                 pthread_mutex_unlock(&room->quota->lock);
         }
-        quota_batch_decide(room, r->server->config.state);
+        charge_batch_decide(room, r->server->config.state);
         return api_wait_again(r);
 }
 
@@ -140,6 +166,10 @@ static enum api_step lead(struct admission_charge *charge) {
 
 static enum api_step settle(struct admission *a, struct admission_charge *charge) {
         charge->state = QUOTA_SETTLED;
+        if (charge->text || charge->code < 0) {
+                on_charge_ended(charge);
+                a->r->charge_ended = NULL;
+        }
         if (charge->text)
                 return admission_forbid(a, "%s", charge->text);
         if (charge->code == -ESTALE)
@@ -180,15 +210,15 @@ static bool is_there(const struct admission *a) {
 }
 
 static enum api_step begin(struct admission *a, struct admission_charge *charge) {
-        int error = quota_change_measure(a->arena, &charge->change);
+        int error = charge_measure(a->arena, &charge->change);
+        bool leads = false;
 
         if (error == -E2BIG)
                 return admission_forbid(a, "the pod names more resources than a quota can count");
-        error = error ?: enter(a->config->quota, charge, a->namespace);
+        error = error ?: enter(a->config->quota, charge, a->namespace, &leads);
         if (error < 0)
                 return api_fail(a->r, error, NULL);
-        a->r->charge = charge;
-        return charge->state == QUOTA_LEADS ? lead(charge) : api_wait_again(a->r);
+        return leads ? lead(charge) : api_wait_again(a->r);
 }
 
 enum api_step admission_charge_quota(struct admission *a) {

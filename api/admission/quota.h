@@ -14,11 +14,15 @@
 struct admission;
 struct admission_quota;
 
+struct api_request;
+
 /* NULL without memory. */
 struct admission_quota *admission_quota_new(void);
 void admission_quota_free(struct admission_quota *quota); /* NULL is fine; nothing waits any more */
 
 /* Whether the request waits for its quotas; the stage then goes on with admission_quota_resume(). */
-struct api_request;
 bool admission_quota_waits(const struct api_request *r);
 enum api_step admission_quota_resume(struct admission *a);
+
+/* Whether a change in @namespace was charged for, or is about to be, that is not made yet. From any thread. */
+bool admission_quota_is_charged(struct admission_quota *quota, const char *namespace);

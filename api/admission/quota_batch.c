@@ -71,11 +71,11 @@ static int charge_all(struct quota_batch *batch) {
         while (r == 0 && (charge = quota_charges_pop(&batch->charges))) {
                 const char *text = NULL;
 
-                r = quota_charge(batch->arena, &charge->change, batch->states, batch->n_states, charge->dry, &text);
+                r = charge_quotas(batch->arena, &charge->change, batch->states, batch->n_states, charge->dry, &text);
                 if (r == 0 && text && !(charge->text = arena_strdup(charge->r->arena, text)))
                         r = -ENOMEM;
                 if (r == 0 && (text || charge->dry))
-                        quota_tell(charge, QUOTA_DECIDED);
+                        charge_tell(charge, QUOTA_DECIDED);
                 else
                         quota_charges_append(&granted, charge);
         }
@@ -100,7 +100,7 @@ static void collect(struct quota_room *room) {
                 if (code < 0 && (batch->code == 0 || batch->code == -ESTALE))
                         batch->code = stale ? -ESTALE : code;
         }
-        quota_batch_done(room);
+        charge_batch_done(room);
 }
 
 static void finish_one(struct quota_room *room) {
@@ -235,7 +235,7 @@ static void submit(struct quota_room *room) {
         finish_one(room);
 }
 
-void quota_batch_decide(struct quota_room *room, struct api_state *state) {
+void charge_batch_decide(struct quota_room *room, struct api_state *state) {
         struct quota_batch *batch = &room->batch;
         int r;
 
@@ -248,10 +248,10 @@ void quota_batch_decide(struct quota_room *room, struct api_state *state) {
                 return;
         }
         batch->code = r;
-        quota_batch_done(room);
+        charge_batch_done(room);
 }
 
-void quota_batch_clear(struct quota_batch *batch) {
+void charge_batch_clear(struct quota_batch *batch) {
         drop_writes(batch);
         drop_states(batch);
         arena_free(batch->arena);

@@ -57,23 +57,24 @@ struct quota_batch {
         int code;
 };
 
-/* A namespace in which something is decided. */
+/* A namespace in which something is decided, or is being made that was charged for. */
 struct quota_room {
         struct table_node node;
         struct admission_quota *quota;
         bool busy;
+        unsigned charges;             /* of requests whose change may still be made */
         struct quota_charges waiting; /* for the next batch */
         struct quota_batch batch;
         char namespace[];
 };
 
-/* Decides the room's batch and submits the writes; quota_batch_done() follows, from here or from the store's writer,
+/* Decides the room's batch and submits the writes; charge_batch_done() follows, from here or from the store's writer,
  * with the outcome in batch->code. Charges that are refused are told at once. */
-void quota_batch_decide(struct quota_room *room, struct api_state *state);
-void quota_batch_clear(struct quota_batch *batch);
+void charge_batch_decide(struct quota_room *room, struct api_state *state);
+void charge_batch_clear(struct quota_batch *batch);
 
 /* quota.c's: the batch's writes are made, or were not. */
-void quota_batch_done(struct quota_room *room);
+void charge_batch_done(struct quota_room *room);
 
 /* Has @charge, which is in no list any more, go on with @state on its loop. False: its loop is gone, and so is it. */
-bool quota_tell(struct admission_charge *charge, enum quota_charge_state state);
+bool charge_tell(struct admission_charge *charge, enum quota_charge_state state);

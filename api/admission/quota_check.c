@@ -3,22 +3,16 @@
 #include <errno.h>
 #include <string.h>
 
-#include "api/admission/limits.h"
-#include "api/admission/quota_kind.h"
 #include "kube/pod/resource_list.h"
 #include "lib/arena.h"
 
 /* --- usage --- */
 
-static bool is_bounded(const struct quota_item *item) {
-        return item->kind->usage != quota_pod_usage || limits_can_count(item->object);
-}
-
-int quota_change_measure(struct arena *arena, struct quota_change *change) {
-        int r = is_bounded(&change->item) ? quota_usage(arena, &change->item, &change->usage) : -E2BIG;
+int charge_measure(struct arena *arena, struct quota_change *change) {
+        int r = quota_usage(arena, &change->item, &change->usage);
 
         if (r == 0 && change->old.object)
-                r = is_bounded(&change->old) ? quota_usage(arena, &change->old, &change->old_usage) : -E2BIG;
+                r = quota_usage(arena, &change->old, &change->old_usage);
         return r;
 }
 
@@ -87,7 +81,7 @@ static const char *find_unknown(struct arena *arena, const struct quota_state *s
 static int check_known(struct arena *arena, const struct quota_change *change, const struct quota_state *state,
                        const char **ret_text) {
         const char *missing = NULL, *unknown;
-        int r = quota_missing(arena, state->quota, &change->item, &missing);
+        int r = charge_missing(arena, state->quota, &change->item, &missing);
 
         if (r < 0)
                 return r;
@@ -155,8 +149,8 @@ static int charge_one(struct arena *arena, const struct quota_change *change, co
         return 0;
 }
 
-int quota_charge(struct arena *arena, const struct quota_change *change, struct quota_state *quotas, size_t n, bool dry,
-                 const char **ret_text) {
+int charge_quotas(struct arena *arena, const struct quota_change *change, struct quota_state *quotas, size_t n,
+                  bool dry, const char **ret_text) {
         struct quota_state *next = arena_alloc_array(arena, n, sizeof(*next));
         const char *text = NULL;
         int r = next ? 0 : -ENOMEM;

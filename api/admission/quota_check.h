@@ -1,7 +1,7 @@
 /* Whether a change keeps to the quotas of its namespace, and what they have used then. No request and no server. */
 #pragma once
 
-#include "api/admission/quota_use.h"
+#include "api/quota/use.h"
 
 /* A change: what is made, or what something becomes. */
 struct quota_change {
@@ -17,10 +17,15 @@ struct quota_state {
         bool changed;
 };
 
+/* What the object has to say for the quota to be able to count it, and does not: `must specify cpu for: a,b`. NULL:
+ * nothing. -ENOMEM or 0. */
+int charge_missing(struct arena *arena, const struct kube_resource_quota *quota, const struct quota_item *item,
+                   const char **ret_text);
+
 /* Sets the change's usages. 0, -E2BIG: it names more than can be counted; -ENOMEM. */
-int quota_change_measure(struct arena *arena, struct quota_change *change);
+int charge_measure(struct arena *arena, struct quota_change *change);
 
 /* Charges the quotas, all of one namespace, for @change, or none of them: then *@ret_text is why, as kube-apiserver has
  * it behind `is forbidden: `. With @dry it only looks. 0 or -ENOMEM. */
-int quota_charge(struct arena *arena, const struct quota_change *change, struct quota_state *quotas, size_t n, bool dry,
-                 const char **ret_text);
+int charge_quotas(struct arena *arena, const struct quota_change *change, struct quota_state *quotas, size_t n,
+                  bool dry, const char **ret_text);

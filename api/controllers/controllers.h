@@ -25,6 +25,9 @@ struct pki_csr_spec;
 /* The clients by which controllers write: one each, as a service account of kube-system. */
 typedef struct client *(*controllers_client)(void *data, const char *account);
 
+/* Whether changes in @namespace that its quotas were charged for are still on their way. */
+typedef bool (*controllers_charged)(void *data, const char *namespace);
+
 /* Signs as pki_csr_sign(). */
 typedef int (*controllers_sign)(void *data, const struct pki_csr *csr, const struct pki_csr_spec *spec,
                                 const char **ret_pem, struct err **err);
@@ -32,13 +35,14 @@ typedef int (*controllers_sign)(void *data, const struct pki_csr *csr, const str
 struct controllers_config {
         struct client *client;        /* by which they look */
         controllers_client client_of; /* NULL: @client writes too */
-        void *data;                   /* of client_of and sign */
+        void *data;                   /* of client_of, charged and sign */
         const struct kube_registry *kinds;
         const char *which;                  /* --controllers: "*,-namespace-controller"; NULL: "*" */
         int64_t event_ttl_s;                /* 0: events stay */
         const char *authority;              /* PEM of the cluster's CA; NULL: not published */
         const struct auth_keys *token_keys; /* sign tokens of Secrets; NULL: none are made */
         controllers_sign sign;              /* NULL: no certificates are signed */
+        controllers_charged charged;        /* NULL: nobody knows */
         const char *server;                 /* https://ADDRESS:PORT of cluster-info; NULL: none is kept */
         uint64_t (*now)(void *data);        /* ns, of the monotonic clock; NULL: uv_hrtime() */
         int64_t (*wall)(void *data);        /* s since 1970; NULL: time() */
@@ -57,6 +61,10 @@ int controllers_start(struct controllers *controllers);
 /* Nothing more is begun; then free, when the loop has closed what is theirs. */
 void controllers_stop(struct controllers *controllers);
 void controllers_free(struct controllers *controllers); /* NULL is fine */
+
+/* What queues came to, by the names of client-go's: from any thread, between new and free. */
+struct metrics_writer;
+void controllers_write_metrics(const struct controllers *controllers, struct metrics_writer *w);
 
 /* Does what is due now, and sets the timer for the rest; for tests whose clock is their own. */
 void controllers_turn(struct controllers *controllers);

@@ -5,6 +5,7 @@
 
 #include "api/controllers/controller.h"
 #include "lib/list.h"
+#include "lib/metrics.h"
 
 struct watch_handler {
         struct informer_handler base;
@@ -22,8 +23,9 @@ struct controller {
         struct recorder *recorder;
         struct informer *informers[CONTROLLER_WATCHES_MAX];
         struct watch_handler handlers[CONTROLLER_WATCHES_MAX];
-        struct controller_tasks tasks; /* that are under way, */
-        unsigned n_tasks;              /* so many */
+        struct controller_tasks tasks;      /* that are under way, */
+        unsigned n_tasks;                   /* so many */
+        struct metrics_histogram durations; /* s, of those that have ended; counted by the loop, read from anywhere */
         void *data;
 };
 
@@ -45,6 +47,8 @@ extern const unsigned controller_kinds_count;
 /* Works on @item, which the queue has handed out. */
 void controller_work(struct controller *controller, struct work_item *item);
 void controller_end_tasks(struct controller *controller);
+
+extern const struct metrics_buckets controller_duration_buckets;
 
 /* Has controllers_turn() called from the loop. */
 void controllers_wake(struct controllers *controllers);

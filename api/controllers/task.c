@@ -37,7 +37,7 @@ struct task {
         void *data;
         int error;
         bool working, again;
-        uint64_t again_ns;
+        uint64_t again_ns, began_ns;
         struct list_node in_controller;
 };
 
@@ -71,6 +71,8 @@ static int split_key(struct task *task, const char *key) {
 static void end(struct task *task) {
         struct controller *c = task->controller;
 
+        metrics_observe(&c->durations, &controller_duration_buckets,
+                        (double)(controller_now(c) - task->began_ns) / (double)WORK_SECOND);
         if (task->error < 0)
                 work_retry(c->queue, task->item, controller_now(c));
         else {
@@ -121,6 +123,7 @@ void controller_work(struct controller *controller, struct work_item *item) {
         }
         task->controller = controller;
         task->item = item;
+        task->began_ns = controller_now(controller);
         task->arena = arena;
         controller_tasks_append(&controller->tasks, task);
         controller->n_tasks++;

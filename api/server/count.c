@@ -250,3 +250,17 @@ int api_counts_add(struct api_counts *to, struct api_counts *counts) {
         pthread_mutex_unlock(&counts->lock);
         return r;
 }
+
+void api_source_set(struct api_source *source, void (*write)(void *data, struct metrics_writer *w), void *data) {
+        pthread_mutex_lock(&source->lock);
+        source->write = write;
+        source->data = data;
+        pthread_mutex_unlock(&source->lock);
+}
+
+void api_source_write(struct api_source *source, struct metrics_writer *w) {
+        pthread_mutex_lock(&source->lock);
+        if (source->write)
+                source->write(source->data, w);
+        pthread_mutex_unlock(&source->lock);
+}

@@ -61,6 +61,16 @@ void api_counts_deinit(struct api_counts *counts);
 /* The sum of both, in @to, which nobody else has. -ENOMEM or 0. */
 int api_counts_add(struct api_counts *to, struct api_counts *counts);
 
+/* What else /metrics shows: of who runs beside the server. From any thread; write() is called by one at a time, and not
+ * any more once it was replaced. */
+struct api_source {
+        pthread_mutex_t lock;
+        void (*write)(void *data, struct metrics_writer *w); /* NULL: nothing */
+        void *data;
+};
+void api_source_set(struct api_source *source, void (*write)(void *data, struct metrics_writer *w), void *data);
+void api_source_write(struct api_source *source, struct metrics_writer *w);
+
 /* A request: it is long-running, and has begun; an event of @size bytes was sent; the store has made its change, which
  * took @ns; it is over. On its loop. */
 void api_count_begun(struct api_request *r);

@@ -109,7 +109,9 @@ struct api_request {
         struct api_change change;
         struct collection_page *cleared; /* of a collection's deletion: all that are to go */
         size_t n_cleared;
-        struct admission_charge *charge;   /* of quotas (api/admission); NULL: none */
+        struct admission_charge *charge; /* of quotas (api/admission); NULL: none */
+        /* Its change is made, or will not be; NULL: that was told. */
+        void (*charge_ended)(struct admission_charge *charge);
         struct account_wait *account_wait; /* for its service account; NULL: it does not wait */
         uint64_t account_until_ms;         /* that it waits or has waited for it; 0: not at all */
         const char *clear_next;            /* the token behind them; NULL: there are no others */

@@ -51,12 +51,19 @@ static void handle(struct http_exchange *x, void *data) {
         api_loop_take(data, x, NULL);
 }
 
+static void end_charge(struct api_request *r) {
+        if (r->charge_ended)
+                r->charge_ended(r->charge);
+        r->charge_ended = NULL;
+}
+
 /* Whoever answers has let go of the exchange. */
 void api_request_free(struct api_request *r) {
         if (r->x)
                 http_reset(r->x, -ECANCELED);
         if (r->held)
                 r->release(r->held);
+        end_charge(r);
         if (r->server->config.hooks.ended)
                 r->server->config.hooks.ended(r);
         api_count_ended(r);
@@ -125,6 +132,8 @@ static void on_decided(struct api_change *change, int code, const char *text) {
 
         r->change_code = code;
         r->change_text = text ? arena_strdup(r->arena, text) : NULL;
+        if (code == 0)
+                end_charge(r);
         api_post(r);
 }
 
@@ -247,6 +256,7 @@ int api_server_new(const struct api_server_config *config, struct api_server **r
         if (!server)
                 return err_set(err, ENOMEM, "no memory for the server");
         server->config = *config;
+        pthread_mutex_init(&server->source.lock, NULL);
         r = http_loops_new(&loops, &server->loops, err);
         if (r < 0) {
                 free(server);

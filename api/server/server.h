@@ -68,6 +68,7 @@ struct api_server {
         atomic_uint in_flight[_API_LOADS];
         atomic_size_t unread; /* bytes of large answers that are on their way */
         atomic_bool leaves;   /* it says so at /readyz */
+        struct api_source source;
 };
 
 LIST_DEFINE(api_requests, struct api_request, in_loop)

@@ -88,6 +88,16 @@ static bool add_names(struct arena *arena, const struct pod *pod, const kube_con
         return true;
 }
 
+bool pod_can_total(const struct kube_pod_spec *spec) {
+        const kube_container_items *all[] = { &spec->containers, &spec->init_containers };
+        uint32_t n = 0;
+
+        for (int i = 0; i < 2; i++)
+                list_for_each (c, all[i])
+                        n += c->resources.requests.count + c->resources.limits.count;
+        return n <= POD_AMOUNTS_MAX;
+}
+
 bool pod_container_requests(struct arena *arena, const struct pod *pod, resource_list *list) {
         return add_names(arena, pod, &pod->spec.containers, false, list) &&
                add_names(arena, pod, &pod->spec.init_containers, false, list);

@@ -30,6 +30,10 @@ struct quantity pod_request(const struct pod *pod, const char *name);
 /* The same of limits. False when some container has no limit of @name: then the pod has none. */
 bool pod_limit(const struct pod *pod, const char *name, struct quantity *ret_limit);
 
+/* Whether the containers' amounts are few enough for their totals to be made: those take time by their square. */
+#define POD_AMOUNTS_MAX 1024
+bool pod_can_total(const struct kube_pod_spec *spec);
+
 /* The containers' totals of every resource, by the same rules, without pod-level resources and overhead; added to
  * *list, in @arena. False without memory. */
 bool pod_container_requests(struct arena *arena, const struct pod *pod, resource_list *list);

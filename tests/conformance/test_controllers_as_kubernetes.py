@@ -113,14 +113,14 @@ def scenario(client, directory):
     return said
 
 
-def theirs(api, directory):
+def theirs(api, directory, controllers=CONTROLLERS, scenario=scenario):
     oracle = Oracle(api.pki)
     manager = None
     try:
         oracle.start()
         config = kubeconfig(api, oracle, directory)
         with open(directory / "manager.log", "wb") as log:
-            manager = subprocess.Popen([f"{PEERS}/kube-controller-manager", f"--kubeconfig={config}", "--leader-elect=false", "--secure-port=0", f"--controllers={CONTROLLERS}",
+            manager = subprocess.Popen([f"{PEERS}/kube-controller-manager", f"--kubeconfig={config}", "--leader-elect=false", "--secure-port=0", f"--controllers={controllers}",
                                         f"--root-ca-file={api.pki}/ca.crt", f"--service-account-private-key-file={api.pki}/sa.key", "--use-service-account-credentials",
                                         f"--cluster-signing-cert-file={api.pki}/ca.crt", f"--cluster-signing-key-file={api.pki}/ca.key"],
                                        stdout=log, stderr=log, stdin=subprocess.DEVNULL)
@@ -158,7 +158,7 @@ def test_beside_kube_apiserver(tmp_path):
             process = subprocess.Popen([t.RUN, str(kubeconfig(api, oracle, tmp_path)), "*", api.pki], stdin=subprocess.PIPE, stdout=log, stderr=log)
         client = Client(oracle.port, api.pki)
         t.test_namespace_has_an_account_and_the_root_ca(api, client)
-        for test in t.test_namespace_says_what_holds_it, t.test_pods_go_first, t.test_volumes_in_use, t.test_finished_jobs:
+        for test in t.test_namespace_says_what_holds_it, t.test_pods_go_first, t.test_volumes_in_use, t.test_finished_jobs, t.test_a_quota_is_counted:
             test(client)
         for test in t.test_background, t.test_foreground, t.test_orphans, t.test_owners_that_are_not_there, t.test_a_circle_goes:
             test(client, t.namespace(client, f"gc-{time.monotonic_ns()}") + "/configmaps")

@@ -48,10 +48,10 @@ static void compare(struct arena *arena, struct kube_pod *pod) {
         if ((r < 0 && r != -E2BIG) || (limits_give(arena, &range, pod) < 0 && r == 0))
                 abort();
         change.old.object = NULL;
-        if (quota_change_measure(arena, &change) < 0)
+        if (charge_measure(arena, &change) < 0)
                 return;
         quota.status.hard = quota.status.used = state.used = change.usage;
-        r = quota_charge(arena, &change, &state, 1, true, &text);
+        r = charge_quotas(arena, &change, &state, 1, true, &text);
         if (r < 0)
                 abort();
 }

@@ -126,6 +126,23 @@ def test_objects_watches_and_identities(api):
     assert value(samples, "process_resident_memory_bytes") > 1 << 20 and value(samples, "kubernetes_build_info", major="1", minor="36") == 1
 
 
+def test_queues_of_controllers(api):
+    """A role that comes makes those due that aggregate."""
+    client, before = api.client(), scrape(api)
+
+    def of_queue(samples, name):
+        return samples[name, (("name", "clusterrole-aggregation-controller"),)]
+
+    role = {"metadata": {"name": "counted", "labels": {"rbac.authorization.k8s.io/aggregate-to-view": "true"}}, "rules": []}
+    assert client.raw("POST", "/apis/rbac.authorization.k8s.io/v1/clusterroles", role)[0] == 201
+    end, adds, done = time.monotonic() + 20, 0, -1
+    while time.monotonic() < end and (done != adds or adds == of_queue(before, "workqueue_adds_total")):
+        after = scrape(api)
+        adds, done = of_queue(after, "workqueue_adds_total"), of_queue(after, "workqueue_work_duration_seconds_count")
+    assert done == adds > of_queue(before, "workqueue_adds_total")
+    assert of_queue(after, "workqueue_depth") == 0 and of_queue(after, "workqueue_retries_total") >= 0
+
+
 def test_open_metrics(api):
     status, headers, text = api.client().raw("GET", "/metrics", Accept="application/openmetrics-text; version=1.0.0,text/plain;q=0.5")
     assert status == 200 and headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"

@@ -397,6 +397,107 @@ def test_events_go():
         a.stop()
 
 
+# --- quotas
+
+
+def used(client, path, name="q"):
+    return (get(client, f"{path}/resourcequotas/{name}").get("status") or {}).get("used")
+
+
+def pod(name, cpu="100m", **spec):
+    return {"metadata": {"name": name}, "spec": {"containers": [{"name": "c", "image": "i", "resources": {"requests": {"cpu": cpu}}}], **spec}}
+
+
+def test_a_quota_is_counted(client):
+    """What was there before it, what goes, what ends, what it bounds from now on; and somebody else's word on it does not last."""
+    path = namespace(client, "counted")
+    for i in range(3):
+        make(client, path + "/pods", pod(f"p{i}"))
+    make(client, path + "/services", {"metadata": {"name": "s"}, "spec": {"type": "NodePort", "ports": [{"port": 1}]}})
+    hard = {"pods": "3", "requests.cpu": "1", "count/secrets": "2", "services.nodeports": "1", "count/replicasets.apps": "1", "example.com/moon": "1"}
+    make(client, path + "/resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": hard}})
+    wanted = {"pods": "3", "requests.cpu": "300m", "count/secrets": "0", "services.nodeports": "1", "count/replicasets.apps": "0"}
+    assert eventually(lambda: used(client, path) == wanted), used(client, path)
+    assert get(client, path + "/resourcequotas/q")["status"]["hard"] == hard
+    assert client.ask("POST", path + "/pods", pod("more"))[0] == 403
+    assert client.ask("DELETE", path + "/pods/p0", {"gracePeriodSeconds": 0})[0] == 200
+    assert eventually(lambda: used(client, path)["pods"] == "2")
+    make(client, path + "/pods", pod("more", "500m"))
+    assert used(client, path)["requests.cpu"] == "700m", "admission has charged it"
+    assert client.ask("PATCH", path + "/pods/more/status", {"status": {"phase": "Succeeded"}}, **MERGE)[0] == 200
+    assert eventually(lambda: used(client, path)["requests.cpu"] == "200m"), "it has ended"
+    assert client.ask("PATCH", path + "/services/s", {"spec": {"type": "ClusterIP", "ports": [{"port": 1, "nodePort": None}]}}, **MERGE)[0] == 200
+    assert eventually(lambda: used(client, path)["services.nodeports"] == "0")
+    assert client.ask("PATCH", path + "/resourcequotas/q", {"spec": {"hard": {"pods": "9", "requests.cpu": None, "count/pods": "9"}}}, **MERGE)[0] == 200
+    assert eventually(lambda: used(client, path).get("count/pods") == "3" and "requests.cpu" not in used(client, path))
+    assert client.ask("PATCH", path + "/resourcequotas/q/status", {"status": {"hard": {"pods": "1"}}}, **MERGE)[0] == 200
+    assert eventually(lambda: get(client, path + "/resourcequotas/q")["status"]["hard"]["pods"] == "9")
+    assert client.ask("DELETE", path)[0] == 200
+
+
+def test_quotas_with_scopes(client):
+    path = namespace(client, "scoped")
+    make(client, path + "/resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": {"pods": "5"}, "scopes": ["BestEffort"]}})
+    make(client, path + "/resourcequotas", {"metadata": {"name": "ends"}, "spec": {"hard": {"pods": "5"}, "scopes": ["Terminating"]}})
+    make(client, path + "/resourcequotas", {"metadata": {"name": "class"}, "spec": {"hard": {"pods": "5"}, "scopeSelector": {"matchExpressions": [
+        {"scopeName": "PriorityClass", "operator": "In", "values": ["system-node-critical"]}]}}})
+    assert eventually(lambda: all((used(client, path, n) or {}).get("pods") == "0" for n in ("q", "ends", "class")))
+    make(client, path + "/pods", {"metadata": {"name": "best"}, "spec": {"containers": [{"name": "c", "image": "i"}], "activeDeadlineSeconds": 600}})
+    make(client, path + "/pods", pod("other"))
+    assert [used(client, path, n)["pods"] for n in ("q", "ends", "class")] == ["1", "1", "0"]
+    assert client.ask("DELETE", path + "/pods/best", {"gracePeriodSeconds": 0})[0] == 200
+    assert eventually(lambda: [used(client, path, n)["pods"] for n in ("q", "ends", "class")] == ["0", "0", "0"])
+    assert client.ask("DELETE", path)[0] == 200
+
+
+def test_quotas_are_exact(api, client):
+    """Objects come and go from many sides while they are counted: never are there more than the quota allows, and in the end it knows."""
+    path = namespace(client, "exact")
+    make(client, path + "/resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": {"count/secrets": "20"}}})
+    assert eventually(lambda: used(client, path) == {"count/secrets": "0"})
+    over, made, end = [], [], time.monotonic() + 2
+
+    def churn(n):
+        own, mine = api.client(), []
+        while time.monotonic() < end:
+            name = f"s{n}-{len(made)}"
+            if own.ask("POST", path + "/secrets", {"metadata": {"name": name}})[0] == 201:
+                made.append(name)
+                mine.append(name)
+                there = len(get(own, path + "/secrets")["items"])
+                if there > 20:
+                    over.append(there)
+            elif mine:
+                assert own.ask("DELETE", f"{path}/secrets/{mine.pop(0)}")[0] == 200
+            else:
+                time.sleep(0.01)
+
+    threads = [threading.Thread(target=churn, args=(n,)) for n in range(16)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not over and len(made) > 20, (over, len(made))
+    left = len(get(client, path + "/secrets")["items"])
+    assert eventually(lambda: used(client, path) == {"count/secrets": str(left)}), (used(client, path), left)
+    assert client.ask("DELETE", path)[0] == 200
+
+
+@pytest.mark.skipif(not os.path.exists(f"{PEERS}/kubectl"), reason="kubectl is not built (tests/peers/build)")
+def test_kubectl_sees_a_quota(api, client):
+    path = namespace(client, "seen")
+    assert api.kubectl("create", "quota", "q", "--hard=configmaps=2,secrets=1", "-n", "seen").returncode == 0
+    assert eventually(lambda: used(client, path) == {"configmaps": "1", "secrets": "0"}), "kube-root-ca.crt counts"
+    assert api.kubectl("create", "configmap", "a", "-n", "seen").returncode == 0
+    refused = api.kubectl("create", "configmap", "b", "-n", "seen")
+    assert "exceeded quota: q, requested: configmaps=1, used: configmaps=2, limited: configmaps=2" in refused.stderr
+    assert "configmaps: 2/2, secrets: 0/1" in api.kubectl("get", "quota", "q", "-n", "seen").stdout
+    assert api.kubectl("delete", "configmap", "a", "-n", "seen").returncode == 0
+    assert eventually(lambda: "configmaps: 1/2" in api.kubectl("get", "quota", "q", "-n", "seen").stdout)
+    assert api.kubectl("create", "configmap", "b", "-n", "seen").returncode == 0
+    assert api.kubectl("delete", "namespace", "seen").returncode == 0
+
+
 # --- together
 
 

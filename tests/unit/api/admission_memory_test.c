@@ -6,6 +6,7 @@
 #include "api/admission/limits.h"
 #include "api/admission/quota_check.h"
 #include "api/admission/toleration.h"
+#include "api/quota/recount.h"
 #include "lib/cleanup.h"
 #include "tests/unit/api/security_case.h"
 #include "tests/unit/support/each_allocation.h"
@@ -104,13 +105,35 @@ static int decide_quota(void) {
         change.old.object = NULL;
         state.quota = quota;
         state.used = state.quota->status.used;
-        r = quota_change_measure(arena, &change);
-        r = r ?: quota_charge(arena, &change, &state, 1, false, &text);
+        r = charge_measure(arena, &change);
+        r = r ?: charge_quotas(arena, &change, &state, 1, false, &text);
         if (r == 0)
                 assert_null(text);
-        r = r ?: quota_charge(arena, &change, &state, 1, false, &text);
+        r = r ?: charge_quotas(arena, &change, &state, 1, false, &text);
         if (r == 0)
                 assert_non_null(text);
+        return r;
+}
+
+static int count_anew(void) {
+        static const char text[] = "{\"spec\":{\"hard\":{\"requests.cpu\":\"9\",\"pods\":\"9\"}},\"status\":{\"used\":{"
+                                   "\"pods\":\"7\"}}}";
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct quota_item item = { quota_kind_of("", "pods"), "", "pods", NULL };
+        struct quota_recount recount;
+        void *pod = NULL, *quota = NULL;
+        bool changed = false;
+        int r = arena ? read_object(arena, &kube_pod_type, pod_text, &pod) : -ENOMEM;
+
+        item.object = pod;
+        r = r ?: read_object(arena, &kube_resource_quota_type, text, &quota);
+        r = r ?: quota_recount_begin(&recount, arena, quota);
+        if (r < 0)
+                return r;
+        assert_true(quota_recount_takes(&recount, &item));
+        r = quota_recount_add(&recount, arena, &item);
+        r = r ?: quota_recount_end(&recount, &changed);
+        assert_int_equal(changed, r == 0);
         return r;
 }
 
@@ -118,6 +141,7 @@ static void test_each_allocation(void **state) {
         assert_true(fail_each_allocation(decide_limits) > 3);
         assert_true(fail_each_allocation(decide_account) > 3);
         assert_true(fail_each_allocation(decide_quota) > 3);
+        assert_true(fail_each_allocation(count_anew) > 3);
 }
 
 int main(void) {

@@ -235,14 +235,14 @@ static struct quota_change change_of(const char *resource, const struct kube_typ
         struct quota_change change = { .item = item, .old = item };
 
         change.old.object = before ? read_as(type, before) : NULL;
-        assert_int_equal(quota_change_measure(arena, &change), 0);
+        assert_int_equal(charge_measure(arena, &change), 0);
         return change;
 }
 
 static const char *charge(const struct quota_change *change, struct quota_state *states, size_t n) {
         const char *text = NULL;
 
-        assert_int_equal(quota_charge(arena, change, states, n, false, &text), 0);
+        assert_int_equal(charge_quotas(arena, change, states, n, false, &text), 0);
         return text ?: "";
 }
 
@@ -334,9 +334,9 @@ static void test_bounds(void **state) {
         pod.spec.containers.items = &container;
         pod.spec.containers.count = 1;
         container.resources.requests = (resource_list){ amounts, 1024 };
-        assert_int_equal(quota_change_measure(arena, &change), 0);
+        assert_int_equal(charge_measure(arena, &change), 0);
         container.resources.requests.count++;
-        assert_int_equal(quota_change_measure(arena, &change), -E2BIG);
+        assert_int_equal(charge_measure(arena, &change), -E2BIG);
         assert_null(quota_kind_of("", "events"));
         assert_null(quota_kind_of("events.k8s.io", "events"));
         assert_non_null(quota_kind_of("example.com", "events"));

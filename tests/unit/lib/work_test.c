@@ -39,8 +39,17 @@ static void test_once_while_queued(void **state) {
         assert_int_equal(work_ready(queue), 2);
         assert_int_equal(work_due(queue), 0);
         work_done(queue, get(queue, T0, "a"));
+        assert_int_equal(work_counts(queue)->depth, 1);
         work_done(queue, get(queue, T0, "b"));
         assert_null(work_get(queue, T0));
+        assert_int_equal(work_counts(queue)->adds, 2);
+        assert_int_equal(work_counts(queue)->depth, 0);
+        assert_int_equal(work_counts(queue)->retries, 0);
+        work_add_after(queue, "a", T0, 1);
+        assert_int_equal(work_counts(queue)->retries, 1);
+        assert_int_equal(work_counts(queue)->adds, 2);
+        work_done(queue, get(queue, T0 + 1, "a"));
+        assert_int_equal(work_counts(queue)->adds, 3);
         work_free(queue);
 }
 

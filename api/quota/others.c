@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "api/admission/quota_kind.h"
+#include "api/quota/kind.h"
 #include "kube/resource_v1.h"
 #include "lib/arena.h"
 

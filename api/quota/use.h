@@ -1,5 +1,5 @@
 /* What objects use of a quota, and which quotas count them: the rules of each kind as a table's row. No request and no
- * server; the controller that counts a namespace anew goes by the same.
+ * server: admission charges by them, and the controller counts a namespace anew.
  */
 #pragma once
 
@@ -29,13 +29,11 @@ bool quota_reads(const struct quota_item *item);
 /* Whether the amount called @name is one of such objects'. */
 bool quota_measures(const struct quota_item *item, const char *name);
 
-/* What it uses, in @arena. -ENOMEM or 0. */
+/* What it uses, in @arena. 0; -E2BIG: its amounts are more than are added up (POD_AMOUNTS_MAX); -ENOMEM. */
 int quota_usage(struct arena *arena, const struct quota_item *item, resource_list *ret_usage);
+
+/* Whether the object is in all of the quota's scopes. */
+bool quota_in_scopes(const struct kube_resource_quota *quota, const struct quota_item *item);
 
 /* Whether the quota counts it: it has an amount of it, and the object is in all of its scopes. */
 bool quota_matches(const struct kube_resource_quota *quota, const struct quota_item *item);
-
-/* What the object has to say for the quota to be able to count it, and does not: `must specify cpu for: a,b`. NULL:
- * nothing. -ENOMEM or 0. */
-int quota_missing(struct arena *arena, const struct kube_resource_quota *quota, const struct quota_item *item,
-                  const char **ret_text);

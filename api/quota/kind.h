@@ -1,7 +1,7 @@
-/* A row of api/admission/quota_use.c. */
+/* A row of api/quota/use.c. */
 #pragma once
 
-#include "api/admission/quota_use.h"
+#include "api/quota/use.h"
 
 enum { QUOTA_CREATE = 1 << 0, QUOTA_UPDATE = 1 << 1 };
 
@@ -16,15 +16,13 @@ struct quota_kind {
         bool (*in_scope)(const void *object, const struct kube_scoped_resource_selector_requirement *scope);
 };
 
-/* quota_pods.c */
+/* pods.c */
 bool quota_pod_counts(const void *object, const char *sub, const void *old);
 bool quota_pod_measures(const char *name);
 int quota_pod_usage(struct arena *arena, const void *object, resource_list *usage);
 bool quota_pod_in_scope(const void *object, const struct kube_scoped_resource_selector_requirement *scope);
-int quota_pod_missing(struct arena *arena, const struct kube_resource_quota *quota, const struct kube_pod *pod,
-                      const char **ret_text);
 
-/* quota_others.c */
+/* others.c */
 bool quota_claim_counts(const void *object, const char *sub, const void *old);
 bool quota_claim_measures(const char *name);
 int quota_claim_usage(struct arena *arena, const void *object, resource_list *usage);

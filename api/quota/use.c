@@ -1,10 +1,9 @@
-#include "api/admission/quota_use.h"
+#include "api/quota/use.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "api/admission/quota_kind.h"
+#include "api/quota/kind.h"
 #include "kube/pod/resource_list.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -118,7 +117,7 @@ static bool in_scope(const struct quota_item *item, const struct kube_scoped_res
         return item->kind->in_scope && item->kind->in_scope(item->object, scope);
 }
 
-static bool in_scopes(const struct kube_resource_quota *quota, const struct quota_item *item) {
+bool quota_in_scopes(const struct kube_resource_quota *quota, const struct quota_item *item) {
         list_for_each (name, &quota->spec.scopes) {
                 const struct kube_scoped_resource_selector_requirement scope = { .scope_name = *name,
                                                                                  .operator= "Exists" };
@@ -136,14 +135,6 @@ static bool in_scopes(const struct kube_resource_quota *quota, const struct quot
 bool quota_matches(const struct kube_resource_quota *quota, const struct quota_item *item) {
         list_for_each (hard, &quota->status.hard)
                 if (quota_measures(item, hard->name))
-                        return in_scopes(quota, item);
+                        return quota_in_scopes(quota, item);
         return false;
-}
-
-int quota_missing(struct arena *arena, const struct kube_resource_quota *quota, const struct quota_item *item,
-                  const char **ret_text) {
-        if (item->kind->usage == quota_pod_usage)
-                return quota_pod_missing(arena, quota, item->object, ret_text);
-        *ret_text = NULL;
-        return 0;
 }

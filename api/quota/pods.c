@@ -1,11 +1,9 @@
 /* Pods: their number, what they ask for and what bounds them. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "api/admission/pod_security_check.h"
-#include "api/admission/quota_kind.h"
+#include "api/quota/kind.h"
 #include "kube/pod/pod.h"
 #include "kube/pod/resources.h"
 #include "lib/arena.h"
@@ -103,72 +101,13 @@ int quota_pod_usage(struct arena *arena, const void *object, resource_list *usag
 
         if (!is_live(pod))
                 return 0;
+        if (!pod_can_total(&pod->spec))
+                return -E2BIG;
         if (!pod_requests(arena, &whole, &requests) || !pod_add_overhead(arena, &whole, false, &requests) ||
             !pod_limits(arena, &whole, &limits) || !pod_add_overhead(arena, &whole, true, &limits))
                 return -ENOMEM;
         return quota_add(arena, usage, "pods", quantity_from_units(1, QUANTITY_DECIMAL)) ?:
                        add_amounts(arena, usage, &requests, &limits);
-}
-
-/* --- what it has to say --- */
-
-/* What a quota of this wants each container to give. */
-static bool is_given(const struct kube_container *c, const char *name) {
-        bool limit = begins(name, LIMITS);
-        const char *plain = limit ? name + strlen(LIMITS) : begins(name, REQUESTS) ? name + strlen(REQUESTS) : name;
-
-        return resource_get(limit ? &c->resources.limits : &c->resources.requests, plain);
-}
-
-static void find_missing(struct pod_check *c, const kube_container_items *containers, const char *name,
-                         struct pod_words *ret) {
-        list_for_each (container, containers)
-                if (!is_given(container, name))
-                        pod_words_add(c, ret, container->name);
-}
-
-/* Whether the pod says something as a whole. */
-static bool has_own_amounts(const struct kube_resource_requirements *own) {
-        static const char *const names[] = { "cpu", "memory" };
-
-        if (!own)
-                return false;
-        for (size_t i = 0; i < ELEMENTS(names); i++)
-                if (resource_get(&own->requests, names[i]) || resource_get(&own->limits, names[i]))
-                        return true;
-        list_for_each (amount, &own->requests)
-                if (begins(amount->name, "hugepages-"))
-                        return true;
-        list_for_each (amount, &own->limits)
-                if (begins(amount->name, "hugepages-"))
-                        return true;
-        return false;
-}
-
-int quota_pod_missing(struct arena *arena, const struct kube_resource_quota *quota, const struct kube_pod *pod,
-                      const char **ret_text) {
-        static const char *const wanted[] = { "cpu",    "limits.cpu",   "limits.memory",
-                                              "memory", "requests.cpu", "requests.memory" };
-        struct pod_check c = { .arena = arena };
-        const char *text = NULL;
-
-        for (size_t i = 0; !has_own_amounts(pod->spec.resources) && i < ELEMENTS(wanted); i++) {
-                struct pod_words missing = { 0 };
-
-                if (!resource_get(&quota->status.hard, wanted[i]))
-                        continue;
-                find_missing(&c, &pod->spec.containers, wanted[i], &missing);
-                find_missing(&c, &pod->spec.init_containers, wanted[i], &missing);
-                pod_words_settle(&missing);
-                if (missing.n == 0)
-                        continue;
-                text = arena_printf(arena, "%s%s%s for: %s", text ?: "must specify ", text ? "; " : "", wanted[i],
-                                    pod_words_join(&c, &missing, ","));
-                if (!text || c.error < 0)
-                        return -ENOMEM;
-        }
-        *ret_text = text;
-        return c.error;
 }
 
 /* --- scopes --- */

@@ -1,0 +1,24 @@
+/* What the files of the quotas' controller share. */
+#pragma once
+
+#include "api/controllers/controller.h"
+#include "api/quota/use.h"
+#include "lib/table.h"
+
+/* Of a kind whose objects quotas may count. */
+struct quota_handler {
+        struct informer_handler base;
+        struct quotas *quotas;
+        unsigned kind;          /* its number among all */
+        struct quota_item item; /* without an object */
+};
+
+struct quotas {
+        struct controller *controller;
+        struct table tracked;  /* what each quota counts, by its key */
+        struct arena *scratch; /* of one object */
+        struct quota_handler handlers[CONTROLLER_KINDS_MAX];
+        unsigned n;
+};
+
+int quota_count(struct task *task); /* controller_kind.reconcile */
