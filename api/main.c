@@ -134,6 +134,7 @@ static int serve(const struct api_config *c, const struct api_server_config *con
         api_server_stop(s->server);
         api_state_settle(own.state);
         api_server_free(s->server);
+        api_manager_free(manager);
         api_services_free(own.services);
         return r;
 }
@@ -170,6 +171,11 @@ static void stop_loop(struct api_loop *loop) {
         api_admission_stop(loop->server->config.admission, loop);
 }
 
+static void end_request(struct api_request *r) {
+        audit_ended(r);
+        api_admission_ended(r);
+}
+
 static int run_with(const struct api_config *c, struct api_credentials *credentials, struct err **err) {
         _cleanup_kube_registry_ struct kube_registry *registry = api_kinds_new(err);
         struct api_state_options options = { .directory = c->data_dir, .registry = registry };
@@ -181,7 +187,7 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
                                                        .stop = stop_loop,
                                                        .leave = api_watches_leave,
                                                        .answered = audit_answered,
-                                                       .ended = audit_ended } };
+                                                       .ended = end_request } };
         struct api_access_config access = { .authorities = api_credentials_authorities(credentials),
                                             .token_key = api_credentials_token_key(credentials) };
         struct api_admission_config plugins = { c->enable_admission, c->disable_admission, c->not_ready_s,

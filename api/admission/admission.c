@@ -57,6 +57,10 @@ void api_admission_stop(const struct api_admission *admission, struct api_loop *
         account_waits_stop(admission->waits, loop);
 }
 
+void api_admission_ended(struct api_request *r) {
+        admission_quota_forget(r);
+}
+
 /* --- what is asked about --- */
 
 /* A name is generated behind the plugins that change objects. */

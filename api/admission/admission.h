@@ -34,6 +34,9 @@ void api_admission_free(struct api_admission *admission);
 /* On a loop's thread, as it ends: who waits there hears nothing any more. */
 void api_admission_stop(const struct api_admission *admission, struct api_loop *loop);
 
+/* A request goes, whatever it waited for. */
+void api_admission_ended(struct api_request *r);
+
 /* Creations and updates: r->next, before it is validated and behind that. */
 enum api_step api_mutate(struct api_request *r);
 enum api_step api_admit(struct api_request *r);

@@ -79,12 +79,10 @@ static int enter(struct admission_quota *quota, struct admission_charge *charge,
 }
 
 bool quota_tell(struct admission_charge *charge, enum quota_charge_state state) {
-        struct api_request *r = charge->r;
-
         charge->state = state;
-        if (api_post(r))
+        if (api_post(charge->r))
                 return true;
-        api_request_free(r);
+        charge->state = QUOTA_SETTLED;
         return false;
 }
 
@@ -104,14 +102,34 @@ static void leave(struct quota_room *room) {
         } while (next && !quota_tell(next, QUOTA_LEADS));
 }
 
+/* Whether somebody of the batch has it decided anew. */
+static bool lead_again(struct quota_room *room) {
+        struct admission_charge *charge;
+
+        while ((charge = quota_charges_pop(&room->batch.charges)))
+                if (quota_tell(charge, QUOTA_LEADS))
+                        return true;
+        return false;
+}
+
+void admission_quota_forget(struct api_request *r) {
+        struct admission_charge *charge = r->charge;
+
+        if (!charge || charge->state != QUOTA_LEADS)
+                return;
+        charge->state = QUOTA_SETTLED;
+        if (lead_again(charge->room))
+                return;
+        quota_batch_clear(&charge->room->batch);
+        leave(charge->room);
+}
+
 void quota_batch_done(struct quota_room *room) {
         struct quota_batch *batch = &room->batch;
         struct admission_charge *charge;
 
-        if (batch->code == -ESTALE && ++batch->tries < API_CHANGE_TRIES)
-                while ((charge = quota_charges_pop(&batch->charges)))
-                        if (quota_tell(charge, QUOTA_LEADS))
-                                return;
+        if (batch->code == -ESTALE && ++batch->tries < API_CHANGE_TRIES && lead_again(room))
+                return;
         while ((charge = quota_charges_pop(&batch->charges))) {
                 charge->code = batch->code;
                 quota_tell(charge, QUOTA_DECIDED);
@@ -140,8 +158,8 @@ static enum api_step lead(struct admission_charge *charge) {
 
 static enum api_step settle(struct admission *a, struct admission_charge *charge) {
         charge->state = QUOTA_SETTLED;
-        if (charge->text)
-                return admission_forbid(a, "%s", charge->text);
+        if (charge->refused)
+                return admission_forbid(a, "%s", a->r->told ?: "");
         if (charge->code == -ESTALE)
                 return api_refuse(a->r, API_CONFLICT,
                                   "Operation cannot be fulfilled on resourcequotas: the object has been modified; "

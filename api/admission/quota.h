@@ -22,3 +22,6 @@ void admission_quota_free(struct admission_quota *quota); /* NULL is fine; nothi
 struct api_request;
 bool admission_quota_waits(const struct api_request *r);
 enum api_step admission_quota_resume(struct admission *a);
+
+/* The request goes without having led those who wait for it: another does. */
+void admission_quota_forget(struct api_request *r);

@@ -72,8 +72,9 @@ static int charge_all(struct quota_batch *batch) {
                 const char *text = NULL;
 
                 r = quota_charge(batch->arena, &charge->change, batch->states, batch->n_states, charge->dry, &text);
-                if (r == 0 && text && !(charge->text = arena_strdup(charge->r->arena, text)))
-                        r = -ENOMEM;
+                if (r == 0 && text)
+                        r = api_note_told(charge->r, text);
+                charge->refused = text;
                 if (r == 0 && (text || charge->dry))
                         quota_tell(charge, QUOTA_DECIDED);
                 else

@@ -478,7 +478,7 @@ enum api_step api_answer(struct api_request *r) {
         case -ESTALE:
                 return try_again(r);
         default:
-                return api_fail(r, r->change_code, r->change_text);
+                return api_fail(r, r->change_code, r->told);
         }
         if (r->verb == KUBE_VERB_DELETECOLLECTION)
                 return api_cleared(r);
