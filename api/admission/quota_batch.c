@@ -7,6 +7,7 @@
 
 #include "api/cache/collection.h"
 #include "api/server/request.h"
+#include "api/server/server.h"
 #include "api/state/resource.h"
 #include "kube/apply/apply.h"
 #include "kube/codec/codec.h"
