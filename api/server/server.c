@@ -19,9 +19,20 @@
 
 /* --- a request's life --- */
 
+void api_keep_body(struct api_request *r) {
+        const char *kept;
+
+        if (r->body_size == 0)
+                return;
+        kept = arena_strndup(r->arena, r->body, r->body_size);
+        r->body_size = kept ? r->body_size : 0;
+        r->body = kept ?: "";
+}
+
 static void on_closed(struct http_exchange *x, int error, const char *why) {
         struct api_request *r = http_data(x);
 
+        api_keep_body(r);
         r->x = NULL;
 }
 

@@ -137,5 +137,9 @@ int api_note_told(struct api_request *r, const char *text);
  * change_code and told. What cannot be submitted is answered. */
 enum api_step api_submit(struct api_request *r);
 
-/* Has the body received: API_WAIT, and the pipeline goes on with body and body_size, or body_error. */
+/* Has the body received: API_WAIT, and the pipeline goes on with body and body_size, or body_error. The bytes are the
+ * exchange's. */
 enum api_step api_receive(struct api_request *r);
+
+/* The exchange goes, and the request goes on: the body stays with it, or is empty without memory. */
+void api_keep_body(struct api_request *r);
