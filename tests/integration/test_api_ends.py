@@ -1,7 +1,7 @@
 """The end of the API service while everything is at work: whatever waits then, for the store, a turn, a quota or an account, is freed once, and what was
 answered is there afterwards."""
 import http.client
-import os
+import json
 import signal
 import threading
 import time
@@ -58,7 +58,9 @@ def test_all_that_waits_goes(signals):
             assert (code, client.raw("PUT", f"/api/v1/namespaces/crowd/resourcequotas/{name}/status", quota)[0]) == (201, 200)
         for n in range(5):
             with Writers(api) as writers:
-                time.sleep(0.3 + 0.05 * n)
+                while not writers.made:
+                    time.sleep(0.01)
+                time.sleep(0.1 + 0.05 * n)
                 for _ in range(signals):
                     api.process.send_signal(signal.SIGTERM)
                     time.sleep(0.002)
@@ -67,5 +69,31 @@ def test_all_that_waits_goes(signals):
             api.start()
             there = {o["metadata"]["name"] for o in api.client().ask("GET", "/api/v1/namespaces/crowd/configmaps")[1]["items"]}
             assert writers.made and writers.made <= there
+    finally:
+        api.stop()
+
+
+def test_bodies_outlive_their_clients():
+    """Patches of one object that wait for one another, from clients that leave at once or have no time: each is made whole or not at all."""
+    api = Api().start()
+    try:
+        client, path = api.client(), "/api/v1/namespaces/default/configmaps/map"
+        client.raw("POST", path[:-4], {"metadata": {"name": "map"}})
+        for n in range(3):
+            connections = [api.client().open() for _ in range(40)]
+            for c in connections:
+                c.connect()
+            for i, c in enumerate(connections):
+                text = f"{n}-{i}-" + "x" * 5000
+                c.request("PATCH", path + ("?timeout=1ms" if i % 3 == 0 else ""), json.dumps({"data": {f"k{i}": text}}), {"Content-Type": "application/merge-patch+json"})
+                if i % 3 == 1:
+                    c.sock.close()
+            for i, c in enumerate(connections):
+                if i % 3 != 1:
+                    assert c.getresponse().status == 200 or i % 3 == 0
+                c.close()
+        data = client.ask("GET", path)[1]["data"]
+        assert data["k2"] == "2-2-" + "x" * 5000
+        assert all(text.split("-")[1] == key[1:] and text.endswith("-" + "x" * 5000) for key, text in data.items())
     finally:
         api.stop()
