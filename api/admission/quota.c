@@ -61,14 +61,17 @@ static struct quota_room *find_room(struct admission_quota *quota, const char *n
         return room;
 }
 
-/* Whoever finds nothing under decision leads; all others wait for the next batch. */
-static int enter(struct admission_quota *quota, struct admission_charge *charge, const char *namespace) {
+/* Whoever finds nothing under decision leads; all others wait for the next batch. Who waits may be told of it by then.
+ */
+static int enter(struct admission_quota *quota, struct admission_charge *charge, const char *namespace,
+                 bool *ret_leads) {
         struct quota_room *room;
 
         pthread_mutex_lock(&quota->lock);
         room = find_room(quota, namespace);
         if (room) {
                 charge->room = room;
+                *ret_leads = !room->busy;
                 charge->state = room->busy ? QUOTA_WAITS : QUOTA_LEADS;
                 if (room->busy)
                         quota_charges_append(&room->waiting, charge);
@@ -199,14 +202,15 @@ static bool is_there(const struct admission *a) {
 
 static enum api_step begin(struct admission *a, struct admission_charge *charge) {
         int error = quota_change_measure(a->arena, &charge->change);
+        bool leads = false;
 
         if (error == -E2BIG)
                 return admission_forbid(a, "the pod names more resources than a quota can count");
-        error = error ?: enter(a->config->quota, charge, a->namespace);
+        error = error ?: enter(a->config->quota, charge, a->namespace, &leads);
         if (error < 0)
                 return api_fail(a->r, error, NULL);
         a->r->charge = charge;
-        return charge->state == QUOTA_LEADS ? lead(charge) : api_wait_again(a->r);
+        return leads ? lead(charge) : api_wait_again(a->r);
 }
 
 enum api_step admission_charge_quota(struct admission *a) {
