@@ -193,6 +193,7 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
         struct api_admission_config plugins = { c->enable_admission, c->disable_admission, c->not_ready_s,
                                                 c->unreachable_s };
         struct api_admission *admission = NULL;
+        struct api_keeper *keeper = NULL;
         struct service service = { .credentials = credentials };
         int r = registry ? api_credentials_tls(credentials, &config.tls, err) : -ENOMEM;
 
@@ -204,6 +205,7 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
         config.admission = admission;
         r = r ?: api_state_open(&options, &config.state, err);
         r = r ?: api_bootstrap(config.state, err);
+        r = r ?: api_keeper_new(config.state, &keeper, err);
         access.state = config.state;
         r = r ?: api_access_new(&access, &service.access, err);
         config.data = service.access;
@@ -211,6 +213,7 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
         api_access_free(service.access);
         api_admission_free(admission);
         audit_free(config.audit);
+        api_keeper_free(keeper);
         api_state_close(config.state);
         api_openapi_free(config.openapi);
         tls_context_unref(config.tls);

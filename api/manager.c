@@ -35,8 +35,8 @@ static struct client *client_of(void *data, const char *account) {
         return api_local_client(m->local, account);
 }
 
-static int sign(void *data, const struct pki_csr *csr, const struct pki_csr_spec *spec,
-                const char **ret_pem, struct err **err) {
+static int sign(void *data, const struct pki_csr *csr, const struct pki_csr_spec *spec, const char **ret_pem,
+                struct err **err) {
         struct api_manager *m = data;
 
         return api_credentials_sign(m->credentials, csr, spec, ret_pem, err);

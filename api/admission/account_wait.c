@@ -21,7 +21,7 @@
 struct account_wait {
         struct account_waits *waits;
         struct api_request *r;
-        uint64_t until_ms;     /* of uv_now() */
+        uint64_t until_ms; /* of uv_now() */
         bool woken;
         uv_timer_t timer;
         struct list_node in_waits;

@@ -36,7 +36,7 @@ enum {
         API_NAMED_BY_UID = 1 << 18, /* one without a name gets a uid as its name */
 
         API_MARKED_PLAINLY = 1 << 17, /* one that is to go is told no grace, and is no other generation */
-        API_RENEWS = 1 << 24, /* what renews itself (spec.renewTime) may be lost with a power cut */
+        API_RENEWS = 1 << 24,         /* what renews itself (spec.renewTime) may be lost with a power cut */
 };
 
 struct api_strategy {
@@ -48,6 +48,9 @@ struct api_strategy {
         int (*settled)(struct api_request *r, struct value_edit *edit, const struct value *object);
         int (*create)(struct api_request *r, struct value_edit *edit);
         int (*update)(struct api_request *r, struct value_edit *edit);
+        /* Those that no DELETE takes away, and why not. */
+        bool (*stays)(const char *name);
+        const char *stays_why;
         /* What more holds an object that is being deleted, beside finalizers. */
         bool (*held)(const struct value *object);
         /* The seconds that an object may go on for when its deletion is asked for; NULL: none. */

@@ -283,10 +283,20 @@ static void warn_of_orphans(struct api_request *r) {
                             "this warning");
 }
 
+/* A collection's deletion takes them along, as kube-apiserver's does. */
+static bool stays(const struct api_request *r) {
+        const struct api_strategy *strategy = api_strategy_of(r->kind);
+
+        return r->verb == KUBE_VERB_DELETE && strategy->stays && strategy->stays(r->name);
+}
+
 enum api_step api_remove(struct api_request *r) {
         enum api_step step;
         int error;
 
+        if (stays(r))
+                return api_refuse_object(r, API_FORBIDDEN, r->name, "%s.%s \"%s\" is forbidden: %s", r->kind->resource,
+                                         r->kind->group, r->name, api_strategy_of(r->kind)->stays_why);
         warn_of_orphans(r);
         r->unchanged = r->removes = false;
         error = api_take_current(r);

@@ -72,9 +72,9 @@ struct api_request {
         const char *decision, *decision_reason; /* of authorization; NULL: none was asked */
         bool keeps_answer;                      /* for audit: in @answer, JSON whatever the client gets */
         struct bytes *answer;
-        const char *status_text;            /* the answer, where it is a Status that audit wants */
-        const char *audit_id;    /* of the head; NULL: not known yet */
-        struct list_node in_waiting;        /* of its loop's that wait, and whose time ends */
+        const char *status_text;     /* the answer, where it is a Status that audit wants */
+        const char *audit_id;        /* of the head; NULL: not known yet */
+        struct list_node in_waiting; /* of its loop's that wait, and whose time ends */
 
         struct api_path path;
         const struct kube_kind *kind;       /* NULL: no resource is asked for */
@@ -109,10 +109,10 @@ struct api_request {
         struct api_change change;
         struct collection_page *cleared; /* of a collection's deletion: all that are to go */
         size_t n_cleared;
-        struct admission_charge *charge; /* of quotas (api/admission); NULL: none */
+        struct admission_charge *charge;   /* of quotas (api/admission); NULL: none */
         struct account_wait *account_wait; /* for its service account; NULL: it does not wait */
         uint64_t account_until_ms;         /* that it waits or has waited for it; 0: not at all */
-        const char *clear_next; /* the token behind them; NULL: there are no others */
+        const char *clear_next;            /* the token behind them; NULL: there are no others */
         int change_code;
         char *told; /* why not, where another thread says so; the arena is the loop's, where a deadline may use it */
 
@@ -124,9 +124,9 @@ struct api_request {
         void *held; /* what a stage holds for the request until it ends; NULL: nothing */
         void (*release)(void *held);
 
-        int64_t retry_after_s; /* told the client; 0: not */
-        unsigned public_s;     /* seconds for which anybody may keep the answer; 0: nobody */
-        const char **warnings; /* API_WARNINGS_MAX of them, where there are any */
+        int64_t retry_after_s;       /* told the client; 0: not */
+        unsigned public_s;           /* seconds for which anybody may keep the answer; 0: nobody */
+        const char **warnings;       /* API_WARNINGS_MAX of them, where there are any */
         uint32_t n_warnings, warned; /* warned: characters of all */
         bool warns_briefly;          /* each has API_WARNING_BRIEF characters at most */
 

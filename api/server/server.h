@@ -51,9 +51,9 @@ struct api_server_config {
         struct api_openapi *openapi; /* its documents */
         struct tls_context *tls;     /* a reference is taken */
         struct api_services *services;
-        unsigned n_loops;            /* 0: as many as processors */
-        const char *address;         /* that clients use, for discovery: "10.0.0.1:6443" */
-        struct audit *audit;         /* NULL: none */
+        unsigned n_loops;    /* 0: as many as processors */
+        const char *address; /* that clients use, for discovery: "10.0.0.1:6443" */
+        struct audit *audit; /* NULL: none */
         struct api_limits limits;
         struct api_loop_hooks hooks;
         void *data; /* of who has made the table of stages */

@@ -7,7 +7,7 @@
 
 #define SECOND UINT64_C(1000000000)
 #define LEASE(version, holder)                                                                                         \
-        "{\"metadata\":{\"name\":\"l\",\"namespace\":\"n\",\"resourceVersion\":\"" version "\"},\"spec\":{"              \
+        "{\"metadata\":{\"name\":\"l\",\"namespace\":\"n\",\"resourceVersion\":\"" version "\"},\"spec\":{"            \
         "\"holderIdentity\":\"" holder "\",\"leaseDurationSeconds\":15,\"leaseTransitions\":3}}"
 
 static uv_loop_t loop;
@@ -74,7 +74,8 @@ static void makes_it(void **state) {
         begin();
         c = round_of(404, "{}");
         assert_int_equal(c->verb, KUBE_VERB_CREATE);
-        assert_non_null(strstr(c->body, "\"spec\":{\"holderIdentity\":\"me\",\"leaseDurationSeconds\":15,\"acquireTime\":"));
+        assert_non_null(
+                strstr(c->body, "\"spec\":{\"holderIdentity\":\"me\",\"leaseDurationSeconds\":15,\"acquireTime\":"));
         assert_false(lease_leads(lease));
         fake_answer(c, 201, "", LEASE("5", "me"));
         assert_true(lease_leads(lease));
