@@ -56,7 +56,7 @@ def test_all_that_waits_goes(signals):
             code, quota = client.ask("POST", "/api/v1/namespaces/crowd/resourcequotas", {"metadata": {"name": name}, "spec": {"hard": hard}})
             quota["status"] = {"hard": hard, "used": dict.fromkeys(hard, "0")}
             assert (code, client.raw("PUT", f"/api/v1/namespaces/crowd/resourcequotas/{name}/status", quota)[0]) == (201, 200)
-        for n in range(5):
+        for n in range(3):
             with Writers(api) as writers:
                 while not writers.made:
                     time.sleep(0.01)
