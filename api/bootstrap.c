@@ -12,21 +12,21 @@
 
 #define NAMESPACE(name)                                                                                                \
         {                                                                                                              \
-                "", "namespaces",                                                                                      \
+                "", "namespaces", name,                                                                                \
                         "{\"kind\":\"Namespace\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"" name                 \
                         "\",\"labels\":{\"kubernetes.io/metadata.name\":\"" name                                       \
                         "\"}},\"spec\":{\"finalizers\":[\"kubernetes\"]},\"status\":{\"phase\":\"Active\"}}"           \
         }
 #define PRIORITY(name, value, text)                                                                                    \
         {                                                                                                              \
-                "scheduling.k8s.io", "priorityclasses",                                                                \
+                "scheduling.k8s.io", "priorityclasses", name,                                                          \
                         "{\"kind\":\"PriorityClass\",\"apiVersion\":\"scheduling.k8s.io/"                              \
                         "v1\",\"metadata\":{\"name\":\"" name "\",\"generation\":1},\"value\":" value                  \
                         ",\"description\":\"" text "\",\"preemptionPolicy\":\"PreemptLowerPriority\"}"                 \
         }
 
 static const struct {
-        const char *group, *resource, *json;
+        const char *group, *resource, *name, *json;
 } first[] = {
         NAMESPACE("default"),
         NAMESPACE("kube-system"),
@@ -44,6 +44,13 @@ static int bootstrap_one(struct api_state *state, struct arena *arena, const cha
         struct api_resource *of = api_state_find(state, group, resource);
 
         return of ? api_put_new(state, arena, of, json, strlen(json)) : -ENOENT;
+}
+
+const char *api_bootstrap_namespace(const char *name) {
+        for (size_t i = 0; i < ELEMENTS(first); i++)
+                if (strcmp(first[i].resource, "namespaces") == 0 && strcmp(first[i].name, name) == 0)
+                        return first[i].json;
+        return NULL;
 }
 
 int api_bootstrap(struct api_state *state, struct err **err) {

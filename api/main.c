@@ -134,6 +134,7 @@ static int serve(const struct api_config *c, const struct api_server_config *con
         api_server_stop(s->server);
         api_state_settle(own.state);
         api_server_free(s->server);
+        api_manager_free(manager);
         api_services_free(own.services);
         return r;
 }
@@ -170,6 +171,11 @@ static void stop_loop(struct api_loop *loop) {
         api_admission_stop(loop->server->config.admission, loop);
 }
 
+static void end_request(struct api_request *r) {
+        audit_ended(r);
+        api_admission_ended(r);
+}
+
 static int run_with(const struct api_config *c, struct api_credentials *credentials, struct err **err) {
         _cleanup_kube_registry_ struct kube_registry *registry = api_kinds_new(err);
         struct api_state_options options = { .directory = c->data_dir, .registry = registry };
@@ -181,12 +187,13 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
                                                        .stop = stop_loop,
                                                        .leave = api_watches_leave,
                                                        .answered = audit_answered,
-                                                       .ended = audit_ended } };
+                                                       .ended = end_request } };
         struct api_access_config access = { .authorities = api_credentials_authorities(credentials),
                                             .token_key = api_credentials_token_key(credentials) };
         struct api_admission_config plugins = { c->enable_admission, c->disable_admission, c->not_ready_s,
                                                 c->unreachable_s };
         struct api_admission *admission = NULL;
+        struct api_keeper *keeper = NULL;
         struct service service = { .credentials = credentials };
         int r = registry ? api_credentials_tls(credentials, &config.tls, err) : -ENOMEM;
 
@@ -198,6 +205,7 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
         config.admission = admission;
         r = r ?: api_state_open(&options, &config.state, err);
         r = r ?: api_bootstrap(config.state, err);
+        r = r ?: api_keeper_new(config.state, &keeper, err);
         access.state = config.state;
         r = r ?: api_access_new(&access, &service.access, err);
         config.data = service.access;
@@ -205,6 +213,7 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
         api_access_free(service.access);
         api_admission_free(admission);
         audit_free(config.audit);
+        api_keeper_free(keeper);
         api_state_close(config.state);
         api_openapi_free(config.openapi);
         tls_context_unref(config.tls);

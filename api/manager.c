@@ -157,5 +157,9 @@ void api_manager_stop(struct api_manager *manager) {
         api_source_set(manager->source, NULL, NULL);
         uv_async_send(&manager->stop);
         pthread_join(manager->thread, NULL);
-        free_manager(manager);
+}
+
+void api_manager_free(struct api_manager *manager) {
+        if (manager)
+                free_manager(manager);
 }

@@ -14,3 +14,6 @@ int api_manager_start(const struct api_config *config, struct api_credentials *c
 
 /* Ends the thread, before the server is stopped. What was sent is still done. NULL is fine. */
 void api_manager_stop(struct api_manager *manager);
+
+/* Once the server was freed: until then its requests know the accounts that have sent them. NULL is fine. */
+void api_manager_free(struct api_manager *manager);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/rest/meta.h"
@@ -16,6 +17,7 @@
 #include "lib/cleanup.h"
 #include "lib/json.h"
 #include "lib/json_writer.h"
+#include "lib/log.h"
 #include "lib/value.h"
 #include "lib/value_edit.h"
 
@@ -69,6 +71,37 @@ int api_put_tree(struct api_state *state, struct arena *arena, struct api_resour
         r = r ?: make(&change, expected);
         api_change_deinit(&change);
         return r;
+}
+
+static void on_later(struct api_change *change, int code, const char *text) {
+        if (code < 0 && code != -EEXIST)
+                log_error("%s cannot be made: %s", change->key, text ?: strerror(-code));
+        api_change_deinit(change);
+        free(change);
+}
+
+int api_put_later(struct api_state *state, struct api_resource *of, struct arena *arena, const struct value *tree) {
+        struct api_change *change;
+        struct problems problems;
+        struct api_json json = { 0 };
+        int r;
+
+        problems_init(&problems, arena, NULL, NULL);
+        r = api_settle(arena, of->kind->type, tree, true, &problems, &json);
+        r = r ?: json.text ? json_parse(arena, json.text, json.length, NULL, &tree, NULL) : -EINVAL;
+        change = r == 0 ? calloc(1, sizeof(*change)) : NULL;
+        r = r ?: change ? api_change_init(change, state, of, arena, tree, &json) : -ENOMEM;
+        if (r < 0) {
+                free(change);
+                return r;
+        }
+        change->expected = STORE_ABSENT;
+        change->lazy = true;
+        change->done = on_later;
+        r = api_change_submit(change);
+        if (r < 0)
+                on_later(change, r, NULL);
+        return 0;
 }
 
 const char *api_put_text(struct arena *arena, const struct kube_type *type, const void *object) {

@@ -1,5 +1,6 @@
-/* Objects that the service makes by itself: on its main thread, before and while it serves. These block until the store
- * has decided, and do not wait for the disk: what a power cut takes is made again at the next start. */
+/* Objects that the service makes by itself: on its main thread, before and while it serves. They block until the store
+ * has decided (api_put_later() does not), and do not wait for the disk: what a power cut takes is made again at the
+ * next start. */
 #pragma once
 
 #include <stddef.h>
@@ -22,6 +23,10 @@ int api_put_typed(struct api_state *state, struct arena *arena, struct api_resou
 /* Writes @tree, an object of @of, which is to take the place of revision @expected. As above. */
 int api_put_tree(struct api_state *state, struct arena *arena, struct api_resource *of, const struct value *tree,
                  int64_t expected);
+
+/* Has a new @tree, an object of @of, made a moment later, unless there is one of its name: from any thread, and blocks
+ * none. What the store refuses then is logged. */
+int api_put_later(struct api_state *state, struct api_resource *of, struct arena *arena, const struct value *tree);
 
 /* Gives a new @object of @of a uid, the time, and an owner of its fields: the server. */
 int api_put_stamp(struct arena *arena, const struct api_resource *of, const struct value **object);

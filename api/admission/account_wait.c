@@ -20,8 +20,8 @@
 /* A request that waits. The timer is the loop's, and so is the wait once it was woken. */
 struct account_wait {
         struct account_waits *waits;
-        struct api_request *r; /* NULL: it is gone */
-        uint64_t until_ms;     /* of uv_now() */
+        struct api_request *r;
+        uint64_t until_ms; /* of uv_now() */
         bool woken;
         uv_timer_t timer;
         struct list_node in_waits;
@@ -61,8 +61,7 @@ static void on_changed(struct collection_listener *listener) {
                 if (wait->woken)
                         continue;
                 wait->woken = true;
-                if (!api_post(wait->r))
-                        wait->r = NULL;
+                api_post(wait->r);
         }
         pthread_mutex_unlock(&waits->lock);
 }

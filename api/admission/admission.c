@@ -61,6 +61,10 @@ bool api_admission_is_charged(const struct api_admission *admission, const char 
         return admission_quota_is_charged(admission->quota, namespace);
 }
 
+void api_admission_ended(struct api_request *r) {
+        admission_quota_forget(r);
+}
+
 /* --- what is asked about --- */
 
 /* A name is generated behind the plugins that change objects. */

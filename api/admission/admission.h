@@ -38,6 +38,9 @@ void api_admission_stop(const struct api_admission *admission, struct api_loop *
  * it. From any thread. */
 bool api_admission_is_charged(const struct api_admission *admission, const char *namespace);
 
+/* A request goes, whatever it waited for. */
+void api_admission_ended(struct api_request *r);
+
 /* Creations and updates: r->next, before it is validated and behind that. */
 enum api_step api_mutate(struct api_request *r);
 enum api_step api_admit(struct api_request *r);

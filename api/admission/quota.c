@@ -78,7 +78,8 @@ static void on_charge_ended(struct admission_charge *charge) {
         pthread_mutex_unlock(&quota->lock);
 }
 
-/* Whoever finds nothing under decision leads; all others wait for the next batch. */
+/* Whoever finds nothing under decision leads; all others wait for the next batch. Who waits may be told of it by then.
+ */
 static int enter(struct admission_quota *quota, struct admission_charge *charge, const char *namespace,
                  bool *ret_leads) {
         struct quota_room *room;
@@ -102,7 +103,10 @@ static int enter(struct admission_quota *quota, struct admission_charge *charge,
 
 bool charge_tell(struct admission_charge *charge, enum quota_charge_state state) {
         charge->state = state;
-        return api_post(charge->r);
+        if (api_post(charge->r))
+                return true;
+        charge->state = QUOTA_SETTLED;
+        return false;
 }
 
 bool admission_quota_is_charged(struct admission_quota *quota, const char *namespace) {
@@ -130,14 +134,34 @@ static void leave(struct quota_room *room) {
         } while (next && !charge_tell(next, QUOTA_LEADS));
 }
 
+/* Whether somebody of the batch has it decided anew. */
+static bool lead_again(struct quota_room *room) {
+        struct admission_charge *charge;
+
+        while ((charge = quota_charges_pop(&room->batch.charges)))
+                if (charge_tell(charge, QUOTA_LEADS))
+                        return true;
+        return false;
+}
+
+void admission_quota_forget(struct api_request *r) {
+        struct admission_charge *charge = r->charge;
+
+        if (!charge || charge->state != QUOTA_LEADS)
+                return;
+        charge->state = QUOTA_SETTLED;
+        if (lead_again(charge->room))
+                return;
+        charge_batch_clear(&charge->room->batch);
+        leave(charge->room);
+}
+
 void charge_batch_done(struct quota_room *room) {
         struct quota_batch *batch = &room->batch;
         struct admission_charge *charge;
 
-        if (batch->code == -ESTALE && ++batch->tries < API_CHANGE_TRIES)
-                while ((charge = quota_charges_pop(&batch->charges)))
-                        if (charge_tell(charge, QUOTA_LEADS))
-                                return;
+        if (batch->code == -ESTALE && ++batch->tries < API_CHANGE_TRIES && lead_again(room))
+                return;
         while ((charge = quota_charges_pop(&batch->charges))) {
                 charge->code = batch->code;
                 charge_tell(charge, QUOTA_DECIDED);
@@ -166,12 +190,12 @@ static enum api_step lead(struct admission_charge *charge) {
 
 static enum api_step settle(struct admission *a, struct admission_charge *charge) {
         charge->state = QUOTA_SETTLED;
-        if (charge->text || charge->code < 0) {
+        if (charge->refused || charge->code < 0) {
                 on_charge_ended(charge);
                 a->r->charge_ended = NULL;
         }
-        if (charge->text)
-                return admission_forbid(a, "%s", charge->text);
+        if (charge->refused)
+                return admission_forbid(a, "%s", a->r->told ?: "");
         if (charge->code == -ESTALE)
                 return api_refuse(a->r, API_CONFLICT,
                                   "Operation cannot be fulfilled on resourcequotas: the object has been modified; "

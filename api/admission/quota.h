@@ -26,3 +26,6 @@ enum api_step admission_quota_resume(struct admission *a);
 
 /* Whether a change in @namespace was charged for, or is about to be, that is not made yet. From any thread. */
 bool admission_quota_is_charged(struct admission_quota *quota, const char *namespace);
+
+/* The request goes without having led those who wait for it: another does. */
+void admission_quota_forget(struct api_request *r);

@@ -7,6 +7,7 @@
 
 #include "api/cache/collection.h"
 #include "api/server/request.h"
+#include "api/server/server.h"
 #include "api/state/resource.h"
 #include "kube/apply/apply.h"
 #include "kube/codec/codec.h"
@@ -72,8 +73,9 @@ static int charge_all(struct quota_batch *batch) {
                 const char *text = NULL;
 
                 r = charge_quotas(batch->arena, &charge->change, batch->states, batch->n_states, charge->dry, &text);
-                if (r == 0 && text && !(charge->text = arena_strdup(charge->r->arena, text)))
-                        r = -ENOMEM;
+                if (r == 0 && text)
+                        r = api_note_told(charge->r, text);
+                charge->refused = text;
                 if (r == 0 && (text || charge->dry))
                         charge_tell(charge, QUOTA_DECIDED);
                 else

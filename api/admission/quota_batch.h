@@ -28,9 +28,8 @@ struct admission_charge {
         struct quota_room *room;
         struct quota_change change;
         enum quota_charge_state state;
-        bool dry;
-        int code;         /* of the write of a quota */
-        const char *text; /* why not; NULL: granted */
+        bool dry, refused; /* refused: as the request is told */
+        int code;          /* of the write of a quota */
         struct list_node in_room;
 };
 LIST_DEFINE(quota_charges, struct admission_charge, in_room)

@@ -119,7 +119,7 @@ static enum api_step on_decided(struct api_request *r) {
         case -ENOENT:
                 return api_not_found(r, r->name);
         default:
-                return api_fail(r, r->change_code, r->change_text);
+                return api_fail(r, r->change_code, r->told);
         }
 }
 

@@ -58,7 +58,7 @@ static enum api_step on_removed(struct api_request *r) {
         case -ENOENT:
                 return api_not_found(r, r->name);
         default:
-                return api_fail(r, r->change_code, r->change_text);
+                return api_fail(r, r->change_code, r->told);
         }
 }
 
@@ -93,7 +93,7 @@ static enum api_step on_marked(struct api_request *r) {
         case -ENOENT:
                 return api_not_found(r, r->name);
         default:
-                return api_fail(r, r->change_code, r->change_text);
+                return api_fail(r, r->change_code, r->told);
         }
         if (r->change.object && e->pinned)
                 e->pinned = r->change.object->revision;
@@ -172,7 +172,7 @@ static enum api_step on_counted(struct api_request *r) {
                                                 "",
                                         NULL, RETRY_S);
         default:
-                return api_fail(r, r->change_code, r->change_text);
+                return api_fail(r, r->change_code, r->told);
         }
 }
 

@@ -160,8 +160,8 @@ static enum api_step replace(struct api_request *r, const struct value *next) {
 
         if (step != API_NEXT)
                 return step;
-        if (!r->pending) /* else it is the base's, once that is known */
-                r->change.expected = r->current->revision;
+        /* What is not in the store yet gets its revision meanwhile, which the change learns there. */
+        r->change.expected = r->pending ? STORE_ABSENT : r->current->revision;
         error = api_door_begin(r, &edit, r->current_tree, next);
         error = error ?: set_kind(r, &edit) ?: api_meta_update(r, &edit, r->current_tree);
         return finish(r, &edit, error);

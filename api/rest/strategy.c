@@ -30,6 +30,10 @@ static int64_t pod_grace(const struct api_request *r, const struct value *object
         return seconds;
 }
 
+static bool is_system_class(const char *name) {
+        return strcmp(name, "system-node-critical") == 0 || strcmp(name, "system-cluster-critical") == 0;
+}
+
 static const struct api_strategy table[] = {
         { "", "namespaces", .flags = API_MARKED_PLAINLY, .shape = shape_label, .create = shape_namespace,
           .update = shape_namespace_update, .held = holds_namespace },
@@ -88,7 +92,8 @@ static const struct api_strategy table[] = {
         { "storage.k8s.io", "volumeattachments", .flags = API_CONDITIONAL | API_RETURNS_DELETED | API_STATUS_PLAIN },
         { "storage.k8s.io", "storageclasses", .flags = API_RETURNS_DELETED },
         { "storage.k8s.io", "volumeattributesclasses", .flags = API_RETURNS_DELETED },
-        { "scheduling.k8s.io", "priorityclasses", .flags = API_GENERATION | API_COUNTS_NEVER },
+        { "scheduling.k8s.io", "priorityclasses", .flags = API_GENERATION | API_COUNTS_NEVER, .stays = is_system_class,
+          .stays_why = "this is a system priority class and cannot be deleted" },
         { "", "nodes", .flags = API_KEEPS_STATUS },
         { "networking.k8s.io", "servicecidrs", .flags = API_STATUS_PLAIN },
         { "resource.k8s.io", "resourceclaims", .flags = API_STATUS_PLAIN | API_RETURNS_DELETED },

@@ -48,6 +48,9 @@ struct api_strategy {
         int (*settled)(struct api_request *r, struct value_edit *edit, const struct value *object);
         int (*create)(struct api_request *r, struct value_edit *edit);
         int (*update)(struct api_request *r, struct value_edit *edit);
+        /* Those that no DELETE takes away, and why not. */
+        bool (*stays)(const char *name);
+        const char *stays_why;
         /* What more holds an object that is being deleted, beside finalizers. */
         bool (*held)(const struct value *object);
         /* The seconds that an object may go on for when its deletion is asked for; NULL: none. */

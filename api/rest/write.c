@@ -283,10 +283,20 @@ static void warn_of_orphans(struct api_request *r) {
                             "this warning");
 }
 
+/* A collection's deletion takes them along, as kube-apiserver's does. */
+static bool stays(const struct api_request *r) {
+        const struct api_strategy *strategy = api_strategy_of(r->kind);
+
+        return r->verb == KUBE_VERB_DELETE && strategy->stays && strategy->stays(r->name);
+}
+
 enum api_step api_remove(struct api_request *r) {
         enum api_step step;
         int error;
 
+        if (stays(r))
+                return api_refuse_object(r, API_FORBIDDEN, r->name, "%s.%s \"%s\" is forbidden: %s", r->kind->resource,
+                                         r->kind->group, r->name, api_strategy_of(r->kind)->stays_why);
         warn_of_orphans(r);
         r->unchanged = r->removes = false;
         error = api_take_current(r);
@@ -478,7 +488,7 @@ enum api_step api_answer(struct api_request *r) {
         case -ESTALE:
                 return try_again(r);
         default:
-                return api_fail(r, r->change_code, r->change_text);
+                return api_fail(r, r->change_code, r->told);
         }
         if (r->verb == KUBE_VERB_DELETECOLLECTION)
                 return api_cleared(r);

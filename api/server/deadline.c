@@ -103,9 +103,9 @@ static void stand_at(struct api_loop *loop, uint64_t ms) {
 
 static void expire(struct api_request *r) {
         if (r->receives)
-                http_collect_end(r->x, -ETIMEDOUT);
-        else
-                api_answer_late(r);
+                return http_collect_end(r->x, -ETIMEDOUT);
+        api_keep_body(r);
+        api_answer_late(r);
 }
 
 /* A request that is told so may be gone after it, and others with it: from the start then. */

@@ -116,7 +116,7 @@ struct api_request {
         uint64_t account_until_ms;         /* that it waits or has waited for it; 0: not at all */
         const char *clear_next;            /* the token behind them; NULL: there are no others */
         int change_code;
-        const char *change_text;
+        char *told; /* why not, where another thread says so; the arena is the loop's, where a deadline may use it */
 
         /* A creation that changes something else (api/pods): it begins here, again where what it began from has
          * changed; and goes on here once the store has decided. */

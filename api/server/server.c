@@ -20,9 +20,20 @@
 
 /* --- a request's life --- */
 
+void api_keep_body(struct api_request *r) {
+        const char *kept;
+
+        if (r->body_size == 0)
+                return;
+        kept = arena_strndup(r->arena, r->body, r->body_size);
+        r->body_size = kept ? r->body_size : 0;
+        r->body = kept ?: "";
+}
+
 static void on_closed(struct http_exchange *x, int error, const char *why) {
         struct api_request *r = http_data(x);
 
+        api_keep_body(r);
         r->x = NULL;
 }
 
@@ -63,9 +74,9 @@ void api_request_free(struct api_request *r) {
                 http_reset(r->x, -ECANCELED);
         if (r->held)
                 r->release(r->held);
-        end_charge(r);
         if (r->server->config.hooks.ended)
                 r->server->config.hooks.ended(r);
+        end_charge(r);
         api_count_ended(r);
         api_leave(r);
         api_deadline_disarm(r);
@@ -78,6 +89,7 @@ void api_request_free(struct api_request *r) {
         bytes_unref(r->current_json);
         if (r->cleared)
                 collection_page_clear(r->cleared);
+        free(r->told);
         arena_free(r->arena);
 }
 
@@ -117,21 +129,24 @@ bool api_post(struct api_request *r) {
 
         pthread_mutex_lock(&loop->lock);
         closed = loop->closed;
-        if (!closed) {
-                api_requests_append(&loop->made, r);
+        api_requests_append(&loop->made, r);
+        if (!closed)
                 uv_async_send(&loop->wake);
-        }
         pthread_mutex_unlock(&loop->lock);
-        if (closed)
-                api_request_free(r);
         return !closed;
+}
+
+int api_note_told(struct api_request *r, const char *text) {
+        free(r->told);
+        r->told = text ? strdup(text) : NULL;
+        return text && !r->told ? -ENOMEM : 0;
 }
 
 static void on_decided(struct api_change *change, int code, const char *text) {
         struct api_request *r = change->data;
 
         r->change_code = code;
-        r->change_text = text ? arena_strdup(r->arena, text) : NULL;
+        api_note_told(r, text);
         if (code == 0)
                 end_charge(r);
         api_post(r);
@@ -213,13 +228,10 @@ static int loop_start(void *data, unsigned i, uv_loop_t *uv, void **ret_data) {
 
 static void loop_stop(void *data) {
         struct api_loop *loop = data;
-        struct api_request *r;
 
         pthread_mutex_lock(&loop->lock);
         loop->closed = true;
         pthread_mutex_unlock(&loop->lock);
-        while ((r = api_requests_pop(&loop->made)))
-                api_request_free(r);
         if (loop->server->config.hooks.stop)
                 loop->server->config.hooks.stop(loop);
         api_deadlines_stop(loop);
@@ -302,16 +314,43 @@ void api_server_stop(struct api_server *server) {
         server->loops = NULL;
 }
 
+/* Whether there were any. One that goes may hand on what it had (a turn, the lead of a batch) to another. */
+static bool free_made(struct api_loop *loop) {
+        struct api_request *r;
+        bool any = false;
+
+        while (loop && (r = api_requests_pop(&loop->made))) {
+                api_request_free(r);
+                any = true;
+        }
+        return any;
+}
+
+static void free_all_made(struct api_server *server) {
+        bool any;
+
+        do {
+                any = free_made(server->within);
+                for (size_t i = 0; i < API_LOOPS_MAX; i++)
+                        any |= free_made(server->all[i]);
+        } while (any);
+}
+
+static void loop_free(struct api_loop *loop) {
+        if (!loop)
+                return;
+        api_counts_deinit(&loop->counts);
+        pthread_mutex_destroy(&loop->lock);
+        free(loop);
+}
+
 void api_server_free(struct api_server *server) {
         if (!server)
                 return;
         http_loops_free(server->loops);
-        for (size_t i = 0; i < API_LOOPS_MAX && server->all[i]; i++) {
-                api_counts_deinit(&server->all[i]->counts);
-                free(server->all[i]);
-        }
-        if (server->within)
-                api_counts_deinit(&server->within->counts);
-        free(server->within);
+        free_all_made(server);
+        for (size_t i = 0; i < API_LOOPS_MAX; i++)
+                loop_free(server->all[i]);
+        loop_free(server->within);
         free(server);
 }

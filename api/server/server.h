@@ -29,8 +29,8 @@ struct tls_context;
 #define API_UNREAD_MAX ((size_t)128 << 20)   /* of large answers that clients have not read: past it 429 */
 #define API_RANDOM_SIZE 1024
 
-/* Has api_resume() called on the request's loop. From any thread. False: the loop is gone, and the request was freed.
- */
+/* Has api_resume() called on the request's loop. From any thread. False: the loop is gone, and api_server_free() frees
+ * the request, which nobody but it may touch from then on. */
 bool api_post(struct api_request *r);
 
 /* What stages keep for each loop, told on its thread; any may be NULL. */
@@ -131,9 +131,16 @@ void api_server_free(struct api_server *server);
 /* Has woken() called on the loop. From any thread. */
 void api_loop_wake(struct api_loop *loop);
 
+/* Notes a copy of @text (NULL: none) as r->told. On the thread that posts the request next; 0 or -ENOMEM. */
+int api_note_told(struct api_request *r, const char *text);
+
 /* Submits the request's change, which the store's writer then decides: API_WAIT, and the pipeline goes on with
- * change_code and change_text. What cannot be submitted is answered. */
+ * change_code and told. What cannot be submitted is answered. */
 enum api_step api_submit(struct api_request *r);
 
-/* Has the body received: API_WAIT, and the pipeline goes on with body and body_size, or body_error. */
+/* Has the body received: API_WAIT, and the pipeline goes on with body and body_size, or body_error. The bytes are the
+ * exchange's. */
 enum api_step api_receive(struct api_request *r);
+
+/* The exchange goes, and the request goes on: the body stays with it, or is empty without memory. */
+void api_keep_body(struct api_request *r);

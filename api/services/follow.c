@@ -167,6 +167,11 @@ static int set_record(struct api_services *s, struct arena *arena, struct object
         return r ?: services_record(s, &address);
 }
 
+/* Of the command line: without it no Service would be given an address. */
+static bool is_first_range(const struct object *object) {
+        return strcmp(object->name, "kubernetes") == 0;
+}
+
 static bool is_ready(const struct value *tree) {
         const struct value *list = value_find(tree, "status.conditions");
 
@@ -191,8 +196,9 @@ static int set_range(struct api_services *s, struct arena *arena, struct object 
                 if (cluster_range_parse(value_string_or(value_at(list, i), ""), &ranges[n], &err) == 0)
                         n++;
         }
-        return addresses_set_ranges(s->addresses, (now ?: before)->name, ranges, n,
-                                    tree && is_ready(tree) && !value_find(tree, "metadata.deletionTimestamp"));
+        r = addresses_set_ranges(s->addresses, (now ?: before)->name, ranges, n,
+                                 tree && is_ready(tree) && !value_find(tree, "metadata.deletionTimestamp"));
+        return r ?: !now && is_first_range(before) ? services_restore_own(s, "networking.k8s.io", "servicecidrs") : 0;
 }
 
 /* --- following --- */

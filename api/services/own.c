@@ -93,9 +93,21 @@ static int update_range(struct api_services *s, struct arena *arena, const struc
                                     object->revision);
 }
 
+static const char *range_text(struct arena *arena, const char *list) {
+        const char *now = api_meta_now(arena, 0);
+
+        return !now ? NULL :
+                      arena_printf(arena,
+                                   "{\"kind\":\"ServiceCIDR\",\"apiVersion\":\"networking.k8s.io/v1\",\"metadata\":{"
+                                   "\"name\":\"" NAME "\",\"managedFields\":[" READY_OWNER
+                                   "]},\"spec\":{\"cidrs\":%s},\"status\":{\"conditions\":[{\"type\":"
+                                   "\"Ready\",\"status\":\"True\",\"lastTransitionTime\":\"%s\",\"reason\":\"\","
+                                   "\"message\":\"Kubernetes default Service CIDR is ready\"}]}}",
+                                   now, list, now);
+}
+
 static int put_range(struct api_services *s, struct arena *arena, const char *list) {
         _cleanup_object_ struct object *object = find(s, NETWORKING, "servicecidrs", "");
-        const char *now = api_meta_now(arena, 0);
         const struct value *wanted;
         int r = json_parse(arena, list, strlen(list), NULL, &wanted, NULL);
 
@@ -103,19 +115,12 @@ static int put_range(struct api_services *s, struct arena *arena, const char *li
                 return r;
         if (object)
                 return update_range(s, arena, object, wanted);
-        return make(s, arena, NETWORKING, "servicecidrs",
-                    arena_printf(arena,
-                                 "{\"kind\":\"ServiceCIDR\",\"apiVersion\":\"networking.k8s.io/v1\",\"metadata\":{"
-                                 "\"name\":\"" NAME "\",\"managedFields\":[" READY_OWNER
-                                 "]},\"spec\":{\"cidrs\":%s},\"status\":{\"conditions\":[{\"type\":"
-                                 "\"Ready\",\"status\":\"True\",\"lastTransitionTime\":\"%s\",\"reason\":\"\","
-                                 "\"message\":\"Kubernetes default Service CIDR is ready\"}]}}",
-                                 now, list, now));
+        return make(s, arena, NETWORKING, "servicecidrs", range_text(arena, list));
 }
 
-int services_make_range(struct api_services *services, const char *ranges, struct err **err) {
+int services_make_range(struct api_services *services, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        const char *list = arena ? ranges_text(services, arena, ranges, err) : NULL;
+        const char *list = arena ? ranges_text(services, arena, services->ranges, err) : NULL;
         int r;
 
         if (!list)
@@ -263,21 +268,34 @@ int services_make_own(struct api_services *services, struct err **err) {
         return r < 0 ? err_errno(err, -r, "cannot make the Service " NAME " in namespace default") : 0;
 }
 
+/* The JSON of what was there at the start; NULL without memory. */
+static const char *first_text(struct api_services *s, struct arena *arena, const char *resource) {
+        const char *list;
+
+        if (strcmp(resource, "endpoints") == 0)
+                return endpoints_of(s, arena).text;
+        if (strcmp(resource, "endpointslices") == 0)
+                return slice_of(s, arena).text;
+        list = ranges_text(s, arena, s->ranges, NULL);
+        return list ? range_text(arena, list) : NULL;
+}
+
 int services_restore_own(struct api_services *services, const char *group, const char *resource) {
         _cleanup_arena_ struct arena *arena = arena_new();
         struct api_resource *of = api_state_find(services->state, group, resource);
+        bool place = strncmp(resource, "endpoint", strlen("endpoint")) == 0;
         const struct value *tree = NULL;
-        struct place place;
+        const char *text;
         int r = arena ? 0 : -ENOMEM;
 
-        if (r < 0 || !services->loaded)
+        if (r < 0 || !services->loaded || (place && !*services->advertised))
                 return r;
         if (strcmp(resource, "services") == 0) {
                 r = service_tree(services, arena, of, &tree);
-        } else if (*services->advertised) {
-                place = strcmp(resource, "endpoints") == 0 ? endpoints_of(services, arena) : slice_of(services, arena);
-                r = place.text ? json_parse(arena, place.text, strlen(place.text), NULL, &tree, NULL) : -ENOMEM;
+        } else {
+                text = first_text(services, arena, resource);
+                r = text ? json_parse(arena, text, strlen(text), NULL, &tree, NULL) : -ENOMEM;
                 r = r ?: api_put_stamp(arena, of, &tree);
         }
-        return r < 0 || !tree ? r : services_submit_new(services, of, arena, tree);
+        return r < 0 || !tree ? r : api_put_later(services->state, of, arena, tree);
 }

@@ -13,7 +13,6 @@
 #include "api/state/resource.h"
 #include "api/state/state.h"
 #include "kube/kinds.h"
-#include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
@@ -26,15 +25,15 @@
 /* --- changes on their way --- */
 
 static void on_done(struct api_change *change, int code, const char *text) {
-        if (code < 0 && code != -EEXIST && code != -ENOENT && code != -ESTALE)
+        if (code < 0 && code != -ENOENT && code != -ESTALE)
                 log_error("%s cannot be brought up to date: %s", change->key, text ?: strerror(-code));
         api_change_deinit(change);
         free(change);
 }
 
-/* @tree, whose JSON is @json, in the place of revision @expected; of one that is to go, what is there. */
-static int submit(struct api_state *state, struct api_resource *of, const struct value *tree,
-                  const struct api_json *json, int64_t expected) {
+/* What is there of one that is to go: @tree, whose JSON is @json. */
+static int submit_removal(struct api_state *state, struct api_resource *of, const struct value *tree,
+                          const struct api_json *json, int64_t expected) {
         struct api_change *change = calloc(1, sizeof(*change));
         _cleanup_arena_ struct arena *arena = arena_new();
         int r = change && arena ? api_change_init(change, state, of, arena, tree, json) : -ENOMEM;
@@ -44,7 +43,7 @@ static int submit(struct api_state *state, struct api_resource *of, const struct
                 return r;
         }
         change->expected = expected;
-        change->deletes = expected != STORE_ABSENT;
+        change->deletes = true;
         change->lazy = true;
         change->done = on_done;
         r = api_change_submit(change);
@@ -59,19 +58,7 @@ static int remove_object(struct api_state *state, struct api_resource *of, const
         const struct value *tree;
         int r = arena ? api_tree_of(arena, object, &tree) : -ENOMEM;
 
-        return r ?: submit(state, of, tree, &json, object->revision);
-}
-
-int services_submit_new(struct api_services *services, struct api_resource *of, struct arena *arena,
-                        const struct value *tree) {
-        struct problems problems;
-        struct api_json json = { 0 };
-        int r;
-
-        problems_init(&problems, arena, NULL, NULL);
-        r = api_settle(arena, of->kind->type, tree, true, &problems, &json);
-        r = r ?: json.text ? json_parse(arena, json.text, json.length, NULL, &tree, NULL) : -EINVAL;
-        return r ?: submit(services->state, of, tree, &json, STORE_ABSENT);
+        return r ?: submit_removal(state, of, tree, &json, object->revision);
 }
 
 static int make_record(struct api_services *services, struct api_resource *of, struct arena *arena, const char *text) {
@@ -79,7 +66,7 @@ static int make_record(struct api_services *services, struct api_resource *of, s
         int r = text ? json_parse(arena, text, strlen(text), NULL, &tree, NULL) : -ENOMEM;
 
         r = r ?: api_put_stamp(arena, of, &tree);
-        return r ?: services_submit_new(services, of, arena, tree);
+        return r ?: api_put_later(services->state, of, arena, tree);
 }
 
 /* --- records --- */

@@ -38,12 +38,13 @@ int api_services_new(const struct api_services_config *config, struct api_servic
                 return err_set(err, ENOMEM, "no memory for Services");
         services->state = config->state;
         services->port = config->port;
+        services->ranges = config->ranges;
         if (config->advertised)
                 snprintf(services->advertised, sizeof(services->advertised), "%s", config->advertised);
         services->addresses = addresses_new();
         services->ports = ports_new(config->node_ports, err);
         r = !services->ports ? -EINVAL : services->addresses ? 0 : err_set(err, ENOMEM, "no memory for Services");
-        r = r ?: services_make_range(services, config->ranges, err);
+        r = r ?: services_make_range(services, err);
         r = r ?: follow(services, err);
         r = r ?: services_make_own(services, err);
         if (r < 0)

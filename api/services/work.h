@@ -17,6 +17,7 @@ struct value;
 
 struct api_services {
         struct api_state *state;
+        const char *ranges; /* of the command line */
         struct addresses *addresses;
         struct ports *ports;
         bool six, both;                       /* the family of those that name none; whether both are there */
@@ -43,17 +44,12 @@ bool services_is_record(const struct value *object);
 /* The Endpoints of @object, a Service that has gone, go as well. */
 int services_forget_endpoints(struct api_services *services, const struct object *object);
 
-/* Has a new object made, a moment later; @tree has all but its defaults. As services_record(). */
-struct api_resource;
-int services_submit_new(struct api_services *services, struct api_resource *of, struct arena *arena,
-                        const struct value *tree);
-
-/* The Service that leads to this server, or the Endpoints or EndpointSlice that it leads by, has gone: it comes back.
- * As services_record(). */
+/* The Service that leads to this server, the Endpoints or EndpointSlice that it leads by, or the ServiceCIDR of the
+ * command line has gone: it comes back. As services_record(). */
 int services_restore_own(struct api_services *services, const char *group, const char *resource);
 
 /* What is there from the first start on. Block. */
-int services_make_range(struct api_services *services, const char *ranges, struct err **err);
+int services_make_range(struct api_services *services, struct err **err);
 int services_make_own(struct api_services *services, struct err **err);
 
 /* What a request has claimed; its own. */
