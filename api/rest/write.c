@@ -14,6 +14,7 @@
 #include "api/server/server.h"
 #include "api/server/status.h"
 #include "api/state/resource.h"
+#include "kube/codec/codec.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
 #include "kube/scalar.h"
@@ -343,6 +344,15 @@ static int drop_version(struct api_request *r) {
         return error ?: r->next ? 0 : -ENOMEM;
 }
 
+/* kube-apiserver keeps objects as protobuf, and answers with what it has kept; what extends it is kept as JSON. */
+static int forget_empty(struct api_request *r) {
+        const struct kube_kind *kind = r->resource->kind;
+
+        if (strcmp(kind->group, "apiextensions.k8s.io") == 0 || strcmp(kind->group, "apiregistration.k8s.io") == 0)
+                return 0;
+        return kube_value_forget(r->arena, kind->type, r->next, &r->next);
+}
+
 /* All members of @a but the two are in @b, and the same. */
 static bool has_all(const struct value *a, const struct value *b, const char *but, const char *and_but) {
         for (uint32_t i = 0; i < value_count(a); i++)
@@ -404,6 +414,9 @@ enum api_step api_commit(struct api_request *r) {
         r->change_code = 0;
         if (!r->removes)
                 r->removes = lets_go(r);
+        error = r->removes ? 0 : forget_empty(r);
+        if (error < 0)
+                return api_fail(r, error, NULL);
         if (r->options.dry)
                 return (error = drop_version(r)) < 0 ? api_fail(r, error, NULL) : API_NEXT;
         error = r->removes ? 0 : api_own_settle(r);
