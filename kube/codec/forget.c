@@ -66,8 +66,8 @@ static bool has_in(const struct kube_type *type, const struct spot *spot, const 
 
         if (value_is(value, VALUE_LIST))
                 return item_type(spot) && has_any(item_type(spot), NULL, &value->items[i]);
-        return below(type, spot, value, i, &next) && (instead(&next, &value->members[i].value) ||
-                                                       has_any(type_at(&next), &next, &value->members[i].value));
+        return below(type, spot, value, i, &next) &&
+               (instead(&next, &value->members[i].value) || has_any(type_at(&next), &next, &value->members[i].value));
 }
 
 static bool has_any(const struct kube_type *type, const struct spot *spot, const struct value *value) {

@@ -97,9 +97,10 @@ void validate_warn_name(struct validation *v, const struct kube_object_meta *met
         for (unsigned i = 0; i < n; i++)
                 all = validate_key(v, "%s%s%s", all, i > 0 ? " " : "", problems[i]);
         if (n > 0)
-                validate_warn(v, NULL,
-                              "metadata.name: this is used in %s, which can result in surprising behavior; " LABEL_ADVISED,
-                              what, all);
+                validate_warn(
+                        v, NULL,
+                        "metadata.name: this is used in %s, which can result in surprising behavior; " LABEL_ADVISED,
+                        what, all);
 }
 
 void validate_warn_fraction(struct validation *v, const struct place *at, const resource_list *amounts,

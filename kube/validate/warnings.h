@@ -1,5 +1,5 @@
-/* What is told to who makes or changes an object that is taken (rest strategies' WarningsOnCreate and WarningsOnUpdate):
- * what is old, what nobody heeds, what is not what it looks like. For kube/validate alone.
+/* What is told to who makes or changes an object that is taken (rest strategies' WarningsOnCreate and
+ * WarningsOnUpdate): what is old, what nobody heeds, what is not what it looks like. For kube/validate alone.
  *
  * Rules are those of rules.h in form; they are asked when nothing is wrong. A row for each kind that has any, in
  * warnings.c.

@@ -56,9 +56,10 @@ void validate_warn_account(struct validation *v, const void *object, const void 
         if (before && string_map_get(&before->metadata.annotations, MOUNTABLE))
                 return;
         if (string_map_get(&new->metadata.annotations, MOUNTABLE))
-                validate_warn(v, NULL,
-                              "metadata.annotations[" MOUNTABLE
-                              "]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets");
+                validate_warn(
+                        v, NULL,
+                        "metadata.annotations[" MOUNTABLE
+                        "]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets");
 }
 
 void validate_warn_runtime_class(struct validation *v, const void *object, const void *old) {
@@ -81,9 +82,10 @@ void validate_warn_csi_driver(struct validation *v, const void *object, const vo
                 return;
         if (!before ||
             !validate_equal_field(&kube_storage_v1_csi_driver_spec_type, "tokenRequests", &new->spec, &before->spec))
-                validate_warn(v, NULL,
-                              "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true "
-                              "to prevent possible logging of tokens in volume attributes");
+                validate_warn(
+                        v, NULL,
+                        "spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true "
+                        "to prevent possible logging of tokens in volume attributes");
 }
 
 void validate_warn_capacity(struct validation *v, const void *object, const void *old) {
@@ -93,7 +95,8 @@ void validate_warn_capacity(struct validation *v, const void *object, const void
         validate_warn_selector(v, FIELD(NULL, "nodeTopology"), capacity->node_topology);
 }
 
-static void warn_topology(struct validation *v, const struct place *at, const struct kube_topology_selector_term *term) {
+static void warn_topology(struct validation *v, const struct place *at,
+                          const struct kube_topology_selector_term *term) {
         for (uint32_t i = 0; i < term->match_label_expressions.count; i++) {
                 const char *text = validate_old_label(term->match_label_expressions.items[i].key);
 
@@ -115,6 +118,7 @@ void validate_warn_resource_slice(struct validation *v, const void *object, cons
 
         (void)old;
         if (driver && driver[strcspn(driver, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")])
-                validate_warn(v, NULL, "spec.driver: driver names should be lowercase; %s contains uppercase characters",
+                validate_warn(v, NULL,
+                              "spec.driver: driver names should be lowercase; %s contains uppercase characters",
                               validate_quoted(v, driver));
 }

@@ -92,7 +92,8 @@ static void add_given(struct validation *v, struct files *files, const char *pat
                 add(v, files, path, source);
 }
 
-static void add_certificate(struct validation *v, struct files *files, const struct kube_pod_certificate_projection *c) {
+static void add_certificate(struct validation *v, struct files *files,
+                            const struct kube_pod_certificate_projection *c) {
         add_given(v, files, c->certificate_chain_path, "PodCertificate chain");
         add_given(v, files, c->key_path, "PodCertificate key");
         add_given(v, files, c->credential_bundle_path, "PodCertificate credential bundle");

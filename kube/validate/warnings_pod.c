@@ -31,11 +31,11 @@ static void warn_node_affinity(struct validation *v, const struct place *at, con
         const struct place *preferred = FIELD(at, "preferredDuringSchedulingIgnoredDuringExecution");
 
         for (uint32_t i = 0; required && i < required->node_selector_terms.count; i++)
-                validate_warn_term(v,
-                                   ITEM(FIELD(FIELD(at, "requiredDuringSchedulingIgnoredDuringExecution"),
-                                              "nodeSelectorTerms"),
-                                        i),
-                                   &required->node_selector_terms.items[i], false);
+                validate_warn_term(
+                        v,
+                        ITEM(FIELD(FIELD(at, "requiredDuringSchedulingIgnoredDuringExecution"), "nodeSelectorTerms"),
+                             i),
+                        &required->node_selector_terms.items[i], false);
         for (uint32_t i = 0; i < a->preferred_during_scheduling_ignored_during_execution.count; i++)
                 validate_warn_term(v, FIELD(ITEM(preferred, i), "preference"),
                                    &a->preferred_during_scheduling_ignored_during_execution.items[i].preference, true);
@@ -61,8 +61,7 @@ static void warn_places(struct validation *v, const struct pod *p) {
                         validate_warn(v, ENTRY(FIELD(p->spec, "nodeSelector"), nodes->items[i].key), "%s", text);
         }
         if (p->s->affinity && p->s->affinity->node_affinity)
-                warn_node_affinity(v, FIELD(FIELD(p->spec, "affinity"), "nodeAffinity"),
-                                   p->s->affinity->node_affinity);
+                warn_node_affinity(v, FIELD(FIELD(p->spec, "affinity"), "nodeAffinity"), p->s->affinity->node_affinity);
         for (uint32_t i = 0; i < p->s->topology_spread_constraints.count; i++)
                 warn_spread(v, ITEM(FIELD(p->spec, "topologySpreadConstraints"), i),
                             &p->s->topology_spread_constraints.items[i]);
@@ -72,11 +71,10 @@ static void warn_terms(struct validation *v, const struct place *at, const kube_
                        const kube_weighted_pod_affinity_term_items *preferred) {
         for (uint32_t i = 0; i < required->count; i++)
                 if (!required->items[i].label_selector)
-                        validate_warn(
-                                v,
-                                FIELD(ITEM(FIELD(at, "requiredDuringSchedulingIgnoredDuringExecution"), i),
-                                      "labelSelector"),
-                                NO_SELECTOR);
+                        validate_warn(v,
+                                      FIELD(ITEM(FIELD(at, "requiredDuringSchedulingIgnoredDuringExecution"), i),
+                                            "labelSelector"),
+                                      NO_SELECTOR);
         for (uint32_t i = 0; i < preferred->count; i++)
                 if (!preferred->items[i].pod_affinity_term.label_selector)
                         validate_warn(v,
@@ -129,9 +127,8 @@ static void warn_volumes(struct validation *v, const struct pod *p) {
 
                 validate_warn_old_sources(v, at, &kube_volume_type, &volumes->items[i]);
                 if (ephemeral && ephemeral->volume_claim_template)
-                        validate_warn_claim_spec(
-                                v, FIELD(FIELD(FIELD(at, "ephemeral"), "volumeClaimTemplate"), "spec"),
-                                &ephemeral->volume_claim_template->spec);
+                        validate_warn_claim_spec(v, FIELD(FIELD(FIELD(at, "ephemeral"), "volumeClaimTemplate"), "spec"),
+                                                 &ephemeral->volume_claim_template->spec);
         }
         for (uint32_t i = 0; i < volumes->count; i++)
                 validate_warn_paths(v, &volumes->items[i]);

@@ -63,9 +63,9 @@ void validate_warn_volume(struct validation *v, const void *object, const void *
                               "The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use "
                               "dynamic provisioning.");
         for (uint32_t i = 0; required && i < required->node_selector_terms.count; i++)
-                validate_warn_term(
-                        v, ITEM(FIELD(FIELD(FIELD(spec, "nodeAffinity"), "required"), "nodeSelectorTerms"), i),
-                        &required->node_selector_terms.items[i], false);
+                validate_warn_term(v,
+                                   ITEM(FIELD(FIELD(FIELD(spec, "nodeAffinity"), "required"), "nodeSelectorTerms"), i),
+                                   &required->node_selector_terms.items[i], false);
         validate_warn_old_sources(v, spec, &kube_persistent_volume_spec_type, s);
 }
 

@@ -60,8 +60,7 @@ void validate_warn_replica_set(struct validation *v, const void *object, const v
 void validate_warn_daemon_set(struct validation *v, const void *object, const void *old) {
         const struct kube_apps_v1_daemon_set *new = object, *before = old;
 
-        if (!before ||
-            !validate_equal(&kube_pod_template_spec_type, &new->spec.template, &before->spec.template))
+        if (!before || !validate_equal(&kube_pod_template_spec_type, &new->spec.template, &before->spec.template))
                 warn_template(v, FIELD(FIELD(NULL, "spec"), "template"), &new->spec.template);
 }
 
@@ -82,7 +81,7 @@ void validate_warn_stateful_set(struct validation *v, const void *object, const 
         if (is_news(&new->metadata, before ? &before->metadata : NULL))
                 warn_template(v, FIELD(spec, "template"), &new->spec.template);
         warn_claims(v, FIELD(spec, "volumeClaimTemplates"), &new->spec.volume_claim_templates, old != NULL);
-        if (new->spec.revision_history_limit.set && new->spec.revision_history_limit.value < 0)
+        if (new->spec.revision_history_limit.set &&new->spec.revision_history_limit.value < 0)
                 validate_warn(v, NULL, HISTORY);
 }
 
