@@ -48,6 +48,7 @@ int api_count_generation(struct api_request *r) {
         int64_t generation = 0;
         struct value_edit edit;
         const struct value *next;
+        bool is_first = !value_find(r->next, "metadata.generation");
         int error;
 
         if (!r->current || !api_is_next_generation(r))
@@ -56,9 +57,10 @@ int api_count_generation(struct api_request *r) {
         value_edit_begin(&edit, r->arena, r->next);
         error = value_edit_set(&edit, "/metadata/generation", &(struct value)VALUE_INTEGER(generation + 1), NULL);
         next = value_edit_end(&edit);
-        if (error == 0 && next)
-                r->next = next;
-        return error ?: next ? 0 : -ENOMEM;
+        if (error < 0 || !next)
+                return error ?: -ENOMEM;
+        r->next = next;
+        return is_first && r->kind == r->resource->kind ? api_order(r) : 0;
 }
 
 typedef int (*shaper)(struct api_request *r, struct value_edit *edit, const struct value *object);
@@ -186,7 +188,7 @@ static const char *end_of(struct api_request *r, int64_t grace) {
 }
 
 /* The object with its deletion's time: that at which it shall be gone. */
-static int mark_tree(struct api_request *r, int64_t grace) {
+static int mark(struct api_request *r, int64_t grace) {
         const char *when = end_of(r, grace);
         bool first = !value_find(r->current_tree, "metadata.deletionTimestamp"),
              plainly = api_strategy_of(r->kind)->flags & API_MARKED_PLAINLY;
@@ -209,19 +211,7 @@ static int mark_tree(struct api_request *r, int64_t grace) {
         if (error == 0 && strcmp(r->kind->resource, "namespaces") == 0)
                 error = value_edit_set(&edit, "/status/phase", &(struct value)VALUE_TEXT("Terminating"), NULL);
         r->next = value_edit_end(&edit);
-        return error ?: r->next ? 0 : -ENOMEM;
-}
-
-/* In the order in which its type writes it. */
-static int mark(struct api_request *r, int64_t grace) {
-        struct problems problems;
-        struct api_json json = { 0 };
-        int error = mark_tree(r, grace);
-
-        problems_init(&problems, r->arena, NULL, NULL);
-        error = error ?: api_settle(r->arena, r->resource->kind->type, r->next, false, &problems, &json);
-        error = error ?: json.text ? 0 : -EINVAL;
-        return error ?: json_parse(r->arena, json.text, json.length, NULL, &r->next, NULL);
+        return error ?: r->next ? api_order(r) : -ENOMEM;
 }
 
 static enum api_step check_preconditions(struct api_request *r) {
