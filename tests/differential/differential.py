@@ -16,7 +16,7 @@ import ssl
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "time", "selfLink", "continue", "token", "expirationTimestamp", "lastTransitionTime"}
+VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "time", "selfLink", "continue", "token", "expirationTimestamp", "lastTransitionTime", "lastPhaseTransitionTime"}
 RANGES = "10.96.0.0/16,fd00:10::/108"
 CHANCE, CHANCE_PORT = {"nodePort", "healthCheckNodePort"}, 30086  # ports from there on are given by chance
 PLUGINS = "NodeRestriction,OwnerReferencesPermissionEnforcement,DenyServiceExternalIPs,ExtendedResourceToleration"  # that both have on
@@ -102,10 +102,18 @@ def blur(text, key):
     return "<age>" if key == "cells" and re.fullmatch(r"(\d+[smhdy])+", text) else text
 
 
+def sort_rules(value):
+    """What somebody may: kube-apiserver has it in the order of a map."""
+    if isinstance(value, dict) and value.get("kind") == "SelfSubjectRulesReview":
+        for name in ("resourceRules", "nonResourceRules"):
+            value["status"][name] = sorted(value["status"][name] or [], key=json.dumps)
+    return value
+
+
 def read_body(text):
     """An object, a watch's events as a list, or text."""
     try:
-        return settle(json.loads(text))
+        return sort_rules(settle(json.loads(text)))
     except ValueError:
         try:
             return [settle(json.loads(line)) for line in text.splitlines()]
