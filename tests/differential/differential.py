@@ -83,7 +83,8 @@ def settle(value, key=None):
         prefix = value.get("generateName")
         return {k: prefix + "*" if k == "name" and isinstance(prefix, str) and str(v).startswith(prefix) else settle(v, k) for k, v in value.items()}
     if isinstance(value, list):
-        return [settle(v, key) for v in value]
+        settled = [settle(v, key) for v in value]
+        return sorted(settled, key=json.dumps) if key == "managedFields" else settled  # they stand by the second in which they were made
     if key in VOLATILE and value:
         return f"<{key}>"
     if key in CHANCE and isinstance(value, int) and value >= CHANCE_PORT:
