@@ -60,8 +60,7 @@ bool api_is_next_generation(const struct api_request *r) {
 
 /* --- the rest --- */
 
-/* In the order in which its type writes it. */
-static int settle(struct api_request *r) {
+int api_order(struct api_request *r) {
         struct problems problems;
         struct api_json json = { 0 };
         int error;
@@ -83,6 +82,6 @@ enum api_step api_prepare(struct api_request *r) {
         value_edit_begin(&edit, r->arena, r->next);
         error = shape(r, &edit);
         r->next = value_edit_end(&edit);
-        error = error ?: r->next ? settle(r) : -ENOMEM;
+        error = error ?: r->next ? api_order(r) : -ENOMEM;
         return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
 }

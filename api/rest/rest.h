@@ -37,6 +37,9 @@ enum api_step api_default(struct api_request *r);
 /* What a new object has from the beginning, once admission has been at it; and what a change cannot change. */
 enum api_step api_prepare(struct api_request *r);
 
+/* r->next, of the version that is kept, in the order in which its type writes it. 0 or a negative errno. */
+int api_order(struct api_request *r);
+
 /* The generation that r->next is, beside what is there. 0 or a negative errno. */
 int api_count_generation(struct api_request *r);
 

@@ -13,7 +13,10 @@
 
 /* Both are of the version that is kept when it is asked. */
 enum api_step api_validate(struct api_request *r) {
-        struct validate_case c = { .kind = r->resource->kind, .sub = r->sub ? r->sub->name : NULL, .object = r->next };
+        struct validate_warnings warnings = { .count = 0 };
+        struct validate_case c = {
+                .kind = r->resource->kind, .sub = r->sub ? r->sub->name : NULL, .object = r->next, .warnings = &warnings
+        };
         struct problems problems;
         int error = 0;
 
@@ -25,5 +28,9 @@ enum api_step api_validate(struct api_request *r) {
         error = error ?: validate_value(r->arena, &c, &problems);
         if (error < 0)
                 return api_fail(r, error, NULL);
-        return problems.errors > 0 ? api_invalid(r, r->name, &problems) : API_NEXT;
+        if (problems.errors > 0)
+                return api_invalid(r, r->name, &problems);
+        for (uint32_t i = 0; i < warnings.count; i++)
+                api_warn(r, warnings.texts[i]);
+        return API_NEXT;
 }

@@ -14,6 +14,7 @@
 #include "api/server/server.h"
 #include "api/server/status.h"
 #include "api/state/resource.h"
+#include "kube/codec/codec.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
 #include "kube/scalar.h"
@@ -47,6 +48,7 @@ int api_count_generation(struct api_request *r) {
         int64_t generation = 0;
         struct value_edit edit;
         const struct value *next;
+        bool is_first = !value_find(r->next, "metadata.generation");
         int error;
 
         if (!r->current || !api_is_next_generation(r))
@@ -55,9 +57,10 @@ int api_count_generation(struct api_request *r) {
         value_edit_begin(&edit, r->arena, r->next);
         error = value_edit_set(&edit, "/metadata/generation", &(struct value)VALUE_INTEGER(generation + 1), NULL);
         next = value_edit_end(&edit);
-        if (error == 0 && next)
-                r->next = next;
-        return error ?: next ? 0 : -ENOMEM;
+        if (error < 0 || !next)
+                return error ?: -ENOMEM;
+        r->next = next;
+        return is_first && r->kind == r->resource->kind ? api_order(r) : 0;
 }
 
 typedef int (*shaper)(struct api_request *r, struct value_edit *edit, const struct value *object);
@@ -185,7 +188,7 @@ static const char *end_of(struct api_request *r, int64_t grace) {
 }
 
 /* The object with its deletion's time: that at which it shall be gone. */
-static int mark_tree(struct api_request *r, int64_t grace) {
+static int mark(struct api_request *r, int64_t grace) {
         const char *when = end_of(r, grace);
         bool first = !value_find(r->current_tree, "metadata.deletionTimestamp"),
              plainly = api_strategy_of(r->kind)->flags & API_MARKED_PLAINLY;
@@ -208,19 +211,7 @@ static int mark_tree(struct api_request *r, int64_t grace) {
         if (error == 0 && strcmp(r->kind->resource, "namespaces") == 0)
                 error = value_edit_set(&edit, "/status/phase", &(struct value)VALUE_TEXT("Terminating"), NULL);
         r->next = value_edit_end(&edit);
-        return error ?: r->next ? 0 : -ENOMEM;
-}
-
-/* In the order in which its type writes it. */
-static int mark(struct api_request *r, int64_t grace) {
-        struct problems problems;
-        struct api_json json = { 0 };
-        int error = mark_tree(r, grace);
-
-        problems_init(&problems, r->arena, NULL, NULL);
-        error = error ?: api_settle(r->arena, r->resource->kind->type, r->next, false, &problems, &json);
-        error = error ?: json.text ? 0 : -EINVAL;
-        return error ?: json_parse(r->arena, json.text, json.length, NULL, &r->next, NULL);
+        return error ?: r->next ? api_order(r) : -ENOMEM;
 }
 
 static enum api_step check_preconditions(struct api_request *r) {
@@ -353,6 +344,15 @@ static int drop_version(struct api_request *r) {
         return error ?: r->next ? 0 : -ENOMEM;
 }
 
+/* kube-apiserver keeps objects as protobuf, and answers with what it has kept; what extends it is kept as JSON. */
+static int forget_empty(struct api_request *r) {
+        const struct kube_kind *kind = r->resource->kind;
+
+        if (strcmp(kind->group, "apiextensions.k8s.io") == 0 || strcmp(kind->group, "apiregistration.k8s.io") == 0)
+                return 0;
+        return kube_value_forget(r->arena, kind->type, r->next, &r->next);
+}
+
 /* All members of @a but the two are in @b, and the same. */
 static bool has_all(const struct value *a, const struct value *b, const char *but, const char *and_but) {
         for (uint32_t i = 0; i < value_count(a); i++)
@@ -414,6 +414,9 @@ enum api_step api_commit(struct api_request *r) {
         r->change_code = 0;
         if (!r->removes)
                 r->removes = lets_go(r);
+        error = r->removes ? 0 : forget_empty(r);
+        if (error < 0)
+                return api_fail(r, error, NULL);
         if (r->options.dry)
                 return (error = drop_version(r)) < 0 ? api_fail(r, error, NULL) : API_NEXT;
         error = r->removes ? 0 : api_own_settle(r);

@@ -30,6 +30,3 @@ struct api_services *api_services_free(struct api_services *services);
 
 /* Stage: a Service that is made or changed gets what its type needs. Dry runs get nothing for good. */
 enum api_step api_services_allocate(struct api_request *r);
-
-/* Stage, once it is valid: warns of what it says in vain. */
-enum api_step api_services_warn(struct api_request *r);

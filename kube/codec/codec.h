@@ -37,6 +37,12 @@ int kube_json_read(struct arena *arena, const struct kube_type *type, const char
 int kube_value_read(struct arena *arena, const struct kube_type *type, const struct value *value, const char *path,
                     struct problems *problems, void *object);
 
+/* @tree, of @type, as it is once it has been protobuf, which has no empty lists and maps: those that are written all
+ * the same (KUBE_ALWAYS) are null, and a null in a map of bytes is empty. Shares with @tree what stays. Depth is the
+ * reader's. Returns 0, or -E2BIG or -ENOMEM. */
+int kube_value_forget(struct arena *arena, const struct kube_type *type, const struct value *tree,
+                      const struct value **ret_tree);
+
 /* Makes @to a copy of @from; all it points to is in @arena. -ENOMEM or 0. */
 int kube_copy(struct arena *arena, const struct kube_type *type, const void *from, void *to);
 

@@ -5,6 +5,7 @@
 
 #include "kube/validate/common.h"
 #include "kube/validate/core.h"
+#include "kube/validate/warnings.h"
 #include "lib/ip.h"
 
 struct address {
@@ -151,6 +152,20 @@ void validate_cidr(struct validation *v, const struct place *at, const char *cid
                 validate_invalid(v, at, text, "must not have bits set beyond the prefix length");
 }
 
+/* As Go's net.IP writes it: a mapped address as the one that it means, and no dots in what is IPv6. */
+static const char *go_text(const struct ip *ip, bool mapped, char ret_text[IP_TEXT_MAX]) {
+        static const uint8_t none[12];
+        const uint8_t *b = ip->bytes;
+
+        if (mapped)
+                snprintf(ret_text, IP_TEXT_MAX, "%u.%u.%u.%u", b[12], b[13], b[14], b[15]);
+        else if (ip->family == AF_INET6 && memcmp(b, none, sizeof(none)) == 0 && (b[12] || b[13]))
+                snprintf(ret_text, IP_TEXT_MAX, "::%x:%x", b[12] << 8 | b[13], b[14] << 8 | b[15]);
+        else
+                ip_format(ip, ret_text);
+        return ret_text;
+}
+
 static void check_canonical(struct validation *v, const struct place *at, const char *text, const char *canonical) {
         if (strcmp(text, canonical) != 0)
                 validate_invalid(v, at, text,
@@ -164,7 +179,7 @@ void validate_canonical_ip(struct validation *v, const struct place *at, const c
 
         validate_ip(v, at, ip, NULL);
         if (validate_errors(v) == before && read_address(ip, ip + strlen(ip), &address))
-                check_canonical(v, at, ip, ip_format(&address.ip, text));
+                check_canonical(v, at, ip, go_text(&address.ip, false, text));
 }
 
 void validate_canonical_cidr(struct validation *v, const struct place *at, const char *cidr) {
@@ -218,4 +233,55 @@ void validate_endpoint_ip(struct validation *v, const struct place *at, const ch
                     begins(&a, special[i].bits, special[i].n))
                         validate_invalid(v, at, text,
                                          special[i].text ?: validate_text(v, "may not be unspecified (%s)", text));
+}
+
+/* --- warnings --- */
+
+void validate_warn_ip(struct validation *v, const struct place *at, const char *text) {
+        char canonical[IP_TEXT_MAX];
+        struct address address;
+
+        if (!text || !read_address(text, text + strlen(text), &address))
+                return;
+        go_text(&address.ip, address.mapped, canonical);
+        if (address.zeros || address.mapped)
+                validate_warn(v, at, "non-standard IP address %s is invalid: use %s", validate_quoted(v, text),
+                              validate_quoted(v, canonical));
+        else if (address.ip.family == AF_INET6 && strcmp(canonical, text) != 0)
+                validate_warn(v, at, "IPv6 address %s should be in RFC 5952 canonical format (%s)",
+                              validate_quoted(v, text), validate_quoted(v, canonical));
+}
+
+/* A mapped block is written as the IPv4 one, where it is one. */
+static const char *base_text(struct validation *v, const struct block *block) {
+        struct ip_cidr cidr = { block->address.ip, block->prefix };
+        bool mapped = block->address.mapped && block->prefix >= 96;
+        struct ip base = ip_cidr_base(&cidr);
+        char text[IP_TEXT_MAX];
+
+        return validate_key(v, "%s/%u", go_text(&base, mapped, text), block->prefix - (mapped ? 96U : 0));
+}
+
+void validate_warn_cidr(struct validation *v, const struct place *at, const char *text) {
+        struct block block;
+        const char *base;
+        char ip[IP_TEXT_MAX];
+        bool odd, beyond;
+
+        if (!text || !read_block(text, &block))
+                return;
+        base = base_text(v, &block);
+        odd = block.zeros || block.address.zeros || block.address.mapped;
+        beyond = has_bits_beyond(&block);
+        if (beyond)
+                validate_warn(v, at, "CIDR value %s is ambiguous in this context (should be %s or \"%s/%zu\"?)",
+                              validate_quoted(v, text), validate_quoted(v, base),
+                              go_text(&block.address.ip, block.address.mapped, ip),
+                              8 * ip_size(block.address.ip.family));
+        if (odd)
+                validate_warn(v, at, "non-standard CIDR value %s is invalid: use %s", validate_quoted(v, text),
+                              validate_quoted(v, base));
+        else if (!beyond && block.address.ip.family == AF_INET6 && strcmp(base, text) != 0)
+                validate_warn(v, at, "IPv6 CIDR value %s should be in RFC 5952 canonical format (%s)",
+                              validate_quoted(v, text), validate_quoted(v, base));
 }

@@ -9,6 +9,7 @@
 
 #include "kube/codec/codec.h"
 #include "kube/problem.h"
+#include "kube/validate/validate.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/go_text.h"
@@ -118,6 +119,33 @@ const char *validate_text(struct validation *v, const char *format, ...) {
         text = format_text(v, format, arguments);
         va_end(arguments);
         return text;
+}
+
+bool validate_has_warned(const struct validation *v) {
+        return !v->warnings || v->warnings->count == VALIDATE_WARNINGS_MAX;
+}
+
+void validate_warn(struct validation *v, const struct place *at, const char *format, ...) {
+        const char *place = at ? validate_place_text(v, at) : "";
+        size_t n = strlen(place), before = at ? n + strlen(": ") : 0;
+        va_list arguments;
+        char *text;
+        int length;
+
+        if (validate_has_warned(v))
+                return;
+        va_start(arguments, format);
+        length = vsnprintf(NULL, 0, format, arguments);
+        va_end(arguments);
+        text = length < 0 ? NULL : validate_alloc(v, 1, before + (size_t)length + 1);
+        if (!text)
+                return;
+        if (at)
+                strcpy(stpcpy(text, place), ": ");
+        va_start(arguments, format);
+        vsnprintf(text + before, (size_t)length + 1, format, arguments);
+        va_end(arguments);
+        v->warnings->texts[v->warnings->count++] = text;
 }
 
 /* @value NULL: none is told. */

@@ -20,6 +20,7 @@
 struct arena;
 struct kube_type;
 struct problems;
+struct validate_warnings;
 
 struct place {
         const struct place *up; /* NULL: the object */
@@ -37,11 +38,12 @@ struct place {
 
 struct validation {
         struct problems *problems;
-        struct arena *arena; /* holds the texts */
-        bool namespaced;     /* the kind is */
-        bool update;         /* there is an old object */
-        size_t text_bytes;   /* so far */
-        int error;           /* -ENOMEM: what was found is not all */
+        struct arena *arena;                /* holds the texts */
+        struct validate_warnings *warnings; /* NULL: none are wanted */
+        bool namespaced;                    /* the kind is */
+        bool update;                        /* there is an old object */
+        size_t text_bytes;                  /* so far */
+        int error;                          /* -ENOMEM: what was found is not all */
 };
 
 /* Errors so far: more of them behind a rule than before it, and it was broken. */
@@ -87,6 +89,13 @@ void validate_too_long(struct validation *v, const struct place *at, int max);
 
 /* @actual < 0 is not told. */
 void validate_too_many(struct validation *v, const struct place *at, int actual, int max);
+
+/* A warning, where they are wanted. @at NULL: the text alone; without memory it is noted in @v. */
+void validate_warn(struct validation *v, const struct place *at, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
+
+/* No more are kept. */
+bool validate_has_warned(const struct validation *v);
 
 /* For details that are made: text in the arena, "" without memory, and when no more errors are kept. */
 const char *validate_text(struct validation *v, const char *format, ...) __attribute__((format(printf, 2, 3)));

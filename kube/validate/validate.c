@@ -9,6 +9,7 @@
 #include "kube/type.h"
 #include "kube/validate/common.h"
 #include "kube/validate/rules.h"
+#include "kube/validate/warnings.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/value.h"
@@ -105,9 +106,11 @@ static void check_change(struct validation *v, validate_rule rule, const struct 
 static int check_object(struct arena *arena, const struct validate_case *c, const void *object, const void *old,
                         struct problems *problems) {
         const struct validate_rules *rules = rules_of(c->kind);
-        struct validation v = {
-                .problems = problems, .arena = arena, .namespaced = c->kind->namespaced, .update = old != NULL
-        };
+        struct validation v = { .problems = problems,
+                                .arena = arena,
+                                .warnings = c->warnings,
+                                .namespaced = c->kind->namespaced,
+                                .update = old != NULL };
         struct pair p = { object, old, meta_of(c->kind->type, object), meta_of(c->kind->type, old) };
 
         if (!p.meta)
@@ -116,6 +119,8 @@ static int check_object(struct arena *arena, const struct validate_case *c, cons
                 check_change(&v, rule_of(rules, c->sub, true), &p);
         else
                 check_new(&v, rules, rule_of(rules, c->sub, false), p.meta, object);
+        if (c->warnings && validate_errors(&v) == 0)
+                validate_warn_of(&v, c->kind, c->sub, object, old);
         return v.error;
 }
 

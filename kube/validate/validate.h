@@ -7,16 +7,27 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 struct arena;
 struct kube_kind;
 struct problems;
 struct value;
 
+/* What is told of an object that is taken, in kube-apiserver's words and order (WarningsOnCreate, WarningsOnUpdate). */
+#define VALIDATE_WARNINGS_MAX 100
+
+struct validate_warnings {
+        const char *texts[VALIDATE_WARNINGS_MAX]; /* in the arena */
+        uint32_t count;
+};
+
 struct validate_case {
         const struct kube_kind *kind;
-        const char *sub;            /* "status"; NULL: the object itself */
-        const struct value *object; /* what it is to be, defaults filled in */
-        const struct value *old;    /* what it was; NULL: it is made */
+        const char *sub;                    /* "status"; NULL: the object itself */
+        const struct value *object;         /* what it is to be, defaults filled in */
+        const struct value *old;            /* what it was; NULL: it is made */
+        struct validate_warnings *warnings; /* gets them where nothing is wrong; NULL: none are wanted */
 };
 
 /* Adds each error to @problems; texts are in @arena. A kind without a row, as one that joined at run time, has its

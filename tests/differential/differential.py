@@ -5,7 +5,10 @@ comments, and `{name}` in paths, headers (where %20 is a blank) and bodies is wh
 A block `PAUSE` waits until what was made has come to whoever follows it there. What has to differ (uids, times, versions of objects) is replaced by its place before answers are compared; what may differ stands, with its
 reason, in exceptions.txt: `FILE:METHOD PATH-REGEX  POINTER-REGEX  # reason`.
 """
+import concurrent.futures
+import copy
 import http.client
+import itertools
 import json
 import pathlib
 import re
@@ -13,7 +16,7 @@ import ssl
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "time", "selfLink", "continue", "token", "expirationTimestamp", "lastTransitionTime"}
+VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "time", "selfLink", "continue", "token", "expirationTimestamp", "lastTransitionTime", "lastPhaseTransitionTime"}
 RANGES = "10.96.0.0/16,fd00:10::/108"
 CHANCE, CHANCE_PORT = {"nodePort", "healthCheckNodePort"}, 30086  # ports from there on are given by chance
 PLUGINS = "NodeRestriction,OwnerReferencesPermissionEnforcement,DenyServiceExternalIPs,ExtendedResourceToleration"  # that both have on
@@ -28,6 +31,12 @@ class Server:
         self.context = ssl.create_default_context(cafile=f"{pki}/ca.crt")
         self.context.load_cert_chain(f"{pki}/admin.crt", f"{pki}/admin.key")
         self.connection = None
+
+    def beside(self):
+        """The same server by another connection."""
+        other = copy.copy(self)
+        other.connection = None
+        return other
 
     def ask(self, request):
         def fill(text):
@@ -74,7 +83,8 @@ def settle(value, key=None):
         prefix = value.get("generateName")
         return {k: prefix + "*" if k == "name" and isinstance(prefix, str) and str(v).startswith(prefix) else settle(v, k) for k, v in value.items()}
     if isinstance(value, list):
-        return [settle(v, key) for v in value]
+        settled = [settle(v, key) for v in value]
+        return sorted(settled, key=json.dumps) if key == "managedFields" else settled  # they stand by the second in which they were made
     if key in VOLATILE and value:
         return f"<{key}>"
     if key in CHANCE and isinstance(value, int) and value >= CHANCE_PORT:
@@ -93,10 +103,18 @@ def blur(text, key):
     return "<age>" if key == "cells" and re.fullmatch(r"(\d+[smhdy])+", text) else text
 
 
+def sort_rules(value):
+    """What somebody may: kube-apiserver has it in the order of a map."""
+    if isinstance(value, dict) and value.get("kind") == "SelfSubjectRulesReview":
+        for name in ("resourceRules", "nonResourceRules"):
+            value["status"][name] = sorted(value["status"][name] or [], key=json.dumps)
+    return value
+
+
 def read_body(text):
     """An object, a watch's events as a list, or text."""
     try:
-        return settle(json.loads(text))
+        return sort_rules(settle(json.loads(text)))
     except ValueError:
         try:
             return [settle(json.loads(line)) for line in text.splitlines()]
@@ -155,28 +173,48 @@ def give_account(server, namespace):
     server.ask({"method": "POST", "path": path, "headers": {"Content-Type": "application/json"}, "body": '{"metadata":{"name":"default"}}'})
 
 
-def run(theirs, ours, files, report=print):
-    """Returns how many requests were compared, and how many of them differ."""
-    exceptions, compared, differ = read_exceptions(), 0, 0
-    for server in (theirs, ours):
-        give_account(server, "default")
-    for path in files:
-        for request in read_corpus(path):
+def is_watch(request):
+    return request["method"] == "GET" and "watch=1" in request["path"] and not request["takes"]
+
+
+def ask_all(pool, servers, path):
+    """A file's requests with both answers, in order. Both servers are asked at a time; watches that follow each other last at a time."""
+    for watches, requests in itertools.groupby(read_corpus(path), is_watch):
+        if watches:
+            requests = list(requests)
+            asked = [[pool.submit(server.beside().ask, request) for server in servers] for request in requests]
+            yield from ((request, [a.result() for a in answers]) for request, answers in zip(requests, asked))
+            continue
+        for request in requests:
             if request["method"] == "PAUSE":
                 time.sleep(0.3)
                 continue
-            answers = [server.ask(request) for server in (theirs, ours)]
-            for server, answer in zip((theirs, ours), answers):
-                if answer[0] == 201 and request["method"] == "POST" and request["path"] == "/api/v1/namespaces":
-                    give_account(server, json.loads(answer[2])["metadata"]["name"])
-                for name, where in request["takes"]:
-                    try:
-                        server.taken[name] = pointer(json.loads(answer[2]), where)
-                    except (ValueError, KeyError, IndexError, TypeError):
-                        server.taken[name] = ""
-            compared += 1
+            answers = [pool.submit(server.ask, request) for server in servers]
+            yield request, [a.result() for a in answers]
+
+
+def take(server, request, answer):
+    """What later requests name, and the account that a namespace has in a cluster."""
+    if answer[0] == 201 and request["method"] == "POST" and request["path"] == "/api/v1/namespaces":
+        give_account(server, json.loads(answer[2])["metadata"]["name"])
+    for name, where in request["takes"]:
+        try:
+            server.taken[name] = pointer(json.loads(answer[2]), where)
+        except (ValueError, KeyError, IndexError, TypeError):
+            server.taken[name] = ""
+
+
+def run(theirs, ours, files, report=print):
+    """Returns how many requests were compared, and how many of them differ."""
+    exceptions, servers, compared, differ = read_exceptions(), (theirs, ours), 0, 0
+    for server in servers:
+        give_account(server, "default")
+    with concurrent.futures.ThreadPoolExecutor(64) as pool:
+        for request, answers in itertools.chain.from_iterable(ask_all(pool, servers, path) for path in files):
+            for server, answer in zip(servers, answers):
+                take(server, request, answer)
             found = compare(request, *answers, exceptions)
-            differ += bool(found)
+            compared, differ = compared + 1, differ + bool(found)
             for where, a, b in found:
                 report(f"{request['file']}: {request['method']} {request['path']}\n    {where}\n      {theirs.name}: {json.dumps(a)[:600]}\n      {ours.name}: {json.dumps(b)[:600]}")
     return compared, differ

@@ -6,16 +6,13 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
-from support.api import PEERS, REPO, Api, Oracle
+from support.api import PEERS, REPO, Api
 
-sys.path.insert(0, REPO + "/tests/differential")
-import differential  # noqa: E402
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 has = lambda *names: all(os.path.exists(f"{PEERS}/{n}") for n in names)  # noqa: E731
@@ -400,20 +397,4 @@ def test_what_was_answered_survives():
         last = max(int(o["metadata"]["resourceVersion"]) for o in made.values())
         assert int(client.ask("POST", MAPS, config_map("after"))[1]["metadata"]["resourceVersion"]) > last
     finally:
-        a.stop()
-
-
-@pytest.mark.skipif(not has("kube-apiserver", "etcd"), reason="kube-apiserver and etcd are not built (tests/peers/build)")
-def test_as_kube_apiserver():
-    """The corpus, replayed against both: they differ where tests/differential/exceptions.txt says so, nowhere else."""
-    a = Api("--service-cluster-ip-range", differential.RANGES, "--enable-admission-plugins", differential.PLUGINS).start()
-    oracle = Oracle(a.pki, differential.PLUGINS, differential.RANGES)
-    try:
-        oracle.start()
-        said = []
-        theirs, ours = differential.Server("kube-apiserver", oracle.port, a.pki), differential.Server("nacelle-api", a.port, a.pki)
-        compared, differ = differential.run(theirs, ours, sorted(pathlib.Path(REPO, "tests/differential/corpus").glob("*.txt")), said.append)
-        assert compared > 200 and differ == 0, "\n".join(said)
-    finally:
-        oracle.stop()
         a.stop()

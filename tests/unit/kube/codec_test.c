@@ -407,9 +407,42 @@ static void test_empty_texts_in_lists(void **state) {
         arena_free(arena);
 }
 
+/* As it has been protobuf: what is empty and written all the same is null. */
+static void test_forget(void **state) {
+        static const struct {
+                const struct kube_type *type;
+                const char *text, *settled;
+        } trees[] = {
+                { &kube_limit_range_type, "{\"spec\":{\"limits\":[]}}", "{\"spec\":{\"limits\":null}}" },
+                { &kube_limit_range_type, "{\"spec\":{\"limits\":[{\"type\":\"Pod\",\"max\":{}}]}}",
+                  "{\"spec\":{\"limits\":[{\"type\":\"Pod\",\"max\":{}}]}}" },
+                { &kube_secret_type, "{\"data\":{\"a\":null,\"b\":\"YQ==\"},\"type\":null}",
+                  "{\"data\":{\"a\":\"\",\"b\":\"YQ==\"},\"type\":null}" },
+                { &kube_pod_type, "{\"spec\":{\"containers\":[{\"name\":\"c\"}],\"unknown\":[]}}",
+                  "{\"spec\":{\"containers\":[{\"name\":\"c\"}],\"unknown\":[]}}" },
+                { &kube_pod_type, "{\"spec\":{\"containers\":[]}}", "{\"spec\":{\"containers\":null}}" },
+                { &kube_pod_list_type, "{\"items\":[{\"spec\":{\"containers\":[]}},{},{\"spec\":7}]}",
+                  "{\"items\":[{\"spec\":{\"containers\":null}},{},{\"spec\":7}]}" },
+                { &kube_pod_type, "[]", "[]" },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(trees); i++) {
+                _cleanup_arena_ struct arena *arena = arena_new();
+                _cleanup_free_ char *text = NULL;
+                const struct value *tree, *settled;
+
+                assert_int_equal(json_parse(arena, trees[i].text, strlen(trees[i].text), NULL, &tree, NULL), 0);
+                assert_int_equal(kube_value_forget(arena, trees[i].type, tree, &settled), 0);
+                assert_int_equal(json_format(settled, false, &text, NULL), 0);
+                assert_string_equal(text, trees[i].settled);
+                assert_true((settled == tree) == (strcmp(trees[i].text, trees[i].settled) == 0));
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_empty_texts_in_lists),
+                cmocka_unit_test(test_forget),
                 cmocka_unit_test(test_rows),
                 cmocka_unit_test(test_depth),
                 cmocka_unit_test(test_memory_is_bounded),

@@ -12,6 +12,8 @@
 #include "kube/validate/admission.h"
 #include "kube/validate/job.h"
 #include "kube/validate/schedule.h"
+#include "kube/validate/validate.h"
+#include "kube/validate/warnings.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 
@@ -181,9 +183,93 @@ static void test_urls(void **state) {
         }
 }
 
+/* --- warnings --- */
+
+static struct validate_warnings warnings;
+
+static void begin_warnings(void) {
+        warnings = (struct validate_warnings){ 0 };
+        validation.warnings = &warnings;
+}
+
+static void test_addresses_warned_of(void **state) {
+        static const struct row ips[] = {
+                { "10.0.0.1", NULL },
+                { "fd00::1", NULL },
+                { "nonsense", NULL },
+                { "010.0.0.1", "non-standard IP address \"010.0.0.1\" is invalid: use \"10.0.0.1\"" },
+                { "::ffff:1.2.3.4", "non-standard IP address \"::ffff:1.2.3.4\" is invalid: use \"1.2.3.4\"" },
+                { "FD00::1", "IPv6 address \"FD00::1\" should be in RFC 5952 canonical format (\"fd00::1\")" },
+                { "::1.2.3.4", "IPv6 address \"::1.2.3.4\" should be in RFC 5952 canonical format (\"::102:304\")" },
+        };
+        static const struct row cidrs[] = {
+                { "10.0.0.0/8", NULL },
+                { "10.0.0.0", NULL },
+                { "10.0.0.1/8", "CIDR value \"10.0.0.1/8\" is ambiguous in this context (should be \"10.0.0.0/8\" or "
+                                "\"10.0.0.1/32\"?)" },
+                { "10.0.0.0/08", "non-standard CIDR value \"10.0.0.0/08\" is invalid: use \"10.0.0.0/8\"" },
+                { "::ffff:1.2.3.0/120",
+                  "non-standard CIDR value \"::ffff:1.2.3.0/120\" is invalid: use \"1.2.3.0/24\"" },
+                { "FD00::/8", "IPv6 CIDR value \"FD00::/8\" should be in RFC 5952 canonical format (\"fd00::/8\")" },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(ips); i++) {
+                begin_warnings();
+                validate_warn_ip(&validation, NULL, ips[i].text);
+                compare(&ips[i], warnings.count > 0 ? warnings.texts[0] : NULL);
+        }
+        for (size_t i = 0; i < ELEMENTS(cidrs); i++) {
+                begin_warnings();
+                validate_warn_cidr(&validation, NULL, cidrs[i].text);
+                compare(&cidrs[i], warnings.count > 0 ? warnings.texts[0] : NULL);
+        }
+        assert_int_equal(problems.count, 0);
+}
+
+/* As many as are kept, and one more; and where none are wanted. */
+static void test_warnings_are_bounded(void **state) {
+        const struct place *spec = FIELD(NULL, "spec");
+
+        begin_warnings();
+        for (unsigned i = 0; i < VALIDATE_WARNINGS_MAX - 1; i++)
+                validate_warn(&validation, ITEM(spec, i), "old");
+        assert_false(validate_has_warned(&validation));
+        validate_warn(&validation, NULL, "last %d", 1);
+        assert_true(validate_has_warned(&validation));
+        validate_warn(&validation, NULL, "too late");
+        assert_int_equal(warnings.count, VALIDATE_WARNINGS_MAX);
+        assert_string_equal(warnings.texts[0], "spec[0]: old");
+        assert_string_equal(warnings.texts[VALIDATE_WARNINGS_MAX - 1], "last 1");
+        validation.warnings = NULL;
+        validate_warn(&validation, spec, "nobody listens");
+        assert_int_equal(validation.error, 0);
+}
+
+/* Ports of one number that all go together are compared so often and no more. */
+static void test_many_ports(void **state) {
+        enum { MANY = 3000 };
+        static struct kube_container_port ports[MANY];
+        struct kube_container container = { .name = "c", .ports = { ports, MANY } };
+        struct kube_pod_spec spec = { .containers = { &container, 1 } };
+
+        for (int i = 0; i < MANY; i++)
+                ports[i] = (struct kube_container_port){ .container_port = 80, .host_port = i + 1, .protocol = "TCP" };
+        begin_warnings();
+        validate_warn_ports(&validation, FIELD(NULL, "spec"), &spec);
+        assert_int_equal(warnings.count, 0);
+        ports[1].host_port = 1;
+        validate_warn_ports(&validation, FIELD(NULL, "spec"), &spec);
+        assert_int_equal(warnings.count, 1);
+        assert_string_equal(warnings.texts[0],
+                            "spec.containers[0].ports[1]: duplicate port definition with spec.containers[0].ports[0]");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_schedules, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_addresses_warned_of, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_warnings_are_bounded, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_many_ports, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_zones, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_indexes, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_urls, set_up, tear_down),
