@@ -117,6 +117,7 @@ int sqlite_check_kind(sqlite3 *db, const char *path, struct err **err) {
         return 0;
 }
 
+/* All or nothing of it is there after a cut: a log is made of it only later, for that writes a first page by itself. */
 static int make_tables(sqlite3 *db, const char *path, struct err **err) {
         char sql[512];
         int64_t pages = 0;
@@ -125,7 +126,7 @@ static int make_tables(sqlite3 *db, const char *path, struct err **err) {
                 return sqlite_fail(db, path, "cannot be read", err);
         if (pages == 0) {
                 snprintf(sql, sizeof(sql),
-                         "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; BEGIN;"
+                         "PRAGMA auto_vacuum = INCREMENTAL; BEGIN;"
                          "CREATE TABLE objects(key TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL, value BLOB NOT "
                          "NULL);"
                          "CREATE TABLE reserved(revision INTEGER NOT NULL); INSERT INTO reserved VALUES(0);"
