@@ -34,6 +34,22 @@ def test_kill():
         api.stop()
 
 
+def test_kill_first_starts():
+    """Whatever is there of keys, objects and the store when it is killed, the next start goes on from."""
+    rng = random.Random(14)
+    for number in range(ROUNDS):
+        api = Api()
+        try:
+            api.launch()
+            time.sleep(rng.random() * 0.1)
+            api.end(signal.SIGKILL)
+            api.start()
+            wrong = Writers(api.client).check()
+            assert not wrong, f"round {number}: {wrong}"
+        finally:
+            api.stop()
+
+
 def has_space_again(api, seconds=20):
     """Whether a change is taken, by then."""
     deadline = time.time() + seconds
