@@ -29,7 +29,7 @@ faults: integration-ready ## make every call of the kernel's fail in turn (takes
 soak: integration-ready ## kill the agent and shims 1,000 times each (takes about 20 minutes)
 	ROUNDS=1000 /usr/bin/python3 -m pytest -q tests/integration/test_crash.py
 
-soak-api: integration-ready ## kill the API service 1,000 times while it is written to (takes about six minutes)
+soak-api: integration-ready ## kill the API service 1,000 times while it is written to, and 1,000 first starts (takes about fifteen minutes)
 	ROUNDS=1000 /usr/bin/python3 -m pytest -q -s tests/integration/test_api_acknowledged.py -k kill
 
 SWEEPS = $(filter %memory_test,$(UNIT_PROGRAMS))

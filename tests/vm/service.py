@@ -22,8 +22,8 @@ class Service:
     """All its lives on one disk. Its keys come over the console (lines `api: ...`), once."""
 
     def __init__(self, work):
-        self.port, self.pki, self.digest, self.token, self.cuts = free_port(), work + "/pki", None, None, 0
-        self.writers, self.said, self.digests = Writers(self.client), [], []
+        self.port, self.pki, self.digest, self.token = free_port(), work + "/pki", None, None
+        self.writers, self.digests = Writers(self.client), []
 
     def client(self):
         return Client(self.port, self.pki)
@@ -80,7 +80,7 @@ class Service:
             wrong = self.check()
         except TROUBLE as e:
             wrong = [f"it does not answer: {e!r}"]
-        self.digests, self.writers.answered = [], 0
+        self.digests = []
         if writes and not wrong:
             self.writers.start()
             time.sleep(random.random() * WRITE_SECONDS)
@@ -92,4 +92,5 @@ class Service:
     def end(self):
         """The power is cut. Returns how many changes were answered."""
         self.writers.finish()
-        return self.writers.answered
+        answered, self.writers.answered = self.writers.answered, 0
+        return answered

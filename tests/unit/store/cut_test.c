@@ -1,5 +1,4 @@
-/* The first opening of a store, killed before each of its system calls: whatever the cut, the next one goes
- * on. */
+/* The first opening of a store, killed before each of its system calls: whatever the cut, the next one goes on. */
 #include "store/store.h"
 
 #include <setjmp.h>
@@ -68,7 +67,7 @@ static void test_first_start(void **state) {
         (void)state;
         for (bool was = true; was; cut += 2) {
                 char directory[] = "/tmp/nacelle-store-XXXXXX";
-                _cleanup_store_ struct store *store = NULL;
+                struct store *store = NULL;
                 _cleanup_err_ struct err *err = NULL;
 
                 assert_true(cut < CUTS_MAX);
@@ -76,6 +75,7 @@ static void test_first_start(void **state) {
                 was = open_cut(directory, cut);
                 if (open_in(directory, &store, &err) < 0)
                         fail_msg("cut at stop %u: %s", cut, err_text(err));
+                store_close(store);
                 assert_int_equal(files_remove_tree(directory, NULL), 0);
         }
         assert_true(cut > 50); /* it was cut in what it writes */
