@@ -22,8 +22,13 @@ class Service:
     """All its lives on one disk. Its keys come over the console (lines `api: ...`), once."""
 
     def __init__(self, work):
-        self.port, self.pki, self.digest, self.token = free_port(), work + "/pki", None, None
+        self.port, self.pki, self.digest, self.token = 0, work + "/pki", None, None
         self.writers, self.digests = Writers(self.client), []
+
+    def next_port(self):
+        """Of this host's loopback, for its next life."""
+        self.port = free_port()
+        return self.port
 
     def client(self):
         return Client(self.port, self.pki)
