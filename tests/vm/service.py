@@ -15,7 +15,7 @@ REVIEWS = "/apis/authentication.k8s.io/v1/tokenreviews"
 READY_SECONDS = 60
 WRITE_SECONDS = 3
 WRITES = 100  # at most so many changes are waited for after that, for MORE_SECONDS
-MORE_SECONDS = 10
+MORE_SECONDS = 20
 
 
 class Service:
