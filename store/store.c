@@ -220,7 +220,7 @@ static int write_group(struct store *store, const struct changes *group, struct 
         r = put_lazies(store, err);
         if (r == 0)
                 r = put_group(store, group, &revision, err);
-        if (revision + REVISIONS_AHEAD / 2 > reserved)
+        if (revision > store->revision && revision + REVISIONS_AHEAD / 2 > reserved) /* a full disk is only read */
                 reserved = revision + REVISIONS_AHEAD;
         if (r < 0 || (r = store->backend->commit(store->data, reserved, err)) < 0) {
                 store->backend->rollback(store->data);

@@ -29,6 +29,9 @@ faults: integration-ready ## make every call of the kernel's fail in turn (takes
 soak: integration-ready ## kill the agent and shims 1,000 times each (takes about 20 minutes)
 	ROUNDS=1000 /usr/bin/python3 -m pytest -q tests/integration/test_crash.py
 
+soak-api: integration-ready ## kill the API service 1,000 times while it is written to, and 1,000 first starts (takes about fifteen minutes)
+	ROUNDS=1000 /usr/bin/python3 -m pytest -q -s tests/integration/test_api_acknowledged.py -k kill
+
 SWEEPS = $(filter %memory_test,$(UNIT_PROGRAMS))
 sweep: ## make every allocation fail in turn, where `make unit` tries some (takes a few minutes)
 	$(install_packages) build unit
@@ -154,4 +157,4 @@ differential: ## ask nacelle-api and kube-apiserver the same, and compare the an
 	@$(MAKE) $(BUILD)/nacelle-api
 	/usr/bin/python3 tests/differential/run $(CORPUS)
 
-.PHONY: deps check integration-ready integration-build integration faults soak sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential
+.PHONY: deps check integration-ready integration-build integration faults soak soak-api sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential

@@ -117,6 +117,8 @@ int sqlite_check_kind(sqlite3 *db, const char *path, struct err **err) {
         return 0;
 }
 
+/* All or nothing of it is there after a cut: PRAGMAs of an empty database write a first page, so they are in the same
+ * transaction, and that which cannot be (journal_mode) comes later. */
 static int make_tables(sqlite3 *db, const char *path, struct err **err) {
         char sql[512];
         int64_t pages = 0;
@@ -125,7 +127,7 @@ static int make_tables(sqlite3 *db, const char *path, struct err **err) {
                 return sqlite_fail(db, path, "cannot be read", err);
         if (pages == 0) {
                 snprintf(sql, sizeof(sql),
-                         "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; BEGIN;"
+                         "BEGIN; PRAGMA auto_vacuum = INCREMENTAL;"
                          "CREATE TABLE objects(key TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL, value BLOB NOT "
                          "NULL);"
                          "CREATE TABLE reserved(revision INTEGER NOT NULL); INSERT INTO reserved VALUES(0);"

@@ -7,32 +7,11 @@ import subprocess
 import tempfile
 
 import oci
-import pytest
 
+from support.disk import fill, small_disk  # noqa: F401
 from support.node import Node, pod, wait_for
 
 COUNT = "i=0; while :; do i=$((i+1)); echo line $i; sleep 0.02; done"
-
-
-@pytest.fixture
-def small_disk():
-    """A directory on a file system of 24 MB."""
-    place = tempfile.mkdtemp(prefix="nacelle-small-")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place], check=True)
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
-    os.rmdir(place)
-
-
-def fill(path):
-    """Takes all the space there is."""
-    with open(path, "wb", buffering=0) as f:
-        for size in (1 << 20, 4096):
-            try:
-                while f.write(bytes(size)) == size:
-                    pass
-            except OSError:
-                pass
 
 
 def numbers(node, container):

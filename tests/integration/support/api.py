@@ -58,26 +58,29 @@ class Client:
 class Api:
     """The server; start() after kill() goes on with what is on disk. Of the controllers it has those that change nothing but what they are asked for."""
 
-    def __init__(self, *options, controllers="clusterrole-aggregation-controller"):
+    def __init__(self, *options, controllers="clusterrole-aggregation-controller", data=None):
         options = [f"--controllers={controllers}", *options]
         self.directory = tempfile.mkdtemp(prefix="nacelle-api-")
-        self.data, self.port, self.options, self.process = self.directory + "/data", free_port(), options, None
+        self.data, self.port, self.options, self.process = data or self.directory + "/data", free_port(), options, None
         self.pki, self.kubeconfig = self.data + "/pki", self.data + "/admin.kubeconfig"
 
+    def launch(self):
+        with open(self.directory + "/log", "ab") as log:
+            self.process = subprocess.Popen([f"{BUILD}/nacelle-api", "--data-dir", self.data, "--bind-address", "127.0.0.1", "--secure-port", str(self.port),
+                                             *self.options], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
     def start(self):
-        log = open(self.directory + "/log", "ab")
-        self.process = subprocess.Popen([f"{BUILD}/nacelle-api", "--data-dir", self.data, "--bind-address", "127.0.0.1", "--secure-port", str(self.port),
-                                         *self.options], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        log.close()
-        for _ in range(200):
+        self.launch()
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise AssertionError(self.log())
+                raise AssertionError(self.log()[-2000:])
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
                 return self
             except OSError:
                 time.sleep(0.02)
-        raise AssertionError("nacelle-api does not listen: " + self.log())
+        raise AssertionError("nacelle-api does not listen: " + self.log()[-2000:])
 
     def client(self):
         return Client(self.port, self.pki)

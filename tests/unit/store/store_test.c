@@ -516,7 +516,21 @@ static void test_damaged(void **state) {
         expect_refused(f, "version 9");
 }
 
-/* A file system of its own that is small. */
+/* Takes what space there is left. */
+static void fill(const struct fixture *f) {
+        char path[128];
+        int fd;
+
+        snprintf(path, sizeof(path), "%s/filler", f->dir);
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        for (char page[4096] = { 0 }; write(fd, page, sizeof(page)) > 0;)
+                ;
+        close(fd);
+}
+
+/* A file system of its own that is small; also for who starts on it once it is full, and asks for what needs no change.
+ */
 static void test_full_disk(void **state) {
         struct fixture *f = *state;
         char text[256], key[32], large[8192];
@@ -544,6 +558,10 @@ static void test_full_disk(void **state) {
                 expect(f->store, key, large, 0);
         }
         assert_int_equal(change(f->store, "another", large, STORE_ABSENT, false, NULL).code, -ENOSPC);
+        fill(f);
+        reopen(f);
+        assert_int_equal(change(f->store, "key-0", large, STORE_ABSENT, true, NULL).code, -EEXIST);
+        expect(f->store, "key-0", large, 0);
         assert_int_equal(mount("store", f->dir, "tmpfs", MS_REMOUNT, "size=8m"), 0);
         put(f->store, "another", large, STORE_ABSENT);
         reopen(f);
