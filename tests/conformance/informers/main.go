@@ -45,7 +45,6 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
-	toolswatch "k8s.io/client-go/tools/watch"
 	"k8s.io/client-go/util/retry"
 )
 
@@ -194,7 +193,7 @@ func watchList(ctx context.Context) {
 	check(errors.IsInvalid(err), "without resourceVersionMatch: %v", err)
 }
 
-// A watch of what is long gone is refused with 410, upon which RetryWatcher ends and a reflector lists anew.
+// A watch of what is gone, as it is of revision 1 once the server was started again, ends with 410, upon which a reflector lists anew.
 func expired(ctx context.Context) {
 	all := jsonClient.CoreV1().ConfigMaps(space)
 	w, err := all.Watch(ctx, metav1.ListOptions{ResourceVersion: "1"})
@@ -203,7 +202,6 @@ func expired(ctx context.Context) {
 		err = errors.FromObject(event.Object)
 	}
 	check(errors.IsResourceExpired(err) || errors.IsGone(err), "a watch of revision 1: %v", err)
-	_, err = all.Watch(ctx, metav1.ListOptions{ResourceVersion: "999999999", TimeoutSeconds: new(int64)})
 	_, listErr := all.List(ctx, metav1.ListOptions{ResourceVersion: "999999999"})
 	check(errors.IsTimeout(listErr) || errors.IsServerTimeout(listErr), "a list of what is to come: %v", listErr)
 	first, lists := true, atomic.Int32{}
@@ -243,7 +241,7 @@ func pages(ctx context.Context) {
 		if options.Continue = page.Continue; page.Continue == "" {
 			break
 		}
-		check(*page.RemainingItemCount == int64(25-len(names)), "remaining: %d", *page.RemainingItemCount)
+		check(page.RemainingItemCount != nil && *page.RemainingItemCount == int64(25-len(names)), "remaining: %v", page.RemainingItemCount)
 		all.Delete(ctx, "s24", metav1.DeleteOptions{})
 	}
 	check(len(names) == 25 && sort.StringsAreSorted(names), "pages are of one moment: %v", names)
@@ -319,7 +317,7 @@ func discover(ctx context.Context) {
 	_, lists, err := cached.ServerGroupsAndResources()
 	check(err == nil && len(lists) > 15, "%d groups: %v", len(lists), err)
 	for _, list := range must(cached.ServerPreferredResources()) {
-		if list.GroupVersion == "autoscaling/v1" {
+		if list.GroupVersion == "autoscaling/v1" && len(list.APIResources) > 0 {
 			fail("autoscaling/v2 is preferred")
 		}
 	}
@@ -367,7 +365,7 @@ func churn() {
 	ending := make(chan struct{})
 	go func() { io.Copy(io.Discard, os.Stdin); close(ending) }()
 	const writers = 4
-	var wrong, acknowledged [writers]atomic.Int64
+	var acknowledged [writers]atomic.Int64
 	var trouble atomic.Value
 	follow := func(client kubernetes.Interface) cache.SharedIndexInformer {
 		factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(space))
@@ -385,7 +383,6 @@ func churn() {
 		return informer
 	}
 	followers := []cache.SharedIndexInformer{follow(jsonClient), follow(protoClient)}
-	// A watch of its own hears of each change once: RetryWatcher goes on where the last one ended.
 	var group sync.WaitGroup
 	for w := range writers {
 		group.Go(func() {
@@ -404,7 +401,6 @@ func churn() {
 				if err == nil {
 					stands, _ := strconv.ParseInt(now.Data["v"], 10, 64)
 					if stands < acknowledged[w].Load() {
-						wrong[w].Add(1)
 						trouble.Store(fmt.Sprintf("%s: %d was acknowledged, %d stands", name, acknowledged[w].Load(), stands))
 					}
 					now.Data["v"] = strconv.FormatInt(stands+1, 10)
@@ -420,35 +416,53 @@ func churn() {
 			}
 		})
 	}
-	var list *corev1.ConfigMapList
-	for list == nil {
-		l, err := jsonClient.CoreV1().ConfigMaps(space).List(ctx, metav1.ListOptions{})
-		if err == nil {
-			list = l
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	var heard, repeated atomic.Int64
-	retrying := must(toolswatch.NewRetryWatcherWithContext(ctx, list.ResourceVersion, &cache.ListWatch{WatchFunc: func(o metav1.ListOptions) (watch.Interface, error) {
-		return jsonClient.CoreV1().ConfigMaps(space).Watch(ctx, o)
-	}}))
+	// A watch of its own hears of each change once. What ended goes on where it was; what is gone by then is listed.
+	var heard, listed atomic.Int64
 	group.Go(func() {
-		last, revision := map[string]int64{}, int64(0)
-		for event := range retrying.ResultChan() {
-			m, ok := event.Object.(*corev1.ConfigMap)
-			if !ok {
-				trouble.Store(fmt.Sprintf("watch: %v", event))
-				return
+		all, last, revision := jsonClient.CoreV1().ConfigMaps(space), map[string]int64{}, ""
+		for ctx.Err() == nil {
+			if revision == "" {
+				list, err := all.List(ctx, metav1.ListOptions{})
+				if err != nil {
+					time.Sleep(20 * time.Millisecond)
+					continue
+				}
+				for _, m := range list.Items {
+					n, _ := strconv.ParseInt(m.Data["v"], 10, 64)
+					if n < last[m.Name] {
+						trouble.Store(fmt.Sprintf("list: %s=%d after %d", m.Name, n, last[m.Name]))
+					}
+					last[m.Name] = n
+				}
+				revision = list.ResourceVersion
+				listed.Add(1)
 			}
-			n, _ := strconv.ParseInt(m.Data["v"], 10, 64)
-			at, _ := strconv.ParseInt(m.ResourceVersion, 10, 64)
-			before, known := last[m.Name]
-			if at <= revision || known && n != before+1 {
-				repeated.Add(1)
-				trouble.Store(fmt.Sprintf("watch: %s=%d at %d after %d at %d", m.Name, n, at, before, revision))
+			w, err := all.Watch(ctx, metav1.ListOptions{ResourceVersion: revision})
+			if err != nil {
+				if errors.IsResourceExpired(err) || errors.IsGone(err) {
+					revision = ""
+				}
+				time.Sleep(20 * time.Millisecond)
+				continue
 			}
-			last[m.Name], revision = n, at
-			heard.Add(1)
+			for event := range w.ResultChan() {
+				m, ok := event.Object.(*corev1.ConfigMap)
+				if !ok {
+					if errors.IsResourceExpired(errors.FromObject(event.Object)) {
+						revision = ""
+					}
+					break // or cut
+				}
+				n, _ := strconv.ParseInt(m.Data["v"], 10, 64)
+				at, _ := strconv.ParseInt(m.ResourceVersion, 10, 64)
+				after, _ := strconv.ParseInt(revision, 10, 64)
+				if before, known := last[m.Name]; at <= after || known && n != before+1 {
+					trouble.Store(fmt.Sprintf("watch: %s=%d at %d after %d at %d", m.Name, n, at, before, after))
+				}
+				last[m.Name], revision = n, m.ResourceVersion
+				heard.Add(1)
+			}
+			w.Stop()
 		}
 	})
 	<-ending
@@ -468,7 +482,6 @@ func churn() {
 		}
 		return true
 	})
-	retrying.Stop()
 	stop()
 	group.Wait()
 	total := int64(0)
@@ -476,7 +489,7 @@ func churn() {
 		total += acknowledged[w].Load()
 	}
 	check(trouble.Load() == nil, "%v", trouble.Load())
-	json.NewEncoder(os.Stdout).Encode(map[string]int64{"acknowledged": total, "heard": heard.Load()})
+	json.NewEncoder(os.Stdout).Encode(map[string]int64{"acknowledged": total, "heard": heard.Load(), "listed": listed.Load()})
 }
 
 func run(name string, f func()) (ok bool) {
