@@ -135,6 +135,10 @@ enum api_step api_review(struct api_request *r) {
                 i++;
         if (i == ELEMENTS(reviews) || r->sub)
                 return api_refuse(r, API_NOT_FOUND, "the server could not find the requested resource");
+        if (r->media.shape == API_TABLE)
+                return api_refuse(r, API_NO_SHAPE,
+                                  "only the following media types are accepted: application/json, application/yaml, "
+                                  "application/vnd.kubernetes.protobuf");
         problems_init(&problems, r->arena, NULL, NULL);
         error = api_review_read(r, &problems, &object);
         if (error == 0 && problems.errors == 0)

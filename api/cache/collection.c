@@ -69,6 +69,11 @@ int collection_load(struct collection *c, struct object *object) {
         return 0;
 }
 
+void collection_loaded(struct collection *c, int64_t revision) {
+        assert(c->first == c->next && revision >= c->gone);
+        c->gone = revision;
+}
+
 /* Twice the room, when what would be lost is young. Without memory the old room does. */
 static void grow(struct collection *c) {
         struct collection_event *larger;

@@ -51,6 +51,9 @@ void collection_free(struct collection *collection); /* NULL is fine; nobody lis
 /* Before all else: an object that was there already. Takes a reference. 0 or -ENOMEM. */
 int collection_load(struct collection *collection, struct object *object);
 
+/* After the last of them: of what was before @revision, what was deleted among it, nothing is known. */
+void collection_loaded(struct collection *collection, int64_t revision);
+
 /* What was changed: @object is in place of the one of its name, or with @deleted that one is gone, and @object is what
  * it was last. Takes a reference. Revisions rise. 0 or -ENOMEM: readers would never see the change, so whoever made it
  * elsewhere for good has to begin anew from there. */
@@ -81,7 +84,7 @@ struct collection_page {
         int64_t revision; /* as of which it is: at least that of each change that was told before the query */
         int64_t last;     /* revision of the last change in it, where the query is of no revision */
         bool more;        /* the limit left some out */
-        size_t remaining; /* how many; not known, and 0, where a filter counts or the query is of an earlier revision */
+        size_t remaining; /* how many; not known, and 0, where a filter counts */
 };
 
 /* 0, -ENOMEM, or -ESTALE: the past that is asked for is gone. */

@@ -75,20 +75,31 @@ static int list_present(struct collection *c, struct listing *l) {
         return r < 0 ? r : 0;
 }
 
+/* Whether those that the limit left out are counted: a filter would have to look at each. */
+static bool counts(const struct listing *l) {
+        return l->page->more && !l->query->filter.matches && !l->query->filter.name;
+}
+
+static struct index_pair last_place(const struct listing *l) {
+        const struct object *last = l->page->objects[l->page->n - 1];
+
+        return (struct index_pair){ last->namespace, last->name };
+}
+
+/* The rank of the first object behind @place. */
+static size_t rank_behind(const struct collection *c, const struct index_pair *place) {
+        struct index_cursor at = index_seek_after(&c->objects, place_key, place);
+        const struct object *next = index_at(&at);
+
+        return next ? index_rank(&c->objects, place_order, next) : index_count(&c->objects);
+}
+
 /* How many objects stand behind the page's last one, of its namespace where the query names one. */
 static size_t count_rest(const struct collection *c, const struct listing *l) {
-        const struct object *last = l->page->objects[l->page->n - 1];
-        const struct index_pair place = { last->namespace, last->name }, all = { l->query->filter.namespace, NULL };
-        size_t end = index_count(&c->objects);
+        const struct index_pair last = last_place(l), all = { l->query->filter.namespace, NULL };
+        size_t end = all.first ? rank_behind(c, &all) : index_count(&c->objects);
 
-        if (all.first) {
-                struct index_cursor at = index_seek_after(&c->objects, place_key, &all);
-                const struct object *next = index_at(&at);
-
-                if (next)
-                        end = index_rank(&c->objects, place_order, next);
-        }
-        return end - index_rank(&c->objects, place_key, &place) - 1;
+        return end - rank_behind(c, &last);
 }
 
 static void past_clear(struct index *index) {
@@ -145,25 +156,47 @@ static int merge(struct collection *c, const struct index *undone, struct listin
         return r < 0 ? r : 0;
 }
 
+/* count_rest() of then: the same of now, without what came since, with what went. */
+static size_t count_rest_then(const struct collection *c, const struct index *undone, const struct listing *l) {
+        const struct index_pair last = last_place(l);
+        struct index_cursor at = index_seek_after(undone, past_key, &last);
+        size_t n = count_rest(c, l);
+
+        for (const struct past *p = index_at(&at); p && !is_behind(l->query, p->namespace, p->name);
+             p = index_next(&at)) {
+                const struct index_pair place = { p->namespace, p->name };
+
+                n += p->object ? 1 : 0;
+                n -= index_find(&c->objects, place_key, &place) ? 1 : 0;
+        }
+        return n;
+}
+
 static int list_past(struct collection *c, struct listing *l) {
         struct index undone = INDEX_INIT(past_order);
         int r = undo(c, l->query->revision, &undone);
 
         if (r == 0)
                 r = merge(c, &undone, l);
+        if (r == 0 && counts(l))
+                l->page->remaining = count_rest_then(c, &undone, l);
         past_clear(&undone);
         return r;
 }
 
 static int list(struct collection *c, struct listing *l) {
         int64_t wanted = l->query->revision;
+        int r;
 
         if (wanted && wanted < c->gone)
                 return -ESTALE;
         l->page->revision = wanted ?: collection_told(c);
         if (wanted && wanted < c->last)
                 return list_past(c, l);
-        return list_present(c, l);
+        r = list_present(c, l);
+        if (r == 0 && counts(l))
+                l->page->remaining = count_rest(c, l);
+        return r;
 }
 
 int collection_list(struct collection *c, const struct collection_query *query, struct collection_page *ret_page) {
@@ -174,9 +207,6 @@ int collection_list(struct collection *c, const struct collection_query *query, 
         pthread_rwlock_rdlock(&c->lock);
         r = list(c, &l);
         page.last = c->last;
-        if (r == 0 && page.more && !query->filter.matches && !query->filter.name &&
-            (!query->revision || query->revision >= c->last))
-                page.remaining = count_rest(c, &l);
         pthread_rwlock_unlock(&c->lock);
         if (r < 0) {
                 collection_page_clear(&page);

@@ -20,10 +20,16 @@
 
 #define PRINTED_MAX ((size_t)1 << 30) /* bytes of an answer */
 
+bool api_shows_other(const struct api_request *r) {
+        return r->sub && strcmp(r->sub->kind, r->kind->kind) != 0;
+}
+
 /* All versions of a kind have the columns, and the hidden annotations, of the one that is kept. */
 static const struct print_columns *columns_of(const struct api_request *r) {
         const struct kube_kind *kept = r->resource->kind;
 
+        if (api_shows_other(r))
+                return print_columns_of(r->sub->group, r->sub->version, r->sub->kind);
         return print_columns_of(kept->group, kept->version, kept->kind);
 }
 
@@ -55,7 +61,7 @@ static int print_row(struct api_request *r, struct print_table_writer *table, co
         _cleanup_bytes_ struct bytes *shown = NULL;
         int error;
 
-        if (r->kind == r->resource->kind || table->include != PRINT_OBJECT)
+        if (r->kind == r->resource->kind || api_shows_other(r) || table->include != PRINT_OBJECT)
                 return print_table_row(table, text, length_of(object->json), NULL);
         arena = arena_new();
         error = arena ? api_json_as(arena, r->kind, r->resource->kind, object->json, &shown) : -ENOMEM;

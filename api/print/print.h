@@ -13,6 +13,9 @@ struct api_request;
 struct bytes;
 struct object;
 
+/* Whether the request's subresource shows an object of another kind, as scale does: that is what is then printed. */
+bool api_shows_other(const struct api_request *r);
+
 /* The whole answer for one object. */
 struct bytes *api_print_one(struct api_request *r, struct object *object);
 

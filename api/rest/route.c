@@ -115,7 +115,7 @@ enum api_step api_read_options(struct api_request *r) {
                                  ((r->path.watch || r->options.watch) && r->verb == KUBE_VERB_LIST)))
                 r->verb = KUBE_VERB_WATCH;
         if (step == API_NEXT && r->verb == KUBE_VERB_WATCH && r->media.form == API_YAML)
-                return api_refuse(r, API_NO_STREAM,
+                return api_refuse(r, API_NO_SHAPE,
                                   "only the following media types are accepted: application/json;stream=watch, "
                                   "application/vnd.kubernetes.protobuf;stream=watch");
         return step;

@@ -85,9 +85,36 @@ static enum api_step show_other(struct api_request *r, int code, struct object *
         return API_END;
 }
 
-static enum api_step show_printed(struct api_request *r, int code, struct object *object) {
-        _cleanup_bytes_ struct bytes *bytes = api_print_one(r, object);
+/* What is printed of @object: itself, or what the door shows instead, with the same revision. */
+static int printed_of(struct api_request *r, struct object *object, struct object **ret_printed) {
+        const struct value *tree, *shown;
+        struct object *other;
+        int error;
 
+        if (!api_shows_other(r)) {
+                *ret_printed = object_ref(object);
+                return 0;
+        }
+        error = api_tree_of(r->arena, object, &tree) ?: api_door_show(r, tree, &shown);
+        if (error < 0)
+                return error;
+        other = api_object_of(r, shown);
+        if (!other)
+                return -ENOMEM;
+        other->revision = object->revision;
+        *ret_printed = other;
+        return 0;
+}
+
+static enum api_step show_printed(struct api_request *r, int code, struct object *object) {
+        _cleanup_bytes_ struct bytes *bytes = NULL;
+        struct object *printed;
+        int error = printed_of(r, object, &printed);
+
+        if (error < 0)
+                return api_fail(r, error, NULL);
+        bytes = api_print_one(r, printed);
+        object_unref(printed);
         if (!bytes)
                 return api_fail(r, -ENOMEM, NULL);
         api_respond_json(r, code, bytes);
@@ -97,7 +124,7 @@ static enum api_step show_printed(struct api_request *r, int code, struct object
 enum api_step api_show(struct api_request *r, int code, struct object *object) {
         if (r->media.shape != API_WHOLE)
                 return show_printed(r, code, object);
-        if (r->sub && strcmp(r->sub->kind, r->kind->kind) != 0)
+        if (api_shows_other(r))
                 return show_other(r, code, object);
         return api_respond_object(r, code, object);
 }

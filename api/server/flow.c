@@ -65,7 +65,8 @@ enum api_step api_enter(struct api_request *r) {
         atomic_uint *counter = &r->server->in_flight[r->load];
         unsigned max = r->server->config.limits.in_flight[r->load], before = atomic_fetch_add(counter, 1);
 
-        if (max > 0 && before >= max && !auth_user_in(&r->user, AUTH_GROUP_MASTERS)) {
+        /* What comes from within has its own bounds, and would only be sent again. */
+        if (max > 0 && before >= max && r->loop != r->server->within && !auth_user_in(&r->user, AUTH_GROUP_MASTERS)) {
                 atomic_fetch_sub(counter, 1);
                 return api_refuse_too_many(r);
         }

@@ -24,7 +24,7 @@ static const struct {
         [API_NOT_FOUND] = { "NotFound", 404 },
         [API_METHOD_NOT_ALLOWED] = { "MethodNotAllowed", 405 },
         [API_NOT_ACCEPTABLE] = { "NotAcceptable", 406 },
-        [API_NO_STREAM] = { "NotAcceptable", 406 },
+        [API_NO_SHAPE] = { "NotAcceptable", 406 },
         [API_ALREADY_EXISTS] = { "AlreadyExists", 409 },
         [API_CONFLICT] = { "Conflict", 409 },
         [API_EXPIRED] = { "Expired", 410 },

@@ -15,7 +15,7 @@ enum api_reason {
         API_NOT_FOUND,
         API_METHOD_NOT_ALLOWED,
         API_NOT_ACCEPTABLE,
-        API_NO_STREAM, /* the same, of watches */
+        API_NO_SHAPE, /* the same, of watches and of tables */
         API_ALREADY_EXISTS,
         API_CONFLICT,
         API_EXPIRED,

@@ -145,6 +145,16 @@ static int load_one(void *data, const char *key, const void *value, size_t size,
         return object ? collection_load(resource->collection, object) : -ENOMEM;
 }
 
+/* Watches from before would miss what was deleted before the service was started: they are told to list anew. */
+static void set_gone(struct api_state *state) {
+        int64_t revision = store_revision(state->store);
+
+        for (size_t i = 0; i < state->resources.n_buckets; i++)
+                for (struct table_node *node = state->resources.buckets[i]; node; node = node->next)
+                        collection_loaded(table_object(node, struct api_resource, in_state)->collection, revision);
+        atomic_store(&state->told, revision);
+}
+
 static int load(struct api_state *state, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         struct loading l = { .state = state, .arena = arena };
@@ -153,7 +163,7 @@ static int load(struct api_state *state, struct err **err) {
         if (l.unknown > 0)
                 log_warning("the store has %llu objects of kinds that are not served; they stay as they are",
                             (unsigned long long)l.unknown);
-        atomic_store(&state->told, store_revision(state->store));
+        set_gone(state);
         return r;
 }
 

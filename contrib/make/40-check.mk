@@ -10,7 +10,7 @@ deps: ## install the Debian packages that building needs
 
 check: ## install what the tests need and run all of them
 	$(install_packages) build unit clang integration vm
-	$(build_peers) critest http-peer kinds kube-print kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
+	$(build_peers) critest helm http-peer informers kinds kubectl-debian kube-print kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
 	@tests/run-all
 
 integration-ready:
@@ -151,10 +151,22 @@ e2e-cri: integration-ready ## run Kubernetes' end-to-end suite on its own cluste
 	$(build_peers) $(E2E_PEERS)
 	tests/e2e/run
 
+e2e-api: ## run the specs of Kubernetes' end-to-end suite that need no pod against nacelle-api alone (FOCUS='regex' SKIP='regex')
+	$(install_packages) build integration
+	$(build_peers) e2e.test kubectl
+	@$(MAKE) $(BUILD)/nacelle-api
+	tests/e2e/run_api.py "$$FOCUS" "$$SKIP"
+
+soak-api: ## kill nacelle-api under writers, informers and watches again and again (API_ROUNDS=100)
+	$(install_packages) build integration
+	$(build_peers) informers
+	@$(MAKE) $(BUILD)/nacelle-api
+	API_ROUNDS=$(or $(API_ROUNDS),100) /usr/bin/python3 -m pytest -q tests/integration/test_api_clients.py -k lost
+
 differential: ## ask nacelle-api and kube-apiserver the same, and compare the answers (CORPUS='FILE...' for some)
 	$(install_packages) build integration
 	$(build_peers) etcd kube-apiserver
 	@$(MAKE) $(BUILD)/nacelle-api
 	/usr/bin/python3 tests/differential/run $(CORPUS)
 
-.PHONY: deps check integration-ready integration-build integration faults soak soak-api sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential
+.PHONY: deps check integration-ready integration-build integration faults soak soak-api sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential e2e-api

@@ -109,11 +109,34 @@ static void test_lists(void **state) {
         expect_list(c, &(struct collection_query){ .revision = 5 }, 0, "a/x@3", false, 0);
         expect_list(c, &(struct collection_query){ .revision = 6 }, 0, "a/x@3 b/x@6", false, 0);
         expect_list(c, &(struct collection_query){ .revision = 7 }, 0, "a/x@3 a/y@7 b/x@6", false, 0);
-        expect_list(c, &(struct collection_query){ .revision = 7, .limit = 2 }, 0, "a/x@3 a/y@7", true, 0);
+        expect_list(c, &(struct collection_query){ .revision = 7, .limit = 2 }, 0, "a/x@3 a/y@7", true, 1);
+        expect_list(c, &(struct collection_query){ .revision = 7, .limit = 1 }, 0, "a/x@3", true, 2);
+        expect_list(c, &(struct collection_query){ .revision = 7, .limit = 1, .filter.namespace = "a" }, 0, "a/x@3", true,
+                    1);
+        expect_list(c, &(struct collection_query){ .revision = 9, .limit = 1 }, 0, "a/x@8", true, 1);
         expect_list(c, &(struct collection_query){ .revision = 7, .after_namespace = "a", .after_name = "y" }, 0,
                     "b/x@6", false, 0);
         expect_list(c, &(struct collection_query){ .revision = 7, .filter.namespace = "b" }, 0, "b/x@6", false, 0);
         expect_list(c, &(struct collection_query){ .revision = 9 }, 0, "a/x@8 a/y@7", false, 0);
+        collection_free(c);
+}
+
+/* What was deleted before it was loaded is told by nobody. */
+static void test_loaded(void **state) {
+        struct collection *c;
+        struct object *loaded;
+        uint64_t number;
+
+        told = 9;
+        c = collection_new(&told);
+        loaded = make(3, "a", "x", "n1");
+        assert_int_equal(collection_load(c, loaded), 0);
+        object_unref(loaded);
+        collection_loaded(c, 9);
+        assert_int_equal(collection_seek(c, 8, &number), -ESTALE);
+        assert_int_equal(collection_seek(c, 9, &number), 0);
+        expect_list(c, &(struct collection_query){ .revision = 8 }, -ESTALE, NULL, false, 0);
+        expect_list(c, &(struct collection_query){ 0 }, 0, "a/x@3", false, 0);
         collection_free(c);
 }
 
@@ -395,6 +418,7 @@ static void test_readers_on_threads(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_lists),
+                cmocka_unit_test(test_loaded),
                 cmocka_unit_test(test_ring_ends),
                 cmocka_unit_test(test_watchers_see_each_change_once),
                 cmocka_unit_test(test_slow_watcher),
