@@ -14,9 +14,10 @@ struct value;
 
 struct validate_case {
         const struct kube_kind *kind;
-        const char *sub;            /* "status"; NULL: the object itself */
-        const struct value *object; /* what it is to be, defaults filled in */
-        const struct value *old;    /* what it was; NULL: it is made */
+        const char *sub;               /* "status"; NULL: the object itself */
+        const struct value *object;    /* what it is to be, defaults filled in */
+        const struct value *old;       /* what it was; NULL: it is made */
+        const void *typed, *old_typed; /* both as their type's structs; NULL: not read yet */
 };
 
 /* Adds each error to @problems; texts are in @arena. A kind without a row, as one that joined at run time, has its
