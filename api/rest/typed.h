@@ -6,8 +6,8 @@ struct api_request;
 struct problems;
 struct value;
 
-/* @tree, of the kind that is kept, as its struct, in the request's arena; r->next and r->current_tree are read once. What
- * does not fit is in @problems: *@ret_object then has what did. -ENOMEM or 0. */
+/* @tree, of the kind that is kept, as its struct, in the request's arena; r->next and r->current_tree are read once.
+ * What does not fit is in @problems: *@ret_object then has what did. -ENOMEM or 0. */
 int api_typed(struct api_request *r, const struct value *tree, struct problems *problems, void **ret_object);
 
 /* r->next is @object, of the kind that is kept, but for metadata, which is read anew. -ENOMEM or 0. */
