@@ -69,7 +69,7 @@ class Api:
         self.process = subprocess.Popen([f"{BUILD}/nacelle-api", "--data-dir", self.data, "--bind-address", "127.0.0.1", "--secure-port", str(self.port),
                                          *self.options], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         log.close()
-        for _ in range(200):
+        for _ in range(1000):
             if self.process.poll() is not None:
                 raise AssertionError(self.log())
             try:
