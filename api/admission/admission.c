@@ -10,6 +10,7 @@
 #include "api/admission/plugin.h"
 #include "api/admission/quota.h"
 #include "api/rest/rest.h"
+#include "api/rest/typed.h"
 #include "api/server/request.h"
 #include "api/server/server.h"
 #include "api/server/status.h"
@@ -93,13 +94,13 @@ static struct admission begin(struct api_request *r, unsigned operation, bool mu
 }
 
 static void *read_object(struct admission *a, const struct value *tree) {
-        const struct kube_type *type = a->r->resource->kind->type;
-        void *object = type->size ? arena_alloc(a->arena, type->size) : NULL;
         struct problems problems;
+        void *object;
 
         problems_init(&problems, a->arena, NULL, NULL);
-        if (!object || kube_value_read(a->arena, type, tree, "", &problems, object) < 0 || problems.errors > 0) {
-                api_fail(a->r, object && problems.errors > 0 ? -EINVAL : -ENOMEM, NULL);
+        if (a->r->resource->kind->type->size == 0 || api_typed(a->r, tree, &problems, &object) < 0 ||
+            problems.errors > 0) {
+                api_fail(a->r, problems.errors > 0 ? -EINVAL : -ENOMEM, NULL);
                 return NULL;
         }
         return object;
@@ -151,6 +152,8 @@ enum api_step api_mutate(struct api_request *r) {
         for (size_t i = 0; step == API_NEXT && i < admission_plugins_count; i++)
                 if (admission_plugins[i].mutate && applies(&a, i))
                         step = admission_plugins[i].mutate(&a);
+        if (a.changed || step != API_NEXT)
+                api_typed_forget(r);
         if (step != API_NEXT || !a.changed)
                 return step;
         error = write_back(&a);

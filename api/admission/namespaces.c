@@ -3,12 +3,13 @@
 #include <string.h>
 
 #include "api/admission/builtin.h"
+#include "api/cache/collection.h"
+#include "api/cache/object.h"
 #include "api/server/request.h"
 #include "api/server/server.h"
 #include "api/server/status.h"
 #include "api/state/resource.h"
 #include "api/state/state.h"
-#include "kube/core_v1.h"
 #include "kube/kinds.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -39,8 +40,7 @@ static enum api_step refuse_going(struct admission *a) {
 
 enum api_step admission_namespace(struct admission *a) {
         struct api_resource *namespaces = api_state_find(a->r->server->config.state, "", "namespaces");
-        const void *found;
-        int error;
+        _cleanup_object_ struct object *found = NULL;
 
         if (a->r->kind == namespaces->kind)
                 return a->operation == ADMISSION_DELETE && is_immortal(a->name) ?
@@ -48,13 +48,11 @@ enum api_step admission_namespace(struct admission *a) {
                                API_NEXT;
         if (!*a->namespace || a->operation != ADMISSION_CREATE)
                 return API_NEXT;
-        error = admission_get(a, "", "namespaces", "", a->namespace, &found);
-        if (error == -ENOENT) {
+        found = collection_get(namespaces->collection, "", a->namespace);
+        if (!found) {
                 a->r->kind = namespaces->kind;
                 return api_not_found(a->r, a->namespace);
         }
-        if (error < 0)
-                return api_fail(a->r, error, NULL);
-        return kube_is(((const struct kube_namespace *)found)->status.phase, "Terminating") ? refuse_going(a) :
-                                                                                              API_NEXT;
+        return strcmp(api_resource_field(namespaces, found, "status.phase"), "Terminating") == 0 ? refuse_going(a) :
+                                                                                                   API_NEXT;
 }

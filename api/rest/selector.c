@@ -92,3 +92,8 @@ int api_selector_topic(const struct api_selector *selector, const char **ret_val
         }
         return -1;
 }
+
+bool api_selector_is_term(const struct api_selector *selector) {
+        return !selector->labels.nothing && selector->labels.n == 0 && selector->fields.n == 1 &&
+               !selector->fields.terms[0].differs;
+}

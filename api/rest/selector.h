@@ -27,5 +27,8 @@ void api_selector_filter(const struct api_request *r, struct api_selector *selec
 /* The field that must have one value, for a watch's topic: its number and *ret_value; -1: none but a name. */
 int api_selector_topic(const struct api_selector *selector, const char **ret_value);
 
+/* Whether @selector is one field's, with one value, and nothing else. */
+bool api_selector_is_term(const struct api_selector *selector);
+
 /* collection_filter.matches of a struct api_selector. */
 bool api_selector_matches(void *data, const struct object *object);

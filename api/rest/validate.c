@@ -4,12 +4,28 @@
 #include <errno.h>
 
 #include "api/rest/rest.h"
+#include "api/rest/typed.h"
 #include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/status.h"
 #include "api/state/resource.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
+#include "kube/type.h"
+
+static int read_both(struct api_request *r, struct validate_case *c, struct problems *problems) {
+        void *object = NULL, *old = NULL;
+        int error;
+
+        if (c->kind->type->size == 0)
+                return 0;
+        error = api_typed(r, c->object, problems, &object);
+        if (error == 0 && c->old)
+                error = api_typed(r, c->old, problems, &old);
+        c->typed = object;
+        c->old_typed = old;
+        return error;
+}
 
 /* Both are of the version that is kept when it is asked. */
 enum api_step api_validate(struct api_request *r) {
@@ -25,7 +41,7 @@ enum api_step api_validate(struct api_request *r) {
         if (c.old && r->kind != c.kind)
                 error = api_convert(r->arena, r->kind, c.kind, c.old, &c.old);
         problems_init(&problems, r->arena, NULL, NULL);
-        error = error ?: validate_value(r->arena, &c, &problems);
+        error = error ?: read_both(r, &c, &problems) ?: validate_value(r->arena, &c, &problems);
         if (error < 0)
                 return api_fail(r, error, NULL);
         if (problems.errors > 0)

@@ -27,6 +27,9 @@
 #define WATCH_PENDING_MAX ((size_t)1 << 20) /* bytes that wait for a slow reader; then it has a place, not a queue */
 #define WATCH_SECONDS 1800                  /* and up to as much again, where the client does not say */
 #define WATCH_BOOKMARK_MS 60000
+#define WATCH_TICK_MS 1000
+
+#define SLIM_SPARE 64 /* of an arena: what a chunk's head and the alignment of two objects take */
 
 #define WATCH_TOGETHER HTTP_RANGES_MAX /* events that go as one piece: one record of TLS, one system call */
 
@@ -60,10 +63,12 @@ LIST_DEFINE(resource_watches_list, struct resource_watches, in_loop)
 struct api_watches {
         struct resource_watches_list all;
         struct open_watches open;
+        uv_timer_t timer; /* for what any of them has to do next */
+        uint64_t timer_ms;
 };
 
 struct watch {
-        struct api_request *request; /* its arena has all the texts; freed with it */
+        struct api_request *request; /* its arena has the watch with all the texts; freed with it */
         struct http_exchange *x;
         struct resource_watches *of;
         struct watcher *watcher;
@@ -72,8 +77,7 @@ struct watch {
         size_t first_next;            /* and how much of it was told */
         bool marks_end;               /* of it, by a bookmark */
         bool ends, began_table;
-        uv_timer_t timer;
-        uint64_t end_ms; /* of the loop's clock */
+        uint64_t due_ms, end_ms; /* of the loop's clock: a bookmark or the end, and the end */
         struct bytes *gathered[WATCH_TOGETHER];
         unsigned n_gathered;
         size_t gathered_size;
@@ -87,8 +91,18 @@ LIST_FUNCTIONS(open_watches, struct watch, in_open)
 /* --- of a loop --- */
 
 int api_watches_start(struct api_loop *loop) {
-        loop->data = calloc(1, sizeof(struct api_watches));
-        return loop->data ? 0 : -ENOMEM;
+        struct api_watches *watches = calloc(1, sizeof(*watches));
+
+        loop->data = watches;
+        if (!watches)
+                return -ENOMEM;
+        uv_timer_init(loop->uv, &watches->timer);
+        watches->timer.data = watches;
+        return 0;
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+        free(handle->data);
 }
 
 static void forget_told(struct resource_watches *w) {
@@ -131,7 +145,7 @@ void api_watches_stop(struct api_loop *loop) {
                 forget_told(w);
                 free(w);
         }
-        free(watches);
+        uv_close((uv_handle_t *)&watches->timer, on_timer_closed);
         loop->data = NULL;
 }
 
@@ -310,13 +324,6 @@ static void send_error(struct watch *w, enum api_reason reason, const char *mess
 
 /* --- a watch's life --- */
 
-static void on_timer_closed(uv_handle_t *handle) {
-        struct watch *w = handle->data;
-
-        collection_page_clear(&w->first);
-        api_request_free(w->request);
-}
-
 static void on_closed(struct http_exchange *x, int error, const char *why) {
         struct watch *w = http_data(x);
 
@@ -327,7 +334,8 @@ static void on_closed(struct http_exchange *x, int error, const char *why) {
         forget_gathered(w);
         if (list_linked(&w->in_gathered))
                 watch_list_remove(w);
-        uv_close((uv_handle_t *)&w->timer, on_timer_closed);
+        collection_page_clear(&w->first);
+        api_request_free(w->request);
 }
 
 static void end(struct watch *w) {
@@ -399,30 +407,55 @@ static void on_drained(struct http_exchange *x) {
         send_all_gathered(w->of);
 }
 
-static void on_timer(uv_timer_t *timer) {
-        struct watch *w = timer->data;
-        uint64_t now = uv_now(timer->loop), left;
+/* --- bookmarks and ends: one timer for all of a loop's, which goes off once a second at most --- */
+
+static void plan(struct watch *w, uint64_t now) {
+        uint64_t left = w->end_ms > now ? w->end_ms - now : 0;
+
+        w->due_ms = now + (w->request->options.bookmarks && left > WATCH_BOOKMARK_MS ? WATCH_BOOKMARK_MS : left);
+}
+
+static void on_due(struct watch *w, uint64_t now) {
         int64_t revision = w->watcher ? watcher_revision(w->watcher) : 0;
 
         if (now >= w->end_ms)
                 return end(w);
         if (revision > 0 && w->request->options.bookmarks)
                 send_bookmark(w, revision, false);
-        left = w->end_ms - now;
-        uv_timer_start(timer, on_timer, left < WATCH_BOOKMARK_MS ? left : WATCH_BOOKMARK_MS, 0);
+        plan(w, now);
 }
 
-static void start_timer(struct watch *w) {
+static void on_timer(uv_timer_t *timer);
+
+static void stand_at(struct api_watches *watches, uint64_t ms, uint64_t wait) {
+        watches->timer_ms = ms;
+        uv_timer_start(&watches->timer, on_timer, wait, 0);
+}
+
+static void on_timer(uv_timer_t *timer) {
+        struct api_watches *watches = timer->data;
+        uint64_t now = uv_now(timer->loop), next = UINT64_MAX;
+
+        LIST_EACH (open_watches, w, &watches->open) {
+                if (w->due_ms <= now)
+                        on_due(w, now);
+                if (!w->ends && w->due_ms < next)
+                        next = w->due_ms;
+        }
+        if (next < UINT64_MAX)
+                stand_at(watches, next, next > now + WATCH_TICK_MS ? next - now : WATCH_TICK_MS);
+}
+
+static void start_timer(struct watch *w, struct api_watches *watches) {
         int64_t seconds = w->request->options.timeout_s;
-        uint64_t ms;
+        uint64_t now = uv_now(watches->timer.loop);
 
         if (seconds <= 0)
                 seconds = WATCH_SECONDS + rand() % WATCH_SECONDS;
-        ms = (uint64_t)seconds * 1000;
-        w->end_ms = uv_now(w->timer.loop) + ms;
-        if (w->request->options.bookmarks && ms > WATCH_BOOKMARK_MS)
-                ms = WATCH_BOOKMARK_MS;
-        uv_timer_start(&w->timer, on_timer, ms, 0);
+        w->end_ms = now + (uint64_t)seconds * 1000;
+        plan(w, now);
+        if (!uv_is_active((uv_handle_t *)&watches->timer) || w->due_ms < watches->timer_ms)
+                stand_at(watches, w->due_ms, w->due_ms - now);
 }
 
 static const char *stream_type(const struct api_media *media) {
@@ -431,22 +464,92 @@ static const char *stream_type(const struct api_media *media) {
                        "application/json";
 }
 
+static bool is_plain(const struct api_request *r, const struct watch *w) {
+        return !r->audit && !r->held && r->media.shape == API_WHOLE && !w->config.filter.matches;
+}
+
+static bool keep_text(struct arena *arena, const char **text) {
+        if (!*text)
+                return true;
+        *text = arena_strdup(arena, *text);
+        return *text;
+}
+
+/* What of @r is needed until the watch ends, where that is little: a request without texts, the watch in its own arena.
+ * NULL: there is no memory, or all may be needed. */
+static struct watch *slim(const struct api_request *r, const struct watch *was) {
+        const struct collection_filter *filter = &was->config.filter;
+        size_t texts =
+                strlen(filter->namespace ?: "") + strlen(filter->name ?: "") + strlen(was->config.value ?: "") + 3;
+        struct arena *arena = is_plain(r, was) ? arena_new_small(sizeof(*r) + sizeof(*was) + texts + SLIM_SPARE) : NULL;
+        struct api_request *request = arena ? arena_new_of(arena, struct api_request) : NULL;
+        struct watch *w = request ? arena_new_of(arena, struct watch) : NULL;
+
+        if (!w) {
+                arena_free(arena);
+                return NULL;
+        }
+        *request = (struct api_request){ .server = r->server,
+                                         .loop = r->loop,
+                                         .arena = arena,
+                                         .began_ns = r->began_ns,
+                                         .code = r->code,
+                                         .path.is_resource = true,
+                                         .kind = r->kind,
+                                         .sub = r->sub,
+                                         .type = r->type,
+                                         .resource = r->resource,
+                                         .verb = r->verb,
+                                         .series = r->series,
+                                         .load = r->load,
+                                         .entered = r->entered,
+                                         .taken = true,
+                                         .media = { .form = r->media.form, .shape = r->media.shape },
+                                         .options = { .timeout_s = r->options.timeout_s,
+                                                      .bookmarks = r->options.bookmarks } };
+        *w = *was;
+        w->request = request;
+        w->config.data = w;
+        w->config.filter.data = NULL;
+        if (keep_text(arena, &w->config.filter.namespace) && keep_text(arena, &w->config.filter.name) &&
+            keep_text(arena, &w->config.value))
+                return w;
+        arena_free(arena);
+        return NULL;
+}
+
+/* From now on the watch is another request's, and what @r still has is given back when it ends: at once. */
+static struct watch *go_on_slim(struct api_request *r, struct watch *was) {
+        struct watch *w = slim(r, was);
+
+        if (!w)
+                return was;
+        r->series = NULL;
+        r->entered = false;
+        r->code = 0;
+        r->taken = false;
+        http_forget_head(w->x);
+        return w;
+}
+
 static enum api_step begin(struct api_request *r, struct watch *w) {
         static const struct http_events events = { .drained = on_drained, .closed = on_closed };
         const struct http_field own[] = { { "cache-control", "no-cache, private" },
                                           { "content-type", stream_type(&r->media) } };
+        struct api_watches *watches = r->loop->data;
         size_t n = 0;
         const struct http_field *fields = api_answer_fields(r, 200, 0, own, ELEMENTS(own), &n);
+        int error;
 
-        w->timer.data = w;
-        uv_timer_init(r->loop->uv, &w->timer);
-        open_watches_append(&((struct api_watches *)r->loop->data)->open, w);
         r->taken = true;
         r->x = NULL;
-        http_set_events(w->x, &events, w);
         api_count_begun(r);
-        start_timer(w);
-        if (!fields || http_respond(w->x, 200, fields, n, -1) < 0)
+        error = fields ? http_respond(w->x, 200, fields, n, -1) : -ENOMEM;
+        w = go_on_slim(r, w);
+        open_watches_append(&watches->open, w);
+        http_set_events(w->x, &events, w);
+        start_timer(w, watches);
+        if (error < 0)
                 give_up(w);
         else
                 go_on(w);
@@ -486,6 +589,8 @@ enum api_step api_watch(struct api_request *r) {
                 .filter = query.query.filter, .on_event = on_event, .on_gone = on_gone, .data = w
         };
         w->config.field = api_selector_topic(query.selector, &w->config.value);
+        if (w->config.field >= 0 && api_selector_is_term(query.selector)) /* the topic says it all */
+                w->config.filter.matches = NULL;
         error = w->of ? look_at_first(r, w, &query) : -ENOMEM;
         return error < 0 ? api_fail(r, error, NULL) : begin(r, w);
 }

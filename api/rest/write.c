@@ -8,6 +8,7 @@
 #include "api/rest/rest.h"
 #include "api/rest/show.h"
 #include "api/rest/strategy.h"
+#include "api/rest/typed.h"
 #include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
@@ -28,7 +29,7 @@
 
 /* --- default: as its type has it, in the version that is kept --- */
 
-static enum api_step settle(struct api_request *r, const struct kube_kind *kind) {
+static enum api_step settle(struct api_request *r, const struct kube_kind *kind, void **ret_object) {
         struct problems problems;
         struct api_json json = { 0 };
         int error;
@@ -40,6 +41,7 @@ static enum api_step settle(struct api_request *r, const struct kube_kind *kind)
                                   kind->version, kind->kind, problems.count > 0 ? problems.items[0].text : "");
         if (error == 0)
                 error = json_parse(r->arena, json.text, json.length, NULL, &r->next, NULL);
+        *ret_object = json.object;
         return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
 }
 
@@ -80,18 +82,21 @@ static int shape(struct api_request *r, shaper how) {
 
 enum api_step api_default(struct api_request *r) {
         const struct api_strategy *strategy = api_strategy_of(r->kind);
+        void *object = NULL;
         int error = shape(r, strategy->shape);
-        enum api_step step = error < 0 ? api_fail(r, error, NULL) : settle(r, r->kind);
+        enum api_step step = error < 0 ? api_fail(r, error, NULL) : settle(r, r->kind, &object);
 
         if (step != API_NEXT)
                 return step;
         error = shape(r, strategy->settled) ?: api_count_generation(r) ?: api_own(r);
         if (error < 0)
                 return api_fail(r, error, NULL);
-        if (r->kind == r->resource->kind)
-                return API_NEXT;
+        if (r->kind == r->resource->kind) {
+                error = object && !strategy->settled ? api_typed_but_meta(r, object) : 0;
+                return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
+        }
         error = api_convert(r->arena, r->kind, r->resource->kind, r->next, &r->next) ?: api_door_keep(r);
-        return error < 0 ? api_fail(r, error, NULL) : settle(r, r->resource->kind);
+        return error < 0 ? api_fail(r, error, NULL) : settle(r, r->resource->kind, &object);
 }
 
 /* --- remove: at once, or marked to go --- */

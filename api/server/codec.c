@@ -48,45 +48,45 @@ static int write_json(struct arena *arena, struct json_writer *w, struct api_jso
 
         if (!copy)
                 return r ?: -ENOMEM;
-        *ret_json = (struct api_json){ copy, length };
+        *ret_json = (struct api_json){ .text = copy, .length = length };
         return 0;
 }
 
 /* By way of the type's struct. */
 static int settle_struct(struct arena *arena, const struct kube_type *type, const struct value *tree, bool defaults,
-                         struct problems *problems, struct json_writer *w) {
-        _cleanup_arena_ struct arena *scratch = arena_new();
-        void *object = scratch ? arena_alloc(scratch, type->size) : NULL;
+                         struct problems *problems, void *object) {
         uint32_t errors = problems->errors;
-        int r = object ? kube_value_read(scratch, type, tree, "", problems, object) : -ENOMEM;
+        int r = kube_value_read(arena, type, tree, "", problems, object);
 
-        if (r < 0 || problems->errors > errors)
+        if (r < 0 || problems->errors > errors || !defaults)
                 return r;
-        r = defaults ? defaults_fill(scratch, type, object, time(NULL)) : 0;
-        if (r == 0)
-                kube_json_write(w, type, object);
-        return r;
+        return defaults_fill(arena, type, object, time(NULL));
 }
 
 int api_settle(struct arena *arena, const struct kube_type *type, const struct value *tree, bool defaults,
                struct problems *problems, struct api_json *ret_json) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        void *object = type->size > 0 ? arena_alloc(arena, type->size) : NULL;
         uint32_t errors = problems->errors;
         int r = 0;
 
         if (type->size > 0)
-                r = settle_struct(arena, type, tree, defaults, problems, &w);
+                r = object ? settle_struct(arena, type, tree, defaults, problems, object) : -ENOMEM;
         else if (defaults)
                 r = defaults_fill_tree(arena, type, tree, &tree);
-        if (r == 0 && type->size == 0)
-                json_value(&w, tree);
         if (r < 0)
                 return r;
         if (problems->errors > errors) {
                 *ret_json = (struct api_json){ 0 };
                 return 0;
         }
-        return write_json(arena, &w, ret_json);
+        if (object)
+                kube_json_write(&w, type, object);
+        else
+                json_value(&w, tree);
+        r = write_json(arena, &w, ret_json);
+        ret_json->object = object;
+        return r;
 }
 
 const char *api_go_kind(const struct value *value) {

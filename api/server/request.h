@@ -49,6 +49,12 @@ struct api_options {
         bool watch, bookmarks, initial_events, initial_events_set, dry, force, pretty, grace_set, orphan, orphan_set;
 };
 
+/* A tree, and the struct of the kept kind's type that it is (api/rest/typed.h). */
+struct api_typed {
+        const struct value *tree;
+        void *object;
+};
+
 struct api_request {
         struct api_server *server;
         struct api_loop *loop;
@@ -104,7 +110,8 @@ struct api_request {
         struct bytes *current_json; /* of it */
         const struct value *current_tree;
         const struct value *next; /* what it is to be */
-        const char *name;         /* of the object: the path's, or a new one's own */
+        struct api_typed current_typed, next_typed;
+        const char *name; /* of the object: the path's, or a new one's own */
         bool removes, creates, unconditional, unchanged;
         struct api_change change;
         struct collection_page *cleared; /* of a collection's deletion: all that are to go */

@@ -54,7 +54,7 @@ static int submit_removal(struct api_state *state, struct api_resource *of, cons
 
 static int remove_object(struct api_state *state, struct api_resource *of, const struct object *object) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        const struct api_json json = { (const char *)object->json->data, object->json->size - 1 };
+        const struct api_json json = { .text = (const char *)object->json->data, .length = object->json->size - 1 };
         const struct value *tree;
         int r = arena ? api_tree_of(arena, object, &tree) : -ENOMEM;
 

@@ -99,3 +99,10 @@ int api_resource_parts(const struct api_resource *resource, struct arena *arena,
         *ret_parts = parts;
         return 0;
 }
+
+const char *api_resource_field(const struct api_resource *resource, const struct object *object, const char *label) {
+        for (size_t i = 0; i < object->n_fields; i++)
+                if (strcmp(resource->fields->fields[i].label, label) == 0)
+                        return object->fields[i];
+        return "";
+}

@@ -47,3 +47,6 @@ struct api_resource *api_resource_free(struct api_resource *resource); /* NULL i
 /* What @tree, an object, is found by: names, labels, fields; texts are the tree's or in @arena. -ENOMEM or 0. */
 int api_resource_parts(const struct api_resource *resource, struct arena *arena, const struct value *tree,
                        struct object_parts *ret_parts);
+
+/* What field selectors find at @label in @object, one of @resource's: a kind's own field, "" where it is empty. */
+const char *api_resource_field(const struct api_resource *resource, const struct object *object, const char *label);

@@ -54,6 +54,7 @@ int64_t api_state_revision(const struct api_state *state);
 struct api_json {
         const char *text; /* NULL: there is none */
         size_t length;
+        void *object; /* the struct that it was written from, in the same arena; NULL: none */
 };
 
 /* A change of one object; its maker's, until @done. */

@@ -107,8 +107,8 @@ static const struct {
 
 const struct apply_filter *apply_filter_of(const char *group, const char *kind, const char *subresource) {
         for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
-                if (strcmp(filters[i].kind, kind) == 0 && strcmp(filters[i].group, group) == 0 &&
-                    strcmp(filters[i].subresource, subresource ?: "") == 0)
+                if (*filters[i].kind == *kind && strcmp(filters[i].kind, kind) == 0 &&
+                    strcmp(filters[i].group, group) == 0 && strcmp(filters[i].subresource, subresource ?: "") == 0)
                         return filters[i].filter;
         return NULL;
 }

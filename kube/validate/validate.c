@@ -148,20 +148,25 @@ static int check_tree(struct arena *arena, const struct validate_case *c, struct
         return v.error;
 }
 
+static int read_struct(struct arena *arena, const struct kube_type *type, const struct value *value,
+                       struct problems *problems, const void **ret_object) {
+        void *object = arena_alloc(arena, type->size);
+
+        *ret_object = object;
+        return object ? kube_value_read(arena, type, value, "", problems, object) : -ENOMEM;
+}
+
 int validate_value(struct arena *arena, const struct validate_case *c, struct problems *problems) {
         const struct kube_type *type = c->kind->type;
-        void *object, *old;
-        int error;
+        const void *object = c->typed, *old = c->old_typed;
+        int error = 0;
 
         if (type->size == 0)
                 return check_tree(arena, c, problems);
-        object = arena_alloc(arena, type->size);
-        old = c->old ? arena_alloc(arena, type->size) : NULL;
-        if (!object || (c->old && !old))
-                return -ENOMEM;
-        error = kube_value_read(arena, type, c->object, "", problems, object);
-        if (error == 0 && c->old)
-                error = kube_value_read(arena, type, c->old, "", problems, old);
+        if (!object)
+                error = read_struct(arena, type, c->object, problems, &object);
+        if (error == 0 && c->old && !old)
+                error = read_struct(arena, type, c->old, problems, &old);
         if (error < 0 || problems->errors > 0)
                 return error;
         return check_object(arena, c, object, old, problems);

@@ -31,6 +31,23 @@ const struct http_request *http_request_of(const struct http_exchange *x) {
         return &x->request;
 }
 
+void http_forget_head(struct http_exchange *x) {
+        bool idle = x->connection && x->connection->server && x->connection->driver == &http_driver_2 && x->head_out &&
+                    !x->collect_late && !x->finished && x->trailers_out.count == 0;
+        struct arena *small = idle ? arena_new_small(HTTP_ARENA_FIRST) : NULL;
+
+        if (!small)
+                return;
+        x->request = (struct http_request){
+                .method = "GET", .target = "", .query = "", .version = x->request.version, .length = x->request.length
+        };
+        x->response.fields = x->trailers_in = (struct http_fields){ 0 };
+        x->params = NULL;
+        x->n_params = 0;
+        arena_free(x->arena);
+        x->arena = small;
+}
+
 struct transport *http_transport(const struct http_exchange *x) {
         return x->connection ? x->connection->stream : NULL;
 }

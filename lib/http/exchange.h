@@ -72,6 +72,10 @@ struct arena *http_arena(struct http_exchange *x);
 /* The request: the server's as received, the client's as sent. */
 const struct http_request *http_request_of(const struct http_exchange *x);
 
+/* Servers: nobody looks at the head of the request any more, nor has anything in its memory, which HTTP/2 then gives
+ * back. For answers that take long; theirs has begun. */
+void http_forget_head(struct http_exchange *x);
+
 /* The connection below, for the peer's address and certificate. NULL once it is gone. */
 struct transport *http_transport(const struct http_exchange *x);
 

@@ -156,11 +156,18 @@ void h2_flush(struct http_connection *connection) {
                 connection_close(connection, 0, NULL);
 }
 
+/* Its values do not come twice: in HPACK's table they would push out those that do, and each would be looked for among
+ * all that came before (RFC 7541, 6.2.3). */
+static bool is_fresh(const char *name) {
+        return name[0] == 'a' && strcmp(name, "audit-id") == 0;
+}
+
 static nghttp2_nv pair(const char *name, const char *value) {
         return (nghttp2_nv){ .name = (uint8_t *)(uintptr_t)name,
                              .value = (uint8_t *)(uintptr_t)value,
                              .namelen = strlen(name),
-                             .valuelen = strlen(value) };
+                             .valuelen = strlen(value),
+                             .flags = is_fresh(name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE };
 }
 
 #define DIGITS_SIZE 24
