@@ -52,12 +52,15 @@ int cluster_start(struct cluster *c) {
 
         if ((r = cluster_node_start(c)) < 0)
                 return r;
-        return cluster_lease_start(c);
+        if ((r = cluster_lease_start(c)) < 0)
+                return r;
+        return cluster_pods_start(c);
 }
 
 void cluster_free(struct cluster *c) {
         if (!c)
                 return;
+        cluster_pods_stop(c);
         cluster_lease_stop(c);
         cluster_node_stop(c);
         client_remote_free(c->client);

@@ -3,7 +3,10 @@
 
 #include "agent/cluster/cluster.h"
 #include "client/client.h"
+#include "client/informer.h"
 #include "kube/kinds.h"
+#include "lib/list.h"
+#include "lib/table.h"
 
 #define CLUSTER_LEASES "kube-node-lease" /* their namespace */
 
@@ -31,6 +34,24 @@ struct cluster_lease {
         struct cluster_patience patience;
 };
 
+/* A pod that the service has for this node. */
+struct cluster_pod {
+        struct cluster *cluster;
+        struct table_node by_uid;
+        struct list_node in_all, in_due;
+        struct client_call *call; /* about it, under way */
+        uint64_t told, sent;      /* hashes of its status: as the service has it, as is under way; 0: not known */
+        bool listed;              /* by the list under way */
+        bool ends;                /* the service has it deleted */
+        bool gone;                /* and nothing of it is left here */
+        bool buried;              /* which the service knows */
+        char *namespace, *name;   /* behind @uid */
+        char uid[];
+};
+
+LIST_DEFINE(cluster_all, struct cluster_pod, in_all)
+LIST_DEFINE(cluster_due, struct cluster_pod, in_due)
+
 struct cluster {
         uv_loop_t *loop;
         const struct options *options;
@@ -38,6 +59,14 @@ struct cluster {
         struct client *client;
         struct cluster_node node;
         struct cluster_lease lease;
+        struct informers *informers;
+        struct informer_handler heard;
+        char *fields; /* which pods */
+        struct cluster_all pods;
+        struct table pods_by_uid;
+        struct cluster_due due; /* those of which something is to be told */
+        uv_timer_t *report;     /* then it is */
+        struct cluster_patience patience;
 };
 
 /* The kinds that a node has to do with, without the table of all. */
@@ -55,3 +84,15 @@ int cluster_node_status(const struct cluster *cluster, struct arena *arena, stru
 /* lease.c */
 int cluster_lease_start(struct cluster *cluster);
 void cluster_lease_stop(struct cluster *cluster);
+
+/* pods.c: which pods the service wants */
+int cluster_pods_start(struct cluster *cluster);
+void cluster_pods_stop(struct cluster *cluster);
+struct cluster_pod *cluster_pod_find(const struct cluster *cluster, const char *uid);
+
+/* read.c: the pod that @object is, with the annotations that kubelet gives it. -EINVAL, -ENOMEM. */
+int cluster_pod_read(const struct cluster *cluster, const struct value *object, struct pod **ret_pod, struct err **err);
+
+/* report.c */
+void cluster_report_later(struct cluster_pod *pod); /* something is to be told of it */
+void cluster_report_now(struct cluster *cluster);   /* the service is there again */

@@ -40,8 +40,9 @@ static void write_lease(const struct cluster *c, bool make, struct json_writer *
         struct timeval now;
 
         gettimeofday(&now, NULL);
-        kube_time_format(&(struct kube_time){ .seconds = now.tv_sec, .nanoseconds = (int32_t)now.tv_usec * 1000, .set = true },
-                         true, text);
+        kube_time_format(
+                &(struct kube_time){ .seconds = now.tv_sec, .nanoseconds = (int32_t)now.tv_usec * 1000, .set = true },
+                true, text);
         json_begin_map(w);
         if (make) {
                 json_key(w, "metadata");

@@ -28,7 +28,7 @@ static void fail(struct cluster *c, const char *what, const char *why) {
         unsigned ms = cluster_back_off(&c->node.patience);
 
         log_write(ms == CLUSTER_RETRY_MIN_MS ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "node %s: cannot %s: %s",
-                 c->options->node_name, what, why);
+                  c->options->node_name, what, why);
         later(c, ms);
 }
 

@@ -65,8 +65,7 @@ static int add_addresses(const struct cluster *c, struct arena *arena, kube_node
         if (!(list->items = arena_alloc_array(arena, 2, sizeof(*list->items))))
                 return -ENOMEM;
         if (facts.ip[0])
-                list->items[list->count++] =
-                        (struct kube_node_address){ "InternalIP", arena_strdup(arena, facts.ip) };
+                list->items[list->count++] = (struct kube_node_address){ "InternalIP", arena_strdup(arena, facts.ip) };
         list->items[list->count++] = (struct kube_node_address){ "Hostname", c->options->node_name };
         return list->items[0].address ? 0 : -ENOMEM;
 }

@@ -114,6 +114,7 @@ void pods_start(struct pods *pods) {
         _cleanup_err_ struct err *unwatched = NULL, *unserved = NULL;
 
         cri_set_node(pods->cri, &pods->told);
+        pods_keep_joined(pods);
         if (pods_watch(pods, &unwatched) < 0)
                 log_error("%s", err_text(unwatched));
         eviction_start(pods->eviction);
