@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "agent/cluster/internal.h"
 #include "agent/config/options.h"
+#include "agent/node/events.h"
+#include "client/recorder.h"
 #include "client/remote.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -39,7 +42,9 @@ int cluster_new(uv_loop_t *loop, const struct options *options, const struct clu
         if (!c)
                 return err_set(err, ENOMEM, "out of memory");
         *c = (struct cluster){ .loop = loop, .options = options, .events = *events };
-        if ((r = connect_to(c, err)) < 0) {
+        if ((r = connect_to(c, err)) == 0 && !(c->recorder = recorder_new(c->client, &cluster_event_kind, "kubelet")))
+                r = err_set(err, ENOMEM, "out of memory");
+        if (r < 0) {
                 cluster_free(c);
                 return err_wrap(err, r, "--kubeconfig");
         }
@@ -57,12 +62,23 @@ int cluster_start(struct cluster *c) {
         return cluster_pods_start(c);
 }
 
+void cluster_event(struct cluster *c, const struct event_object *object, bool warning, const char *reason,
+                   const char *text) {
+        const struct recorder_note note = { warning ? "Warning" : "Normal", reason, text };
+        const struct recorder_object about = { "v1", object->kind ?: "Pod", object->namespace_, object->name,
+                                               object->uid };
+
+        if (object->kind || cluster_pod_find(c, object->uid))
+                recorder_tell(c->recorder, &about, &note, time(NULL));
+}
+
 void cluster_free(struct cluster *c) {
         if (!c)
                 return;
         cluster_pods_stop(c);
         cluster_lease_stop(c);
         cluster_node_stop(c);
+        recorder_free(c->recorder);
         client_remote_free(c->client);
         free(c);
 }

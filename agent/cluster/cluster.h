@@ -15,6 +15,7 @@
 
 struct arena;
 struct cluster;
+struct event_object;
 struct json_writer;
 struct options;
 struct pod;
@@ -58,6 +59,10 @@ void cluster_pod_changed(struct cluster *cluster, const char *uid);
 
 /* Nothing of the pod is left on the node: if it was to end, the service forgets it. */
 void cluster_pod_gone(struct cluster *cluster, const char *uid);
+
+/* Something happened to the node, or to a pod; of pods that are not the service's nothing is told. */
+void cluster_event(struct cluster *cluster, const struct event_object *object, bool warning, const char *reason,
+                   const char *text);
 
 /* Nothing is told or asked any more; the service keeps what it was told. NULL is fine. */
 void cluster_free(struct cluster *cluster);

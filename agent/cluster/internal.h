@@ -59,6 +59,7 @@ struct cluster {
         struct client *client;
         struct cluster_node node;
         struct cluster_lease lease;
+        struct recorder *recorder;
         struct informers *informers;
         struct informer_handler heard;
         char *fields; /* which pods */
@@ -70,7 +71,7 @@ struct cluster {
 };
 
 /* The kinds that a node has to do with, without the table of all. */
-extern const struct kube_kind cluster_nodes, cluster_pods, cluster_leases;
+extern const struct kube_kind cluster_nodes, cluster_pods, cluster_leases, cluster_event_kind;
 
 /* node.c */
 int cluster_node_start(struct cluster *cluster);
@@ -94,5 +95,4 @@ struct cluster_pod *cluster_pod_find(const struct cluster *cluster, const char *
 int cluster_pod_read(const struct cluster *cluster, const struct value *object, struct pod **ret_pod, struct err **err);
 
 /* report.c */
-void cluster_report_later(struct cluster_pod *pod); /* something is to be told of it */
-void cluster_report_now(struct cluster *cluster);   /* the service is there again */
+void cluster_report_now(struct cluster *cluster); /* the service is there again */

@@ -16,3 +16,10 @@ const struct kube_kind cluster_leases = { .group = "coordination.k8s.io",
                                           .type = &kube_coordination_v1_lease_type,
                                           .resource = "leases",
                                           .namespaced = true };
+
+const struct kube_kind cluster_event_kind = { .group = "",
+                                              .version = "v1",
+                                              .kind = "Event",
+                                              .type = &kube_event_type,
+                                              .resource = "events",
+                                              .namespaced = true };

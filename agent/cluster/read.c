@@ -53,7 +53,8 @@ int cluster_pod_read(const struct cluster *c, const struct value *object, struct
         problems_init(&problems, arena, "the API service", object);
         r = pod_decode(object, &problems, &pod);
         if (r >= 0) {
-                pod->metadata.managed_fields = (kube_managed_fields_entry_items){ 0 }; /* nobody here asks who set what */
+                pod->metadata.managed_fields =
+                        (kube_managed_fields_entry_items){ 0 }; /* nobody here asks who set what */
                 r = annotate(pod) ? pod_default(pod) : -ENOMEM;
         }
         if (r >= 0)

@@ -16,7 +16,8 @@
 
 static void on_timer(uv_timer_t *timer);
 
-void cluster_report_later(struct cluster_pod *pod) {
+/* Something is to be told of it. */
+static void report_later(struct cluster_pod *pod) {
         struct cluster *c = pod->cluster;
 
         if (cluster_due_contains(pod) || pod->call)
@@ -127,7 +128,7 @@ static void on_answer(void *data, const struct client_answer *answer) {
                             answer->message);
         pod->cluster->patience.ms = 0;
         pod->told = pod->sent;
-        cluster_report_later(pod); /* it may be another one by now */
+        report_later(pod); /* it may be another one by now */
 }
 
 static void on_buried(void *data, const struct client_answer *answer) {
@@ -194,7 +195,7 @@ void cluster_pod_changed(struct cluster *c, const char *uid) {
         struct cluster_pod *pod = cluster_pod_find(c, uid);
 
         if (pod)
-                cluster_report_later(pod);
+                report_later(pod);
 }
 
 void cluster_pod_gone(struct cluster *c, const char *uid) {
@@ -203,5 +204,5 @@ void cluster_pod_gone(struct cluster *c, const char *uid) {
         if (!pod || !pod->ends)
                 return;
         pod->gone = true;
-        cluster_report_later(pod);
+        report_later(pod);
 }

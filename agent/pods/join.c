@@ -6,6 +6,7 @@
 #include "agent/cluster/cluster.h"
 #include "agent/config/options.h"
 #include "agent/eviction/eviction.h"
+#include "agent/node/events.h"
 #include "agent/pods/internal.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
@@ -104,6 +105,14 @@ static int on_node_status(void *data, struct arena *arena, struct kube_node_stat
         return eviction_node_status(((struct pods *)data)->eviction, arena, ret_status);
 }
 
+static void on_event(void *data, const struct event_object *object, bool warning, const char *reason,
+                     const char *text) {
+        struct pods *pods = data;
+
+        if (pods->cluster)
+                cluster_event(pods->cluster, object, warning, reason, text);
+}
+
 int pods_join(struct pods *pods, struct err **err) {
         const struct cluster_events heard = {
                 .node_status = on_node_status,
@@ -115,5 +124,8 @@ int pods_join(struct pods *pods, struct err **err) {
                 .data = pods,
         };
 
-        return pods->options->kubeconfig ? cluster_new(pods->loop, pods->options, &heard, &pods->cluster, err) : 0;
+        if (!pods->options->kubeconfig)
+                return 0;
+        events_listen(pods->node.world.events, on_event, pods);
+        return cluster_new(pods->loop, pods->options, &heard, &pods->cluster, err);
 }

@@ -118,6 +118,8 @@ def test_a_pod_runs_and_goes(api, client, joined):
     assert status["containerStatuses"][0]["containerID"] == "nacelle://" + own["id"] and status["containerStatuses"][0]["ready"]
     assert own["labels"]["io.kubernetes.pod.uid"] == made["metadata"]["uid"]
     assert api.kubectl("get", "pod", "one").stdout.splitlines()[1].split()[1:4] == ["1/1", "Running", "0"]
+    events = json.loads(api.kubectl("get", "events", "-o", "json").stdout)["items"]
+    assert {"Created", "Started"} <= {e["reason"] for e in events if e["involvedObject"]["uid"] == made["metadata"]["uid"]}
     began = time.monotonic()
     done = api.kubectl("delete", "pod", "one")
     assert done.returncode == 0 and time.monotonic() - began < 8, done
@@ -210,3 +212,16 @@ def test_static_pods_beside(client, joined):
     assert joined.container("main", "running")
     joined.remove("own.yaml")
     wait_for("end of it", lambda: joined.container("main") is None)
+
+
+def test_volumes_that_are_not_there_yet(client, joined):
+    """A pod whose volumes nothing here can make waits, and an event says so."""
+    made = client.ask("POST", PODS, pod("waits", "exec sleep 1000", nodeName=joined.name))[1]
+    assert any("projected" in v for v in made["spec"]["volumes"])
+    said = wait_for("event", lambda: [e for e in get(client, "/api/v1/namespaces/default/events")["items"]
+                                      if e["reason"] == "FailedMount" and e["involvedObject"]["uid"] == made["metadata"]["uid"]])
+    assert "projected sources of type serviceAccountToken" in said[0]["message"]
+    waiting = phase(client, "waits", "Pending")["status"]
+    assert waiting["containerStatuses"][0]["state"]["waiting"]["reason"] == "ContainerCreating"
+    client.ask("DELETE", f"{PODS}/waits")
+    wait_for("end", lambda: get(client, f"{PODS}/waits") is None)
