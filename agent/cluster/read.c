@@ -11,6 +11,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/value.h"
+#include "lib/value_edit.h"
 
 #define SEEN "kubernetes.io/config.seen"
 #define SOURCE "kubernetes.io/config.source"
@@ -42,6 +43,20 @@ static bool annotate(struct pod *pod) {
         return true;
 }
 
+/* What a list's items leave out. */
+static int name_kind(struct arena *arena, const struct value **object, struct err **err) {
+        const struct value kind = VALUE_TEXT("Pod"), version = VALUE_TEXT("v1");
+        struct value_edit edit;
+        int r;
+
+        value_edit_begin(&edit, arena, *object);
+        if ((r = value_edit_add(&edit, "/kind", &kind, err)) < 0 ||
+            (r = value_edit_add(&edit, "/apiVersion", &version, err)) < 0)
+                return r;
+        *object = value_edit_end(&edit);
+        return *object ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
 int cluster_pod_read(const struct cluster *c, const struct value *object, struct pod **ret_pod, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_pod_ struct pod *pod = NULL;
@@ -50,6 +65,8 @@ int cluster_pod_read(const struct cluster *c, const struct value *object, struct
 
         if (!arena)
                 return err_set(err, ENOMEM, "out of memory");
+        if ((r = name_kind(arena, &object, err)) < 0)
+                return r;
         problems_init(&problems, arena, "the API service", object);
         r = pod_decode(object, &problems, &pod);
         if (r >= 0) {

@@ -187,8 +187,12 @@ def test_the_agent_killed(api, client, joined):
     kept = {c["id"] for c in joined.containers() if c["labels"]["io.kubernetes.pod.name"] == "kept"}
     joined.kill()
     client.ask("DELETE", f"{PODS}/deleted", {"gracePeriodSeconds": 0})
+    run(client, "meanwhile", {"name": "meanwhile", "command": ["sleep", "1000"]}, node=joined)
     joined.start()
-    wait_for("end of the deleted one", lambda: {c["id"] for c in joined.containers()} == kept)
+    wait_for("end of the deleted one", lambda: {c["id"] for c in joined.containers() if c["metadata"]["name"] == "main"} == kept)
+    phase(client, "meanwhile", "Running")
+    client.ask("DELETE", f"{PODS}/meanwhile", {"gracePeriodSeconds": 0})
+    wait_for("its end", lambda: {c["id"] for c in joined.containers()} == kept)
     assert phase(client, "kept", "Running")["status"]["containerStatuses"][0]["restartCount"] == 0
     joined.kill()
     api.process.send_signal(signal.SIGKILL)
