@@ -91,5 +91,10 @@ int worker_status(struct worker *w, struct arena *arena, struct kube_pod_status 
         if ((r = pod_status_make(arena, w->pod, &now, &borrowed)) >= 0)
                 r = kube_copy(arena, &kube_pod_status_type, &borrowed, ret_status);
         pod_status_done(&now);
-        return r;
+        if (r < 0)
+                return r;
+        ret_status->observed_generation = w->pod->metadata.generation;
+        list_for_each (c, &ret_status->conditions)
+                c->observed_generation = w->pod->metadata.generation;
+        return 0;
 }

@@ -117,7 +117,7 @@ void *worker_owner(const struct worker *worker);
 const char *worker_sandbox(const struct worker *worker); /* its id; NULL: none */
 bool worker_holds(const struct worker *worker); /* what the pod asks of the node: until its containers have ended */
 
-/* The pod's status, in @arena or of the pod. -ENOMEM. */
+/* The pod's status, in @arena or of the pod, and which generation of it that is. -ENOMEM. */
 int worker_status(struct worker *worker, struct arena *arena, struct kube_pod_status *ret_status);
 
 /* Writes the pod with its status as the API's JSON. -ENOMEM. */

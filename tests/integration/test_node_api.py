@@ -112,6 +112,7 @@ def test_a_pod_runs_and_goes(api, client, joined):
     status = running["status"]
     assert {t: c["status"] for t, c in conditions(running).items()} == {"PodReadyToStartContainers": "True", "Initialized": "True", "Ready": "True",
                                                                       "ContainersReady": "True", "PodScheduled": "True"}
+    assert status["observedGeneration"] == running["metadata"]["generation"] == conditions(running)["Ready"]["observedGeneration"]
     own = joined.container("main", "running")
     assert status["podIP"] == joined.inspectp(own["podSandboxId"])["status"]["network"]["ip"] and status["podIPs"][0] == {"ip": status["podIP"]}
     assert status["hostIP"] == "127.0.0.1" and status["startTime"]

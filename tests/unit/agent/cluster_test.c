@@ -64,11 +64,9 @@ static int begin(void **state) {
         here = false;
         status = NULL;
         c = (struct cluster){ .loop = &loop, .options = &options, .client = &fake.base };
-        c.events = (struct cluster_events){ .pod = on_pod,
-                                            .end = on_end,
-                                            .listed = on_listed,
-                                            .has = on_has,
-                                            .pod_status = on_status };
+        c.events = (struct cluster_events){
+                .pod = on_pod, .end = on_end, .listed = on_listed, .has = on_has, .pod_status = on_status
+        };
         assert_int_equal(cluster_pods_start(&c), 0);
         return 0;
 }
@@ -212,12 +210,14 @@ static void one_of_which_nothing_is_here_is_buried_at_once(void **state) {
 }
 
 static void one_that_has_ended_is_not_started(void **state) {
-        put("{\"metadata\":{\"name\":\"p\",\"namespace\":\"d\",\"uid\":\"u1\"}," SPEC ",\"status\":{\"phase\":\"Failed\"}}");
+        put("{\"metadata\":{\"name\":\"p\",\"namespace\":\"d\",\"uid\":\"u1\"}," SPEC
+            ",\"status\":{\"phase\":\"Failed\"}}");
         list();
         expect("] ");
         here = true;
         drop(POD("u1", ""));
-        put("{\"metadata\":{\"name\":\"p\",\"namespace\":\"d\",\"uid\":\"u2\"}," SPEC ",\"status\":{\"phase\":\"Failed\"}}");
+        put("{\"metadata\":{\"name\":\"p\",\"namespace\":\"d\",\"uid\":\"u2\"}," SPEC
+            ",\"status\":{\"phase\":\"Failed\"}}");
         expect("-u1:-1 +u2:api ");
 }
 
@@ -245,7 +245,8 @@ static void hostile_uids_are_passed_over(void **state) {
         for (int more = 0; more < 2; more++) {
                 memset(uid, 'a', sizeof(uid));
                 uid[POD_UID_MAX + more] = '\0';
-                snprintf(json, sizeof(json), "{\"metadata\":{\"name\":\"p\",\"namespace\":\"d\",\"uid\":\"%s\"}," SPEC "}", uid);
+                snprintf(json, sizeof(json),
+                         "{\"metadata\":{\"name\":\"p\",\"namespace\":\"d\",\"uid\":\"%s\"}," SPEC "}", uid);
                 put(json);
                 assert_int_equal(c.pods_by_uid.n, 1);
         }
