@@ -230,3 +230,11 @@ def test_volumes_that_are_not_there_yet(client, joined):
     assert waiting["containerStatuses"][0]["state"]["waiting"]["reason"] == "ContainerCreating"
     client.ask("DELETE", f"{PODS}/waits")
     wait_for("end", lambda: get(client, f"{PODS}/waits") is None)
+
+
+def test_a_pod_that_the_node_cannot_hold(client, joined):
+    run(client, "large", {"command": ["true"], "resources": {"requests": {"cpu": "1000"}}}, node=joined)
+    status = phase(client, "large", "Failed")["status"]
+    assert status["reason"] == "OutOfcpu" and "Node didn't have enough resource: cpu, requested: 1000000, used: 0, capacity: " in status["message"], status
+    client.ask("DELETE", f"{PODS}/large")
+    wait_for("end", lambda: get(client, f"{PODS}/large") is None)
