@@ -3,7 +3,8 @@
  *
  * Order, reasons and words are those of kubelet's admission handlers (pkg/kubelet/sysctl/allowlist.go,
  * lifecycle/predicate.go, lifecycle/handlers.go, preemption/preemption.go). Pods of files are critical to kubelet: what
- * they ask of a full node ends as UnexpectedAdmissionError. None is ended for another here.
+ * they ask of a full node ends as UnexpectedAdmissionError, and so do critical pods of the API service; the others are
+ * OutOfcpu and so on. None is ended for another here.
  */
 #pragma once
 

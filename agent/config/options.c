@@ -36,6 +36,7 @@ static const struct flag {
         size_t offset;
 } flags[] = {
         { "config", FLAG_PATH, AT(config) },
+        { "kubeconfig", FLAG_PATH, AT(kubeconfig) },
         { "root-dir", FLAG_PATH, AT(root_dir) },
         { "run-dir", FLAG_PATH, AT(run_dir) },
         { "libexec-dir", FLAG_PATH, AT(libexec_dir) },
@@ -89,6 +90,7 @@ static const char help_text[] =
         "  --container-runtime-endpoint unix://PATH\n"
         "                            where CRI is served (unix://RUN-DIR/nacelle.sock)\n"
         "  --config FILE             a KubeletConfiguration; flags outrank it\n"
+        "  --kubeconfig FILE         the API service whose node this is, and who it is there (none)\n"
         "  --runtime-only            serve CRI, run no pods of our own\n"
         "  --node-ip IP              the node's address (the default route's)\n"
         "  --hostname-override NAME  the node's name (the host's)\n"
@@ -344,15 +346,13 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 
 void options_deinit(struct options *o) {
         char **fields[] = {
-                &o->config,           &o->root_dir,       &o->run_dir,
-                &o->manifest_dir,     &o->pod_logs_dir,   &o->libexec_dir,
-                &o->socket,           &o->node_ip,        &o->pod_cidr,
-                &o->bridge,           &o->cgroup_root,    &o->node_name,
-                &o->cluster_domain,   &o->resolv_conf,    &o->read_only_address,
-                &o->cluster_dns[0],   &o->cluster_dns[1], &o->cluster_dns[2],
-                &o->seccomp_dir,      &o->registries,     &o->registry_hosts_dir,
-                &o->runtimes,         &o->trace_endpoint, &o->cni_conf_dir,
-                &o->cni_bin_dir,      &o->auth_file,      &o->provider_config,
+                &o->config,           &o->kubeconfig,         &o->root_dir,       &o->run_dir,
+                &o->manifest_dir,     &o->pod_logs_dir,       &o->libexec_dir,    &o->socket,
+                &o->node_ip,          &o->pod_cidr,           &o->bridge,         &o->cgroup_root,
+                &o->node_name,        &o->cluster_domain,     &o->resolv_conf,    &o->read_only_address,
+                &o->cluster_dns[0],   &o->cluster_dns[1],     &o->cluster_dns[2], &o->seccomp_dir,
+                &o->registries,       &o->registry_hosts_dir, &o->runtimes,       &o->trace_endpoint,
+                &o->cni_conf_dir,     &o->cni_bin_dir,        &o->auth_file,      &o->provider_config,
                 &o->provider_bin_dir, &o->unsafe_sysctls,
         };
 

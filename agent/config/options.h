@@ -21,7 +21,8 @@
 #define OPTIONS_FILE_MAX (1024 * 1024) /* bytes of a configuration file */
 
 struct options {
-        char *config; /* NULL: none */
+        char *config;     /* NULL: none */
+        char *kubeconfig; /* of the cluster that the node belongs to; NULL: none */
         char *root_dir, *run_dir, *manifest_dir, *pod_logs_dir, *libexec_dir;
         char *socket;   /* the path of --container-runtime-endpoint, without unix:// */
         char *node_ip;  /* NULL: the address of the default route's interface */

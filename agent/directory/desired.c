@@ -69,6 +69,7 @@ void desired_set(struct desired_pods *pods, const char *file, struct pod *pod, e
         pod_unref(d->pod);
         d->key = key;
         d->pod = pod;
+        d->remote = strchr(file, '/') != NULL;
         d->gone = d->duplicate_said = d->refused_said = false;
 }
 

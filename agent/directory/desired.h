@@ -22,6 +22,7 @@ struct desired {
         char *file; /* its name in the directory */
         struct pod *pod;
         enum desired_claim claim;
+        bool remote;                  /* the API service wants it: @file is no file, and has a slash */
         bool gone;                    /* the file is away, but may come back in a moment: editors do so */
         bool duplicate;               /* another file has the pod: this one has no effect */
         const struct desired *holder; /* of a duplicate; valid until the next change */

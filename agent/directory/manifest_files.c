@@ -112,7 +112,8 @@ void manifest_files_write(const struct options *options, const struct desired_po
         json_key(w, "items");
         json_begin_list(w);
         for (size_t i = 0; i < desired->n; i++)
-                write_desired(options, desired, &desired->items[i], find(broken, desired->items[i].file), w);
+                if (!desired->items[i].remote)
+                        write_desired(options, desired, &desired->items[i], find(broken, desired->items[i].file), w);
         for (size_t i = 0; i < broken->n; i++) {
                 bool known = false;
 

@@ -26,11 +26,13 @@
 #include "agent/eviction/rank.h"
 #include "agent/config/options.h"
 
+struct arena;
 struct cgroups;
 struct cri;
 struct events;
 struct eviction;
 struct json_writer;
+struct kube_node_status;
 struct pod;
 struct pool;
 struct worker;
@@ -67,6 +69,11 @@ void eviction_changed(struct eviction *eviction, struct worker *worker);
 
 /* Whether the node takes @pod under the pressure it has now; else the reason is "Evicted" and *ret_text says why. */
 bool eviction_admit(struct eviction *eviction, const struct pod *pod, char ret_text[EVICTION_MESSAGE_MAX]);
+
+/* The same for who adds to it: texts are literals, lists are in @arena, and that of conditions has room for
+ * EVICTION_NODE_CONDITIONS. -ENOMEM or 0. */
+int eviction_node_status(const struct eviction *eviction, struct arena *arena, struct kube_node_status *ret_status);
+#define EVICTION_NODE_CONDITIONS 8
 
 /* The node as the API's JSON: capacity, allocatable, conditions. */
 int eviction_write_node(const struct eviction *eviction, struct json_writer *writer);

@@ -1,11 +1,16 @@
 /* What the node says of itself: conditions in kubelet's words (pkg/kubelet/nodestatus/setters.go), events, capacity. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "agent/eviction/internal.h"
 #include "agent/node/events.h"
 #include "agent/node/facts.h"
-#include "kube/scalar.h"
+#include "kube/codec/codec.h"
+#include "kube/core_v1.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
 static const struct words {
@@ -47,70 +52,63 @@ void eviction_tell_conditions(struct eviction *e, uint32_t before) {
         }
 }
 
-static void write_condition(struct json_writer *w, const char *type, bool is, const char *reason, const char *message,
-                            int64_t changed_at) {
-        const struct kube_time changed = { .seconds = changed_at / 1000, .set = true };
-        char time[KUBE_TIME_TEXT_MAX];
+static struct kube_node_condition condition_of(const struct eviction *e, enum eviction_condition i) {
+        bool is = e->verdict.conditions & 1u << i;
 
-        kube_time_format(&changed, false, time);
-        json_begin_map(w);
-        json_add_string(w, "type", type);
-        json_add_string(w, "status", is ? "True" : "False");
-        json_add_string(w, "reason", reason);
-        json_add_string(w, "message", message);
-        json_add_string(w, "lastTransitionTime", time);
-        json_end_map(w);
+        return (struct kube_node_condition){
+                .type = eviction_condition_name(i),
+                .status = is ? "True" : "False",
+                .reason = is ? words[i].bad_reason : words[i].good_reason,
+                .message = is ? words[i].bad : words[i].good,
+                .last_transition_time = { .seconds = e->changed_at[i] / 1000, .set = e->changed_at[i] != 0 },
+        };
 }
 
-static void write_amount(struct json_writer *w, const char *name, struct quantity amount) {
-        char text[QUANTITY_TEXT_MAX];
+/* What there is, without @reserved of each; in the order of names. False without memory. */
+static bool list_resources(const struct eviction *e, struct arena *arena, const struct node_facts *facts,
+                           const int64_t reserved[_RESERVED_RESOURCES], resource_list *ret_list) {
+        const struct resource_amount amounts[] = {
+                { "cpu", quantity_from_milli(facts->cpu_milli - reserved[RESERVED_CPU]) },
+                { "ephemeral-storage",
+                  quantity_from_units(facts->disk_bytes - reserved[RESERVED_STORAGE], QUANTITY_BINARY) },
+                { "memory", quantity_from_units(facts->memory_bytes - reserved[RESERVED_MEMORY], QUANTITY_BINARY) },
+                { "pods", quantity_from_units(e->world.options->max_pods, QUANTITY_DECIMAL) },
+        };
 
-        json_add_string(w, name, quantity_format(amount, text));
+        if (!(ret_list->items = arena_alloc_array(arena, ELEMENTS(amounts), sizeof(amounts[0]))))
+                return false;
+        memcpy(ret_list->items, amounts, sizeof(amounts));
+        ret_list->count = ELEMENTS(amounts);
+        return true;
 }
 
-/* What there is, without @reserved of each. */
-static void write_resources(struct json_writer *w, const char *key, const struct eviction *e,
-                            const int64_t reserved[_RESERVED_RESOURCES]) {
+int eviction_node_status(const struct eviction *e, struct arena *arena, struct kube_node_status *ret_status) {
+        int64_t none[_RESERVED_RESOURCES] = { 0 }, reserved[_RESERVED_RESOURCES];
+        struct kube_node_condition *conditions =
+                arena_alloc_array(arena, EVICTION_NODE_CONDITIONS, sizeof(struct kube_node_condition));
         struct node_facts facts;
 
+        *ret_status = (struct kube_node_status){ 0 };
         node_facts_read("", e->world.options->root_dir, &facts);
-        json_key(w, key);
-        json_begin_map(w);
-        write_amount(w, "cpu", quantity_from_milli(facts.cpu_milli - reserved[RESERVED_CPU]));
-        write_amount(w, "ephemeral-storage",
-                     quantity_from_units(facts.disk_bytes - reserved[RESERVED_STORAGE], QUANTITY_BINARY));
-        write_amount(w, "memory", quantity_from_units(facts.memory_bytes - reserved[RESERVED_MEMORY], QUANTITY_BINARY));
-        write_amount(w, "pods", quantity_from_units(e->world.options->max_pods, QUANTITY_DECIMAL));
-        json_end_map(w);
+        for (int i = 0; i < _RESERVED_RESOURCES; i++)
+                reserved[i] = eviction_reserved(e->settings, (enum reserved_resource)i);
+        if (!conditions || !list_resources(e, arena, &facts, none, &ret_status->capacity) ||
+            !list_resources(e, arena, &facts, reserved, &ret_status->allocatable))
+                return -ENOMEM;
+        for (int i = 0; i < _EVICTION_CONDITIONS; i++)
+                conditions[i] = condition_of(e, (enum eviction_condition)i);
+        ret_status->conditions.items = conditions;
+        ret_status->conditions.count = _EVICTION_CONDITIONS;
+        return 0;
 }
 
 int eviction_write_node(const struct eviction *e, struct json_writer *w) {
-        int64_t none[_RESERVED_RESOURCES] = { 0 }, reserved[_RESERVED_RESOURCES];
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct kube_node node = { .kind = "Node", .api_version = "v1" };
 
-        for (int i = 0; i < _RESERVED_RESOURCES; i++)
-                reserved[i] = eviction_reserved(e->settings, (enum reserved_resource)i);
-        json_begin_map(w);
-        json_add_string(w, "kind", "Node");
-        json_add_string(w, "apiVersion", "v1");
-        json_key(w, "metadata");
-        json_begin_map(w);
-        json_add_string(w, "name", e->world.options->node_name);
-        json_end_map(w);
-        json_key(w, "status");
-        json_begin_map(w);
-        write_resources(w, "capacity", e, none);
-        write_resources(w, "allocatable", e, reserved);
-        json_key(w, "conditions");
-        json_begin_list(w);
-        for (int i = 0; i < _EVICTION_CONDITIONS; i++) {
-                bool is = e->verdict.conditions & 1u << i;
-
-                write_condition(w, eviction_condition_name((enum eviction_condition)i), is,
-                                is ? words[i].bad_reason : words[i].good_reason, is ? words[i].bad : words[i].good,
-                                e->changed_at[i]);
-        }
-        json_end_list(w);
-        json_end_map(w);
-        json_end_map(w);
+        node.metadata.name = e->world.options->node_name;
+        if (!arena || eviction_node_status(e, arena, &node.status) < 0)
+                return -ENOMEM;
+        kube_json_write(w, &kube_node_type, &node);
         return 0;
 }

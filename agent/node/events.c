@@ -23,6 +23,8 @@ struct event {
 
 struct events {
         char *node_name;
+        events_heard heard; /* NULL: nobody listens */
+        void *heard_data;
         uint64_t added; /* rows ever: the next goes to added % EVENTS_MAX */
         struct event rows[EVENTS_MAX];
 };
@@ -84,6 +86,11 @@ static void add(struct events *events, struct event *new) {
         events->added++;
 }
 
+void events_listen(struct events *events, events_heard heard, void *data) {
+        events->heard = heard;
+        events->heard_data = data;
+}
+
 void events_add(struct events *events, const struct event_object *o, bool warning, const char *reason,
                 const char *format, ...) {
         char text[EVENT_TEXT_MAX], field[320] = "";
@@ -96,6 +103,8 @@ void events_add(struct events *events, const struct event_object *o, bool warnin
         if (o->container)
                 snprintf(field, sizeof(field), "spec.%s{%s}", o->init ? "initContainers" : "containers", o->container);
 
+        if (events->heard)
+                events->heard(events->heard_data, o, warning, reason, text);
         e = find(events, o, field, reason, text);
         if (e) {
                 e->last = time(NULL);

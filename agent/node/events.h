@@ -29,5 +29,10 @@ void events_free(struct events *events); /* NULL is fine */
 void events_add(struct events *events, const struct event_object *object, bool warning, const char *reason,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* What is called with each event, also one that repeats; all texts are lent. NULL: nothing. */
+typedef void (*events_heard)(void *data, const struct event_object *object, bool warning, const char *reason,
+                             const char *text);
+void events_listen(struct events *events, events_heard heard, void *data);
+
 /* The ring as a v1 EventList, oldest first. */
 void events_write(const struct events *events, struct json_writer *writer);

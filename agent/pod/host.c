@@ -35,8 +35,8 @@ static int64_t needed_until(void *data, const struct member *member) {
 int64_t worker_grace(const struct worker *w) {
         const struct opt_int *grace = &w->pod->spec.termination_grace_period_seconds;
 
-        if (w->eviction_grace > 0)
-                return w->eviction_grace;
+        if (w->own_grace > 0)
+                return w->own_grace;
         return grace->set ? grace->value : 30;
 }
 

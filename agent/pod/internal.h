@@ -85,13 +85,13 @@ struct worker {
         size_t n_members, n_init;
         bool initialized; /* all init containers have done their part */
 
-        int64_t retry_at;       /* NODE_NEVER: none */
-        int64_t wake, timer;    /* when it looks again: found by the step under way; as last set */
-        int64_t start_time;     /* when the agent first saw it */
-        int64_t deadline;       /* of activeDeadlineSeconds; NODE_NEVER: none */
-        int64_t stop_deadline;  /* of the grace period; set while containers end */
-        int64_t restarted_at;   /* the last RestartAllContainers; 0: none */
-        int64_t eviction_grace; /* seconds; 0: the pod's own */
+        int64_t retry_at;      /* NODE_NEVER: none */
+        int64_t wake, timer;   /* when it looks again: found by the step under way; as last set */
+        int64_t start_time;    /* when the agent first saw it */
+        int64_t deadline;      /* of activeDeadlineSeconds; NODE_NEVER: none */
+        int64_t stop_deadline; /* of the grace period; set while containers end */
+        int64_t restarted_at;  /* the last RestartAllContainers; 0: none */
+        int64_t own_grace;     /* seconds of its end, as an eviction or the API has it; 0: as its spec has it */
 
         enum worker_verdict verdict;
         const char *reason; /* of the verdict; a literal */

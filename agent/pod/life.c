@@ -147,12 +147,16 @@ void worker_delete(struct worker *w) {
         worker_event(w, WORKER_EVENT_STOP);
 }
 
+void worker_set_grace(struct worker *w, int64_t seconds) {
+        w->own_grace = seconds < WORKER_GRACE_MIN_S ? WORKER_GRACE_MIN_S : seconds;
+}
+
 bool worker_evict(struct worker *w, const char *message, int64_t grace_seconds, bool disruption) {
         char *copy = w->goal == WORKER_TO_RUN ? strdup(message) : NULL;
 
         if (!copy)
                 return false;
-        w->eviction_grace = grace_seconds;
+        w->own_grace = grace_seconds;
         worker_say(w, true, "Evicted", "%s", message);
         worker_judge(w, disruption ? WORKER_DISRUPTED : WORKER_EVICTED, "Evicted", copy);
         worker_keep_hint(w);

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "agent/pod/internal.h"
+#include "kube/codec/codec.h"
+#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
@@ -59,18 +61,40 @@ int worker_update_status(struct worker *w) {
         return 0;
 }
 
-int worker_write(struct worker *w, struct json_writer *out) {
-        _cleanup_arena_ struct arena *arena = arena_new();
+/* The status as it is now, with room for its containers' in @arena; to be freed by pod_status_done(). */
+static int make_now(const struct worker *w, struct arena *arena, struct pod_status *ret_now) {
         struct pod_container_status *statuses =
                 arena ? arena_alloc_array(arena, w->n_members + 1, sizeof(*statuses)) : NULL;
+
+        return statuses ? make(w, arena, statuses, ret_now) : -ENOMEM;
+}
+
+int worker_write(struct worker *w, struct json_writer *out) {
+        _cleanup_arena_ struct arena *arena = arena_new();
         struct pod_status now;
         int r;
 
-        if (!statuses)
-                return -ENOMEM;
-        if ((r = make(w, arena, statuses, &now)) < 0)
+        if ((r = make_now(w, arena, &now)) < 0)
                 return r;
         r = pod_write(w->pod, &now, out);
         pod_status_done(&now);
         return r;
+}
+
+int worker_status(struct worker *w, struct arena *arena, struct kube_pod_status *ret_status) {
+        struct kube_pod_status borrowed;
+        struct pod_status now;
+        int r;
+
+        if ((r = make_now(w, arena, &now)) < 0)
+                return r;
+        if ((r = pod_status_make(arena, w->pod, &now, &borrowed)) >= 0)
+                r = kube_copy(arena, &kube_pod_status_type, &borrowed, ret_status);
+        pod_status_done(&now);
+        if (r < 0)
+                return r;
+        ret_status->observed_generation = w->pod->metadata.generation;
+        list_for_each (c, &ret_status->conditions)
+                c->observed_generation = w->pod->metadata.generation;
+        return 0;
 }

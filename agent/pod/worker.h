@@ -23,6 +23,7 @@
 #include "kube/pod/pod.h"
 #include "lib/err.h"
 
+struct arena;
 struct json_writer;
 struct worker;
 
@@ -98,6 +99,9 @@ bool worker_is_discarding(const struct worker *worker);
 /* Ends the pod with its grace period; ops->gone when nothing is left. Again: no effect. */
 void worker_delete(struct worker *worker);
 
+/* The grace period of its end, in seconds, in place of its own: before worker_delete(). At least WORKER_GRACE_MIN_S. */
+void worker_set_grace(struct worker *worker, int64_t seconds);
+
 /* The time that ops->set_timer asked for has come. */
 void worker_tick(struct worker *worker);
 
@@ -112,6 +116,9 @@ void worker_set_owner(struct worker *worker, void *owner); /* the caller's own p
 void *worker_owner(const struct worker *worker);
 const char *worker_sandbox(const struct worker *worker); /* its id; NULL: none */
 bool worker_holds(const struct worker *worker); /* what the pod asks of the node: until its containers have ended */
+
+/* The pod's status, in @arena or of the pod, and which generation of it that is. -ENOMEM. */
+int worker_status(struct worker *worker, struct arena *arena, struct kube_pod_status *ret_status);
 
 /* Writes the pod with its status as the API's JSON. -ENOMEM. */
 int worker_write(struct worker *worker, struct json_writer *writer);

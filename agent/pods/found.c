@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/config/options.h"
 #include "cri/cri.h"
@@ -18,6 +19,7 @@
 
 struct reading {
         struct cri *cri;
+        const struct options *options;
         struct found_pods *pods;
         bool failed; /* for want of memory */
 };
@@ -69,13 +71,31 @@ static struct found_pod *add_pod(struct found_pods *pods, const char *uid) {
         return pods->items[pods->n].uid ? &pods->items[pods->n++] : NULL;
 }
 
-/* Ours are those of the watched directory; a kubelet's or crictl's on the same socket are left alone. */
+static bool has_hint(const struct reading *r, const char *uid) {
+        _cleanup_free_ char *path = NULL;
+
+        if (asprintf(&path, "%s/pods/%s/pod.json", r->options->root_dir, uid) < 0) {
+                path = NULL;
+                return true;
+        }
+        return access(path, F_OK) == 0;
+}
+
+/* Ours are those of the watched directory, and of the API service when we are its node; a kubelet's or crictl's on the
+ * same socket are left alone. */
+static bool is_ours(const struct reading *r, const char *source, const char *uid) {
+        if (!source || !uid)
+                return false;
+        return strcmp(source, "file") == 0 ||
+               (strcmp(source, "api") == 0 && (r->options->kubeconfig || has_hint(r, uid)));
+}
+
 static bool add_sandbox(struct reading *r, const struct cri_sandbox_info *info) {
         const char *source = cri_sandbox_annotation(r->cri, info->id, "kubernetes.io/config.source");
         const char *uid = cri_sandbox_label(r->cri, info->id, "io.kubernetes.pod.uid");
         struct found_pod *pod;
 
-        if (!source || strcmp(source, "file") != 0 || !uid)
+        if (!is_ours(r, source, uid))
                 return true;
         if (!(pod = found_pods_get(r->pods, uid)) && !(pod = add_pod(r->pods, uid)))
                 return r->pods->n == FOUND_MAX;
@@ -251,7 +271,7 @@ static int find_pod(struct cri *cri, const struct options *options, struct found
 }
 
 int found_pods_read(struct cri *cri, const struct options *options, struct found_pods *ret_pods) {
-        struct reading reading = { .cri = cri, .pods = ret_pods };
+        struct reading reading = { .cri = cri, .options = options, .pods = ret_pods };
         int r;
 
         *ret_pods = (struct found_pods){ 0 };

@@ -11,6 +11,7 @@
 #include "lib/list.h"
 #include "lib/table.h"
 
+struct cluster;
 struct cri_event;
 struct endpoint;
 struct eviction;
@@ -45,6 +46,7 @@ struct pods {
         struct eviction *eviction;
         struct source *source;
         struct endpoint *endpoint;
+        struct cluster *cluster; /* NULL: the node belongs to none */
         struct desired_pods desired;
         struct broken_files broken;
         struct cri_node told; /* to the command */
@@ -84,6 +86,10 @@ void pods_take_up(struct pods *pods, struct found_pod *found, struct pod *pod, b
 
 /* watch.c: the directory */
 int pods_watch(struct pods *pods, struct err **err);
+
+/* join.c: the API service */
+int pods_join(struct pods *pods, struct err **err);
+void pods_keep_joined(struct pods *pods); /* its pods from before are wanted, until it says otherwise */
 
 /* tell.c: what others may know */
 int pods_serve(struct pods *pods, struct err **err); /* the endpoint */

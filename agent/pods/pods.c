@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "agent/cluster/cluster.h"
 #include "agent/config/options.h"
 #include "agent/container/log_links.h"
 #include "agent/directory/source.h"
@@ -93,6 +94,10 @@ int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct o
                 pods_free(pods);
                 return r;
         }
+        if ((r = pods_join(pods, err)) < 0) {
+                pods_free(pods);
+                return r;
+        }
         take_reserved(pods);
         if (log_links_prepare(options->pod_logs_dir, &missing) < 0)
                 log_warning("%s; there will be no links to containers' logs", err_text(missing));
@@ -109,11 +114,14 @@ void pods_start(struct pods *pods) {
         _cleanup_err_ struct err *unwatched = NULL, *unserved = NULL;
 
         cri_set_node(pods->cri, &pods->told);
+        pods_keep_joined(pods);
         if (pods_watch(pods, &unwatched) < 0)
                 log_error("%s", err_text(unwatched));
         eviction_start(pods->eviction);
         if (pods_serve(pods, &unserved) < 0)
                 log_error("%s", err_text(unserved));
+        if (pods->cluster && cluster_start(pods->cluster) < 0)
+                log_error("the node does not join the cluster: out of memory");
 }
 
 void pods_stop(struct pods *pods) {
@@ -126,6 +134,8 @@ void pods_stop(struct pods *pods) {
                 uv_timer_stop(pods->settle);
         if (pods->retry)
                 uv_timer_stop(pods->retry);
+        cluster_free(pods->cluster);
+        pods->cluster = NULL;
         source_free(pods->source);
         endpoint_free(pods->endpoint);
         cri_unsubscribe(pods->subscription);

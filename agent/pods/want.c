@@ -139,7 +139,10 @@ static void want(struct pods *pods, struct desired *d) {
 static void tell_duplicate(const struct pods *pods, const struct desired *d) {
         const struct kube_object_meta *own = &d->pod->metadata, *held = &d->holder->pod->metadata;
 
-        if (desired_same_name(d->pod, d->holder->pod))
+        if (d->remote)
+                log_error("pod %s/%s of the API service does not run: %s wants it already", own->namespace, own->name,
+                          d->holder->file);
+        else if (desired_same_name(d->pod, d->holder->pod))
                 log_error("%s/%s: pod %s/%s is wanted by %s already; this file has no effect",
                           pods->options->manifest_dir, d->file, own->namespace, own->name, d->holder->file);
         else

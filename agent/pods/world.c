@@ -1,6 +1,7 @@
 /* What workers reach of the world: cri, the pool, the clock, probes, timers. */
 #include <string.h>
 
+#include "agent/cluster/cluster.h"
 #include "agent/container/log_links.h"
 #include "agent/eviction/eviction.h"
 #include "agent/pods/internal.h"
@@ -40,6 +41,8 @@ static void on_timer(uv_timer_t *timer) {
         }
         log_info("pod %s/%s: gone", worker_pod(slot->worker)->metadata.namespace,
                  worker_pod(slot->worker)->metadata.name);
+        if (pods->cluster)
+                cluster_pod_gone(pods->cluster, slot->uid);
         pods_slot_drop(slot);
         pods_reconcile(pods);
 }
@@ -68,7 +71,11 @@ static void op_probe_cancel(void *data, struct probe *probe) {
 }
 
 static void op_changed(void *data, struct worker *worker) {
-        eviction_changed(((struct pods *)data)->eviction, worker);
+        struct pods *pods = data;
+
+        eviction_changed(pods->eviction, worker);
+        if (pods->cluster)
+                cluster_pod_changed(pods->cluster, worker_pod(worker)->metadata.uid);
 }
 
 /* Called from inside the worker: it is freed on the loop's next turn. */

@@ -187,15 +187,29 @@ static int add_downward(struct written *w, const kube_downward_api_volume_file_i
         return 0;
 }
 
+/* The field of @source that cannot be had yet; NULL: none. */
+static const char *missing_source(const struct kube_volume_projection *source) {
+        return source->service_account_token ? "serviceAccountToken" :
+               source->config_map            ? "configMap" :
+               source->secret                ? "secret" :
+               source->cluster_trust_bundle  ? "clusterTrustBundle" :
+               source->pod_certificate       ? "podCertificate" :
+                                               NULL;
+}
+
 static int add_sources(struct written *w, const struct kube_volume *volume, struct err **err) {
         int r;
 
         if (volume->downward_api)
                 return add_downward(w, &volume->downward_api->items, &volume->downward_api->default_mode, err);
-        list_for_each (source, &volume->projected->sources)
+        list_for_each (source, &volume->projected->sources) {
+                if (missing_source(source))
+                        return err_set(err, EOPNOTSUPP, "nothing here makes projected sources of type %s",
+                                       missing_source(source));
                 if (source->downward_api &&
                     (r = add_downward(w, &source->downward_api->items, &volume->projected->default_mode, err)) < 0)
                         return r;
+        }
         return 0;
 }
 

@@ -157,7 +157,7 @@ e2e-api: ## run the specs of Kubernetes' end-to-end suite that need no pod again
 	@$(MAKE) $(BUILD)/nacelle-api
 	tests/e2e/run_api.py "$$FOCUS" "$$SKIP"
 
-soak-api: ## kill nacelle-api under writers, informers and watches again and again (API_ROUNDS=100)
+soak-watches: ## kill nacelle-api under writers, informers and watches again and again (API_ROUNDS=100)
 	$(install_packages) build integration
 	$(build_peers) informers
 	@$(MAKE) $(BUILD)/nacelle-api
@@ -169,4 +169,4 @@ differential: ## ask nacelle-api and kube-apiserver the same, and compare the an
 	@$(MAKE) $(BUILD)/nacelle-api
 	/usr/bin/python3 tests/differential/run $(CORPUS)
 
-.PHONY: deps check integration-ready integration-build integration faults soak soak-api sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential e2e-api
+.PHONY: deps check integration-ready integration-build integration faults soak soak-api soak-watches sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential e2e-api

@@ -76,6 +76,7 @@ static inline int fake_list(struct client *client, const struct client_scope *sc
 
         assert_true(f->n_lists < FAKE_MAX);
         *c = (struct fake_call){ .base = { client }, .open = true, .kind = scope->kind, .list = events, .data = data };
+        snprintf(c->fields, sizeof(c->fields), "%s", scope->fields ?: "");
         f->n_lists++;
         *ret_call = &c->base;
         return 0;

@@ -1,0 +1,68 @@
+/* The node as one of a cluster: its Node and Lease at the API service that --kubeconfig names, the pods which that
+ * service gives it, and what it is told of them.
+ *
+ * All is on the loop, over one connection. With the service away nothing is forgotten: what was wanted is wanted still,
+ * and what changed meanwhile is told when it is back.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "kube/core_v1.h"
+#include "lib/err.h"
+
+struct arena;
+struct cluster;
+struct event_object;
+struct json_writer;
+struct options;
+struct pod;
+
+#define CLUSTER_LEASE_S 40           /* kubelet's nodeLeaseDurationSeconds, */
+#define CLUSTER_LEASE_RENEW_MS 10000 /* renewed four times in it */
+#define CLUSTER_STATUS_MS                                                                                              \
+        (5 * 60 * 1000)          /* a Node whose status stays the same is told anew: nodeStatusReportFrequency */
+#define CLUSTER_RETRY_MIN_MS 200 /* until what the service did not take is sent again; doubled each time */
+#define CLUSTER_RETRY_MAX_MS 7000
+#define CLUSTER_PODS_MAX 4096 /* that are known at a time; more are told of in the log and passed over */
+
+/* What is asked and heard, on the loop. */
+struct cluster_events {
+        /* What the node has and is in: capacity, allocatable, conditions of pressure; texts in @arena or literals.
+         * -ENOMEM or 0. */
+        int (*node_status)(void *data, struct arena *arena, struct kube_node_status *ret_status);
+        /* A pod is wanted that was not before; the reference is the callee's. */
+        void (*pod)(void *data, struct pod *pod);
+        /* It is to end within @grace seconds; NODE_NEVER: within its own time, the service has forgotten it. */
+        void (*end)(void *data, const char *uid, int64_t grace);
+        void (*listed)(void *data);               /* what is wanted has been told, all of it: cluster_wants() */
+        bool (*has)(void *data, const char *uid); /* something of the pod is on the node */
+        /* What the pod is in. -ENOENT: nothing of it is on the node; -ENOMEM. */
+        int (*pod_status)(void *data, const char *uid, struct arena *arena, struct kube_pod_status *ret_status);
+        void *data;
+};
+
+/* Reads the kubeconfig, and looks the server's name up: may block. @options outlive it. -EINVAL, -ENOENT, -ENOMEM. */
+int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
+                struct cluster **ret_cluster, struct err **err);
+
+/* Begins to talk to the service. 0 or -ENOMEM. */
+int cluster_start(struct cluster *cluster);
+
+/* Whether the service wants the pod of this uid to run. */
+bool cluster_wants(const struct cluster *cluster, const char *uid);
+
+/* The pod's status may be another one: cheap, also for pods that are not the service's. */
+void cluster_pod_changed(struct cluster *cluster, const char *uid);
+
+/* Nothing of the pod is left on the node: if it was to end, the service forgets it. */
+void cluster_pod_gone(struct cluster *cluster, const char *uid);
+
+/* Something happened to the node, or to a pod; of pods that are not the service's nothing is told. */
+void cluster_event(struct cluster *cluster, const struct event_object *object, bool warning, const char *reason,
+                   const char *text);
+
+/* Nothing is told or asked any more; the service keeps what it was told. NULL is fine. */
+void cluster_free(struct cluster *cluster);

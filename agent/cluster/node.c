@@ -1,0 +1,166 @@
+/* Registers the Node, and tells its status: when it is another one, and every CLUSTER_STATUS_MS. What it is in
+ * is looked at as often as the Lease is renewed: nodeStatusUpdateFrequency. */
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "agent/cluster/internal.h"
+#include "agent/config/options.h"
+#include "kube/codec/codec.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/handle.h"
+#include "lib/hash.h"
+#include "lib/json_writer.h"
+#include "lib/log.h"
+
+static void turn(struct cluster *c);
+
+static void on_timer(uv_timer_t *timer) {
+        turn(timer->data);
+}
+
+static void later(struct cluster *c, unsigned ms) {
+        uv_timer_start(c->node.timer, on_timer, ms, 0);
+}
+
+static void fail(struct cluster *c, const char *what, const char *why) {
+        unsigned ms = cluster_back_off(&c->node.patience);
+
+        log_write(ms == CLUSTER_RETRY_MIN_MS ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "node %s: cannot %s: %s",
+                  c->options->node_name, what, why);
+        later(c, ms);
+}
+
+/* -- the Node ---------------------------------------------------------------------------------------------- */
+
+static void on_labelled(void *data, const struct client_answer *answer) {
+        struct cluster *c = data;
+
+        c->node.call = NULL;
+        if (!client_succeeded(answer))
+                return fail(c, "set its labels", answer->message);
+        log_info("node %s: it is known to the API service from before", c->options->node_name);
+        c->node.state = CLUSTER_NODE_THERE;
+        c->node.patience.ms = 0;
+        turn(c);
+}
+
+static void ask(struct cluster *c, uint16_t verb, client_done done) {
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_free_ char *text = NULL;
+        struct kube_node_status status;
+        struct client_request q = { .verb = verb,
+                                    .kind = &cluster_nodes,
+                                    .name = verb == KUBE_VERB_CREATE ? NULL : c->options->node_name,
+                                    .patch = CLIENT_PATCH_STRATEGIC };
+
+        if (!arena || cluster_node_status(c, arena, &status) < 0 ||
+            cluster_node_write(c, verb == KUBE_VERB_CREATE ? &status : NULL, &w) < 0 ||
+            json_writer_finish(&w, &text, &q.length) < 0)
+                return fail(c, "register", "out of memory");
+        q.body = text;
+        if (client_ask(c->client, &q, done, c, &c->node.call) < 0)
+                fail(c, "register", "out of memory");
+}
+
+static void on_registered(void *data, const struct client_answer *answer) {
+        struct cluster *c = data;
+
+        c->node.call = NULL;
+        if (answer->code == 409)
+                return ask(c, KUBE_VERB_PATCH, on_labelled);
+        if (!client_succeeded(answer))
+                return fail(c, "register", answer->message);
+        log_info("node %s: registered", c->options->node_name);
+        c->node.state = CLUSTER_NODE_THERE;
+        c->node.patience.ms = 0;
+        turn(c);
+}
+
+/* -- its status -------------------------------------------------------------------------------------------- */
+
+static void on_told(void *data, const struct client_answer *answer) {
+        struct cluster *c = data;
+
+        c->node.call = NULL;
+        if (answer->code == 404) { /* somebody has deleted it */
+                c->node.state = CLUSTER_NODE_UNKNOWN;
+                return turn(c);
+        }
+        if (!client_succeeded(answer))
+                return fail(c, "tell its status", answer->message);
+        c->node.patience.ms = 0;
+        c->node.told = c->node.sent;
+        c->node.told_at = uv_now(c->loop);
+        later(c, CLUSTER_LEASE_RENEW_MS);
+}
+
+/* {"status":…}: of the addresses and conditions those told replace what was there of their types. */
+static char *status_text(const struct kube_node_status *status, size_t *ret_length) {
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        char *text = NULL;
+
+        json_begin_map(&w);
+        json_key(&w, "status");
+        kube_json_write(&w, &kube_node_status_type, status);
+        json_end_map(&w);
+        return json_writer_finish(&w, &text, ret_length) < 0 ? NULL : text;
+}
+
+static void post(struct cluster *c, struct kube_node_status *status) {
+        struct client_request q = { .verb = KUBE_VERB_PATCH,
+                                    .kind = &cluster_nodes,
+                                    .name = c->options->node_name,
+                                    .sub = "status",
+                                    .patch = CLIENT_PATCH_STRATEGIC };
+        _cleanup_free_ char *text = NULL;
+
+        for (uint32_t i = 0; i < status->conditions.count; i++)
+                status->conditions.items[i].last_heartbeat_time =
+                        (struct kube_time){ .seconds = time(NULL), .set = true };
+        if (!(text = status_text(status, &q.length)))
+                return fail(c, "tell its status", "out of memory");
+        q.body = text;
+        if (client_ask(c->client, &q, on_told, c, &c->node.call) < 0)
+                fail(c, "tell its status", "out of memory");
+}
+
+static void tell(struct cluster *c) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_free_ char *text = NULL;
+        struct kube_node_status status;
+        size_t length;
+
+        if (!arena || cluster_node_status(c, arena, &status) < 0 || !(text = status_text(&status, &length)))
+                return fail(c, "tell its status", "out of memory");
+        c->node.sent = hash_bytes(text, length);
+        if (c->node.sent == c->node.told && uv_now(c->loop) - c->node.told_at < CLUSTER_STATUS_MS)
+                return later(c, CLUSTER_LEASE_RENEW_MS);
+        post(c, &status);
+}
+
+static void turn(struct cluster *c) {
+        if (c->node.call)
+                return;
+        if (c->node.state == CLUSTER_NODE_UNKNOWN)
+                ask(c, KUBE_VERB_CREATE, on_registered);
+        else
+                tell(c);
+}
+
+int cluster_node_start(struct cluster *c) {
+        if (!(c->node.timer = handle_timer(c->loop, c)))
+                return -ENOMEM;
+        c->node.ready_since = time(NULL);
+        later(c, 0);
+        return 0;
+}
+
+void cluster_node_stop(struct cluster *c) {
+        client_cancel(c->node.call);
+        c->node.call = NULL;
+        handle_free(c->node.timer);
+        c->node.timer = NULL;
+}

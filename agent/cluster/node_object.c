@@ -1,0 +1,106 @@
+/* The Node as the service gets it, in kubelet's words (pkg/kubelet/nodestatus/setters.go, kubelet_node_status.go). */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "agent/cluster/internal.h"
+#include "agent/config/options.h"
+#include "agent/node/facts.h"
+#include "kube/codec/codec.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/json_writer.h"
+
+#define SMALL_FILE_MAX 4096 /* bytes of a file of the host that are looked at */
+
+/* The first line of @path behind the line's beginning @key, without quotes; "" when there is none. */
+static const char *read_line(struct arena *arena, const char *path, const char *key) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        char text[SMALL_FILE_MAX], *rest = text, *line;
+        size_t length = strlen(key);
+        ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+        text[n > 0 ? n : 0] = '\0';
+        while ((line = strsep(&rest, "\n"))) {
+                if (strncmp(line, key, length) != 0)
+                        continue;
+                line += length;
+                line += strspn(line, "\"'");
+                line[strcspn(line, "\"'")] = '\0';
+                return arena_strdup(arena, line);
+        }
+        return "";
+}
+
+static int describe(struct arena *arena, struct kube_node_system_info *ret) {
+        struct utsname host;
+        struct node_facts facts;
+
+        node_facts_read("", "/", &facts);
+        uname(&host);
+        *ret = (struct kube_node_system_info){
+                .machine_id = read_line(arena, "/etc/machine-id", ""),
+                .system_uuid = read_line(arena, "/sys/class/dmi/id/product_uuid", ""),
+                .boot_id = read_line(arena, "/proc/sys/kernel/random/boot_id", ""),
+                .kernel_version = arena_strdup(arena, host.release),
+                .os_image = read_line(arena, "/etc/os-release", "PRETTY_NAME="),
+                .container_runtime_version = "nacelle://" NACELLE_VERSION,
+                .kubelet_version = "v1.36.3+nacelle-" NACELLE_VERSION,
+                .kube_proxy_version = "",
+                .operating_system = "linux",
+                .architecture = arena_strdup(arena, facts.arch),
+        };
+        return ret->machine_id && ret->system_uuid && ret->boot_id && ret->kernel_version && ret->os_image &&
+                               ret->architecture ?
+                       0 :
+                       -ENOMEM;
+}
+
+static int add_addresses(const struct cluster *c, struct arena *arena, kube_node_address_items *list) {
+        struct node_facts facts;
+
+        node_facts_read(c->options->node_ip, "/", &facts);
+        if (!(list->items = arena_alloc_array(arena, 2, sizeof(*list->items))))
+                return -ENOMEM;
+        if (facts.ip[0])
+                list->items[list->count++] = (struct kube_node_address){ "InternalIP", arena_strdup(arena, facts.ip) };
+        list->items[list->count++] = (struct kube_node_address){ "Hostname", c->options->node_name };
+        return list->items[0].address ? 0 : -ENOMEM;
+}
+
+int cluster_node_status(const struct cluster *c, struct arena *arena, struct kube_node_status *ret_status) {
+        kube_node_condition_items *conditions = &ret_status->conditions;
+        int r;
+
+        if ((r = c->events.node_status(c->events.data, arena, ret_status)) < 0 ||
+            (r = describe(arena, &ret_status->node_info)) < 0)
+                return r;
+        conditions->items[conditions->count++] = (struct kube_node_condition){
+                .type = "Ready",
+                .status = "True",
+                .reason = "KubeletReady",
+                .message = "kubelet is posting ready status",
+                .last_transition_time = { .seconds = c->node.ready_since, .set = true },
+        };
+        return add_addresses(c, arena, &ret_status->addresses);
+}
+
+int cluster_node_write(const struct cluster *c, const struct kube_node_status *status, struct json_writer *w) {
+        struct node_facts facts;
+        struct string_pair labels[] = {
+                { "beta.kubernetes.io/arch", facts.arch }, { "beta.kubernetes.io/os", "linux" },
+                { "kubernetes.io/arch", facts.arch },      { "kubernetes.io/hostname", c->options->node_name },
+                { "kubernetes.io/os", "linux" },
+        };
+        struct kube_node node = { .kind = "Node", .api_version = "v1" };
+
+        node_facts_read("", "/", &facts);
+        node.metadata.name = c->options->node_name;
+        node.metadata.labels = (string_map){ .items = labels, .count = ELEMENTS(labels) };
+        if (status)
+                node.status = *status;
+        kube_json_write(w, &kube_node_type, &node);
+        return w->error;
+}

@@ -1,0 +1,85 @@
+/* A pod as the service has it, as the node's own. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/cluster/internal.h"
+#include "kube/pod/pod.h"
+#include "kube/problem.h"
+#include "kube/scalar.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/value.h"
+#include "lib/value_edit.h"
+
+#define SEEN "kubernetes.io/config.seen"
+#define SOURCE "kubernetes.io/config.source"
+
+static int compare_pairs(const void *a, const void *b) {
+        return strcmp(((const struct string_pair *)a)->key, ((const struct string_pair *)b)->key);
+}
+
+/* kubelet's (pkg/kubelet/config/config.go); what the object has under their names is replaced. */
+static bool annotate(struct pod *pod) {
+        const struct kube_time now = { .seconds = time(NULL), .set = true };
+        char text[KUBE_TIME_TEXT_MAX];
+        string_map *map = &pod->metadata.annotations;
+        struct string_pair *items = arena_alloc_array(pod->arena, (size_t)map->count + 2, sizeof(*items));
+        const char *seen;
+        uint32_t n = 0;
+
+        kube_time_format(&now, false, text);
+        if (!items || !(seen = arena_strdup(pod->arena, text)))
+                return false;
+        list_for_each (pair, map)
+                if (strcmp(pair->key, SEEN) != 0 && strcmp(pair->key, SOURCE) != 0)
+                        items[n++] = *pair;
+        items[n++] = (struct string_pair){ SEEN, seen };
+        items[n++] = (struct string_pair){ SOURCE, "api" };
+        qsort(items, n, sizeof(*items), compare_pairs);
+        map->items = items;
+        map->count = n;
+        return true;
+}
+
+/* What a list's items leave out. */
+static int name_kind(struct arena *arena, const struct value **object, struct err **err) {
+        const struct value kind = VALUE_TEXT("Pod"), version = VALUE_TEXT("v1");
+        struct value_edit edit;
+        int r;
+
+        value_edit_begin(&edit, arena, *object);
+        if ((r = value_edit_add(&edit, "/kind", &kind, err)) < 0 ||
+            (r = value_edit_add(&edit, "/apiVersion", &version, err)) < 0)
+                return r;
+        *object = value_edit_end(&edit);
+        return *object ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
+int cluster_pod_read(const struct cluster *c, const struct value *object, struct pod **ret_pod, struct err **err) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_pod_ struct pod *pod = NULL;
+        struct problems problems;
+        int r;
+
+        if (!arena)
+                return err_set(err, ENOMEM, "out of memory");
+        if ((r = name_kind(arena, &object, err)) < 0)
+                return r;
+        problems_init(&problems, arena, "the API service", object);
+        r = pod_decode(object, &problems, &pod);
+        if (r >= 0) {
+                pod->metadata.managed_fields =
+                        (kube_managed_fields_entry_items){ 0 }; /* nobody here asks who set what */
+                r = annotate(pod) ? pod_default(pod) : -ENOMEM;
+        }
+        if (r >= 0)
+                r = pod_validate(pod, &problems);
+        if (r == -EINVAL || (r >= 0 && problems.errors > 0))
+                return problems_err(&problems, err);
+        if (r < 0 || pod_settle(&pod) < 0)
+                return err_set(err, ENOMEM, "out of memory");
+        *ret_pod = TAKE_PTR(pod);
+        return 0;
+}

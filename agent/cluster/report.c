@@ -1,0 +1,208 @@
+/* What the service is told of pods: their status when it is another one, and that nothing of them is left. Of each pod
+ * one request is under way at a time; what is not taken is sent again, as it is by then. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cluster/internal.h"
+#include "kube/codec/codec.h"
+#include "kube/pod/pod.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/hash.h"
+#include "lib/json_writer.h"
+#include "lib/log.h"
+
+static void on_timer(uv_timer_t *timer);
+
+/* Something is to be told of it. */
+static void report_later(struct cluster_pod *pod) {
+        struct cluster *c = pod->cluster;
+
+        if (cluster_due_contains(pod) || pod->call)
+                return;
+        cluster_due_append(&c->due, pod);
+        if (!uv_is_active((uv_handle_t *)c->report))
+                uv_timer_start(c->report, on_timer, 0, 0);
+}
+
+void cluster_report_now(struct cluster *c) {
+        c->patience.ms = 0;
+        if (!cluster_due_is_empty(&c->due))
+                uv_timer_start(c->report, on_timer, 0, 0);
+}
+
+/* -- a pod's status ---------------------------------------------------------------------------------------- */
+
+/* Addresses are merged by address, and these are all: the others go. */
+static void write_addresses(struct json_writer *w, const char *key, const struct kube_pod_status *status, bool host) {
+        uint32_t n = host ? status->host_ips.count : status->pod_ips.count;
+
+        if (n == 0)
+                return;
+        json_key(w, key);
+        json_begin_list(w);
+        json_begin_map(w);
+        json_add_string(w, "$patch", "replace");
+        json_end_map(w);
+        for (uint32_t i = 0; i < n; i++) {
+                json_begin_map(w);
+                json_add_string(w, "ip", host ? status->host_ips.items[i].ip : status->pod_ips.items[i].ip);
+                json_end_map(w);
+        }
+        json_end_list(w);
+}
+
+/* The members of @status, to be written into an object that is begun. */
+static int write_members(struct json_writer *w, const struct kube_pod_status *status) {
+        _cleanup_json_writer_ struct json_writer own = JSON_WRITER_INIT;
+        struct kube_pod_status rest = *status;
+        _cleanup_free_ char *text = NULL;
+        size_t length;
+
+        rest.host_ips.count = rest.pod_ips.count = 0;
+        kube_json_write(&own, &kube_pod_status_type, &rest);
+        if (json_writer_finish(&own, &text, &length) < 0)
+                return -ENOMEM;
+        if (length > 2) {
+                json_raw(w, text + 1, length - 2);
+                w->comma = true;
+        }
+        write_addresses(w, "hostIPs", status, true);
+        write_addresses(w, "podIPs", status, false);
+        return 0;
+}
+
+/* The patch in *@ret_text; the uid is a precondition. -ENOENT: there is nothing to tell; -ENOMEM. */
+static int status_patch(struct cluster_pod *pod, char **ret_text, size_t *ret_length) {
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct kube_pod_status status = { 0 };
+        struct cluster *c = pod->cluster;
+        int r;
+
+        if (!arena)
+                return -ENOMEM;
+        if ((r = c->events.pod_status(c->events.data, pod->uid, arena, &status)) < 0)
+                return r;
+        json_begin_map(&w);
+        json_key(&w, "metadata");
+        json_begin_map(&w);
+        json_add_string(&w, "uid", pod->uid);
+        json_end_map(&w);
+        json_key(&w, "status");
+        json_begin_map(&w);
+        if (write_members(&w, &status) < 0)
+                return -ENOMEM;
+        json_end_map(&w);
+        json_end_map(&w);
+        return json_writer_finish(&w, ret_text, ret_length);
+}
+
+/* -- requests ---------------------------------------------------------------------------------------------- */
+
+/* Not said again before a while: that the service is away is no news for each pod. */
+static void retry(struct cluster_pod *pod) {
+        struct cluster *c = pod->cluster;
+
+        if (!cluster_due_contains(pod))
+                cluster_due_append(&c->due, pod);
+        if (!uv_is_active((uv_handle_t *)c->report))
+                uv_timer_start(c->report, on_timer, cluster_back_off(&c->patience), 0);
+}
+
+/* What is wrong with the request itself is not mended by time: those of conflict, size, and rights are told. */
+static bool is_final(const struct client_answer *answer) {
+        return answer->code >= 400 && answer->code < 500 && answer->code != 408 && answer->code != 429;
+}
+
+static void on_answer(void *data, const struct client_answer *answer) {
+        struct cluster_pod *pod = data;
+
+        pod->call = NULL;
+        if (!client_succeeded(answer) && !is_final(answer))
+                return retry(pod);
+        if (is_final(answer) && answer->code != 404 && answer->code != 409)
+                log_warning("pod %s/%s: the API service refuses what it is told: %s", pod->namespace, pod->name,
+                            answer->message);
+        pod->cluster->patience.ms = 0;
+        pod->told = pod->sent;
+        report_later(pod); /* it may be another one by now */
+}
+
+static void on_buried(void *data, const struct client_answer *answer) {
+        struct cluster_pod *pod = data;
+
+        pod->call = NULL;
+        if (!client_succeeded(answer) && !is_final(answer))
+                return retry(pod);
+        if (is_final(answer) && answer->code != 404 && answer->code != 409)
+                log_warning("pod %s/%s: the API service does not delete it: %s", pod->namespace, pod->name,
+                            answer->message);
+        pod->buried = true;
+}
+
+static void ask(struct cluster_pod *pod, struct client_request *q, client_done done) {
+        q->kind = &cluster_pods;
+        q->namespace = pod->namespace;
+        q->name = pod->name;
+        if (client_ask(pod->cluster->client, q, done, pod, &pod->call) < 0)
+                retry(pod);
+}
+
+static void tell(struct cluster_pod *pod) {
+        struct client_request q = { .verb = KUBE_VERB_PATCH, .sub = "status", .patch = CLIENT_PATCH_STRATEGIC };
+        _cleanup_free_ char *text = NULL;
+        int r = status_patch(pod, &text, &q.length);
+
+        if (r == -ENOENT)
+                return;
+        if (r < 0)
+                return retry(pod);
+        pod->sent = hash_bytes(text, q.length);
+        if (pod->sent == pod->told)
+                return;
+        q.body = text;
+        ask(pod, &q, on_answer);
+}
+
+static void bury(struct cluster_pod *pod) {
+        struct client_request q = { .verb = KUBE_VERB_DELETE };
+        char options[POD_UID_MAX + 128];
+
+        q.length = (size_t)snprintf(options, sizeof(options),
+                                    "{\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":\"%s\"}}", pod->uid);
+        q.body = options;
+        ask(pod, &q, on_buried);
+}
+
+static void on_timer(uv_timer_t *timer) {
+        struct cluster *c = timer->data;
+        struct cluster_due due = { 0 };
+        struct cluster_pod *pod;
+
+        cluster_due_take(&due, &c->due);
+        while ((pod = cluster_due_pop(&due))) {
+                if (pod->gone && !pod->buried)
+                        bury(pod);
+                else if (!pod->gone)
+                        tell(pod);
+        }
+}
+
+void cluster_pod_changed(struct cluster *c, const char *uid) {
+        struct cluster_pod *pod = cluster_pod_find(c, uid);
+
+        if (pod)
+                report_later(pod);
+}
+
+void cluster_pod_gone(struct cluster *c, const char *uid) {
+        struct cluster_pod *pod = cluster_pod_find(c, uid);
+
+        if (!pod || !pod->ends)
+                return;
+        pod->gone = true;
+        report_later(pod);
+}

@@ -1,0 +1,131 @@
+/* The API service as a source of pods beside the directory, and what it is told of them. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/cluster/cluster.h"
+#include "agent/config/options.h"
+#include "agent/eviction/eviction.h"
+#include "agent/node/events.h"
+#include "agent/pods/internal.h"
+#include "lib/cleanup.h"
+#include "lib/log.h"
+
+/* In place of a file's name in what is wanted. */
+#define NAME_MAX_OF_UID (POD_UID_MAX + sizeof("api/"))
+
+static const char *name_of(const char *uid, char ret_name[NAME_MAX_OF_UID]) {
+        snprintf(ret_name, NAME_MAX_OF_UID, "api/%s", uid);
+        return ret_name;
+}
+
+/* -- what it wants ----------------------------------------------------------------------------------------- */
+
+/* Takes @pod. */
+static void set(struct pods *pods, struct pod *pod) {
+        enum desired_claim claim = found_pods_get(&pods->found, pod->metadata.uid) ? CLAIM_POD : CLAIM_NONE;
+        char name[NAME_MAX_OF_UID];
+
+        desired_set(&pods->desired, name_of(pod->metadata.uid, name), pod, claim);
+}
+
+static void on_pod(void *data, struct pod *pod) {
+        set(data, pod);
+        pods_reconcile(data);
+}
+
+static void drop(struct pods *pods, const char *uid) {
+        char name[NAME_MAX_OF_UID];
+
+        if (desired_drop(&pods->desired, name_of(uid, name)))
+                pods_settle_later(pods);
+}
+
+static void on_end(void *data, const char *uid, int64_t grace) {
+        struct pods *pods = data;
+        struct pods_slot *slot = pods_slot_by_uid(pods, uid);
+
+        if (slot && grace != NODE_NEVER)
+                worker_set_grace(slot->worker, grace);
+        drop(pods, uid);
+        if (slot && !slot->gone)
+                worker_delete(slot->worker);
+        pods_reconcile(pods);
+}
+
+/* What was kept from before, and is not wanted any more. */
+static void on_listed(void *data) {
+        struct pods *pods = data;
+
+        for (size_t i = pods->desired.n; i-- > 0;) {
+                const struct desired *d = &pods->desired.items[i];
+                const char *uid = d->pod->metadata.uid;
+
+                if (d->remote && !cluster_wants(pods->cluster, uid)) {
+                        log_info("pod %s/%s: the API service does not want it any more", d->pod->metadata.namespace,
+                                 d->pod->metadata.name);
+                        drop(pods, uid);
+                }
+        }
+        pods_reconcile(pods);
+}
+
+static bool is_remote(const struct pod *pod) {
+        list_for_each (a, &pod->metadata.annotations)
+                if (strcmp(a->key, "kubernetes.io/config.source") == 0)
+                        return strcmp(a->value, "api") == 0;
+        return false;
+}
+
+void pods_keep_joined(struct pods *pods) {
+        for (size_t i = 0; i < pods->found.n && pods->cluster; i++) {
+                const struct found_pod *found = &pods->found.items[i];
+
+                if (found->pod && is_remote(found->pod))
+                        set(pods, pod_ref(found->pod));
+        }
+}
+
+/* -- what it is told --------------------------------------------------------------------------------------- */
+
+static bool on_has(void *data, const char *uid) {
+        struct pods *pods = data;
+        const struct found_pod *found = found_pods_get(&pods->found, uid);
+
+        return pods_slot_by_uid(pods, uid) || (found && !found->taken);
+}
+
+static int on_pod_status(void *data, const char *uid, struct arena *arena, struct kube_pod_status *ret_status) {
+        const struct pods_slot *slot = pods_slot_by_uid(data, uid);
+
+        return slot && !slot->gone ? worker_status(slot->worker, arena, ret_status) : -ENOENT;
+}
+
+static int on_node_status(void *data, struct arena *arena, struct kube_node_status *ret_status) {
+        return eviction_node_status(((struct pods *)data)->eviction, arena, ret_status);
+}
+
+static void on_event(void *data, const struct event_object *object, bool warning, const char *reason,
+                     const char *text) {
+        struct pods *pods = data;
+
+        if (pods->cluster)
+                cluster_event(pods->cluster, object, warning, reason, text);
+}
+
+int pods_join(struct pods *pods, struct err **err) {
+        const struct cluster_events heard = {
+                .node_status = on_node_status,
+                .pod = on_pod,
+                .end = on_end,
+                .listed = on_listed,
+                .has = on_has,
+                .pod_status = on_pod_status,
+                .data = pods,
+        };
+
+        if (!pods->options->kubeconfig)
+                return 0;
+        events_listen(pods->node.world.events, on_event, pods);
+        return cluster_new(pods->loop, pods->options, &heard, &pods->cluster, err);
+}

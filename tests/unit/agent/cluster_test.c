@@ -1,0 +1,271 @@
+/* The pods of an API service: which are wanted, and what is told of them, request by request. */
+#include "tests/unit/support/fake_client.h"
+
+#include "agent/cluster/internal.h"
+#include "agent/config/options.h"
+#include "agent/node/world.h"
+#include "kube/pod/pod.h"
+
+#define SPEC "\"spec\":{\"nodeName\":\"n1\",\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}"
+#define POD(uid, more) "{\"metadata\":{\"name\":\"p\",\"namespace\":\"d\",\"uid\":\"" uid "\"" more "}," SPEC "}"
+#define DELETED ",\"deletionTimestamp\":\"2026-11-29T00:00:00Z\",\"deletionGracePeriodSeconds\":7"
+
+static uv_loop_t loop;
+static struct fake fake;
+static struct options options = { .node_name = (char *)"n1" };
+static struct cluster c;
+static char heard[512];
+static bool here;          /* the pod is on the node */
+static const char *status; /* its phase; NULL: nothing to tell */
+
+__attribute__((format(printf, 1, 2))) static void hear(const char *format, ...) {
+        size_t n = strlen(heard);
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(heard + n, sizeof(heard) - n, format, args);
+        va_end(args);
+}
+
+static void on_pod(void *data, struct pod *pod) {
+        const char *source = "";
+
+        list_for_each (a, &pod->metadata.annotations)
+                if (strcmp(a->key, "kubernetes.io/config.source") == 0)
+                        source = a->value;
+        hear("+%s:%s ", pod->metadata.uid, source);
+        here = true;
+        pod_unref(pod);
+}
+
+static void on_end(void *data, const char *uid, int64_t grace) {
+        hear("-%s:%lld ", uid, grace == NODE_NEVER ? -1LL : (long long)grace);
+}
+
+static void on_listed(void *data) {
+        hear("] ");
+}
+
+static bool on_has(void *data, const char *uid) {
+        return here;
+}
+
+static int on_status(void *data, const char *uid, struct arena *arena, struct kube_pod_status *ret) {
+        static struct kube_pod_ip ip = { "10.0.0.1" };
+
+        *ret = (struct kube_pod_status){ .phase = status, .pod_ips = { .items = &ip, .count = 1 } };
+        return status ? 0 : -ENOENT;
+}
+
+static int begin(void **state) {
+        uv_loop_init(&loop);
+        fake_init(&fake, &loop);
+        heard[0] = '\0';
+        here = false;
+        status = NULL;
+        c = (struct cluster){ .loop = &loop, .options = &options, .client = &fake.base };
+        c.events = (struct cluster_events){
+                .pod = on_pod, .end = on_end, .listed = on_listed, .has = on_has, .pod_status = on_status
+        };
+        assert_int_equal(cluster_pods_start(&c), 0);
+        return 0;
+}
+
+static int end(void **state) {
+        cluster_pods_stop(&c);
+        fake_done(&fake);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        assert_int_equal(uv_loop_close(&loop), 0);
+        return 0;
+}
+
+static void turn(void) {
+        uv_run(&loop, UV_RUN_NOWAIT);
+        uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+static void put(const char *json) {
+        fake_put(&fake, &cluster_pods, "d", "p", json);
+}
+
+/* As a watch has it: the object's last state. */
+static void drop(const char *json) {
+        struct bytes *bytes = bytes_copy(json, strlen(json));
+        struct client_object *object = client_object_new(++fake.revision, "d", "p", bytes);
+
+        while (fake.n_objects > 0)
+                client_object_unref(fake.objects[--fake.n_objects].object);
+        fake.watches[0].watch->changed(fake.watches[0].data, CLIENT_DELETED, object);
+        client_object_unref(object);
+        bytes_unref(bytes);
+}
+
+static void list(void) {
+        turn();
+        assert_int_equal(fake_answer_lists(&fake), 1);
+        turn();
+}
+
+static void expect(const char *text) {
+        assert_string_equal(heard, text);
+        heard[0] = '\0';
+}
+
+static void expect_sent(unsigned n, uint16_t verb, const char *target, const char *body) {
+        turn();
+        assert_int_equal(fake.n_sent, n);
+        assert_int_equal(fake.sent[n - 1].verb, verb);
+        assert_non_null(strstr(fake.sent[n - 1].target, target));
+        assert_string_equal(fake.sent[n - 1].body, body);
+}
+
+#define RUNNING                                                                                                        \
+        "{\"metadata\":{\"uid\":\"u1\"},\"status\":{\"phase\":\"Running\",\"podIPs\":[{\"$patch\":\"replace\"},"       \
+        "{\"ip\":\"10.0.0.1\"}]}}"
+
+static void a_pod_is_wanted_once(void **state) {
+        put(POD("u1", ""));
+        list();
+        expect("+u1:api ] ");
+        assert_string_equal(fake.lists[0].fields, "spec.nodeName=n1");
+        put(POD("u1", ",\"labels\":{\"a\":\"b\"}"));
+        expect("");
+        assert_true(cluster_wants(&c, "u1"));
+        assert_false(cluster_wants(&c, "u2"));
+}
+
+static void a_status_is_told_when_it_is_another(void **state) {
+        put(POD("u1", ""));
+        list();
+        cluster_pod_changed(&c, "u1");
+        cluster_pod_changed(&c, "another's");
+        turn();
+        assert_int_equal(fake.n_sent, 0);
+        status = "Running";
+        cluster_pod_changed(&c, "u1");
+        cluster_pod_changed(&c, "u1");
+        expect_sent(1, KUBE_VERB_PATCH, "/api/v1/namespaces/d/pods/p/status", RUNNING);
+        cluster_pod_changed(&c, "u1");
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+        fake_answer(&fake.sent[0], 200, "", "{}");
+        cluster_pod_changed(&c, "u1");
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+}
+
+static void what_is_not_taken_is_told_again(void **state) {
+        put(POD("u1", ""));
+        list();
+        status = "Running";
+        cluster_pod_changed(&c, "u1");
+        turn();
+        fake_answer(&fake.sent[0], -ECONNREFUSED, "", "{}");
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+        uv_run(&loop, UV_RUN_ONCE); /* the back-off's timer */
+        expect_sent(2, KUBE_VERB_PATCH, "/pods/p/status", RUNNING);
+        fake_answer(&fake.sent[1], 422, "Invalid", "{}"); /* time does not mend that */
+        turn();
+        assert_int_equal(fake.n_sent, 2);
+        status = "Failed";
+        cluster_pod_changed(&c, "u1");
+        turn();
+        assert_int_equal(fake.n_sent, 3);
+}
+
+static void a_deleted_pod_is_buried_when_it_is_gone(void **state) {
+        put(POD("u1", ""));
+        list();
+        expect("+u1:api ] ");
+        status = "Running";
+        cluster_pod_changed(&c, "u1");
+        turn();
+        put(POD("u1", DELETED));
+        expect("-u1:7 ");
+        put(POD("u1", DELETED));
+        expect("");
+        assert_false(cluster_wants(&c, "u1"));
+        cluster_pod_gone(&c, "u1"); /* while the status is under way */
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+        fake_answer(&fake.sent[0], 200, "", "{}");
+        expect_sent(2, KUBE_VERB_DELETE, "/api/v1/namespaces/d/pods/p",
+                    "{\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":\"u1\"}}");
+        fake_answer(&fake.sent[1], 200, "", "{}");
+        put(POD("u1", DELETED)); /* a finalizer keeps it */
+        turn();
+        assert_int_equal(fake.n_sent, 2);
+        drop(POD("u1", DELETED));
+        assert_int_equal(c.pods_by_uid.n, 0);
+}
+
+static void one_of_which_nothing_is_here_is_buried_at_once(void **state) {
+        put(POD("u1", DELETED));
+        list();
+        expect("-u1:7 ] ");
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+        assert_int_equal(fake.sent[0].verb, KUBE_VERB_DELETE);
+}
+
+static void one_that_has_ended_is_not_started(void **state) {
+        put("{\"metadata\":{\"name\":\"p\",\"namespace\":\"d\",\"uid\":\"u1\"}," SPEC
+            ",\"status\":{\"phase\":\"Failed\"}}");
+        list();
+        expect("] ");
+        here = true;
+        drop(POD("u1", ""));
+        put("{\"metadata\":{\"name\":\"p\",\"namespace\":\"d\",\"uid\":\"u2\"}," SPEC
+            ",\"status\":{\"phase\":\"Failed\"}}");
+        expect("-u1:-1 +u2:api ");
+}
+
+static void what_a_list_has_not_is_gone(void **state) {
+        put(POD("u1", ""));
+        list();
+        expect("+u1:api ] ");
+        fake_end_watches(&fake, -ESTALE);
+        while (fake.n_objects > 0)
+                client_object_unref(fake.objects[--fake.n_objects].object);
+        for (int i = 0; i < 3 && fake_answer_lists(&fake) == 0; i++)
+                uv_run(&loop, UV_RUN_ONCE);
+        expect("-u1:-1 ] ");
+}
+
+static void hostile_uids_are_passed_over(void **state) {
+        char json[512], uid[POD_UID_MAX + 2];
+
+        list();
+        expect("] ");
+        put(POD("../../etc", ""));
+        put(POD("", ""));
+        put("{\"metadata\":{\"name\":\"p\",\"uid\":7}}");
+        put("[]");
+        for (int more = 0; more < 2; more++) {
+                memset(uid, 'a', sizeof(uid));
+                uid[POD_UID_MAX + more] = '\0';
+                snprintf(json, sizeof(json),
+                         "{\"metadata\":{\"name\":\"p\",\"namespace\":\"d\",\"uid\":\"%s\"}," SPEC "}", uid);
+                put(json);
+                assert_int_equal(c.pods_by_uid.n, 1);
+        }
+        assert_int_equal(strncmp(heard, "+aaa", 4), 0);
+        put("{\"metadata\":{\"name\":\"p\",\"namespace\":\"d\",\"uid\":\"u9\"},\"spec\":{\"containers\":[]}}");
+        assert_null(strstr(heard, "u9"));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(a_pod_is_wanted_once, begin, end),
+                cmocka_unit_test_setup_teardown(a_status_is_told_when_it_is_another, begin, end),
+                cmocka_unit_test_setup_teardown(what_is_not_taken_is_told_again, begin, end),
+                cmocka_unit_test_setup_teardown(a_deleted_pod_is_buried_when_it_is_gone, begin, end),
+                cmocka_unit_test_setup_teardown(one_of_which_nothing_is_here_is_buried_at_once, begin, end),
+                cmocka_unit_test_setup_teardown(one_that_has_ended_is_not_started, begin, end),
+                cmocka_unit_test_setup_teardown(what_a_list_has_not_is_gone, begin, end),
+                cmocka_unit_test_setup_teardown(hostile_uids_are_passed_over, begin, end),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
