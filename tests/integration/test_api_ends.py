@@ -80,7 +80,7 @@ def test_bodies_outlive_their_clients():
         client, path = api.client(), "/api/v1/namespaces/default/configmaps/map"
         client.raw("POST", path[:-4], {"metadata": {"name": "map"}})
         for n in range(3):
-            connections = [api.client().open() for _ in range(40)]
+            connections = [api.client().open() for _ in range(18)]
             for c in connections:
                 c.connect()
             for i, c in enumerate(connections):
