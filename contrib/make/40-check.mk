@@ -10,7 +10,7 @@ deps: ## install the Debian packages that building needs
 
 check: ## install what the tests need and run all of them
 	$(install_packages) build unit clang integration vm
-	$(build_peers) critest helm http-peer informers kinds kubectl-debian kube-print kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
+	$(build_peers) critest helm http-peer informers kinds kubectl-debian python-kubernetes kube-print kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
 	@tests/run-all
 
 integration-ready:
@@ -163,10 +163,16 @@ soak-watches: ## kill nacelle-api under writers, informers and watches again and
 	@$(MAKE) $(BUILD)/nacelle-api
 	API_ROUNDS=$(or $(API_ROUNDS),100) /usr/bin/python3 -m pytest -q tests/integration/test_api_clients.py -k lost
 
+kubectl-answers: ## compare what kubectl says of nacelle-api and of kube-apiserver, whose answers are written anew for the integration test
+	$(install_packages) build integration
+	$(build_peers) etcd kube-apiserver kubectl
+	@$(MAKE) $(BUILD)/nacelle-api
+	RECORD=1 /usr/bin/python3 -m pytest -q tests/integration/test_api_kubectl.py -k of_both
+
 differential: ## ask nacelle-api and kube-apiserver the same, and compare the answers (CORPUS='FILE...' for some)
 	$(install_packages) build integration
 	$(build_peers) etcd kube-apiserver
 	@$(MAKE) $(BUILD)/nacelle-api
 	/usr/bin/python3 tests/differential/run $(CORPUS)
 
-.PHONY: deps check integration-ready integration-build integration faults soak soak-api soak-watches sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential e2e-api
+.PHONY: deps check integration-ready integration-build integration faults soak soak-api soak-watches sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential e2e-api kubectl-answers

@@ -111,8 +111,8 @@ static void test_lists(void **state) {
         expect_list(c, &(struct collection_query){ .revision = 7 }, 0, "a/x@3 a/y@7 b/x@6", false, 0);
         expect_list(c, &(struct collection_query){ .revision = 7, .limit = 2 }, 0, "a/x@3 a/y@7", true, 1);
         expect_list(c, &(struct collection_query){ .revision = 7, .limit = 1 }, 0, "a/x@3", true, 2);
-        expect_list(c, &(struct collection_query){ .revision = 7, .limit = 1, .filter.namespace = "a" }, 0, "a/x@3", true,
-                    1);
+        expect_list(c, &(struct collection_query){ .revision = 7, .limit = 1, .filter.namespace = "a" }, 0, "a/x@3",
+                    true, 1);
         expect_list(c, &(struct collection_query){ .revision = 9, .limit = 1 }, 0, "a/x@8", true, 1);
         expect_list(c, &(struct collection_query){ .revision = 7, .after_namespace = "a", .after_name = "y" }, 0,
                     "b/x@6", false, 0);
@@ -417,12 +417,9 @@ static void test_readers_on_threads(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_lists),
-                cmocka_unit_test(test_loaded),
-                cmocka_unit_test(test_ring_ends),
-                cmocka_unit_test(test_watchers_see_each_change_once),
-                cmocka_unit_test(test_slow_watcher),
-                cmocka_unit_test(test_readers_on_threads),
+                cmocka_unit_test(test_lists),        cmocka_unit_test(test_loaded),
+                cmocka_unit_test(test_ring_ends),    cmocka_unit_test(test_watchers_see_each_change_once),
+                cmocka_unit_test(test_slow_watcher), cmocka_unit_test(test_readers_on_threads),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
