@@ -27,7 +27,7 @@ struct validate_case {
         const char *sub;                    /* "status"; NULL: the object itself */
         const struct value *object;         /* what it is to be, defaults filled in */
         const struct value *old;            /* what it was; NULL: it is made */
-        const void *typed, *old_typed; /* both as their type's structs; NULL: not read yet */
+        const void *typed, *old_typed;      /* both as their type's structs; NULL: not read yet */
         struct validate_warnings *warnings; /* gets them where nothing is wrong; NULL: none are wanted */
 };
 
