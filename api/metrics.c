@@ -11,6 +11,7 @@
 #include "api/server/server.h"
 #include "api/server/status.h"
 #include "api/state/resource.h"
+#include "kube/version.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/http/exchange.h"
@@ -314,9 +315,9 @@ static void write_identities(struct metrics_writer *w, const struct api_counts *
 }
 
 static void write_build(struct metrics_writer *w) {
-        const struct metrics_label labels[] = { { "git_version", "v1.36.3+nacelle-" NACELLE_VERSION },
-                                                { "major", "1" },
-                                                { "minor", "36" } };
+        const struct metrics_label labels[] = { { "git_version", KUBE_GIT_VERSION },
+                                                { "major", KUBE_VERSION_MAJOR },
+                                                { "minor", KUBE_VERSION_MINOR } };
 
         metrics_family(w, "kubernetes_build_info", METRICS_GAUGE,
                        "[BETA] A metric with a constant '1' value labeled by major, minor, git version.");

@@ -9,6 +9,7 @@
 #include "agent/config/options.h"
 #include "agent/node/facts.h"
 #include "kube/codec/codec.h"
+#include "kube/version.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
@@ -47,7 +48,7 @@ static int describe(struct arena *arena, struct kube_node_system_info *ret) {
                 .kernel_version = arena_strdup(arena, host.release),
                 .os_image = read_line(arena, "/etc/os-release", "PRETTY_NAME="),
                 .container_runtime_version = "nacelle://" NACELLE_VERSION,
-                .kubelet_version = "v1.36.3+nacelle-" NACELLE_VERSION,
+                .kubelet_version = KUBE_GIT_VERSION,
                 .kube_proxy_version = "",
                 .operating_system = "linux",
                 .architecture = arena_strdup(arena, facts.arch),

@@ -119,6 +119,9 @@ static int check(const struct options *o, struct err **err) {
                 return err_set(
                         err, EINVAL,
                         "--image-credential-provider-config and --image-credential-provider-bin-dir go together");
+        if (o->kubeconfig && o->runtime_only)
+                return err_set(err, EINVAL,
+                               "--kubeconfig and --runtime-only: a runtime alone is no node; leave one of them out");
         if (!o->bridge[0] || strlen(o->bridge) > 15 || strpbrk(o->bridge, "/ \t\n"))
                 return err_set(err, EINVAL, "--bridge: \"%s\" is not a network interface's name", o->bridge);
         if (o->read_only_port > 65535)

@@ -79,6 +79,8 @@ static void test_refusals(void **state) {
                 { { "--minimum-image-ttl-duration", "2" },
                   "--minimum-image-ttl-duration: \"2\" is not a duration like 1m30s" },
                 { { "--log-level", "loud" }, "--log-level: \"loud\" is none of error, warning, info, debug" },
+                { { "--runtime-only", "--kubeconfig=/a" },
+                  "--kubeconfig and --runtime-only: a runtime alone is no node; leave one of them out" },
                 { { "--runtime-only=maybe" }, "--runtime-only: \"maybe\" is neither true nor false" },
         };
 

@@ -1,0 +1,10 @@
+/* The Kubernetes whose kinds and rules these are, as it is told to clients. */
+#pragma once
+
+#define KUBE_VERSION_MAJOR "1"
+#define KUBE_VERSION_MINOR "36"
+#define KUBE_VERSION_PATCH "3"
+
+/* "v1.36.3+nacelle-0.1": what follows the plus is of no version's order (semver.org, 10). */
+#define KUBE_GIT_VERSION                                                                                               \
+        "v" KUBE_VERSION_MAJOR "." KUBE_VERSION_MINOR "." KUBE_VERSION_PATCH "+nacelle-" NACELLE_VERSION
