@@ -200,8 +200,7 @@ def run(s, parts):
     return out
 
 
-def ours(parts):
-    api = Api()
+def ours(api, parts):
     api.start()  # keys are made once
     api.end()
     s = Subject(api, lambda: [api.process], api.pki)
@@ -215,7 +214,7 @@ def ours(parts):
     s.restart = restart
     out = {"start, empty": (restart(), "s")}
     out.update(run(s, parts))
-    return api, out
+    return out
 
 
 def theirs(pki, parts):
@@ -241,9 +240,11 @@ def theirs(pki, parts):
 
 def bench_api(row):
     parts = os.environ.get("API", "").split() or list(PARTS)
-    api, figures = ours(parts)
-    peers = {}
+    if unknown := [name for name in parts if name not in PARTS]:
+        raise SystemExit(f"API: there is no part {unknown[0]}; give some of {' '.join(PARTS)}")
+    api, peers = Api(), {}
     try:
+        figures = ours(api, parts)
         api.end()
         if os.environ.get("API_PEER") != "no":
             peers = theirs(api.pki, parts)
