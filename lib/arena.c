@@ -1,6 +1,5 @@
 #include "lib/arena.h"
 
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,20 +162,28 @@ const char *const *arena_list(struct arena *arena, char *const *texts, size_t n)
         return list;
 }
 
-char *arena_printf(struct arena *arena, const char *format, ...) {
-        va_list ap, again;
+char *arena_vprintf(struct arena *arena, const char *format, va_list arguments) {
+        va_list again;
         char *text = NULL;
         int n;
 
-        va_start(ap, format);
-        va_copy(again, ap);
-        n = vsnprintf(NULL, 0, format, ap);
-        va_end(ap);
+        va_copy(again, arguments);
+        n = vsnprintf(NULL, 0, format, again);
+        va_end(again);
         if (n >= 0)
                 text = take(arena, (size_t)n + 1, 1);
         if (text)
-                vsnprintf(text, (size_t)n + 1, format, again);
-        va_end(again);
+                vsnprintf(text, (size_t)n + 1, format, arguments);
+        return text;
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...) {
+        va_list arguments;
+        char *text;
+
+        va_start(arguments, format);
+        text = arena_vprintf(arena, format, arguments);
+        va_end(arguments);
         return text;
 }
 

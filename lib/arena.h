@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #define ARENA_CHUNK_FIRST ((size_t)1024)
@@ -53,6 +54,7 @@ const char *const *arena_list(struct arena *arena, char *const *texts, size_t n)
 
 /* Formatted text in the arena; NULL without memory. */
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *arena_vprintf(struct arena *arena, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
 /* Bytes taken from the system for the arena. */
 size_t arena_size(const struct arena *arena);

@@ -168,17 +168,7 @@ static enum api_step answer(struct api_request *r, int reason, const char *messa
 }
 
 static const char *format_text(struct api_request *r, const char *format, va_list arguments) {
-        va_list again;
-        char *text;
-        int n;
-
-        va_copy(again, arguments);
-        n = vsnprintf(NULL, 0, format, again);
-        va_end(again);
-        text = n < 0 ? NULL : arena_alloc(r->arena, (size_t)n + 1);
-        if (text)
-                vsnprintf(text, (size_t)n + 1, format, arguments);
-        return text ?: "";
+        return arena_vprintf(r->arena, format, arguments) ?: "";
 }
 
 enum api_step api_refuse(struct api_request *r, enum api_reason reason, const char *format, ...) {

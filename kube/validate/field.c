@@ -76,17 +76,9 @@ char *validate_copy(struct validation *v, const char *text, size_t length) {
 }
 
 static const char *format_text(struct validation *v, const char *format, va_list arguments) {
-        va_list again;
-        char *text;
-        int n;
+        const char *text = arena_vprintf(v->arena, format, arguments);
 
-        va_copy(again, arguments);
-        n = vsnprintf(NULL, 0, format, again);
-        va_end(again);
-        text = n < 0 ? NULL : arena_alloc_uncleared(v->arena, (size_t)n + 1);
-        if (text)
-                vsnprintf(text, (size_t)n + 1, format, arguments);
-        else
+        if (!text)
                 v->error = -ENOMEM;
         return text ?: "";
 }

@@ -105,6 +105,18 @@ static void check_iscsi(struct validation *v, const struct place *at, const stru
 
 /* --- sources that pods and persistent volumes have alike --- */
 
+void validate_host_path(struct validation *v, const struct place *at, const struct kube_host_path_volume_source *s) {
+        if (!s->path || !*s->path) {
+                validate_required(v, FIELD(at, "path"), "");
+                return;
+        }
+        validate_no_backsteps(v, FIELD(at, "path"), s->path);
+        if (s->type)
+                validate_choice(v, FIELD(at, "type"), s->type,
+                                POD_TEXTS("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File",
+                                          "FileOrCreate", "Socket"));
+}
+
 void validate_fc(struct validation *v, const struct place *at, const struct kube_fc_volume_source *s) {
         if (s->target_wwns.count == 0 && s->wwids.count == 0)
                 validate_required(v, FIELD(at, "targetWWNs"), "must specify either targetWWNs or wwids, but not both");

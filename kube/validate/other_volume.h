@@ -12,6 +12,7 @@ struct validate_iscsi {
 };
 
 void validate_iscsi(struct validation *v, const struct place *at, const struct validate_iscsi *s);
+void validate_host_path(struct validation *v, const struct place *at, const struct kube_host_path_volume_source *s);
 void validate_fc(struct validation *v, const struct place *at, const struct kube_fc_volume_source *s);
 void validate_nfs(struct validation *v, const struct place *at, const struct kube_nfs_volume_source *s);
 void validate_flocker(struct validation *v, const struct place *at, const struct kube_flocker_volume_source *s);

@@ -28,17 +28,7 @@ struct source_rule {
 };
 
 static void check_host_path(const struct source_rule *r) {
-        const struct kube_host_path_volume_source *s = r->spec->host_path;
-
-        if (!s->path || !*s->path) {
-                validate_required(r->v, FIELD(r->at, "path"), "");
-                return;
-        }
-        validate_no_backsteps(r->v, FIELD(r->at, "path"), s->path);
-        if (s->type)
-                validate_choice(r->v, FIELD(r->at, "type"), s->type,
-                                POD_TEXTS("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File",
-                                          "FileOrCreate", "Socket"));
+        validate_host_path(r->v, r->at, r->spec->host_path);
 }
 
 static void check_gce(const struct source_rule *r) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kube/type.h"
+#include "kube/validate/other_volume.h"
 #include "kube/validate/pod_rules.h"
 
 #define MODE_TEXT "must be a number between 0 and 0777 (octal), both inclusive"
@@ -66,17 +67,7 @@ static void check_empty_dir(const struct source_rule *r) {
 }
 
 static void check_host_path(const struct source_rule *r) {
-        const struct kube_host_path_volume_source *s = r->volume->host_path;
-
-        if (!s->path || !*s->path) {
-                validate_required(r->v, FIELD(r->at, "path"), "");
-                return;
-        }
-        validate_no_backsteps(r->v, FIELD(r->at, "path"), s->path);
-        if (s->type)
-                validate_choice(r->v, FIELD(r->at, "type"), s->type,
-                                POD_TEXTS("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File",
-                                          "FileOrCreate", "Socket"));
+        validate_host_path(r->v, r->at, r->volume->host_path);
 }
 
 static void check_keys(const struct source_rule *r, const kube_key_to_path_items *items) {
