@@ -15,7 +15,7 @@ check: ## install what the tests need and run all of them
 
 integration-ready:
 	$(install_packages) build integration
-	$(build_peers) agnhost crictl critest http-peer kubectl
+	$(build_peers) agnhost crictl critest helm http-peer informers kubectl kubectl-debian python-kubernetes
 	@$(MAKE) integration-build
 
 integration-build: programs $(BUILD)/tests/faults.so $(HTTP_PROGRAMS)
