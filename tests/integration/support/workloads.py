@@ -89,7 +89,7 @@ class Namespace:
 
     def say(self, pod, ready=True, phase="Running", since=None, **status):
         self.addresses += 1
-        ip = f"10.9.{self.addresses // 250}.{self.addresses % 250 + 1}"
+        ip = pod["status"].get("podIP") or f"10.9.{self.addresses // 250}.{self.addresses % 250 + 1}"
         since = since or time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         return self.ask("PATCH", f"{self.core}pods/{pod['metadata']['name']}/status", {"status": {
             "phase": phase, "podIP": ip, "podIPs": [{"ip": ip}], "conditions": [{"type": "Ready", "status": "True" if ready else "False", "lastTransitionTime": since}],
