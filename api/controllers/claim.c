@@ -72,9 +72,11 @@ static int adopt(struct task *task, const struct claiming *c, const struct known
                 return -ENOMEM;
         kube_json_write(&w, &kube_owner_reference_type, &reference);
         r = json_writer_finish(&w, &json, NULL);
-        return r ?: send_patch(task, c, of,
-                               arena_printf(task_arena(task),
-                                            "{\"metadata\":{\"ownerReferences\":[%s],\"uid\":\"%s\"}}", json, of->uid));
+        return r     ?:
+                       send_patch(task, c, of,
+                                  arena_printf(task_arena(task),
+                                               "{\"metadata\":{\"ownerReferences\":[%s],\"uid\":\"%s\"}}", json,
+                                               of->uid));
 }
 
 /* --- which --- */
@@ -138,10 +140,9 @@ static int on_owner(struct task *task, const struct client_answer *answer, void 
 
 int claim_settle(struct task *task, const struct claim *claim) {
         struct claiming *c = arena_new_of(task_arena(task), struct claiming);
-        const struct client_request get = { .verb = KUBE_VERB_GET,
-                                            .kind = claim->kind,
-                                            .namespace = task_namespace(task),
-                                            .name = task_name(task) };
+        const struct client_request get = {
+                .verb = KUBE_VERB_GET, .kind = claim->kind, .namespace = task_namespace(task), .name = task_name(task)
+        };
         bool adopts, releases;
         int r = 0;
 

@@ -153,8 +153,8 @@ static int collide(struct task *task) {
 
 static int on_there(struct task *task, const struct client_answer *answer, void *data) {
         struct sync *sync = task_data(task);
-        const struct known_object *there = answer->body ? known_assume(known_of(task, DEPLOYMENT_SETS), answer->body) :
-                                                          NULL;
+        const struct known_object *there =
+                answer->body ? known_assume(known_of(task, DEPLOYMENT_SETS), answer->body) : NULL;
         const struct kube_apps_v1_replica_set *set = there ? known_typed(known_of(task, DEPLOYMENT_SETS), there) : NULL;
         const char *a, *b;
 
@@ -185,8 +185,7 @@ static int look_who_is_there(struct task *task, const char *name) {
 /* It could not be made: of the plan nothing else is done. */
 static int fail(struct task *task, const char *name, const char *why) {
         struct sync *sync = task_data(task);
-        const char *message =
-                arena_printf(task_arena(task), "Failed to create new replica set \"%s\": %s", name, why);
+        const char *message = arena_printf(task_arena(task), "Failed to create new replica set \"%s\": %s", name, why);
 
         if (!message)
                 return -ENOMEM;
@@ -292,8 +291,7 @@ static int decide(struct task *task) {
 }
 
 static void warn_of_all(struct task *task) {
-        static const char words[] =
-                "This deployment is selecting all pods. A non-empty selector is required.";
+        static const char words[] = "This deployment is selecting all pods. A non-empty selector is required.";
         const struct known_object *owner =
                 known_find(known_of(task, DEPLOYMENT_DEPLOYMENTS), task_namespace(task), task_name(task));
         const struct recorder_object object = { "apps/v1", "Deployment", owner->namespace, owner->name, owner->uid };
@@ -304,10 +302,9 @@ static void warn_of_all(struct task *task) {
 static int reconcile(struct task *task) {
         const struct known *all = known_of(task, DEPLOYMENT_DEPLOYMENTS);
         const struct known_object *owner = known_find(all, task_namespace(task), task_name(task));
-        const struct claim claim = { .dependents = known_of(task, DEPLOYMENT_SETS),
-                                     .kind = known_kind(all),
-                                     .owner = owner,
-                                     .next = decide };
+        const struct claim claim = {
+                .dependents = known_of(task, DEPLOYMENT_SETS), .kind = known_kind(all), .owner = owner, .next = decide
+        };
 
         if (!owner)
                 return 0;

@@ -13,9 +13,9 @@
 #define DEPLOYMENT_DESIRED "deployment.kubernetes.io/desired-replicas"
 #define DEPLOYMENT_MAX "deployment.kubernetes.io/max-replicas"
 #define DEPLOYMENT_HASH_LABEL "pod-template-hash"
-#define DEPLOYMENT_HASH_MAX 16           /* bytes of its text, with the NUL */
-#define DEPLOYMENT_HISTORY_MAX 2000      /* bytes of the annotation */
-#define DEPLOYMENT_CONDITIONS_MORE 3     /* that the controller itself knows */
+#define DEPLOYMENT_HASH_MAX 16       /* bytes of its text, with the NUL */
+#define DEPLOYMENT_HISTORY_MAX 2000  /* bytes of the annotation */
+#define DEPLOYMENT_CONDITIONS_MORE 3 /* that the controller itself knows */
 
 enum { DEPLOYMENT_DEPLOYMENTS, DEPLOYMENT_SETS, DEPLOYMENT_PODS };
 
@@ -32,12 +32,12 @@ struct deployment_set {
 
 struct deployment_plan {
         struct arena *arena;
-        int64_t now; /* s since 1970 */
-        deployment d; /* with the status, and the annotations, that it is to have */
+        int64_t now;                 /* s since 1970 */
+        deployment d;                /* with the status, and the annotations, that it is to have */
         struct deployment_set *sets; /* by creation, the oldest first; there is room for one more */
         unsigned n_sets;
         struct deployment_set *current; /* the one of d's template; NULL: none */
-        int64_t due; /* s from now until its progress is looked at again; 0: not by time */
+        int64_t due;                    /* s from now until its progress is looked at again; 0: not by time */
         bool no_memory;
 };
 
@@ -76,7 +76,6 @@ void deployment_clean(struct deployment_plan *plan);
 
 /* --- sizes --- */
 
-void deployment_resize(struct deployment_plan *plan, struct deployment_set *set, int32_t size);
 bool deployment_scales(const struct deployment_plan *plan); /* its size has changed since its sets got theirs */
 void deployment_scale(struct deployment_plan *plan);        /* of one that is paused, or has been scaled */
 void deployment_roll(struct deployment_plan *plan);
@@ -89,6 +88,6 @@ void deployment_set_condition(struct deployment_plan *plan, const char *type, co
                               const char *message);
 bool deployment_has_deadline(const deployment *d);
 bool deployment_is_complete(const deployment *d, const struct kube_apps_v1_deployment_status *status);
-void deployment_count(struct deployment_plan *plan);          /* numbers, and whether it is available */
-void deployment_tell_progress(struct deployment_plan *plan);  /* the same, with how it gets on */
+void deployment_count(struct deployment_plan *plan);         /* numbers, and whether it is available */
+void deployment_tell_progress(struct deployment_plan *plan); /* the same, with how it gets on */
 void deployment_check_pause(struct deployment_plan *plan);

@@ -274,13 +274,12 @@ void deployment_find_current(struct deployment_plan *plan, bool create) {
         if (!deployment_has_deadline(&plan->d))
                 return;
         if (plan->current->is_new)
-                deployment_set_condition(plan, "Progressing", "True", "NewReplicaSetCreated",
-                                         arena_printf(plan->arena, "Created new replica set \"%s\"",
-                                                      set->metadata.name));
+                deployment_set_condition(
+                        plan, "Progressing", "True", "NewReplicaSetCreated",
+                        arena_printf(plan->arena, "Created new replica set \"%s\"", set->metadata.name));
         else if (!deployment_condition_of(&plan->d, "Progressing"))
                 deployment_set_condition(plan, "Progressing", "True", "FoundNewReplicaSet",
-                                         arena_printf(plan->arena, "Found new replica set \"%s\"",
-                                                      set->metadata.name));
+                                         arena_printf(plan->arena, "Found new replica set \"%s\"", set->metadata.name));
 }
 
 /* --- old ones --- */

@@ -9,7 +9,7 @@ static int32_t smaller(int32_t a, int32_t b) {
         return a < b ? a : b;
 }
 
-void deployment_resize(struct deployment_plan *plan, struct deployment_set *set, int32_t size) {
+static void resize(struct deployment_plan *plan, struct deployment_set *set, int32_t size) {
         set->changed |= deployment_annotate_size(plan, &set->set) || deployment_replicas(set) != size;
         set->set.spec.replicas = (struct opt_int){ size, true };
 }
@@ -44,7 +44,7 @@ static bool grow_current(struct deployment_plan *plan) {
 
         if (size == wanted || (size < wanted && room <= 0))
                 return false;
-        deployment_resize(plan, plan->current, size > wanted ? wanted : size + smaller(room, wanted - size));
+        resize(plan, plan->current, size > wanted ? wanted : size + smaller(room, wanted - size));
         return true;
 }
 
@@ -54,13 +54,12 @@ static int32_t shrink_old(struct deployment_plan *plan, int32_t most, bool broke
 
         for (unsigned i = 0; i < plan->n_sets && done < most; i++) {
                 struct deployment_set *set = &plan->sets[i];
-                int32_t size = deployment_replicas(set),
-                        n = broken ? size - set->set.status.available_replicas : size;
+                int32_t size = deployment_replicas(set), n = broken ? size - set->set.status.available_replicas : size;
 
                 n = smaller(n, most - done);
                 if (!is_old(plan, set) || size == 0 || n <= 0)
                         continue;
-                deployment_resize(plan, set, size - n);
+                resize(plan, set, size - n);
                 done += n;
         }
         return done;
@@ -101,7 +100,7 @@ void deployment_recreate(struct deployment_plan *plan) {
         deployment_find_current(plan, false);
         for (unsigned i = 0; i < plan->n_sets; i++)
                 if (is_old(plan, &plan->sets[i]) && deployment_replicas(&plan->sets[i]) > 0) {
-                        deployment_resize(plan, &plan->sets[i], 0);
+                        resize(plan, &plan->sets[i], 0);
                         waits = true;
                 }
         if (waits || old_ones_run(plan))
@@ -111,7 +110,7 @@ void deployment_recreate(struct deployment_plan *plan) {
         if (plan->no_memory)
                 return;
         if (deployment_replicas(plan->current) != deployment_wanted(&plan->d))
-                deployment_resize(plan, plan->current, deployment_wanted(&plan->d));
+                resize(plan, plan->current, deployment_wanted(&plan->d));
         if (deployment_is_complete(&plan->d, &plan->d.status))
                 deployment_clean(plan);
 }
@@ -191,7 +190,7 @@ static void share_out(struct deployment_plan *plan, struct by_size *active, unsi
         }
         sizes[0] += more - added; /* what rounding has left over */
         for (unsigned i = 0; i < n; i++)
-                deployment_resize(plan, active[i].set, sizes[i] < 0 ? 0 : sizes[i]);
+                resize(plan, active[i].set, sizes[i] < 0 ? 0 : sizes[i]);
 }
 
 static bool is_saturated(const struct deployment_plan *plan) {
@@ -217,13 +216,13 @@ void deployment_scale(struct deployment_plan *plan) {
         if (n == 0 && !only)
                 only = &plan->sets[plan->n_sets - 1];
         if (n <= 1 && deployment_replicas(only) != deployment_wanted(&plan->d))
-                deployment_resize(plan, only, deployment_wanted(&plan->d));
+                resize(plan, only, deployment_wanted(&plan->d));
         if (n <= 1)
                 return;
         if (is_saturated(plan)) {
                 for (unsigned i = 0; i < n; i++)
                         if (is_old(plan, active[i].set))
-                                deployment_resize(plan, active[i].set, 0);
+                                resize(plan, active[i].set, 0);
         } else if (deployment_rolls(&plan->d))
                 share_out(plan, active, n);
 }

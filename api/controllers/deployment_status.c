@@ -163,9 +163,9 @@ static void tell_rollout(struct deployment_plan *plan, const own_status *before)
 static bool take_failure(struct deployment_plan *plan, const struct deployment_set *set) {
         list_for_each (c, &set->set.status.conditions)
                 if (kube_is(c->type, FAILURE)) {
-                        put_condition(plan, (deployment_condition){ FAILURE, c->status, c->last_transition_time,
-                                                                    c->last_transition_time, c->reason,
-                                                                    c->message ?: "" });
+                        put_condition(plan,
+                                      (deployment_condition){ FAILURE, c->status, c->last_transition_time,
+                                                              c->last_transition_time, c->reason, c->message ?: "" });
                         return true;
                 }
         return false;

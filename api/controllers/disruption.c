@@ -14,9 +14,9 @@
 
 enum { BUDGETS, PODS, SETS, DEPLOYMENTS, CONTROLLERS, STATEFUL };
 
-#define DELETION_S 120                /* a pod that was to go and is still there after that is counted again */
-#define GATHER (WORK_SECOND / 100)    /* pods that change at once are one count */
-#define CONTROLLERS_MAX 256           /* of one budget's pods */
+#define DELETION_S 120             /* a pod that was to go and is still there after that is counted again */
+#define GATHER (WORK_SECOND / 100) /* pods that change at once are one count */
+#define CONTROLLERS_MAX 256        /* of one budget's pods */
 #define ALLOWED "DisruptionAllowed"
 
 typedef struct kube_policy_v1_pod_disruption_budget budget;
@@ -36,8 +36,8 @@ static struct known *known_of(const struct task *task, unsigned watch) {
 }
 
 static void tell(const struct count *c, const char *type, const char *reason, const char *message) {
-        const struct recorder_object object = { "policy/v1", "PodDisruptionBudget", c->known->namespace,
-                                                c->known->name, c->known->uid };
+        const struct recorder_object object = { "policy/v1", "PodDisruptionBudget", c->known->namespace, c->known->name,
+                                                c->known->uid };
 
         if (message)
                 controller_tell(task_controller(c->task), &object, &(struct recorder_note){ type, reason, message });
@@ -269,9 +269,7 @@ static int finish(struct count *c, budget *next, int64_t now) {
         int r;
 
         fill(c, next);
-        reason = c->error                                ? "SyncFailed" :
-                 next->status.disruptions_allowed > 0 ? "SufficientPods" :
-                                                          "InsufficientPods";
+        reason = c->error ? "SyncFailed" : next->status.disruptions_allowed > 0 ? "SufficientPods" : "InsufficientPods";
         r = set_condition(task_arena(c->task), next, reason, c->error, now);
         if (r == 0 && !same_status(&c->budget, next))
                 task_change(c->task, &change);
@@ -308,8 +306,8 @@ static int reconcile(struct task *task) {
                 return c ? 0 : -ENOMEM;
         *c = (struct count){ .task = task, .known = known, .budget = *typed, .due = INT64_MAX };
         next = *typed;
-        next.status.disrupted_pods.items =
-                arena_alloc_array(task_arena(task), next.status.disrupted_pods.count + 1, sizeof(struct kube_time_entry));
+        next.status.disrupted_pods.items = arena_alloc_array(task_arena(task), next.status.disrupted_pods.count + 1,
+                                                             sizeof(struct kube_time_entry));
         if (!next.status.disrupted_pods.items)
                 return -ENOMEM;
         count_pods(c, now, &next);

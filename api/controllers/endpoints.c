@@ -63,7 +63,7 @@ static int on_written(struct task *task, const struct client_answer *answer, voi
 }
 
 static bool is_right(const struct kube_endpoints *there, const struct endpoints_plan *plan, const string_map *labels) {
-        return plan->total <= ENDPOINTS_MAX && known_labels_equal(&there->metadata.labels, labels) &&
+        return plan->total <= ENDPOINTS_ADDRESSES_MAX && known_labels_equal(&there->metadata.labels, labels) &&
                !string_map_get(&there->metadata.annotations, ENDPOINTS_OVER_CAPACITY) &&
                endpoints_same(&there->subsets, &plan->subsets);
 }
@@ -92,7 +92,7 @@ static int write_all(struct task *task, const struct kube_endpoints *there, cons
         e->metadata.name = task_name(task);
         e->metadata.labels = *labels;
         r = annotations_of(task_arena(task), there ? &there->metadata.annotations : &none, trigger,
-                           plan->total > ENDPOINTS_MAX, &e->metadata.annotations);
+                           plan->total > ENDPOINTS_ADDRESSES_MAX, &e->metadata.annotations);
         e->subsets = plan->subsets;
         if (r < 0)
                 return r;
@@ -121,10 +121,9 @@ static int reconcile(struct task *task) {
         const struct known_object *known = known_find(all, task_namespace(task), task_name(task));
         const struct kube_service *typed = service ? known_typed(known_of(task, BACKENDS_SERVICES), service) : NULL;
         const struct kube_endpoints *there = known ? known_typed(all, known) : NULL;
-        struct endpoints_plan plan = { .arena = task_arena(task),
-                                       .service = service,
-                                       .typed = typed,
-                                       .pods = known_of(task, BACKENDS_PODS) };
+        struct endpoints_plan plan = {
+                .arena = task_arena(task), .service = service, .typed = typed, .pods = known_of(task, BACKENDS_PODS)
+        };
         string_map labels;
         int r;
 

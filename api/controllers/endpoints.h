@@ -3,7 +3,8 @@
 
 #include "api/controllers/backends.h"
 
-#define ENDPOINTS_MAX 1000 /* addresses of one object, as kube-controller-manager has it; beyond it is truncated */
+#define ENDPOINTS_ADDRESSES_MAX                                                                                        \
+        1000                    /* addresses of one object, as kube-controller-manager has it; beyond it is truncated */
 #define ENDPOINTS_PORTS_MAX 256 /* different ones of a Service's pods */
 #define ENDPOINTS_MANAGED_BY "endpoints.kubernetes.io/managed-by"
 #define ENDPOINTS_MANAGER "endpoint-controller"

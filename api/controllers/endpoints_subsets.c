@@ -69,10 +69,9 @@ static int gather(struct packing *p) {
                 return -ENOMEM;
         for (struct known_walk w = known_first(plan->pods, plan->service->namespace); w.object; known_next(&w))
                 if (is_member(plan, w.object))
-                        p->members[p->n_members++] =
-                                (struct member){ w.object, address_of(plan->typed, w.object),
-                                                 plan->typed->spec.publish_not_ready_addresses ||
-                                                         w.object->pod->ready };
+                        p->members[p->n_members++] = (struct member){ w.object, address_of(plan->typed, w.object),
+                                                                      plan->typed->spec.publish_not_ready_addresses ||
+                                                                              w.object->pod->ready };
         qsort(p->members, p->n_members, sizeof(*p->members), by_address);
         return 0;
 }
@@ -138,11 +137,11 @@ static void add_address(const struct packing *p, const struct member *m, struct 
         *target = (struct kube_object_reference){
                 .kind = "Pod", .namespace = m->pod->namespace, .name = m->pod->name, .uid = m->pod->uid
         };
-        to->items[to->count++] = (struct kube_endpoint_address){ .ip = m->ip,
-                                                                 .hostname =
-                                                                         backends_hostname(m->pod, p->plan->service),
-                                                                 .node_name = m->pod->pod->node,
-                                                                 .target_ref = target };
+        to->items[to->count++] =
+                (struct kube_endpoint_address){ .ip = m->ip,
+                                                .hostname = backends_hostname(m->pod, p->plan->service),
+                                                .node_name = m->pod->pod->node,
+                                                .target_ref = target };
 }
 
 static int add_addresses(const struct packing *p, const struct offer *o, struct kube_endpoint_subset *subset) {
@@ -167,7 +166,8 @@ static int pack(struct packing *p, struct offer *first, struct kube_endpoint_sub
         if (!subset->ports.items)
                 return -ENOMEM;
         for (struct offer *o = first; o < p->offers + p->n_offers; o++) {
-                if (o->packed || o->n != first->n || memcmp(o->members, first->members, o->n * sizeof(*o->members)) != 0)
+                if (o->packed || o->n != first->n ||
+                    memcmp(o->members, first->members, o->n * sizeof(*o->members)) != 0)
                         continue;
                 o->packed = true;
                 if (!o->none)
@@ -184,8 +184,8 @@ static void cut(struct endpoints_plan *plan) {
 
         list_for_each (s, &plan->subsets)
                 ready += s->addresses.count;
-        cuts_ready = ready > ENDPOINTS_MAX;
-        left = max = cuts_ready ? ENDPOINTS_MAX : ENDPOINTS_MAX - ready;
+        cuts_ready = ready > ENDPOINTS_ADDRESSES_MAX;
+        left = max = cuts_ready ? ENDPOINTS_ADDRESSES_MAX : ENDPOINTS_ADDRESSES_MAX - ready;
         total = cuts_ready ? ready : plan->total - ready;
         list_for_each (s, &plan->subsets) {
                 kube_endpoint_address_items *from = cuts_ready ? &s->addresses : &s->not_ready_addresses;
@@ -212,7 +212,7 @@ int endpoints_decide(struct endpoints_plan *plan) {
         for (uint32_t i = 0; r == 0 && i < p.n_offers; i++)
                 if (!p.offers[i].packed)
                         r = pack(&p, &p.offers[i], &plan->subsets.items[plan->subsets.count++]);
-        if (r == 0 && plan->total > ENDPOINTS_MAX)
+        if (r == 0 && plan->total > ENDPOINTS_ADDRESSES_MAX)
                 cut(plan);
         return r;
 }
@@ -253,9 +253,9 @@ bool endpoints_same(const kube_endpoint_subset_items *a, const kube_endpoint_sub
                 bool found = false;
 
                 list_for_each (y, b)
-                        found = found || (same_ports(&x->ports, &y->ports) &&
-                                          same_addresses(&x->addresses, &y->addresses) &&
-                                          same_addresses(&x->not_ready_addresses, &y->not_ready_addresses));
+                        found = found ||
+                                (same_ports(&x->ports, &y->ports) && same_addresses(&x->addresses, &y->addresses) &&
+                                 same_addresses(&x->not_ready_addresses, &y->not_ready_addresses));
                 if (!found)
                         return false;
         }

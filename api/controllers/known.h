@@ -1,5 +1,5 @@
-/* What is known of the objects of a kind, read once for all controllers that look at it: labels, owner, what they select,
- * and of pods their state. They are found by name, and by owner.
+/* What is known of the objects of a kind, read once for all controllers that look at it: labels, owner, what they
+ * select, and of pods their state. They are found by name, and by owner.
  *
  * It is fed by an informer, before the controllers hear of a change, and by what the controllers' own requests were
  * answered: so that who has made an object sees it at once, and nothing is made twice because a watch is late. What was
@@ -34,12 +34,12 @@ struct known_port {
 struct known_pod {
         enum known_phase phase;
         bool ready;
-        int64_t ready_since;                       /* when that was told last, s since 1970; 0: never */
-        const char *node, *hostname, *subdomain;   /* "": none */
-        const char *const *ips;                    /* the first is podIP */
-        const struct known_port *ports;            /* of containers, and of sidecars behind them */
+        int64_t ready_since;                     /* when that was told last, s since 1970; 0: never */
+        const char *node, *hostname, *subdomain; /* "": none */
+        const char *const *ips;                  /* the first is podIP */
+        const struct known_port *ports;          /* of containers, and of sidecars behind them */
         unsigned n_ips, n_ports;
-        unsigned restarts, sidecar_restarts;       /* of the container that has most of them */
+        unsigned restarts, sidecar_restarts; /* of the container that has most of them */
         int32_t deletion_cost;
 };
 
@@ -117,5 +117,5 @@ int64_t known_available_at(const struct known_object *pod, int32_t seconds);
 /* Reads a pod into @arena by the tree of it. NULL without memory. */
 struct value;
 const struct known_pod *known_pod_read(struct arena *arena, const struct value *tree);
-extern const char known_pod_paths[]; /* that it wants */
+extern const char known_pod_paths[];                                          /* that it wants */
 bool known_pod_differs(const struct known_pod *a, const struct known_pod *b); /* in what counts pods */

@@ -31,7 +31,7 @@ const struct known_object *replicaset_of(struct task *task) {
         return set && strcmp(set->uid, sync->set.metadata.uid) == 0 ? set : NULL;
 }
 
-void replicaset_tell(struct task *task, const char *type, const char *reason, const char *message) {
+static void tell(struct task *task, const char *type, const char *reason, const char *message) {
         const struct replicaset_sync *sync = task_data(task);
         const struct kube_kind *kind = known_kind(sets_of(task));
         const struct recorder_object object = { .api_version = *kind->group ? "apps/v1" : kind->version,
@@ -90,8 +90,8 @@ static int on_created(struct task *task, const struct client_answer *answer, voi
         if (client_succeeded(answer)) {
                 pod = answer->body ? known_assume(pods_of(task), answer->body) : NULL;
                 if (pod)
-                        replicaset_tell(task, "Normal", "SuccessfulCreate",
-                                        arena_printf(task_arena(task), "Created pod: %s", pod->name));
+                        tell(task, "Normal", "SuccessfulCreate",
+                             arena_printf(task_arena(task), "Created pod: %s", pod->name));
                 return 0;
         }
         if (task_is_leaving(answer)) { /* of a namespace that goes nobody is told */
@@ -99,8 +99,7 @@ static int on_created(struct task *task, const struct client_answer *answer, voi
                 return 0;
         }
         note_failure(task, answer);
-        replicaset_tell(task, "Warning", "FailedCreate",
-                        arena_printf(task_arena(task), "Error creating: %s", answer->message));
+        tell(task, "Warning", "FailedCreate", arena_printf(task_arena(task), "Error creating: %s", answer->message));
         return 0;
 }
 
@@ -148,17 +147,16 @@ static int on_deleted(struct task *task, const struct client_answer *answer, voi
 
         if (client_succeeded(answer) || answer->code == 404) {
                 known_leave(pods_of(task), task_namespace(task), deletion->name, deletion->uid);
-                replicaset_tell(task, "Normal", "SuccessfulDelete",
-                                arena_printf(task_arena(task), "Deleted pod: %s", deletion->name));
+                tell(task, "Normal", "SuccessfulDelete",
+                     arena_printf(task_arena(task), "Deleted pod: %s", deletion->name));
                 return 0;
         }
         note_failure(task, answer);
-        replicaset_tell(task, "Warning", "FailedDelete",
-                        arena_printf(task_arena(task), "Error deleting: %s", answer->message));
+        tell(task, "Warning", "FailedDelete", arena_printf(task_arena(task), "Error deleting: %s", answer->message));
         return 0;
 }
 
-static int delete(struct task *task, const struct known_object *pod) {
+static int delete (struct task *task, const struct known_object *pod) {
         struct deletion *deletion = arena_new_of(task_arena(task), struct deletion);
         const char *options = client_delete_options(task_arena(task), pod->uid, NULL, NULL);
         const struct client_request request = { .verb = KUBE_VERB_DELETE,
@@ -236,17 +234,17 @@ static int manage(struct task *task) {
         if (owner->deleting || active == wanted)
                 return replicaset_finish(task);
         if (active < wanted)
-                return create(task, owner, wanted - active < REPLICASET_BURST ? (unsigned)(wanted - active) :
-                                                                                REPLICASET_BURST);
-        return delete_some(task, owner, active, active - wanted < REPLICASET_BURST ? active - wanted : REPLICASET_BURST);
+                return create(task, owner,
+                              wanted - active < REPLICASET_BURST ? (unsigned)(wanted - active) : REPLICASET_BURST);
+        return delete_some(task, owner, active,
+                           active - wanted < REPLICASET_BURST ? active - wanted : REPLICASET_BURST);
 }
 
 static int reconcile(struct task *task) {
         const struct known_object *owner = known_find(sets_of(task), task_namespace(task), task_name(task));
-        const struct claim claim = { .dependents = pods_of(task),
-                                     .kind = known_kind(sets_of(task)),
-                                     .owner = owner,
-                                     .next = manage };
+        const struct claim claim = {
+                .dependents = pods_of(task), .kind = known_kind(sets_of(task)), .owner = owner, .next = manage
+        };
         struct replicaset_sync *sync;
         int r;
 
@@ -282,8 +280,8 @@ static void add_who_selects(struct controller *c, const struct known_object *pod
 }
 
 static bool is_same(const struct known_object *a, const struct known_object *b) {
-        return strcmp(a->owner, b->owner) == 0 && a->deleting == b->deleting &&
-               !known_pod_differs(a->pod, b->pod) && known_labels_equal(&a->labels, &b->labels);
+        return strcmp(a->owner, b->owner) == 0 && a->deleting == b->deleting && !known_pod_differs(a->pod, b->pod) &&
+               known_labels_equal(&a->labels, &b->labels);
 }
 
 static void on_pod(struct controller *controller, const struct client_object *object, const struct client_object *old) {

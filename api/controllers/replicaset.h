@@ -8,7 +8,7 @@
 #include "api/controllers/known.h"
 #include "kube/apps_v1.h"
 
-#define REPLICASET_BURST 500                 /* pods that one sync makes, or deletes */
+#define REPLICASET_BURST 500                  /* pods that one sync makes, or deletes */
 #define REPLICASET_GATHER (WORK_SECOND / 200) /* pods that change at once are one sync */
 
 enum { REPLICASET_SETS, REPLICASET_PODS };
@@ -17,12 +17,12 @@ typedef struct kube_apps_v1_replica_set replica_set;
 
 /* What the steps of one sync tell each other; all in the task's arena. */
 struct replicaset_sync {
-        replica_set set; /* as it was when the sync began */
-        unsigned left, batch;   /* pods to be made; in the next batch */
-        const char *pod;        /* one of them, as JSON */
+        replica_set set;      /* as it was when the sync began */
+        unsigned left, batch; /* pods to be made; in the next batch */
+        const char *pod;      /* one of them, as JSON */
         unsigned n_failed;
-        bool deletes;           /* what has failed */
-        const char *error;      /* the first failure; NULL: none */
+        bool deletes;      /* what has failed */
+        const char *error; /* the first failure; NULL: none */
         int code;
 };
 
@@ -31,9 +31,6 @@ const struct known_object *replicaset_of(struct task *task);
 
 /* Goes on with the status. */
 int replicaset_finish(struct task *task);
-
-/* Tells of the set. */
-void replicaset_tell(struct task *task, const char *type, const char *reason, const char *message);
 
 /* --- which pods go first --- */
 
@@ -46,11 +43,6 @@ struct replicaset_ranked {
 void replicaset_sort(struct replicaset_ranked *pods, size_t n, int64_t now);
 
 /* --- status --- */
-
-/* Counts the pods of @owner at @now (s since 1970) into @status, and says in *@ret_due when the next one will have been
- * ready for long enough; INT64_MAX: none. */
-void replicaset_count(const struct known *pods, const struct known_object *owner, const replica_set *set, int64_t now,
-                      struct kube_apps_v1_replica_set_status *status, int64_t *ret_due);
 
 /* Has @status say that pods could not be made or deleted, or not any more (@reason NULL). 0 or -ENOMEM. */
 int replicaset_set_failure(struct arena *arena, struct kube_apps_v1_replica_set_status *status, const char *reason,

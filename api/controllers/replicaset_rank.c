@@ -54,7 +54,7 @@ static int by_ready_time(const struct replicaset_ranked *a, const struct replica
 
 static int by_restarts(const struct replicaset_ranked *a, const struct replicaset_ranked *b, int64_t now) {
         return order(b->pod->pod->restarts, a->pod->pod->restarts) ?:
-               order(b->pod->pod->sidecar_restarts, a->pod->pod->sidecar_restarts);
+                       order(b->pod->pod->sidecar_restarts, a->pod->pod->sidecar_restarts);
 }
 
 static int by_created(const struct replicaset_ranked *a, const struct replicaset_ranked *b, int64_t now) {

@@ -41,8 +41,9 @@ static void count_one(const struct known_object *pod, const replica_set *set, in
                 *due = at;
 }
 
-void replicaset_count(const struct known *pods, const struct known_object *owner, const replica_set *set, int64_t now,
-                      own_status *status, int64_t *ret_due) {
+/* Counts the pods of @owner, and says when the next one will have been ready for long enough; INT64_MAX: none. */
+static void count_pods(const struct known *pods, const struct known_object *owner, const replica_set *set, int64_t now,
+                       own_status *status, int64_t *ret_due) {
         int64_t due = INT64_MAX;
         int64_t terminating = 0;
 
@@ -60,7 +61,8 @@ void replicaset_count(const struct known *pods, const struct known_object *owner
 
 /* --- conditions --- */
 
-int replicaset_set_failure(struct arena *arena, own_status *status, const char *reason, const char *message, int64_t now) {
+int replicaset_set_failure(struct arena *arena, own_status *status, const char *reason, const char *message,
+                           int64_t now) {
         uint32_t n = status->conditions.count, kept = 0;
         condition *all = arena_alloc_array(arena, n + 1, sizeof(*all));
 
@@ -140,15 +142,16 @@ int replicaset_finish(struct task *task) {
         if (!owner)
                 return 0;
         r = status_text(task_arena(task), &s, &before);
-        replicaset_count(controller_known(c, REPLICASET_PODS), owner, &sync->set, now, &s, &due);
+        count_pods(controller_known(c, REPLICASET_PODS), owner, &sync->set, now, &s, &due);
         if (!is_set)
                 s.terminating_replicas.set = false;
         s.observed_generation = sync->set.metadata.generation;
-        r = r ?: replicaset_set_failure(task_arena(task), &s,
-                                        !sync->error   ? NULL :
-                                        sync->deletes ? "FailedDelete" :
-                                                        "FailedCreate",
-                                        sync->error, now);
+        r = r     ?:
+                    replicaset_set_failure(task_arena(task), &s,
+                                           !sync->error  ? NULL :
+                                           sync->deletes ? "FailedDelete" :
+                                                           "FailedCreate",
+                                           sync->error, now);
         r = r ?: status_text(task_arena(task), &s, &after);
         if (r == 0 && strcmp(before, after) != 0)
                 r = write_status(task, owner, after);

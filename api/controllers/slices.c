@@ -222,8 +222,8 @@ static void on_node(struct controller *controller, const struct client_object *o
         const struct known_change change = known_change(controller_known(controller, SLICES_NODES));
         const struct known *services = controller_known(controller, BACKENDS_SERVICES);
 
-        if (!change.now || (change.before && kube_is(known_label(change.before, zone) ?: "",
-                                                     known_label(change.now, zone) ?: "")))
+        if (!change.now ||
+            (change.before && kube_is(known_label(change.before, zone) ?: "", known_label(change.now, zone) ?: "")))
                 return;
         for (struct known_walk w = known_first(services, NULL); w.object; known_next(&w))
                 if (!w.object->selector.nothing)

@@ -77,8 +77,8 @@ static int make_ports(const struct slices_plan *plan, const int32_t *numbers, ui
 }
 
 static int group_of(struct slices_plan *plan, const struct known_object *pod, uint32_t *ret_group) {
-        uint32_t n = plan->typed->spec.ports.count < SLICES_PORTS_MAX ? plan->typed->spec.ports.count :
-                                                                        SLICES_PORTS_MAX;
+        uint32_t n =
+                plan->typed->spec.ports.count < SLICES_PORTS_MAX ? plan->typed->spec.ports.count : SLICES_PORTS_MAX;
         int32_t numbers[SLICES_PORTS_MAX + 1], *copy;
         struct slices_group *groups;
 

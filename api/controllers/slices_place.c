@@ -51,7 +51,8 @@ static int open_slice(struct slices_plan *plan, struct slices_wanted *w) {
 
 /* --- those that are there --- */
 
-/* Whether it stays as it is: each end point is of a member, and says what is to be said of that. Then all are placed. */
+/* Whether it stays as it is: each end point is of a member, and says what is to be said of that. Then all are placed.
+ */
 static bool stays(struct slices_plan *plan, struct slices_wanted *w) {
         struct slices_endpoint now;
         struct slices_member *m;
@@ -85,8 +86,7 @@ static int rewrite(struct slices_plan *plan, struct slices_wanted *w) {
         int r = open_slice(plan, w);
 
         list_for_each (e, &w->before->endpoints) {
-                struct slices_member *m = r == 0 && w->n < SLICES_ENDPOINTS_MAX ? free_member_of(plan, w, e) :
-                                                                                        NULL;
+                struct slices_member *m = r == 0 && w->n < SLICES_ENDPOINTS_MAX ? free_member_of(plan, w, e) : NULL;
 
                 if (m)
                         r = add(plan, w, m);
