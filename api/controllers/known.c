@@ -11,6 +11,7 @@
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
+#include "lib/hash.h"
 #include "lib/index.h"
 #include "lib/log.h"
 #include "lib/value.h"
@@ -60,6 +61,10 @@ static int owned_order(const void *a, const void *b) {
 
 static const char *text_of(struct arena *arena, const struct value *value) {
         return arena_strdup(arena, value_string_or(value, ""));
+}
+
+static uint64_t id_of(const char *text) {
+        return hash_bytes(text, strlen(text));
 }
 
 static int64_t time_of(const struct value *value) {
@@ -130,6 +135,8 @@ static int read_object(const struct known *known, const struct value *tree, stru
                 return -ENOMEM;
         r = read_labels(arena, value_get(meta, "labels"), &o->labels);
         r = r ?: read_owner(arena, value_get(meta, "ownerReferences"), o);
+        o->namespace_id = id_of(o->namespace);
+        o->owner_id = r == 0 ? id_of(o->owner) : 0;
         r = r ?: read_selector(known, arena, value_find(tree, "spec.selector"), &o->selector);
         if (r == 0 && known->pods)
                 r = (o->pod = known_pod_read(arena, tree)) ? 0 : -ENOMEM;
@@ -304,15 +311,15 @@ void known_leave(struct known *known, const char *namespace, const char *name, c
 static void settle(struct known_walk *walk) {
         struct known_object *o = index_at(&walk->cursor);
 
-        if (o && ((walk->namespace && strcmp(o->namespace, walk->namespace) != 0) ||
-                  (walk->owner && strcmp(o->owner, walk->owner) != 0)))
+        if (o && ((walk->one_namespace && o->namespace_id != walk->namespace_id) ||
+                  (walk->one_owner && o->owner_id != walk->owner_id)))
                 o = NULL;
         walk->object = o;
 }
 
 struct known_walk known_first(const struct known *known, const char *namespace) {
         const struct index_pair pair = { namespace, NULL };
-        struct known_walk walk = { .namespace = namespace };
+        struct known_walk walk = { .namespace_id = namespace ? id_of(namespace) : 0, .one_namespace = namespace };
 
         walk.cursor = index_seek(&known->by_name, place_key, &pair);
         settle(&walk);
@@ -321,7 +328,10 @@ struct known_walk known_first(const struct known *known, const char *namespace) 
 
 struct known_walk known_first_owned(const struct known *known, const char *owner, const char *namespace) {
         const struct owned_key key = { owner, namespace, NULL };
-        struct known_walk walk = { .namespace = namespace, .owner = owner };
+        struct known_walk walk = { .namespace_id = id_of(namespace),
+                                   .owner_id = id_of(owner),
+                                   .one_namespace = true,
+                                   .one_owner = true };
 
         walk.cursor = index_seek(&known->by_owner, owned_key, &key);
         settle(&walk);

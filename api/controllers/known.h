@@ -55,6 +55,8 @@ struct known_object {
         struct bytes *json;              /* NULL: of a pod */
         struct arena *arena;             /* its own */
 
+        uint64_t namespace_id, owner_id; /* hashes that stand for the texts */
+
         bool leaving;  /* its deletion was answered */
         bool assumed;  /* the watch has not told of it yet */
         uint64_t mark; /* whoever walks over them leaves it */
@@ -84,7 +86,8 @@ struct known_object *known_find(const struct known *known, const char *namespace
  *     for (struct known_walk w = known_first(pods, "default"); w.object; known_next(&w)) */
 struct known_walk {
         struct index_cursor cursor;
-        const char *namespace, *owner;
+        uint64_t namespace_id, owner_id;
+        bool one_namespace, one_owner;
         struct known_object *object;
 };
 struct known_walk known_first(const struct known *known, const char *namespace);
