@@ -122,12 +122,21 @@ void backends_on_pod(struct controller *controller, uint64_t ns) {
         }
 }
 
+/* One that is new has to do with all that its pods have become. */
+static void note_all(struct controller *c, const struct known_object *service) {
+        note(c, service->namespace, service->name, service->created);
+        for (struct known_walk w = known_first(controller_known(c, BACKENDS_PODS), service->namespace); w.object;
+             known_next(&w))
+                if (is_selected(service, w.object))
+                        note(c, service->namespace, service->name, w.object->pod->ready_since);
+}
+
 void backends_on_service(struct controller *controller, const struct client_object *object,
                          const struct client_object *old) {
         const struct known_change change = known_change(controller_known(controller, BACKENDS_SERVICES));
 
         if (change.now && !change.before)
-                note(controller, change.now->namespace, change.now->name, change.now->created);
+                note_all(controller, change.now);
         controller_add_object(controller, object, old);
 }
 

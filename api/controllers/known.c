@@ -328,10 +328,9 @@ struct known_walk known_first(const struct known *known, const char *namespace) 
 
 struct known_walk known_first_owned(const struct known *known, const char *owner, const char *namespace) {
         const struct owned_key key = { owner, namespace, NULL };
-        struct known_walk walk = { .namespace_id = id_of(namespace),
-                                   .owner_id = id_of(owner),
-                                   .one_namespace = true,
-                                   .one_owner = true };
+        struct known_walk walk = {
+                .namespace_id = id_of(namespace), .owner_id = id_of(owner), .one_namespace = true, .one_owner = true
+        };
 
         walk.cursor = index_seek(&known->by_owner, owned_key, &key);
         settle(&walk);

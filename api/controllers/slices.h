@@ -70,3 +70,4 @@ int slices_place(struct slices_plan *plan);
 void slices_make(const struct slices_plan *plan, const struct slices_member *member,
                  struct slices_endpoint *ret_endpoint);
 bool slices_same(const struct kube_discovery_v1_endpoint *a, const struct kube_discovery_v1_endpoint *b);
+bool slices_same_ports(const kube_discovery_v1_endpoint_port_items *a, const kube_discovery_v1_endpoint_port_items *b);

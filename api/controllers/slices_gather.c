@@ -167,11 +167,11 @@ static bool has_port(const kube_discovery_v1_endpoint_port_items *ports,
         return false;
 }
 
-static bool has_ports(const slice *s, const struct slices_group *group) {
-        if (s->ports.count != group->ports.count)
+bool slices_same_ports(const kube_discovery_v1_endpoint_port_items *a, const kube_discovery_v1_endpoint_port_items *b) {
+        if (a->count != b->count)
                 return false;
-        list_for_each (p, &s->ports)
-                if (!has_port(&group->ports, p))
+        list_for_each (p, a)
+                if (!has_port(b, p))
                         return false;
         return true;
 }
@@ -189,7 +189,7 @@ static void add_slice(struct slices_plan *plan, const struct known_object *o) {
         if (!typed || !kube_is(typed->address_type, plan->ipv6 ? "IPv6" : "IPv4"))
                 return;
         *w = (struct slices_wanted){ .there = o, .before = typed, .ports = typed->ports, .n = typed->endpoints.count };
-        while (w->group < plan->n_groups && !has_ports(typed, &plan->groups[w->group]))
+        while (w->group < plan->n_groups && !slices_same_ports(&typed->ports, &plan->groups[w->group].ports))
                 w->group++;
         plan->n_wanted++;
 }

@@ -78,13 +78,15 @@ def test_rollout(ns):
 def test_pause_and_resume(ns):
     ns.kubectl("create", "deployment", "web", "--image=nginx:1", "--replicas=2")
     ns.kubectl("rollout", "status", "deployment/web", "--timeout=30s")
+    ns.kubectl("set", "image", "deployment/web", "nginx=nginx:0")
+    ns.kubectl("rollout", "status", "deployment/web", "--timeout=30s")
     ns.kubectl("rollout", "pause", "deployment/web")
     ns.kubectl("set", "image", "deployment/web", "nginx=nginx:2")
-    assert "is paused" in ns.kubectl("rollout", "undo", "deployment/web", ok=False)
-    assert len(ns.sets()) == 1
+    assert "cannot rollback a paused deployment" in ns.kubectl("rollout", "undo", "deployment/web", ok=False)
+    assert len(ns.sets()) == 2
     ns.kubectl("rollout", "resume", "deployment/web")
     ns.kubectl("rollout", "status", "deployment/web", "--timeout=30s")
-    assert ns.sizes() == {"nginx:1": 0, "nginx:2": 2}
+    assert ns.sizes() == {"nginx:1": 0, "nginx:0": 0, "nginx:2": 2}
 
 
 def test_scale_expose_and_autoscale(ns):

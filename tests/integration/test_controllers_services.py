@@ -8,7 +8,7 @@ import pytest
 from support.api import PEERS, RUN_CONTROLLERS, Api, Elsewhere, Stock
 from support.workloads import Namespace, eventually, pod_spec
 
-OURS = ["endpoints-controller", "endpointslice-controller"]
+OURS = ["endpoints-controller", "endpointslice-controller", "endpointslice-mirroring-controller"]
 RANGES = "--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112"
 SINCE = "2026-11-29T08:00:00Z"
 
@@ -218,3 +218,22 @@ def test_many_pods_are_slices_of_a_hundred(ns):
     time.sleep(0.2)
     changed = [n for n, s in before.items() if next(t for t in slices(ns) if t["metadata"]["name"] == n)["metadata"]["resourceVersion"] != s["metadata"]["resourceVersion"]]
     assert len(changed) == 1 and any(e["targetRef"]["name"] == "p007" for e in before[changed[0]]["endpoints"])
+
+
+def test_endpoints_by_hand_are_mirrored(ns):
+    ns.service("s", selector=None)
+    made = ns.ask("POST", ns.core + "endpoints", {"metadata": {"name": "s", "labels": {"team": "x"}, "annotations": {"note": "y"}}, "subsets": [
+        {"addresses": [{"ip": "192.0.2.1", "hostname": "h"}, {"ip": "2001:db8::1"}], "notReadyAddresses": [{"ip": "192.0.2.2"}], "ports": [{"name": "web", "port": 80}]}]})
+    assert eventually(lambda: {(e["addresses"][0], e["conditions"]["ready"], e.get("hostname")) for s in slices(ns) for e in s["endpoints"]} == {
+        ("192.0.2.1", True, "h"), ("192.0.2.2", False, None)})
+    assert eventually(lambda: [e["addresses"] for s in slices(ns, family="IPv6") for e in s["endpoints"]] == [["2001:db8::1"]])
+    [only] = slices(ns)
+    meta = only["metadata"]
+    assert meta["labels"] == {"team": "x", "kubernetes.io/service-name": "s", "endpointslice.kubernetes.io/managed-by": "endpointslicemirroring-controller.k8s.io"}
+    assert meta["annotations"] == {"note": "y"} and meta["ownerReferences"] == [
+        {"apiVersion": "v1", "kind": "Endpoints", "name": "s", "uid": made["metadata"]["uid"], "controller": True, "blockOwnerDeletion": True}]
+    assert only["ports"] == [{"name": "web", "port": 80, "protocol": "TCP"}]
+    ns.merge(ns.core + "endpoints/s", {"subsets": [{"addresses": [{"ip": "192.0.2.3"}], "ports": [{"name": "web", "port": 81}]}]})
+    assert eventually(lambda: [(e["addresses"], s["ports"][0]["port"]) for s in slices(ns) for e in s["endpoints"]] == [(["192.0.2.3"], 81)] and slices(ns, family="IPv6") == [])
+    ns.merge(ns.core + "endpoints/s", {"metadata": {"labels": {"endpointslice.kubernetes.io/skip-mirror": "true"}}})
+    assert eventually(lambda: slices(ns) == [])
