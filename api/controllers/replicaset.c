@@ -2,6 +2,7 @@
 #include "api/controllers/replicaset.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/controllers/claim.h"
@@ -15,6 +16,7 @@
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
+#include "lib/texts.h"
 
 static struct known *sets_of(const struct task *task) {
         return controller_known(task_controller(task), REPLICASET_SETS);
@@ -92,7 +94,7 @@ static int on_created(struct task *task, const struct client_answer *answer, voi
                 if (pod)
                         tell(task, "Normal", "SuccessfulCreate",
                              arena_printf(task_arena(task), "Created pod: %s", pod->name));
-                return 0;
+                return pod ? 0 : -ENOMEM; /* it is counted once the watch has told of it */
         }
         if (task_is_leaving(answer)) { /* of a namespace that goes nobody is told */
                 sync->n_failed++;
@@ -176,24 +178,61 @@ static int delete (struct task *task, const struct known_object *pod) {
         return 0;
 }
 
-/* Counts the pods of @set, and of the others that have its owner, on the nodes of @pods. */
-static void count_on_nodes(const struct known *all, const struct known_object *set, struct replicaset_ranked *pods,
-                           size_t n) {
-        for (struct known_walk w = known_first_owned(all, set->uid, set->namespace); w.object; known_next(&w)) {
+/* The nodes of pods, one each. */
+struct nodes {
+        const char **names; /* NULL: they are only counted */
+        size_t n;
+};
+
+static void add_nodes(const struct known *pods, const struct known_object *set, struct nodes *nodes) {
+        for (struct known_walk w = known_first_owned(pods, set->uid, set->namespace); w.object; known_next(&w)) {
                 if (!known_is_active(w.object) || !*w.object->pod->node)
                         continue;
-                for (size_t i = 0; i < n; i++)
-                        pods[i].rank += strcmp(pods[i].pod->pod->node, w.object->pod->node) == 0;
+                if (nodes->names)
+                        nodes->names[nodes->n] = w.object->pod->node;
+                nodes->n++;
         }
 }
 
-static void rank(struct task *task, const struct known_object *owner, struct replicaset_ranked *pods, size_t n) {
-        const struct known *sets = sets_of(task);
-
+/* Those of the set, and of the others that have its owner. */
+static void gather_nodes(const struct task *task, const struct known_object *owner, struct nodes *nodes) {
         if (!*owner->owner)
-                return count_on_nodes(pods_of(task), owner, pods, n);
-        for (struct known_walk w = known_first_owned(sets, owner->owner, owner->namespace); w.object; known_next(&w))
-                count_on_nodes(pods_of(task), w.object, pods, n);
+                return add_nodes(pods_of(task), owner, nodes);
+        for (struct known_walk w = known_first_owned(sets_of(task), owner->owner, owner->namespace); w.object;
+             known_next(&w))
+                add_nodes(pods_of(task), w.object, nodes);
+}
+
+/* How many stand before @node; with @also, those on it among them. */
+static size_t place_of(const struct nodes *nodes, const char *node, bool also) {
+        size_t low = 0, high = nodes->n;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+                int c = strcmp(nodes->names[middle], node);
+
+                if (c < 0 || (also && c == 0))
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+static int rank(struct task *task, const struct known_object *owner, struct replicaset_ranked *pods, size_t n) {
+        struct nodes nodes = { 0 };
+
+        gather_nodes(task, owner, &nodes);
+        nodes.names = arena_alloc_array(task_arena(task), nodes.n + 1, sizeof(*nodes.names));
+        if (!nodes.names)
+                return -ENOMEM;
+        nodes.n = 0;
+        gather_nodes(task, owner, &nodes);
+        qsort(nodes.names, nodes.n, sizeof(*nodes.names), texts_order);
+        for (size_t i = 0; i < n; i++)
+                pods[i].rank = (unsigned)(place_of(&nodes, pods[i].pod->pod->node, true) -
+                                          place_of(&nodes, pods[i].pod->pod->node, false));
+        return 0;
 }
 
 static int delete_some(struct task *task, const struct known_object *owner, size_t n_active, size_t n) {
@@ -206,10 +245,8 @@ static int delete_some(struct task *task, const struct known_object *owner, size
              known_next(&w))
                 if (known_is_active(w.object) && known_selects(&owner->selector, w.object))
                         pods[at++].pod = w.object;
-        if (r == 0 && n < at) {
-                rank(task, owner, pods, at);
+        if (r == 0 && n < at && (r = rank(task, owner, pods, at)) == 0)
                 replicaset_sort(pods, at, controller_wall(task_controller(task)));
-        }
         sync->deletes = true;
         for (size_t i = 0; r == 0 && i < n && task_has_room(task); i++)
                 r = delete (task, pods[i].pod);

@@ -9,7 +9,7 @@
 #include "kube/apps_v1.h"
 
 #define REPLICASET_BURST 500                  /* pods that one sync makes, or deletes */
-#define REPLICASET_GATHER (WORK_SECOND / 200) /* pods that change at once are one sync */
+#define REPLICASET_GATHER (WORK_SECOND / 100) /* pods that change at once are one sync */
 
 enum { REPLICASET_SETS, REPLICASET_PODS };
 

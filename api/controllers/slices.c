@@ -18,7 +18,6 @@ struct sync {
         const char *uid;
         int64_t trigger;
         string_map labels;
-        bool node_missing;
 };
 
 static struct known *known_of(const struct task *task, unsigned watch) {
@@ -128,7 +127,7 @@ static int carry_out(struct task *task, const struct slices_plan *plan) {
 /* --- a sync --- */
 
 static int sync_family(struct task *task, bool ipv6) {
-        struct sync *sync = task_data(task);
+        const struct sync *sync = task_data(task);
         struct slices_plan plan = { .arena = task_arena(task),
                                     .service = sync->service,
                                     .typed = sync->typed,
@@ -140,7 +139,6 @@ static int sync_family(struct task *task, bool ipv6) {
 
         r = r ?: slices_place(&plan);
         r = r ?: carry_out(task, &plan);
-        sync->node_missing |= plan.node_missing;
         return r;
 }
 
@@ -194,8 +192,6 @@ static int reconcile(struct task *task) {
                 else
                         remove_family(task, ipv6);
         }
-        if (r == 0 && sync->node_missing)
-                task_fail(task, ENOENT, "a pod's node is not there (yet): its end point is left out");
         return r;
 }
 

@@ -57,7 +57,6 @@ struct slices_plan {
         struct slices_group *groups;
         struct slices_wanted *wanted;
         uint32_t n_members, n_groups, n_wanted;
-        bool node_missing; /* a pod is left out until its node is there */
 };
 
 /* What there is: members, groups, slices. -ENOMEM. */

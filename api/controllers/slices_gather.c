@@ -111,16 +111,13 @@ static bool has_address(const struct known_object *pod, bool ipv6) {
         return false;
 }
 
-/* Whose node is not known is not reached: unless all are wanted it is left out. */
-static bool find_zone(struct slices_plan *plan, const struct known_object *pod, const char **ret_zone) {
+/* Whose node is not known is not reached: unless all are wanted it is left out until the node is there. */
+static bool find_zone(const struct slices_plan *plan, const struct known_object *pod, const char **ret_zone) {
         const struct known_object *node = known_find(plan->nodes, "", pod->pod->node);
         const char *zone = node ? known_label(node, ZONE) : NULL;
 
         *ret_zone = zone && *zone ? zone : NULL;
-        if (node || plan->typed->spec.publish_not_ready_addresses)
-                return true;
-        plan->node_missing = true;
-        return false;
+        return node || plan->typed->spec.publish_not_ready_addresses;
 }
 
 static int add_member(struct slices_plan *plan, struct known_object *pod) {
