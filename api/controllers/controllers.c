@@ -199,7 +199,9 @@ static int begin(struct controllers *all, struct controller *c, const struct con
         c->client = all->config.client_of && kind->account ? all->config.client_of(all->config.data, kind->account) :
                                                              all->config.client;
         c->queue = work_new(NULL);
-        c->recorder = c->client ? recorder_new(c->client, controller_kind_of(c, "", "events"), kind->name) : NULL;
+        c->recorder = c->client ? recorder_new(c->client, controller_kind_of(c, "", "events"),
+                                               kind->component ?: kind->name) :
+                                  NULL;
         if (!c->recorder || !c->queue)
                 return -ENOMEM;
         for (unsigned i = 0; r == 0 && i < CONTROLLER_WATCHES_MAX && kind->watches[i].resource; i++)

@@ -341,6 +341,7 @@ static void on_pod(struct controller *controller, const struct client_object *ob
 const struct controller_kind controller_disruption = {
         .name = "disruption-controller",
         .alias = "disruption",
+        .component = "controllermanager",
         .account = "disruption-controller",
         .watches = { { "policy", "poddisruptionbudgets", NULL, controller_add_object, .known = true },
                      { "", "pods", NULL, on_pod, .known = true },

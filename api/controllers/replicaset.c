@@ -346,6 +346,7 @@ const struct controller_kind controller_replicaset = {
 const struct controller_kind controller_replication = {
         .name = "replicationcontroller-controller",
         .alias = "replicationcontroller",
+        .component = "replication-controller",
         .account = "replication-controller",
         .watches = { { "", "replicationcontrollers", NULL, controller_add_object, .known = true },
                      { "", "pods", NULL, on_pod, .known = true } },
