@@ -295,6 +295,17 @@ def test_deployment_goes_with_all_that_it_has(ns):
     assert eventually(lambda: ns.pods() == [] and ns.sets() == {})
 
 
+def test_deployment_that_goes_while_it_rolls_leaves_nothing(ns):
+    """Also of pods that were made when their set was gone already."""
+    for i in range(12):
+        ns.deployment("d", 6)
+        assert ns.until(lambda: ns.status(ns.apps + "deployments/d").get("availableReplicas") == 6)
+        ns.set_image("d", "j")
+        time.sleep(0.002 * i)
+        ns.delete(ns.apps + "deployments/d", propagationPolicy="Background")
+        assert eventually(lambda: ns.pods() == [] and ns.sets() == {})
+
+
 def test_deployment_lets_go_where_it_has_most(ns):
     """Pods of all its sets count: they do the same work."""
     for node in "one", "two":
