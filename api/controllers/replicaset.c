@@ -2,7 +2,6 @@
 #include "api/controllers/replicaset.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/controllers/claim.h"
@@ -16,7 +15,6 @@
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
-#include "lib/texts.h"
 
 static struct known *sets_of(const struct task *task) {
         return controller_known(task_controller(task), REPLICASET_SETS);
@@ -33,7 +31,7 @@ const struct known_object *replicaset_of(struct task *task) {
         return set && strcmp(set->uid, sync->set.metadata.uid) == 0 ? set : NULL;
 }
 
-static void tell(struct task *task, const char *type, const char *reason, const char *message) {
+void replicaset_tell(struct task *task, const char *type, const char *reason, const char *message) {
         const struct replicaset_sync *sync = task_data(task);
         const struct kube_kind *kind = known_kind(sets_of(task));
         const struct recorder_object object = { .api_version = *kind->group ? "apps/v1" : kind->version,
@@ -47,7 +45,7 @@ static void tell(struct task *task, const char *type, const char *reason, const 
 }
 
 /* Of the failures the first is told in the status. */
-static void note_failure(struct task *task, const struct client_answer *answer) {
+void replicaset_note_failure(struct task *task, const struct client_answer *answer) {
         struct replicaset_sync *sync = task_data(task);
 
         sync->n_failed++;
@@ -92,16 +90,17 @@ static int on_created(struct task *task, const struct client_answer *answer, voi
         if (client_succeeded(answer)) {
                 pod = answer->body ? known_assume(pods_of(task), answer->body) : NULL;
                 if (pod)
-                        tell(task, "Normal", "SuccessfulCreate",
-                             arena_printf(task_arena(task), "Created pod: %s", pod->name));
+                        replicaset_tell(task, "Normal", "SuccessfulCreate",
+                                        arena_printf(task_arena(task), "Created pod: %s", pod->name));
                 return pod ? 0 : -ENOMEM; /* it is counted once the watch has told of it */
         }
         if (task_is_leaving(answer)) { /* of a namespace that goes nobody is told */
                 sync->n_failed++;
                 return 0;
         }
-        note_failure(task, answer);
-        tell(task, "Warning", "FailedCreate", arena_printf(task_arena(task), "Error creating: %s", answer->message));
+        replicaset_note_failure(task, answer);
+        replicaset_tell(task, "Warning", "FailedCreate",
+                        arena_printf(task_arena(task), "Error creating: %s", answer->message));
         return 0;
 }
 
@@ -138,123 +137,6 @@ static int create(struct task *task, const struct known_object *owner, unsigned 
         return r ?: create_batch(task);
 }
 
-/* --- fewer --- */
-
-struct deletion {
-        const char *name, *uid;
-};
-
-static int on_deleted(struct task *task, const struct client_answer *answer, void *data) {
-        const struct deletion *deletion = data;
-
-        if (client_succeeded(answer) || answer->code == 404) {
-                known_leave(pods_of(task), task_namespace(task), deletion->name, deletion->uid);
-                tell(task, "Normal", "SuccessfulDelete",
-                     arena_printf(task_arena(task), "Deleted pod: %s", deletion->name));
-                return 0;
-        }
-        note_failure(task, answer);
-        tell(task, "Warning", "FailedDelete", arena_printf(task_arena(task), "Error deleting: %s", answer->message));
-        return 0;
-}
-
-static int delete (struct task *task, const struct known_object *pod) {
-        struct deletion *deletion = arena_new_of(task_arena(task), struct deletion);
-        const char *options = client_delete_options(task_arena(task), pod->uid, NULL, NULL);
-        const struct client_request request = { .verb = KUBE_VERB_DELETE,
-                                                .kind = known_kind(pods_of(task)),
-                                                .namespace = task_namespace(task),
-                                                .name = pod->name,
-                                                .body = options,
-                                                .length = options ? strlen(options) : 0 };
-
-        if (!deletion || !options)
-                return -ENOMEM;
-        *deletion = (struct deletion){ arena_strdup(task_arena(task), pod->name),
-                                       arena_strdup(task_arena(task), pod->uid) };
-        if (!deletion->name || !deletion->uid)
-                return -ENOMEM;
-        task_send(task, &request, TASK_ALL_IS_FINE, on_deleted, deletion);
-        return 0;
-}
-
-/* The nodes of pods, one each. */
-struct nodes {
-        const char **names; /* NULL: they are only counted */
-        size_t n;
-};
-
-static void add_nodes(const struct known *pods, const struct known_object *set, struct nodes *nodes) {
-        for (struct known_walk w = known_first_owned(pods, set->uid, set->namespace); w.object; known_next(&w)) {
-                if (!known_is_active(w.object) || !*w.object->pod->node)
-                        continue;
-                if (nodes->names)
-                        nodes->names[nodes->n] = w.object->pod->node;
-                nodes->n++;
-        }
-}
-
-/* Those of the sets that have its owner, itself among them. */
-static void gather_nodes(const struct task *task, const struct known_object *owner, struct nodes *nodes) {
-        for (struct known_walk w = known_first_owned(sets_of(task), owner->owner, owner->namespace); w.object;
-             known_next(&w))
-                add_nodes(pods_of(task), w.object, nodes);
-}
-
-/* How many stand before @node; with @also, those on it among them. */
-static size_t place_of(const struct nodes *nodes, const char *node, bool also) {
-        size_t low = 0, high = nodes->n;
-
-        while (low < high) {
-                size_t middle = low + (high - low) / 2;
-                int c = strcmp(nodes->names[middle], node);
-
-                if (c < 0 || (also && c == 0))
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
-}
-
-static int rank(struct task *task, const struct known_object *owner, struct replicaset_ranked *pods, size_t n) {
-        struct nodes nodes = { 0 };
-
-        if (!*owner->owner) /* where a set is nobody's its pods do not count, as in kube-controller-manager */
-                return 0;
-        gather_nodes(task, owner, &nodes);
-        nodes.names = arena_alloc_array(task_arena(task), nodes.n + 1, sizeof(*nodes.names));
-        if (!nodes.names)
-                return -ENOMEM;
-        nodes.n = 0;
-        gather_nodes(task, owner, &nodes);
-        qsort(nodes.names, nodes.n, sizeof(*nodes.names), texts_order);
-        for (size_t i = 0; i < n; i++)
-                pods[i].rank = (unsigned)(place_of(&nodes, pods[i].pod->pod->node, true) -
-                                          place_of(&nodes, pods[i].pod->pod->node, false));
-        return 0;
-}
-
-static int delete_some(struct task *task, const struct known_object *owner, size_t n_active, size_t n) {
-        struct replicaset_ranked *pods = arena_alloc_array(task_arena(task), n_active, sizeof(*pods));
-        struct replicaset_sync *sync = task_data(task);
-        size_t at = 0;
-        int r = pods ? 0 : -ENOMEM;
-
-        for (struct known_walk w = known_first_owned(pods_of(task), owner->uid, owner->namespace); r == 0 && w.object;
-             known_next(&w))
-                if (known_is_active(w.object) && known_selects(&owner->selector, w.object))
-                        pods[at++].pod = w.object;
-        if (r == 0 && n < at && (r = rank(task, owner, pods, at)) == 0)
-                replicaset_sort(pods, at, controller_wall(task_controller(task)));
-        sync->deletes = true;
-        for (size_t i = 0; r == 0 && i < n && task_has_room(task); i++)
-                r = delete (task, pods[i].pod);
-        if (r == 0)
-                task_then(task, replicaset_finish);
-        return r;
-}
-
 /* --- a sync --- */
 
 /* What was claimed is counted, and made up for. */
@@ -273,8 +155,8 @@ static int manage(struct task *task) {
         if (active < wanted)
                 return create(task, owner,
                               wanted - active < REPLICASET_BURST ? (unsigned)(wanted - active) : REPLICASET_BURST);
-        return delete_some(task, owner, active,
-                           active - wanted < REPLICASET_BURST ? active - wanted : REPLICASET_BURST);
+        return replicaset_delete(task, owner, active,
+                                 active - wanted < REPLICASET_BURST ? active - wanted : REPLICASET_BURST);
 }
 
 static int reconcile(struct task *task) {

@@ -29,8 +29,15 @@ struct replicaset_sync {
 /* The set that @task is about as it is known now; NULL: it has gone. */
 const struct known_object *replicaset_of(struct task *task);
 
+/* Has @n of the @n_active pods go, and goes on with the status. */
+int replicaset_delete(struct task *task, const struct known_object *owner, size_t n_active, size_t n);
+
 /* Goes on with the status. */
 int replicaset_finish(struct task *task);
+
+void replicaset_tell(struct task *task, const char *type, const char *reason, const char *message);
+struct client_answer;
+void replicaset_note_failure(struct task *task, const struct client_answer *answer);
 
 /* --- which pods go first --- */
 
