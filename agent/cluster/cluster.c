@@ -59,6 +59,8 @@ int cluster_start(struct cluster *c) {
                 return r;
         if ((r = cluster_lease_start(c)) < 0)
                 return r;
+        if ((r = cluster_mirrors_start(c)) < 0)
+                return r;
         return cluster_pods_start(c);
 }
 
@@ -68,14 +70,16 @@ void cluster_event(struct cluster *c, const struct event_object *object, bool wa
         const struct recorder_object about = { "v1", object->kind ?: "Pod", object->namespace_, object->name,
                                                object->uid };
 
-        if (object->kind || cluster_pod_find(c, object->uid))
+        if (object->kind || cluster_pod_find(c, object->uid) || cluster_mirror_of(c, object->uid))
                 recorder_tell(c->recorder, &about, &note, time(NULL));
 }
 
 void cluster_free(struct cluster *c) {
         if (!c)
                 return;
+        cluster_own_stop(c);
         cluster_pods_stop(c);
+        cluster_mirrors_stop(c);
         cluster_lease_stop(c);
         cluster_node_stop(c);
         recorder_free(c->recorder);

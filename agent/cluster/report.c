@@ -16,8 +16,7 @@
 
 static void on_timer(uv_timer_t *timer);
 
-/* Something is to be told of it. */
-static void report_later(struct cluster_pod *pod) {
+void cluster_report_later(struct cluster_pod *pod) {
         struct cluster *c = pod->cluster;
 
         if (cluster_due_contains(pod) || pod->call)
@@ -74,6 +73,11 @@ static int write_members(struct json_writer *w, const struct kube_pod_status *st
         return 0;
 }
 
+/* That under which the node has the pod. */
+static const char *node_uid(const struct cluster_pod *pod) {
+        return pod->mirror && pod->mirror->pod ? pod->mirror->pod->metadata.uid : pod->uid;
+}
+
 /* The patch in *@ret_text; the uid is a precondition. -ENOENT: there is nothing to tell; -ENOMEM. */
 static int status_patch(struct cluster_pod *pod, char **ret_text, size_t *ret_length) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
@@ -84,7 +88,7 @@ static int status_patch(struct cluster_pod *pod, char **ret_text, size_t *ret_le
 
         if (!arena)
                 return -ENOMEM;
-        if ((r = c->events.pod_status(c->events.data, pod->uid, arena, &status)) < 0)
+        if ((r = c->events.pod_status(c->events.data, node_uid(pod), arena, &status)) < 0)
                 return r;
         json_begin_map(&w);
         json_key(&w, "metadata");
@@ -128,7 +132,7 @@ static void on_answer(void *data, const struct client_answer *answer) {
                             answer->message);
         pod->cluster->patience.ms = 0;
         pod->told = pod->sent;
-        report_later(pod); /* it may be another one by now */
+        cluster_report_later(pod); /* it may be another one by now */
 }
 
 static void on_buried(void *data, const struct client_answer *answer) {
@@ -167,12 +171,16 @@ static void tell(struct cluster_pod *pod) {
         ask(pod, &q, on_answer);
 }
 
+size_t cluster_delete_now(const char *uid, char ret_options[CLUSTER_DELETE_MAX]) {
+        return (size_t)snprintf(ret_options, CLUSTER_DELETE_MAX,
+                                "{\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":\"%s\"}}", uid);
+}
+
 static void bury(struct cluster_pod *pod) {
         struct client_request q = { .verb = KUBE_VERB_DELETE };
-        char options[POD_UID_MAX + 128];
+        char options[CLUSTER_DELETE_MAX];
 
-        q.length = (size_t)snprintf(options, sizeof(options),
-                                    "{\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":\"%s\"}}", pod->uid);
+        q.length = cluster_delete_now(pod->uid, options);
         q.body = options;
         ask(pod, &q, on_buried);
 }
@@ -192,10 +200,11 @@ static void on_timer(uv_timer_t *timer) {
 }
 
 void cluster_pod_changed(struct cluster *c, const char *uid) {
-        struct cluster_pod *pod = cluster_pod_find(c, uid);
+        struct cluster_mirror *mirror = cluster_mirror_of(c, uid);
+        struct cluster_pod *pod = mirror ? mirror->object : cluster_pod_find(c, uid);
 
         if (pod)
-                report_later(pod);
+                cluster_report_later(pod);
 }
 
 void cluster_pod_gone(struct cluster *c, const char *uid) {
@@ -204,5 +213,5 @@ void cluster_pod_gone(struct cluster *c, const char *uid) {
         if (!pod || !pod->ends)
                 return;
         pod->gone = true;
-        report_later(pod);
+        cluster_report_later(pod);
 }

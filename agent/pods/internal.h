@@ -89,6 +89,7 @@ int pods_watch(struct pods *pods, struct err **err);
 
 /* join.c: the API service */
 int pods_join(struct pods *pods, struct err **err);
+void pods_tell_static(struct pods *pods, struct pod *pod); /* it has a worker: the service is told, unless it is its own */
 void pods_keep_joined(struct pods *pods); /* its pods from before are wanted, until it says otherwise */
 
 /* tell.c: what others may know */

@@ -45,7 +45,7 @@ static void on_end(void *data, const char *uid, int64_t grace) {
         struct pods *pods = data;
         struct pods_slot *slot = pods_slot_by_uid(pods, uid);
 
-        if (slot && grace != NODE_NEVER)
+        if (slot && !slot->gone && grace != NODE_NEVER)
                 worker_set_grace(slot->worker, grace);
         drop(pods, uid);
         if (slot && !slot->gone)
@@ -75,6 +75,12 @@ static bool is_remote(const struct pod *pod) {
                 if (strcmp(a->key, "kubernetes.io/config.source") == 0)
                         return strcmp(a->value, "api") == 0;
         return false;
+}
+
+void pods_tell_static(struct pods *pods, struct pod *pod) {
+        if (pods->cluster && !is_remote(pod) && cluster_static_pod(pods->cluster, pod) < 0)
+                log_error("pod %s/%s: the API service does not hear of it: out of memory", pod->metadata.namespace,
+                          pod->metadata.name);
 }
 
 void pods_keep_joined(struct pods *pods) {

@@ -90,6 +90,7 @@ struct pods_slot *pods_slot_new(struct pods *pods, struct pod *pod) {
         uv_timer_init(pods->loop, &slot->timer);
         worker_set_owner(slot->worker, slot);
         pods_slots_prepend(&pods->slots, slot);
+        pods_tell_static(pods, pod);
         if (pod_qos(pod) == QOS_BURSTABLE)
                 pods->node.burstable_milli += quantity_milli(pod_request(pod, "cpu"));
         return slot;
