@@ -35,8 +35,8 @@ struct cluster_events {
         int (*node_status)(void *data, struct arena *arena, struct kube_node_status *ret_status);
         /* A pod is wanted that was not before, or has changed; the reference is the callee's. */
         void (*pod)(void *data, struct pod *pod);
-        /* It is to end within @grace seconds; NODE_NEVER: within its own time, the service has forgotten it. Again, with
-         * a shorter time. */
+        /* It is to end within @grace seconds; NODE_NEVER: within its own time, the service has forgotten it. Again,
+         * with a shorter time. */
         void (*end)(void *data, const char *uid, int64_t grace);
         void (*listed)(void *data);               /* what is wanted has been told, all of it: cluster_wants() */
         bool (*has)(void *data, const char *uid); /* something of the pod is on the node */

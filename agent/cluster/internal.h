@@ -40,17 +40,17 @@ struct cluster_pod {
         struct cluster *cluster;
         struct table_node by_uid;
         struct list_node in_all, in_due;
-        struct client_call *call; /* about it, under way */
-        uint64_t told, sent;      /* hashes of its status: as the service has it, as is under way; 0: not known */
-        uint64_t wanted;          /* hash of what counts of it for its run */
-        int64_t grace, seen;      /* s it has to end, when it @ends; s since 1970 when the node heard of it */
-        bool listed;              /* by the list under way */
-        bool ends;                /* the service has it deleted */
-        bool gone;                /* and nothing of it is left here */
-        bool buried;              /* which the service knows */
+        struct client_call *call;      /* about it, under way */
+        uint64_t told, sent;           /* hashes of its status: as the service has it, as is under way; 0: not known */
+        uint64_t wanted;               /* hash of what counts of it for its run */
+        int64_t grace, seen;           /* s it has to end, when it @ends; s since 1970 when the node heard of it */
+        bool listed;                   /* by the list under way */
+        bool ends;                     /* the service has it deleted */
+        bool gone;                     /* and nothing of it is left here */
+        bool buried;                   /* which the service knows */
         struct cluster_mirror *mirror; /* it is the mirror of one of the node's own; NULL: it is to run */
         char *mirror_hash;             /* of that, as it was made: owned */
-        char *namespace, *name;   /* behind @uid */
+        char *namespace, *name;        /* behind @uid */
         char uid[];
 };
 
@@ -134,7 +134,8 @@ int cluster_pods_start(struct cluster *cluster);
 void cluster_pods_stop(struct cluster *cluster);
 struct cluster_pod *cluster_pod_find(const struct cluster *cluster, const char *uid);
 
-/* read.c: the pod that @object is, with the annotations that kubelet gives it; @seen: s since 1970. -EINVAL, -ENOMEM. */
+/* read.c: the pod that @object is, with the annotations that kubelet gives it; @seen: s since 1970. -EINVAL, -ENOMEM.
+ */
 int cluster_pod_read(int64_t seen, const struct value *object, struct pod **ret_pod, struct err **err);
 
 /* own.c: begins with it, and goes on with the pods */
@@ -155,4 +156,4 @@ struct cluster_mirror *cluster_mirror_of(const struct cluster *cluster, const ch
 #define CLUSTER_DELETE_MAX (POD_UID_MAX + 128)
 size_t cluster_delete_now(const char *uid, char ret_options[CLUSTER_DELETE_MAX]); /* DeleteOptions; their length */
 void cluster_report_later(struct cluster_pod *pod);                               /* its status may be another */
-void cluster_report_now(struct cluster *cluster); /* the service is there again */
+void cluster_report_now(struct cluster *cluster);                                 /* the service is there again */

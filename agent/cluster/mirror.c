@@ -1,7 +1,7 @@
 /* Mirror pods: what the service shows of the pods that it does not know of, those of the node's directory
- * (pkg/kubelet/pod/mirror_client.go). Each has one object of its namespace and name, annotated with its hash and owned by
- * the Node; the object is made, made anew when it was deleted or is another pod's, and goes when the pod does. It never
- * runs: its status is told as that of the pod. */
+ * (pkg/kubelet/pod/mirror_client.go). Each has one object of its namespace and name, annotated with its hash and owned
+ * by the Node; the object is made, made anew when it was deleted or is another pod's, and goes when the pod does. It
+ * never runs: its status is told as that of the pod. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,7 +175,7 @@ static void create(struct cluster_mirror *m) {
         ask(m, &q, CLUSTER_MIRROR_CREATING);
 }
 
-static void delete(struct cluster_mirror *m) {
+static void delete (struct cluster_mirror *m) {
         struct client_request q = { .verb = KUBE_VERB_DELETE, .name = strchr(m->key, '/') + 1 };
         char options[CLUSTER_DELETE_MAX];
 
@@ -194,7 +194,7 @@ static void turn(struct cluster_mirror *m) {
         if (!c->statics_known || !c->listed || m->state != CLUSTER_MIRROR_AT_REST)
                 return;
         if (m->object && !is_right(m))
-                delete(m);
+                delete (m);
         else if (m->object)
                 cluster_report_later(m->object);
         else if (m->pod)

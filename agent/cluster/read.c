@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/cluster/internal.h"
+#include "kube/names.h"
 #include "kube/pod/pod.h"
 #include "kube/problem.h"
 #include "kube/scalar.h"
@@ -56,6 +57,21 @@ static int name_kind(struct arena *arena, const struct value **object, struct er
         return *object ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
+/* As one that is created, but for what is added to it later: of that, the names alone become names of files. */
+static int validate(struct pod *pod, struct problems *problems) {
+        kube_ephemeral_container_items added = pod->spec.ephemeral_containers;
+        int r;
+
+        list_for_each (c, &added)
+                if (!c->container.name || name_problem(NAME_LABEL, c->container.name))
+                        problem_error(problems, "spec.ephemeralContainers",
+                                      "Invalid value: \"%s\": no container's name", c->container.name ?: "");
+        pod->spec.ephemeral_containers = (kube_ephemeral_container_items){ 0 };
+        r = pod_validate(pod, problems);
+        pod->spec.ephemeral_containers = added;
+        return r;
+}
+
 int cluster_pod_read(int64_t seen, const struct value *object, struct pod **ret_pod, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_pod_ struct pod *pod = NULL;
@@ -74,7 +90,7 @@ int cluster_pod_read(int64_t seen, const struct value *object, struct pod **ret_
                 r = annotate(pod, seen) ? pod_default(pod) : -ENOMEM;
         }
         if (r >= 0)
-                r = pod_validate(pod, &problems);
+                r = validate(pod, &problems);
         if (r == -EINVAL || (r >= 0 && problems.errors > 0))
                 return problems_err(&problems, err);
         if (r < 0 || pod_settle(&pod) < 0)

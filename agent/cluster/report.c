@@ -53,21 +53,57 @@ static void write_addresses(struct json_writer *w, const char *key, const struct
         json_end_list(w);
 }
 
-/* The members of @status, to be written into an object that is begun. */
-static int write_members(struct json_writer *w, const struct kube_pod_status *status) {
+/* What @text, an object, has, into one that is begun. */
+static void write_inner(struct json_writer *w, const char *text, size_t length) {
+        if (length <= 2)
+                return;
+        json_raw(w, text + 1, length - 2);
+        w->comma = true;
+}
+
+static int write_object(struct json_writer *w, const struct kube_type *type, const void *object) {
         _cleanup_json_writer_ struct json_writer own = JSON_WRITER_INIT;
-        struct kube_pod_status rest = *status;
         _cleanup_free_ char *text = NULL;
         size_t length;
 
-        rest.host_ips.count = rest.pod_ips.count = 0;
-        kube_json_write(&own, &kube_pod_status_type, &rest);
+        kube_json_write(&own, type, object);
         if (json_writer_finish(&own, &text, &length) < 0)
                 return -ENOMEM;
-        if (length > 2) {
-                json_raw(w, text + 1, length - 2);
-                w->comma = true;
+        write_inner(w, text, length);
+        return 0;
+}
+
+static void write_null(struct json_writer *w, const char *key) {
+        json_key(w, key);
+        json_null(w);
+}
+
+/* Conditions are merged by type, and so those of others stay; a reason that is there no more has to be said. */
+static int write_conditions(struct json_writer *w, const kube_pod_condition_items *conditions) {
+        json_key(w, "conditions");
+        json_begin_list(w);
+        list_for_each (c, conditions) {
+                json_begin_map(w);
+                if (write_object(w, &kube_pod_condition_type, c) < 0)
+                        return -ENOMEM;
+                if (!c->reason || !c->reason[0])
+                        write_null(w, "reason");
+                if (!c->message || !c->message[0])
+                        write_null(w, "message");
+                json_end_map(w);
         }
+        json_end_list(w);
+        return 0;
+}
+
+/* The members of @status, to be written into an object that is begun. */
+static int write_members(struct json_writer *w, const struct kube_pod_status *status) {
+        struct kube_pod_status rest = *status;
+
+        rest.host_ips.count = rest.pod_ips.count = rest.conditions.count = 0;
+        if (write_object(w, &kube_pod_status_type, &rest) < 0 ||
+            (status->conditions.count > 0 && write_conditions(w, &status->conditions) < 0))
+                return -ENOMEM;
         write_addresses(w, "hostIPs", status, true);
         write_addresses(w, "podIPs", status, false);
         return 0;

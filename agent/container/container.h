@@ -58,9 +58,9 @@ void member_set_kill_reason(struct member *member, const char *reason);
 /* CRI says that its container @id has exited. False: it is not this member's. */
 bool member_heard_exit(struct member *member, const char *id);
 
-/* Its part of the pod's spec is @spec from now on, of which another image alone counts: what runs with the old one ends,
- * and starts anew whatever the restart policy; a pull that has failed is tried again at once. The old spec is not looked
- * at any more. */
+/* Its part of the pod's spec is @spec from now on, of which another image alone counts: what runs with the old one
+ * ends, and starts anew whatever the restart policy; a pull that has failed is tried again at once. The old spec is not
+ * looked at any more. */
 void member_update(struct member *member, const struct kube_container *spec);
 
 /* Whether member_update() may have @spec in the place of @now. */
@@ -91,7 +91,7 @@ const struct kube_container *member_spec(const struct member *member);
 const char *member_id(const struct member *member); /* of its newest container; NULL: none was made */
 
 bool member_runs(const struct member *member);         /* has a process, or may have one soon */
-bool member_has_process(const struct member *member);   /* its container was started, and has not exited */
+bool member_has_process(const struct member *member);  /* its container was started, and has not exited */
 bool member_is_up(const struct member *member);        /* runs, its hook and startup probe are done */
 bool member_is_starting(const struct member *member);  /* others that start wait for it */
 bool member_is_done(const struct member *member);      /* has ended with exit code 0 */

@@ -91,7 +91,7 @@ struct worker {
         struct member_host host;
         struct member **members; /* init containers, then containers, then ephemeral ones, in the spec's order */
         size_t n_members, n_init, n_lasting; /* all; init containers; these and containers */
-        bool initialized; /* all init containers have done their part */
+        bool initialized;                    /* all init containers have done their part */
 
         int64_t retry_at;      /* NODE_NEVER: none */
         int64_t wake, timer;   /* when it looks again: found by the step under way; as last set */

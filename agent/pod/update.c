@@ -69,8 +69,7 @@ int worker_make_members(struct worker *w, const struct pod *pod, struct member *
 static bool is_same_pod(const struct worker *w, const struct pod *pod) {
         size_t there = 0;
 
-        if (pod->spec.init_containers.count != w->n_init ||
-            w->n_init + pod->spec.containers.count != w->n_lasting)
+        if (pod->spec.init_containers.count != w->n_init || w->n_init + pod->spec.containers.count != w->n_lasting)
                 return false;
         for (size_t i = 0; i < worker_count_members(pod); i++) {
                 const struct member *m = i < w->n_lasting ? w->members[i] : find(w, spec_at(pod, i)->name);

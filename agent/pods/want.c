@@ -1,5 +1,6 @@
 /* Brings the workers to what is wanted: what the directory's files want, what the node takes, what runs from before. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,19 @@ static void reject(struct pods_slot *slot, const char *reason, const char *messa
                 give_up(slot);
 }
 
+/* One pod more than the node runs: the service makes another, elsewhere. */
+static void refuse(struct pods *pods, struct pod *pod) {
+        char message[ADMISSION_TEXT_MAX];
+        struct pods_slot *slot;
+
+        snprintf(message, sizeof(message),
+                 "Node didn't have enough resource: pods, requested: 1, used: %zu, capacity: %d",
+                 pods_count_active(pods), pods->options->max_pods);
+        slot = make_slot(pods, pod);
+        if (slot)
+                reject(slot, "OutOfpods", message);
+}
+
 /* Starts the pod, if the node takes it. */
 static void start(struct pods *pods, struct pod *pod) {
         _cleanup_free_ const struct pod **others = calloc(pods_count(pods) + 1, sizeof(*others));
@@ -113,7 +127,8 @@ static void update(struct pods *pods, struct pods_slot *slot, struct desired *d)
         if (r == -ENOMEM)
                 pods_retry_later(pods);
         else if (r < 0 && !d->refused_said)
-                log_error("pod %s/%s: the API service has changed what cannot change in a pod that runs; it goes on as it was",
+                log_error("pod %s/%s: the API service has changed what cannot change in a pod that runs; it goes on as "
+                          "it was",
                           d->pod->metadata.namespace, d->pod->metadata.name);
         d->refused_said = r == -EINVAL;
 }
@@ -141,7 +156,11 @@ static void want(struct pods *pods, struct desired *d) {
                 pods_take_up(pods, found, found->pod, false);
                 return;
         }
-        if (pods_count(pods) >= (size_t)pods->options->max_pods) {
+        if (d->remote && pods_count_active(pods) >= (size_t)pods->options->max_pods) {
+                refuse(pods, d->pod);
+                return;
+        }
+        if (!d->remote && pods_count(pods) >= (size_t)pods->options->max_pods) {
                 if (!d->refused_said)
                         log_error("pod %s/%s (%s): OutOfpods: the node runs %d pods, its maximum",
                                   d->pod->metadata.namespace, d->pod->metadata.name, d->file, pods->options->max_pods);

@@ -286,16 +286,16 @@ def test_labels_reach_a_volume(client, joined):
 
 
 def test_another_image_restarts_its_container(api, client, joined):
-    run(client, "renewed", "exec sleep 1000", node=joined, restartPolicy="Never")
+    run(client, "renewed", "trap 'exit 0' TERM; while :; do sleep 0.1; done", node=joined, restartPolicy="Never")
     before = phase(client, "renewed", "Running")["status"]["containerStatuses"][0]
     joined.nacelle("tag", before["image"], "localhost/other:test")
-    patch(client, "renewed", {"spec": {"terminationGracePeriodSeconds": 30, "containers": [{"name": "main", "image": "localhost/other:test"}]}})
+    patch(client, "renewed", {"spec": {"containers": [{"name": "main", "image": "localhost/other:test"}]}})
 
     def renewed():
         status = get(client, f"{PODS}/renewed")["status"]
         own = status["containerStatuses"][0]
         return status if own["containerID"] != before["containerID"] and "running" in own["state"] else None
-    status = wait_for("the other image", renewed, timeout=45)
+    status = wait_for("the other image", renewed)
     assert status["containerStatuses"][0]["image"] == "localhost/other:test" and status["containerStatuses"][0]["restartCount"] == 1
     assert status["observedGeneration"] == get(client, f"{PODS}/renewed")["metadata"]["generation"] == 2
     wait_for("event", lambda: "definition changed, will be restarted" in api.kubectl("describe", "pod", "renewed").stdout)
@@ -363,3 +363,22 @@ def test_a_pod_that_the_node_cannot_hold(client, joined):
     assert status["reason"] == "OutOfcpu" and "Node didn't have enough resource: cpu, requested: 1000000, used: 0, capacity: " in status["message"], status
     client.ask("DELETE", f"{PODS}/large")
     wait_for("end", lambda: get(client, f"{PODS}/large") is None)
+
+
+def test_one_pod_more_than_the_node_runs(api, client, busybox_archive, tmp_path):
+    n = Node()
+    n.options += ["--kubeconfig", kubeconfig(api, client, tmp_path, n.name), "--max-pods", "1"]
+    n.start()
+    try:
+        n.nacelle("import", busybox_archive)
+        wait_for("Node", lambda: get(client, f"/api/v1/nodes/{n.name}"))
+        run(client, "first", "exec sleep 1000", node=n)
+        phase(client, "first", "Running")
+        run(client, "second", "exec sleep 1000", node=n)
+        status = phase(client, "second", "Failed")["status"]
+        assert (status["reason"], status["message"]) == (
+            "OutOfpods", "Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: 1, capacity: 1")
+        goes(client, "second")
+        goes(client, "first")
+    finally:
+        n.stop()

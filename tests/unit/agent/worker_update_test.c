@@ -50,7 +50,8 @@ static void test_the_same_image_restarts_nothing(void **state) {
         struct world *w = *state;
 
         begin(w, POD(ONE));
-        assert_int_equal(world_update(w, "{" META ",\"labels\":{\"x\":\"y\"},\"generation\":3},\"spec\":{" ONE "}}"), 0);
+        assert_int_equal(world_update(w, "{" META ",\"labels\":{\"x\":\"y\"},\"generation\":3},\"spec\":{" ONE "}}"),
+                         0);
         world_expect(w, "run s0; start a#0");
         world_expect_status(w, "\"x\":\"y\"");
 }
@@ -148,9 +149,9 @@ static void test_ephemeral_containers_do_not_wait_for_init_containers(void **sta
         struct world *w = *state;
 
         begin(w, POD("\"initContainers\":[" C("i", "") "]," ONE));
-        assert_int_equal(
-                world_update(w, POD("\"initContainers\":[" C("i", "") "]," ONE ",\"ephemeralContainers\":[" C("d", "") "]")),
-                0);
+        assert_int_equal(world_update(w, POD("\"initContainers\":[" C("i", "") "]," ONE ",\"ephemeralContainers\":[" C(
+                                                 "d", "") "]")),
+                         0);
         world_expect(w, "run s0; start i#0; start d#0");
         world_exit(w, "i", 0);
         world_expect(w, "start a#0");
@@ -203,12 +204,14 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_another_image_restarts, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_the_same_image_restarts_nothing, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_another_image_while_it_starts, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_a_failing_pull_is_tried_with_the_new_image_at_once, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_failing_pull_is_tried_with_the_new_image_at_once, setup,
+                                                teardown),
                 cmocka_unit_test_setup_teardown(test_a_deadline_that_comes_later, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_shorter_grace_period, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_shorter_grace_period_cuts_a_hook, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_ephemeral_containers, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_ephemeral_containers_do_not_wait_for_init_containers, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_ephemeral_containers_do_not_wait_for_init_containers, setup,
+                                                teardown),
                 cmocka_unit_test_setup_teardown(test_a_target_that_does_not_run, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_what_cannot_change_is_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_an_agent_that_starts_anew_finds_the_change, setup, teardown),
