@@ -9,6 +9,7 @@
 The router ("fabric") is a namespace that has the Ethernets' bridges and forwards between them, and nowhere else: nothing leaves the machine.
 """
 import base64
+import ipaddress
 import json
 import os
 import signal
@@ -66,7 +67,7 @@ class Ethernet:
         return f"10.214.{self.hosts.number}.{self.index * 64 + n}"
 
     def address6(self, n):
-        return f"fd00:214:{self.hosts.number:x}:{self.index:x}::{n:x}"
+        return str(ipaddress.ip_address(f"fd00:214:{self.hosts.number:x}:{self.index:x}::{n:x}"))
 
     def next(self):
         self.n += 1

@@ -31,7 +31,8 @@ def _rules(node, table):
     found = []
     for item in (_json(*node.inside, "nft", "-j", "list", "table", "inet", table) or {}).get("nftables", []):
         for kind in ("set", "map"):
-            found += item.get(kind, {}).get("elem", [])
+            if not item.get(kind, {}).get("name", "").startswith("inside"):  # the cluster's other nodes
+                found += item.get(kind, {}).get("elem", [])
     return found
 
 
