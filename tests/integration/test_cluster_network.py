@@ -66,7 +66,7 @@ def netns(host):
 def lan(busybox_archive):
     """Two hosts on one Ethernet, in one cluster, with their networks."""
     with Hosts() as hosts:
-        client = hosts.start_api(controllers=CONTROLLERS).client()
+        client = hosts.start_api("--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112", controllers=CONTROLLERS).client()
         hosts.client = client
         hosts.nodes = [hosts.join(archive=busybox_archive) for _ in range(2)]
         for k, host in enumerate(hosts.nodes):
@@ -117,3 +117,195 @@ def test_pods_and_nodes_reach_each_other(lan, pods):
 def test_packets_of_the_links_own_size(pods):
     for family in 0, 1:
         assert send_whole(pods[0].netns, pods[1].ips[family], 80, 1500) == "p1"
+
+
+# --- Services ---
+
+class Service:
+    """A Service of both families, and who is behind it."""
+
+    def __init__(self, client, name, *ends, port=80, target=80, protocol="TCP", **spec):
+        self.client, self.name, self.port = client, name, port
+        spec = {"ports": [{"name": "x", "port": port, "protocol": protocol, "targetPort": target}], "ipFamilyPolicy": "PreferDualStack", **spec}
+        status, body = client.ask("POST", SERVICES, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec})
+        assert status == 201, body
+        self.ips = body["spec"]["clusterIPs"]
+        self.ports = [{"name": "x", "port": target, "protocol": protocol}]
+        self.set(*ends)
+
+    def set(self, *ends):
+        """`ends` are pods, or addresses, or pairs of one and its conditions."""
+        for family, kind in enumerate(["IPv4", "IPv6"][:len(self.ips)]):
+            endpoints = []
+            for end in ends:
+                end, given = end if isinstance(end, tuple) else (end, {"ready": True})
+                own = {"nodeName": end.host.node.name} if isinstance(end, Pod) else {}
+                address = end.ips[family] if isinstance(end, Pod) else end if (":" in end) == (family == 1) else None
+                endpoints += [{"addresses": [address], "conditions": given, **own}] if address else []
+            made = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": kind, "ports": self.ports, "endpoints": endpoints,
+                    "metadata": {"name": f"{self.name}-{kind.lower()}", "labels": {"kubernetes.io/service-name": self.name}}}
+            path = f"{SLICES}/{made['metadata']['name']}"
+            status, body = self.client.ask("PUT", path, made) if get(self.client, path) else self.client.ask("POST", SLICES, made)
+            assert status in (200, 201), body
+
+    def delete(self):
+        assert self.client.ask("DELETE", f"{SERVICES}/{self.name}")[0] == 200
+        for kind in "ipv4", "ipv6":
+            self.client.ask("DELETE", f"{SLICES}/{self.name}-{kind}")
+
+
+@pytest.fixture
+def service(lan):
+    made = []
+
+    def make(name, *ends, **spec):
+        made.append(Service(lan.client, name, *ends, **spec))
+        return made[-1]
+
+    yield make
+    for s in made:
+        if get(lan.client, f"{SERVICES}/{s.name}"):
+            s.delete()
+
+
+def answers(where, address, port, n=40, **kwargs):
+    """Who answers, of n times."""
+    def name():
+        try:
+            return (ask(where, address, port, **kwargs) or ("nobody",))[0]
+        except ConnectionRefusedError:
+            return "refused"
+    return {name() for _ in range(n)}
+
+
+def refused(where, address, port, **kwargs):
+    try:
+        ask(where, address, port, timeout=1, **kwargs)
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_a_service_leads_to_all_behind_it(lan, pods, service):
+    """From pods and from nodes, to pods of either node, and from a pod to itself."""
+    made = service("both", *pods, port=8000)
+    for ip in made.ips:
+        for where in [p.netns for p in pods] + [netns(h) for h in lan.nodes]:
+            wait_for("both answer", lambda: answers(where, ip, 8000) == {"p0", "p1"}, timeout=5)
+    far = service("far", pods[1], port=8001)
+    wait_for("answer", lambda: answers(pods[0].netns, far.ips[0], 8001, n=1) == {"p1"}, timeout=5)
+    for family in 0, 1:
+        assert ask(pods[0].netns, far.ips[family], 8001) == ("p1", pods[0].ips[family])
+        assert ask(netns(lan.nodes[0]), far.ips[family], 8001) == ("p1", [lan.nodes[0].address, lan.nodes[0].address6][family])
+        assert ask(pods[1].netns, far.ips[family], 8001)[0] == "p1"  # itself
+
+
+def test_who_is_behind_a_service_changes(lan, pods, service):
+    """At once, to the last: then it is refused. An address without that port is refused too."""
+    made = service("changing", pods[0], port=8000)
+    ip, where = made.ips[0], pods[1].netns
+    wait_for("answer", lambda: answers(where, ip, 8000, n=5) == {"p0"}, timeout=5)
+    assert refused(where, ip, 8001) and refused(netns(lan.nodes[1]), ip, 8001)
+    for ends in [pods, pods[1:], pods[:1], pods, []] * 2:
+        made.set(*ends)
+        began = time.monotonic()
+        if ends:
+            wait_for("the change", lambda: answers(where, ip, 8000, n=30) == {p.name for p in ends}, timeout=5)
+        else:
+            wait_for("refusal", lambda: refused(where, ip, 8000) and refused(netns(lan.nodes[1]), ip, 8000), timeout=5)
+        assert time.monotonic() - began < 3
+    made.delete()
+    wait_for("no more refusal", lambda: not refused(where, ip, 8000), timeout=5)
+
+
+def test_only_who_is_ready_is_asked(pods, service):
+    ready, going = {"ready": True}, {"ready": False, "serving": True, "terminating": True}
+    made = service("ready", (pods[0], {"ready": False}), (pods[1], ready), port=8000)
+    ip, where = made.ips[0], pods[0].netns
+    wait_for("answer", lambda: answers(where, ip, 8000, n=20) == {"p1"}, timeout=5)
+    made.set((pods[0], going), (pods[1], ready))
+    assert answers(where, ip, 8000, n=20) == {"p1"}
+    made.set((pods[0], going), (pods[1], {"ready": False}))
+    wait_for("who ends and serves", lambda: answers(where, ip, 8000, n=20) == {"p0"}, timeout=5)
+    made.set((pods[0], {"ready": False, "serving": False, "terminating": True}))
+    wait_for("refusal", lambda: refused(where, ip, 8000), timeout=5)
+
+
+def test_a_service_of_the_node_alone(lan, pods, service):
+    made = service("local", *pods, port=8000, internalTrafficPolicy="Local")
+    for p in pods:
+        wait_for("its own", lambda: answers(p.netns, made.ips[0], 8000, n=20) == {p.name}, timeout=5)
+    made.set(pods[0])
+    wait_for("refusal", lambda: refused(pods[1].netns, made.ips[0], 8000), timeout=5)
+
+
+def test_a_sender_stays_where_it_was(pods, service):
+    made = service("sticky", *pods, port=8000, sessionAffinity="ClientIP")
+    for p in pods:
+        wait_for("one of them", lambda: len(answers(p.netns, made.ips[0], 8000) & {"p0", "p1"}) == 1, timeout=5)
+    first = answers(pods[0].netns, made.ips[0], 8000)
+    assert len(first) == 1 and answers(pods[0].netns, made.ips[0], 8000) == first
+
+
+def test_a_flow_of_udp_is_led_to_who_is_there(pods, service):
+    """Also one that goes on from one port: to another end when its own has gone, and to the first that comes."""
+    made = service("udp", pods[1], port=8000, protocol="UDP")
+    ip, where = made.ips[0], pods[0].netns
+    wait_for("answer", lambda: answers(where, ip, 8000, n=1, udp=True, timeout=0.5, local=7000) == {"p1"}, timeout=5)
+    assert ask(where, ip, 8000, udp=True, local=7000) == ("p1", pods[0].ips[0])
+    for ends in [pods[:1], pods[1:], [], pods[:1]]:
+        made.set(*ends)
+        if ends:
+            wait_for("the change", lambda: answers(where, ip, 8000, n=1, udp=True, timeout=0.3, local=7000) == {ends[0].name}, timeout=5)
+        else:
+            wait_for("refusal", lambda: refused(where, ip, 8000, udp=True, local=7000), timeout=5)
+
+
+def test_the_api_service_is_reached_by_its_service(lan, pods):
+    """In-cluster clients do, from pods and from nodes."""
+    kubernetes = get(lan.client, f"{SERVICES}/kubernetes")["spec"]["clusterIP"]
+
+    def answers_tls(where):
+        import socket
+        import ssl
+        context = ssl.create_default_context(cafile=f"{lan.api.pki}/ca.crt")
+
+        def call():
+            with socket.create_connection((kubernetes, 443), timeout=5) as s, context.wrap_socket(s, server_hostname="kubernetes.default.svc") as t:
+                t.sendall(b"GET /livez HTTP/1.1\r\nHost: kubernetes\r\nConnection: close\r\n\r\n")
+                return t.recv(100).startswith(b"HTTP/1.1 ")
+        return inside(where, call)
+
+    for where in [p.netns for p in pods] + [netns(h) for h in lan.nodes]:
+        assert wait_for("answer", lambda: answers_tls(where), timeout=5)
+
+
+def test_all_goes_on_without_the_agent(lan, pods, service):
+    """Killed, and started again: no connection fails meanwhile."""
+    made = service("stays", *pods, port=8000)
+    ip, where, failed, done = made.ips[0], pods[0].netns, [], []
+    wait_for("both answer", lambda: answers(where, ip, 8000) == {"p0", "p1"}, timeout=5)
+
+    def go_on():
+        while not done:
+            for address, port in (ip, 8000), (pods[1].ips[0], 80), (pods[1].ips[1], 80):
+                if not ask(where, address, port, timeout=1):
+                    failed.append((time.monotonic(), address))
+            time.sleep(0.005)
+
+    import threading
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    for host in lan.nodes:
+        host.node.kill(signal.SIGKILL)
+        assert answers(where, ip, 8000) == {"p0", "p1"} and ask(where, pods[1].ips[0], 80) == ("p1", pods[0].ips[0])
+        host.node.start()
+        wait_ready(lan.client, host)
+        made.set(pods[1])
+        wait_for("change", lambda: answers(netns(host), ip, 8000, n=20) == {"p1"}, timeout=10)
+        made.set(*pods)
+        wait_for("change back", lambda: answers(netns(host), ip, 8000) == {"p0", "p1"}, timeout=10)
+    done.append(1)
+    thread.join()
+    assert not failed
+    assert ask(where, pods[1].ips[0], 80) == ("p1", pods[0].ips[0])
