@@ -309,3 +309,124 @@ def test_all_goes_on_without_the_agent(lan, pods, service):
     thread.join()
     assert not failed
     assert ask(where, pods[1].ips[0], 80) == ("p1", pods[0].ips[0])
+
+
+# --- addresses that change, and nodes that go ---
+
+def test_a_node_whose_address_changes_comes_back(lan, pods, service):
+    """Within 5 s, and its pods are those of before."""
+    a, b = lan.nodes
+    made = service("moving", *pods, port=8000)
+    before, pids = b.address, [p["id"] for p in b.node.containers()]
+    assert wait_for("answer", lambda: ask(pods[0].netns, pods[1].ips[0], 80), timeout=5) == ("p1", pods[0].ips[0])
+    b.move()
+    began = time.monotonic()
+    for family in 0, 1:
+        wait_for("answer", lambda: ask(pods[0].netns, pods[1].ips[family], 80, timeout=0.2), timeout=5)
+        wait_for("answer", lambda: ask(pods[1].netns, pods[0].ips[family], 80, timeout=0.2), timeout=5)
+    wait_for("the service", lambda: answers(netns(b), made.ips[0], 8000, timeout=0.2) == {"p0", "p1"}, timeout=5)
+    took = time.monotonic() - began
+    addresses = get(lan.client, f"/api/v1/nodes/{b.node.name}")["status"]["addresses"]
+    assert took < 5 and [x["address"] for x in addresses if x["type"] == "InternalIP"] == [b.address, b.address6], (took, addresses)
+    assert f"10.215.2.0/24 via {b.address} " in a.run("ip", "route") and before not in a.run("ip", "route")
+    assert [p["id"] for p in b.node.containers()] == pids
+    assert ask(pods[1].netns, pods[0].ips[0], 80) == ("p0", pods[1].ips[0])
+
+
+def test_what_a_node_had_goes_with_it(lan, pods, busybox_archive):
+    """A third one comes and goes: routes to it, and what it is let through with."""
+    client, a = lan.client, lan.nodes[0]
+    c = lan.join(archive=busybox_archive)
+    give_cidr(client, c, 3)
+    wait_ready(client, c)
+    wait_for("route", lambda: f"10.215.3.0/24 via {c.address} " in a.run("ip", "route"))
+    table = ("nft", "list", "set", "inet", f"nacelle_{a.node.bridge}", "inside4")
+    wait_for("let through", lambda: c.address in a.run(*table))
+    third = Pod(client, c, "p3")
+    server = Server(third.netns, "p3", 80)
+    assert wait_for("answer", lambda: ask(pods[0].netns, third.ips[0], 80), timeout=5) == ("p3", pods[0].ips[0])
+    server.close()
+    third.delete()
+    wait_for("end of the pod", lambda: not c.node.pods())
+    c.node.stop()
+    c.node = None
+    assert client.ask("DELETE", f"/api/v1/nodes/{get(client, '/api/v1/nodes')['items'][-1]['metadata']['name']}")[0] == 200
+    wait_for("no route", lambda: "10.215.3.0/24" not in a.run("ip", "route"))
+    wait_for("not let through", lambda: c.address not in a.run(*table))
+
+
+# --- hosts in two networks ---
+
+@pytest.fixture(scope="module")
+def routed(busybox_archive):
+    """Two hosts in networks of their own, with a router between that knows nothing of pods."""
+    with Hosts(networks=2) as hosts:
+        client = hosts.start_api("--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112", controllers=CONTROLLERS).client()
+        hosts.client = client
+        hosts.nodes = [hosts.join(archive=busybox_archive, network=i) for i in range(2)]
+        for k, host in enumerate(hosts.nodes):
+            give_cidr(client, host, k + 1)
+        wait_ready(client, *hosts.nodes)
+        yield hosts
+        for p in get(client, PODS)["items"]:
+            client.ask("DELETE", f"{PODS}/{p['metadata']['name']}", {"gracePeriodSeconds": 0})
+
+
+@pytest.fixture(scope="module")
+def far_pods(routed):
+    made = [Pod(routed.client, host, f"p{i}") for i, host in enumerate(routed.nodes)]
+    servers = [Server(p.netns, p.name, 80) for p in made]
+    yield made
+    for s in servers:
+        s.close()
+
+
+def test_pods_reach_each_other_by_a_tunnel(routed, far_pods):
+    """Both ways, both families, each as it is; and nothing of it but the tunnel is on the way."""
+    for one, other in (far_pods, far_pods[::-1]):
+        for family in 0, 1:
+            for udp in False, True:
+                assert wait_for("answer", lambda: ask(one.netns, other.ips[family], 80, udp), timeout=5) == (other.name, one.ips[family])
+    a = routed.nodes[0]
+    link = json.loads(a.run("ip", "-j", "-d", "link", "show", "type", "vxlan"))
+    assert len(link) == 1 and link[0]["mtu"] == 1450
+    data = link[0]["linkinfo"]["info_data"]
+    assert data["port"] == 8472 and data["id"] == 0x6e6163 and not data["learning"]
+    fdb = a.run("bridge", "fdb", "show", "dev", link[0]["ifname"]).splitlines()
+    assert len(fdb) == 1 and f"dst {routed.nodes[1].address}" in fdb[0] and "permanent" in fdb[0], fdb
+
+
+def test_packets_that_fit_into_the_tunnel(far_pods):
+    for family in 0, 1:
+        assert send_whole(far_pods[0].netns, far_pods[1].ips[family], 80, 1450) == "p1"
+        assert send_whole(far_pods[0].netns, far_pods[1].ips[family], 80, 1451) == 1450
+
+
+def test_nodes_and_the_tunnel(routed, far_pods):
+    """A node's own packets come by its address in its pods' network; to a node that is behind a router pods are hidden."""
+    a, b = routed.nodes
+    server = Server(netns(b), "b", 8080)
+    try:
+        assert ask(netns(a), far_pods[1].ips[0], 80) == ("p1", "10.215.1.1")
+        assert ask(netns(a), far_pods[1].ips[1], 80) == ("p1", "fd00:215:1::1")
+        assert ask(far_pods[0].netns, b.address, 8080) == ("b", a.address)
+    finally:
+        server.close()
+
+
+def test_a_service_over_the_tunnel(routed, far_pods):
+    made = Service(routed.client, "both", *far_pods, port=8000)
+    for ip in made.ips:
+        for where in [p.netns for p in far_pods] + [netns(h) for h in routed.nodes]:
+            wait_for("both answer", lambda: answers(where, ip, 8000) == {"p0", "p1"}, timeout=5)
+    made.delete()
+
+
+def test_a_node_behind_a_router_moves(routed, far_pods):
+    a, b = routed.nodes
+    assert ask(far_pods[0].netns, far_pods[1].ips[0], 80)
+    b.move()
+    for family in 0, 1:
+        wait_for("answer", lambda: ask(far_pods[0].netns, far_pods[1].ips[family], 80, timeout=0.2), timeout=5)
+    fdb = a.run("bridge", "fdb", "show").splitlines()
+    assert [line for line in fdb if f"dst {b.address} " in line] and len([line for line in fdb if "dst" in line]) == 1, fdb
