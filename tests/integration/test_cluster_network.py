@@ -348,9 +348,10 @@ def test_what_a_node_had_goes_with_it(lan, pods, busybox_archive):
     server.close()
     third.delete()
     wait_for("end of the pod", lambda: not c.node.pods())
+    name = c.node.name
     c.node.stop()
     c.node = None
-    assert client.ask("DELETE", f"/api/v1/nodes/{get(client, '/api/v1/nodes')['items'][-1]['metadata']['name']}")[0] == 200
+    assert client.ask("DELETE", f"/api/v1/nodes/{name}")[0] == 200
     wait_for("no route", lambda: "10.215.3.0/24" not in a.run("ip", "route"))
     wait_for("not let through", lambda: c.address not in a.run(*table))
 
@@ -430,3 +431,90 @@ def test_a_node_behind_a_router_moves(routed, far_pods):
         wait_for("answer", lambda: ask(far_pods[0].netns, far_pods[1].ips[family], 80, timeout=0.2), timeout=5)
     fdb = a.run("bridge", "fdb", "show").splitlines()
     assert [line for line in fdb if f"dst {b.address} " in line] and len([line for line in fdb if "dst" in line]) == 1, fdb
+
+
+# --- a node's own networks ---
+
+@pytest.fixture
+def alone(busybox_archive):
+    """A cluster of one node, which has no network for its pods yet."""
+    with Hosts() as hosts:
+        hosts.client = hosts.start_api(controllers=CONTROLLERS).client()
+        hosts.join(archive=busybox_archive)
+        yield hosts
+
+
+def address_of(node, name):
+    """That of the running container's pod; None before there is one."""
+    found = node.container(name, "running")
+    return node.inspectp(found["podSandboxId"])["status"]["network"]["ip"] if found else None
+
+
+def named(name, **spec):
+    return pod(name, {"name": name, "command": ["sleep", "1000"]}, **spec)
+
+
+def test_pods_wait_for_the_clusters_addresses(alone):
+    """Of files and of the API service; those with the host's network need none. The node says why it is not ready."""
+    client, node = alone.client, alone.all[0].node
+    path = f"/api/v1/nodes/{node.name}"
+    ready = wait_for("condition", lambda: conditions(get(client, path) or {}).get("Ready"))
+    assert (ready["status"], ready["reason"]) == ("False", "KubeletNotReady")
+    assert ready["message"] == ("container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:"
+                                "the cluster has given this node no pod CIDR yet (spec.podCIDR of its Node)")
+    node.write("host.yaml", named("host", hostNetwork=True))
+    node.write("file.yaml", named("file"))
+    assert client.ask("POST", PODS, named("api", nodeName=node.name, automountServiceAccountToken=False))[0] == 201
+    node.running("host")
+    events = "/api/v1/namespaces/default/events"
+    wait_for("event", lambda: [e for e in get(client, events)["items"] if e["reason"] == "NetworkNotReady" and e["involvedObject"]["name"] == "api"
+                               and e["message"].startswith("network is not ready: container runtime network not ready: NetworkReady=false")])
+    assert {c["metadata"]["name"] for c in node.containers()} == {"host"}
+    assert client.ask("POST", PODS, named("given-up", nodeName=node.name, automountServiceAccountToken=False))[0] == 201
+    assert client.ask("DELETE", f"{PODS}/given-up")[0] == 200
+    wait_for("end of one that never ran", lambda: get(client, f"{PODS}/given-up") is None)
+    give_cidr(client, alone.all[0], 7)
+    for name in "file", "api":
+        node.running(name, timeout=5)
+        assert address_of(node, name).startswith("10.215.7.")
+    ready = wait_for("ready", lambda: (lambda c: c if c["status"] == "True" else None)(conditions(get(client, path))["Ready"]))
+    assert ready["reason"] == "KubeletReady"
+    assert client.ask("DELETE", f"{PODS}/api", {"gracePeriodSeconds": 0})[0] == 200
+
+
+def test_the_addresses_outlive_the_service_and_the_agent(alone):
+    client, node = alone.client, alone.all[0].node
+    give_cidr(client, alone.all[0], 8)
+    wait_ready(client, alone.all[0])
+    alone.api.end()
+    node.restart()
+    node.write("late.yaml", named("late"))
+    node.running("late")
+    assert address_of(node, "late").startswith("10.215.8.")
+    alone.api.launch()
+
+
+def test_a_node_made_anew_gets_other_addresses(alone):
+    """Pods that run keep theirs, and reach what they did."""
+    client, host = alone.client, alone.all[0]
+    node, path = host.node, f"/api/v1/nodes/{host.node.name}"
+    give_cidr(client, host, 9)
+    node.write("old.yaml", named("old"))
+    node.running("old")
+    old = address_of(node, "old")
+    assert old.startswith("10.215.9.")
+    assert client.ask("DELETE", path)[0] == 200
+    node.restart()
+    wait_for("the Node again", lambda: get(client, path))
+    node.write("between.yaml", named("between"))
+    node.running("between")
+    assert address_of(node, "between").startswith("10.215.9.")
+    give_cidr(client, host, 10)
+    wait_for("other addresses", lambda: "10.215.10.1/24" in host.run("ip", "addr"))
+    node.write("new.yaml", named("new"))
+    node.running("new")
+    assert address_of(node, "new").startswith("10.215.10.") and address_of(node, "old") == old
+    pid = node.inspect(node.running("old"))["info"]["pid"]
+    server = Server(f"/proc/{node.inspect(node.running('new'))['info']['pid']}/ns/net", "new", 80)
+    assert ask(f"/proc/{pid}/ns/net", address_of(node, "new"), 80) == ("new", old)
+    server.close()
