@@ -1,4 +1,5 @@
 """An agent of its own for a test: own directories, bridge, CIDR and cgroup root, so that several run side by side."""
+import glob
 import json
 import os
 import re
@@ -18,6 +19,8 @@ def free_number():
     """A number that no other test on this machine has, for bridges and addresses; held while this process lives."""
     import socket
     for number in range(10, 250):
+        if glob.glob(f"/run/nacelle-test-*-{number}"):  # of a test that was killed: its agent may live
+            continue
         s = socket.socket(socket.AF_UNIX)
         try:
             s.bind(f"\0nacelle-test-{number}")
