@@ -46,7 +46,7 @@ static size_t gather(const struct service *service, const struct service_port *p
                         for (size_t k = 0; k < slice->n_ends; k++) {
                                 const struct slice_end *end = &slice->ends[k];
 
-                                if (end->ip.family != family || end->ready != ready ||
+                                if (end->ip.family != family || end->ready != ready || (!ready && !end->ends) ||
                                     (service->local_only && !end->local))
                                         continue;
                                 if (ret_backs)
