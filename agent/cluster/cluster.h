@@ -17,8 +17,10 @@ struct arena;
 struct cluster;
 struct event_object;
 struct json_writer;
+struct network;
 struct options;
 struct pod;
+struct pool;
 
 #define CLUSTER_LEASE_S 40           /* kubelet's nodeLeaseDurationSeconds, */
 #define CLUSTER_LEASE_RENEW_MS 10000 /* renewed four times in it */
@@ -42,15 +44,26 @@ struct cluster_events {
         bool (*has)(void *data, const char *uid); /* something of the pod is on the node */
         /* What the pod is in. -ENOENT: nothing of it is on the node; -ENOMEM. */
         int (*pod_status)(void *data, const char *uid, struct arena *arena, struct kube_pod_status *ret_status);
+        void (*network)(void *data); /* cluster_unready() may say something else now */
+        bool (*moved)(void *data);   /* the host's addresses may be others; whether the node's is */
         void *data;
+};
+
+/* What the cluster's network is made with. */
+struct cluster_host {
+        struct pool *pool;
+        struct network *network;
 };
 
 /* Reads the kubeconfig, and looks the server's name up: may block. @options outlive it. -EINVAL, -ENOENT, -ENOMEM. */
 int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
-                struct cluster **ret_cluster, struct err **err);
+                const struct cluster_host *host, struct cluster **ret_cluster, struct err **err);
 
 /* Begins to talk to the service. 0 or -ENOMEM. */
 int cluster_start(struct cluster *cluster);
+
+/* Why pods that need a network must wait, in kubelet's words; NULL: they need not. Valid until the loop goes on. */
+const char *cluster_unready(const struct cluster *cluster);
 
 /* Whether the service wants the pod of this uid to run. */
 bool cluster_wants(const struct cluster *cluster, const char *uid);

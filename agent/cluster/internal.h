@@ -22,11 +22,12 @@ enum cluster_node_state { CLUSTER_NODE_UNKNOWN, CLUSTER_NODE_THERE };
 struct cluster_node {
         enum cluster_node_state state;
         struct client_call *call; /* about the Node, under way */
+        bool changed;             /* since it began */
         uv_timer_t *timer;
         struct cluster_patience patience;
         uint64_t told, sent; /* hashes of its status, without the time: as the service has it; as is under way */
         uint64_t told_at;    /* ms, the loop's clock */
-        int64_t ready_since; /* s since 1970 */
+        int64_t ready_since; /* or not ready; s since 1970 */
 };
 
 struct cluster_lease {
@@ -86,9 +87,13 @@ struct cluster_own {
         const char *uid;
         string_map labels;
 };
+struct services;
 
 struct cluster {
         uv_loop_t *loop;
+        struct cluster_host host;
+        struct services *services;
+        char unready[ERR_TEXT_MAX]; /* cluster_unready() */
         const struct options *options;
         struct cluster_events events;
         struct client *client;
@@ -119,6 +124,10 @@ extern const struct kube_kind cluster_nodes, cluster_pods, cluster_leases, clust
 /* node.c */
 int cluster_node_start(struct cluster *cluster);
 void cluster_node_stop(struct cluster *cluster);
+void cluster_node_changed(struct cluster *cluster); /* its status may be another one */
+
+/* network.c: the cluster's network, as far as it is this node's */
+int cluster_network_new(struct cluster *cluster, struct err **err);
 
 /* node_object.c: the Node as JSON, with @status unless it is NULL. -ENOMEM or 0. */
 int cluster_node_write(const struct cluster *cluster, const struct kube_node_status *status, struct json_writer *w);

@@ -167,6 +167,8 @@ static void want(struct pods *pods, struct desired *d) {
                 d->refused_said = true;
                 return;
         }
+        if (pods_await_network(pods, d))
+                return;
         d->refused_said = false;
         start(pods, d->pod);
 }

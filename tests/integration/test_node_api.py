@@ -9,6 +9,7 @@ import time
 
 import pytest
 from support.api import Api
+from support.hosts import kubeconfig
 from support.node import Node, pod, wait_for
 
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
@@ -19,27 +20,6 @@ PODS = "/api/v1/namespaces/default/pods"
 def get(client, path):
     status, body = client.ask("GET", path)
     return body if status == 200 else None
-
-
-def kubeconfig(api, client, directory, name):
-    """That of node `name`: its key signed by the cluster, as a bootstrapping kubelet asks for it."""
-    subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{directory}/{name}.key",
-                    "-out", f"{directory}/{name}.csr", "-subj", f"/O=system:nodes/CN=system:node:{name}"], check=True, capture_output=True)
-    with open(f"{directory}/{name}.csr", "rb") as f:
-        spec = {"request": base64.b64encode(f.read()).decode(), "signerName": "kubernetes.io/kube-apiserver-client-kubelet",
-                "usages": ["digital signature", "client auth"]}
-    status, made = client.ask("POST", CSRS, {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": name}, "spec": spec})
-    assert status == 201, made
-    signed = wait_for("certificate", lambda: get(client, f"{CSRS}/{name}").get("status", {}).get("certificate"))
-    with open(f"{directory}/{name}.crt", "wb") as f:
-        f.write(base64.b64decode(signed))
-    config = {"apiVersion": "v1", "kind": "Config", "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-              "clusters": [{"name": "c", "cluster": {"server": f"https://127.0.0.1:{api.port}", "certificate-authority": f"{api.pki}/ca.crt"}}],
-              "users": [{"name": "u", "user": {"client-certificate": f"{directory}/{name}.crt", "client-key": f"{directory}/{name}.key"}}]}
-    path = f"{directory}/{name}.kubeconfig"
-    with open(path, "w") as f:
-        json.dump(config, f)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +37,7 @@ def client(api):
 @pytest.fixture(scope="module")
 def joined(api, busybox_archive, tmp_path_factory):
     n = Node()
-    n.options += ["--kubeconfig", kubeconfig(api, api.client(), tmp_path_factory.mktemp("node"), n.name)]
+    n.options += ["--kubeconfig", kubeconfig(api, tmp_path_factory.mktemp("node"), n.name)]
     n.start()
     n.nacelle("import", busybox_archive)
     wait_for("Node", lambda: get(api.client(), f"/api/v1/nodes/{n.name}"))
