@@ -86,7 +86,7 @@ struct api_local {
         uv_async_t wake;                /* something was changed */
         uv_timer_t gather;
         uint64_t told_ms; /* when watchers were told, by the loop's clock */
-        uv_idle_t later; /* lists are to be answered */
+        uv_idle_t later;  /* lists are to be answered */
         unsigned n_calls, n_clients, n_watches;
         bool closed;
 };

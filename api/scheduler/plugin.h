@@ -95,10 +95,8 @@ bool sched_helps(const struct sched_pod *pod, uint32_t failed, const struct sche
 
 /* --- what plugins ask of each other --- */
 
-bool sched_tolerates(const kube_toleration_items *tolerations, const struct kube_taint *taint);
 bool sched_tolerates_node(const struct sched_pod *pod, const struct sched_node *node); /* NoSchedule and NoExecute */
 bool sched_selects_node(const struct sched_pod *pod, const struct sched_node *node);   /* required affinity, selector */
-bool sched_resources_fit(const struct sched_pod *pod, const struct sched_node *node);
 
 extern const struct sched_plugin sched_node_unschedulable, sched_node_name, sched_taint_toleration, sched_node_affinity,
         sched_node_ports, sched_resources, sched_volume_binding, sched_topology_spread, sched_pod_affinity,

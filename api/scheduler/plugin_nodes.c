@@ -12,7 +12,7 @@ static const struct kube_pod_spec *spec_of(const struct sched_cycle *c) {
 
 /* --- tolerations --- */
 
-static bool tolerates(const struct kube_toleration *t, const struct kube_taint *taint) {
+static bool covers(const struct kube_toleration *t, const struct kube_taint *taint) {
         if (t->effect && *t->effect && strcmp(t->effect, taint->effect ?: "") != 0)
                 return false;
         if (t->key && *t->key && strcmp(t->key, taint->key ?: "") != 0)
@@ -22,9 +22,9 @@ static bool tolerates(const struct kube_toleration *t, const struct kube_taint *
         return strcmp(t->operator, "Exists") == 0;
 }
 
-bool sched_tolerates(const kube_toleration_items *tolerations, const struct kube_taint *taint) {
+static bool tolerates(const kube_toleration_items *tolerations, const struct kube_taint *taint) {
         list_for_each (t, tolerations)
-                if (tolerates(t, taint))
+                if (covers(t, taint))
                         return true;
         return false;
 }
@@ -32,7 +32,7 @@ bool sched_tolerates(const kube_toleration_items *tolerations, const struct kube
 bool sched_tolerates_node(const struct sched_pod *pod, const struct sched_node *node) {
         list_for_each (taint, &node->taints)
                 if ((kube_is(taint->effect, "NoSchedule") || kube_is(taint->effect, "NoExecute")) &&
-                    !sched_tolerates(&pod->whole->spec.tolerations, taint))
+                    !tolerates(&pod->whole->spec.tolerations, taint))
                         return false;
         return true;
 }
@@ -47,7 +47,7 @@ static int64_t score_taints(const struct sched_cycle *c, const struct sched_node
         int64_t n = 0;
 
         list_for_each (taint, &node->taints)
-                if (kube_is(taint->effect, "PreferNoSchedule") && !sched_tolerates(&spec_of(c)->tolerations, taint))
+                if (kube_is(taint->effect, "PreferNoSchedule") && !tolerates(&spec_of(c)->tolerations, taint))
                         n++;
         return n;
 }
@@ -75,7 +75,7 @@ const struct sched_plugin sched_taint_toleration = {
 static bool is_open(const struct sched_pod *pod, const struct sched_node *node) {
         static const struct kube_taint cordoned = { .key = "node.kubernetes.io/unschedulable", .effect = "NoSchedule" };
 
-        return !node->unschedulable || sched_tolerates(&pod->whole->spec.tolerations, &cordoned);
+        return !node->unschedulable || tolerates(&pod->whole->spec.tolerations, &cordoned);
 }
 
 static enum sched_verdict filter_unschedulable(struct sched_cycle *c, const struct sched_node *node) {

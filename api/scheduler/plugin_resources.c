@@ -75,7 +75,7 @@ static enum sched_verdict filter_resources(struct sched_cycle *c, const struct s
         return compare(c, c->pod, node);
 }
 
-bool sched_resources_fit(const struct sched_pod *pod, const struct sched_node *node) {
+static bool resources_fit(const struct sched_pod *pod, const struct sched_node *node) {
         return compare(NULL, pod, node) == SCHED_FITS;
 }
 
@@ -95,7 +95,7 @@ static int64_t score_resources(const struct sched_cycle *c, const struct sched_n
 }
 
 static bool room_helps(const struct sched_pod *pod, const struct sched_change *change) {
-        return !change->node || sched_resources_fit(pod, change->node);
+        return !change->node || resources_fit(pod, change->node);
 }
 
 const struct sched_plugin sched_resources = {

@@ -167,7 +167,7 @@ uint32_t sched_queue_tell(struct sched_queue *queue, const struct sched_change *
         uint32_t n = 0;
 
         LIST_EACH (sched_hopeless, pod, &queue->hopeless)
-                if (sched_helps(pod, pod->failed, change)) {
+                if (pod->failed == 0 || sched_helps(pod, pod->failed, change)) { /* there were no nodes */
                         try_again(queue, pod, now);
                         n++;
                 }

@@ -167,11 +167,6 @@ def both(tmp_path_factory):
         theirs.stop()
 
 
-def clear(api):
-    for kind in "pods", "nodes":
-        api.kubectl("delete", kind, "--all", "--force", "--grace-period=0")
-
-
 @pytest.mark.parametrize("round", range(max(1, COUNT // 30)))
 def test_as_kube_scheduler(both, round):
     maker = Maker(SEED * 1000 + round)
@@ -193,5 +188,5 @@ def test_as_kube_scheduler(both, round):
                 failures.append((pod["spec"], pod["metadata"].get("labels"), a, b, chosen, other))
         assert not failures, f"{len(failures)} of 30; the first:\nspec {failures[0][0]}\nlabels {failures[0][1]}\nours {failures[0][2]} {failures[0][4]}\ntheirs {failures[0][3]} {failures[0][5]}\nnodes {nodes}\nthere {there}"
     finally:
-        for a in both:
-            clear(a)
+        for client in ours, theirs:
+            t.clear(client)

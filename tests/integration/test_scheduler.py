@@ -10,8 +10,9 @@ from support.node import Node, pod, wait_for
 from test_node_api import kubeconfig
 
 NODES, PODS = "/api/v1/nodes", "/api/v1/namespaces/default/pods"
+BUDGETS = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
 MERGE = {"Content-Type": "application/merge-patch+json"}
-CONTROLLERS = "serviceaccount-controller,namespace-controller,garbage-collector-controller"
+CONTROLLERS = "serviceaccount,namespace,csrapproving,csrsigning"
 
 
 @pytest.fixture(scope="module")
@@ -22,12 +23,17 @@ def api():
     a.stop()
 
 
+def clear(client):
+    for path in PODS, NODES, BUDGETS:
+        status, answer = client.ask("DELETE", path, {"gracePeriodSeconds": 0})
+        assert status == 200, answer
+
+
 @pytest.fixture
 def client(api):
     c = api.client()
     yield c
-    for kind in "pods", "nodes", "poddisruptionbudgets", "priorityclasses":
-        api.kubectl("delete", kind, "--all", "--force", "--grace-period=0")
+    clear(c)
 
 
 def make(client, path, body):
@@ -144,12 +150,11 @@ def test_pods_spread_and_keep_apart(client):
 
 def test_the_important_make_room(api, client):
     node(client, "a", cpu="1")
-    assert api.kubectl("create", "priorityclass", "high", "--value=1000").returncode == 0
+    make(client, "/apis/scheduling.k8s.io/v1/priorityclasses", {"metadata": {"name": "high"}, "value": 1000})
     make(client, PODS, small("low-1", cpu="500m", metadata={"labels": {"app": "kept"}}))
     make(client, PODS, small("low-2", cpu="500m"))
     assert bound(client, "low-1") == bound(client, "low-2") == "a"
-    make(client, "/apis/policy/v1/namespaces/default/poddisruptionbudgets",
-         {"metadata": {"name": "b"}, "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "kept"}}}})
+    make(client, BUDGETS, {"metadata": {"name": "b"}, "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "kept"}}}})
     make(client, PODS, small("high", cpu="500m", priorityClassName="high"))
     wait_for("nomination", lambda: get(client, f"{PODS}/high")["status"].get("nominatedNodeName") == "a" or
              get(client, f"{PODS}/high")["spec"].get("nodeName"))
@@ -243,6 +248,7 @@ def test_with_an_agent_a_pod_runs(api, client, busybox_archive, tmp_path):
             times.append(time.monotonic() - began)
         print(f"created to Running: {statistics.median(times) * 1000:.1f} ms")
         assert get(client, f"{PODS}/p0")["spec"]["nodeName"] == n.name
-        api.kubectl("delete", "pods", "--all")
+        assert client.ask("DELETE", PODS)[0] == 200
+        wait_for("end", lambda: not get(client, PODS)["items"])
     finally:
         n.stop()
