@@ -6,6 +6,7 @@
 #include "lib/hash.h"
 
 #define ROOM_FIRST 64 /* a power of two, as all that follow */
+#define GROWTH 8
 
 /* Where the pair is, or would be. */
 static struct sched_pair *seek(const struct sched_pairs *pairs, const char *key, const char *value) {
@@ -20,7 +21,7 @@ static struct sched_pair *seek(const struct sched_pairs *pairs, const char *key,
 }
 
 static int grow(struct arena *arena, struct sched_pairs *pairs) {
-        struct sched_pairs more = { .n = pairs->n, .room = pairs->room * 2 ?: ROOM_FIRST };
+        struct sched_pairs more = { .n = pairs->n, .room = pairs->room * GROWTH ?: ROOM_FIRST };
 
         more.all = arena_alloc_array(arena, more.room, sizeof(*more.all));
         if (!more.all)

@@ -18,6 +18,7 @@ struct tally {
 };
 
 struct sched_affinity_state {
+        const struct sched_namespace *space; /* the pod's; NULL: not known */
         struct tally wanted;   /* pods that all required terms of the pod select */
         struct tally unwanted; /* those that a term of its anti-affinity selects */
         struct tally averse;   /* those whose anti-affinity selects it */
@@ -72,7 +73,7 @@ static int64_t sum_of(const struct tally *tally, const struct sched_node *node) 
 /* --- terms --- */
 
 static bool selects(const struct sched_cycle *c, const struct sched_term *term, const struct sched_pod *pod) {
-        const struct sched_namespace *space = pod->space ?: sched_cluster_space(c->cluster, pod->namespace);
+        const struct sched_namespace *space = pod == c->pod ? c->affinity->space : pod->space;
 
         return sched_selector_matches(&term->pods, &pod->labels) &&
                sched_term_is_of(term, pod->namespace, space && space->known ? &space->labels : NULL);
@@ -109,7 +110,7 @@ static int visit_pods(struct sched_cycle *c, bool of_own, visit_pod visit) {
         int r = 0;
 
         if (of_own)
-                return visit_space(c, sched_cluster_space(c->cluster, c->pod->namespace), visit);
+                return visit_space(c, c->affinity->space, visit);
         for (size_t i = 0; i < spaces->n_buckets; i++)
                 for (struct table_node *at = spaces->buckets[i]; r == 0 && at; at = at->next)
                         r = visit_space(c, table_object(at, struct sched_namespace, by_name), visit);
@@ -150,6 +151,7 @@ static int prepare(struct sched_cycle *c) {
         c->affinity = arena_new_of(c->arena, struct sched_affinity_state);
         if (!c->affinity)
                 return -ENOMEM;
+        c->affinity->space = sched_cluster_space(c->cluster, c->pod->namespace);
         if (!has_own && sched_averse_is_empty(&c->cluster->averse))
                 return SCHED_SKIPS;
         r = count_averse(c);

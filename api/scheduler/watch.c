@@ -152,6 +152,8 @@ static void replace_bound(struct scheduler *s, struct sched_pod *old, struct sch
 
         sched_queue_remove(&s->queue, old);
         pod->going = old->going;
+        pod->attempts = old->attempts;
+        pod->first_tried = old->first_tried;
         sched_cluster_remove(&s->cluster, old);
         sched_pod_free(old);
         add_bound(s, pod);
