@@ -87,7 +87,7 @@ static const char *explain(struct scheduler *s, struct sched_cycle *c) {
         if (s->cluster.n_order == 0)
                 return words;
         more = sched_preempt(s, c);
-        return more ? arena_printf(c->arena, "%s preemption: %s", words, more) : words;
+        return more ? arena_printf(c->arena, "%s no new claims to deallocate, preemption: %s", words, more) : words;
 }
 
 void sched_attempt(struct scheduler *s, struct sched_pod *pod) {

@@ -224,7 +224,8 @@ static bool count(struct sched_node *node, const struct sched_needs *needs, int6
         for (unsigned i = 0; i < SCHED_SCORED; i++)
                 node->scored[i] += sign * needs->scored[i];
         for (uint32_t i = 0; i < needs->n_scalars; i++) {
-                struct sched_stock *stock = get_stock(node, needs->scalars[i].name);
+                const char *name = needs->scalars[i].name;
+                struct sched_stock *stock = sign > 0 ? get_stock(node, name) : find_stock(node, name);
 
                 if (stock)
                         stock->requested += sign * needs->scalars[i].amount;

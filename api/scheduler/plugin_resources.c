@@ -113,8 +113,8 @@ static int weigh_balance(struct sched_cycle *c) {
         return c->pod->needs.says_nothing ? SCHED_SKIPS : SCHED_FITS;
 }
 
-/* The less cpu and memory differ in how much of them is taken, the better. */
-static int64_t score_balance(const struct sched_cycle *c, const struct sched_node *node) {
+/* 100 where as much of the one is taken as of the other, 50 where all of one and nothing of the other is. */
+static int64_t balance_of(const struct sched_node *node, const int64_t more[SCHED_AMOUNTS]) {
         double parts[SCHED_SCORED], difference = 0;
         unsigned n = 0;
 
@@ -123,12 +123,19 @@ static int64_t score_balance(const struct sched_cycle *c, const struct sched_nod
 
                 if (node->allocatable[i] == 0)
                         continue;
-                part = (double)(node->requested[i] + c->pod->needs.amounts[i]) / (double)node->allocatable[i];
+                part = (double)(node->requested[i] + more[i]) / (double)node->allocatable[i];
                 parts[n++] = part > 1 ? 1 : part;
         }
         if (n == 2)
                 difference = parts[0] > parts[1] ? parts[0] - parts[1] : parts[1] - parts[0];
         return (int64_t)((1 - difference / 2) * 100);
+}
+
+/* How much better it becomes: 75 where it stays. */
+static int64_t score_balance(const struct sched_cycle *c, const struct sched_node *node) {
+        static const int64_t nothing[SCHED_AMOUNTS];
+
+        return 50 + (50 + balance_of(node, c->pod->needs.amounts) - balance_of(node, nothing)) / 2;
 }
 
 const struct sched_plugin sched_balanced = {

@@ -93,7 +93,7 @@ def test_a_pod_that_fits_nowhere_says_why_and_gets_the_next_node_that_helps(api,
     make(client, PODS, small("big", cpu="1500m"))
     why = refused(client, "big")
     words = ("0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s). "
-             "preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.")
+             "no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.")
     assert (why["reason"], why["message"], why["observedGeneration"]) == ("Unschedulable", words, 1)
     told = wait_for("event", lambda: events(client, "big"))
     assert [(e["type"], e["reason"], e["message"]) for e in told] == [("Warning", "FailedScheduling", words)]
@@ -142,7 +142,7 @@ def test_pods_spread_and_keep_apart(client):
     assert sorted(wait_for("three", lambda: (n := [p["spec"].get("nodeName") for p in get(client, PODS)["items"]]).count(None) == 1 and
                            [x for x in n if x])) == ["a", "b", "c"]
     last = next(p["metadata"]["name"] for p in get(client, PODS)["items"] if "nodeName" not in p["spec"])
-    assert refused(client, last)["message"].startswith("0/3 nodes are available: 3 node(s) didn't match pod anti-affinity rules. preemption: ")
+    assert refused(client, last)["message"].startswith("0/3 nodes are available: 3 node(s) didn't match pod anti-affinity rules. no new claims to deallocate, preemption: ")
     gone = next(p for p in get(client, PODS)["items"] if p["spec"].get("nodeName") == "b")["metadata"]["name"]
     assert client.ask("DELETE", f"{PODS}/{gone}", {"gracePeriodSeconds": 0})[0] == 200
     assert bound(client, last) == "b"
