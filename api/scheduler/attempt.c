@@ -81,11 +81,14 @@ static void place(struct scheduler *s, struct sched_pod *pod, struct sched_node 
         sched_bind(s, pod, began);
 }
 
+/* Of dynamic resources, which have their say here, there is nothing but kube-scheduler's words. */
 static const char *explain(struct scheduler *s, struct sched_cycle *c) {
         const char *words = sched_cycle_words(c), *more;
 
         if (s->cluster.n_order == 0)
                 return words;
+        if (c->refused)
+                return arena_printf(c->arena, "%s not found", words);
         more = sched_preempt(s, c);
         return more ? arena_printf(c->arena, "%s no new claims to deallocate, preemption: %s", words, more) : words;
 }

@@ -179,6 +179,9 @@ static int weigh_images(struct sched_cycle *c) {
                 add_image(c, container->image);
         list_for_each (container, &spec->containers)
                 add_image(c, container->image);
+        list_for_each (volume, &spec->volumes)
+                if (volume->image)
+                        add_image(c, volume->image->reference);
         return SCHED_FITS;
 }
 

@@ -81,7 +81,6 @@ static int fill(struct sched_pod *pod, const struct kube_pod *whole, const struc
 
         pod->priority = whole->spec.priority.set ? (int32_t)whole->spec.priority.value : 0;
         pod->terminating = whole->metadata.deletion_timestamp.set;
-        pod->created = whole->metadata.creation_timestamp;
         pod->started = whole->status.start_time;
         r = r ?: sched_needs_read(pod->arena, whole, &pod->needs);
         r = r     ?:

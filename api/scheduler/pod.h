@@ -70,7 +70,7 @@ struct sched_pod {
         string_map labels;
         int32_t priority;
         bool terminating, going; /* @going: it has been asked to leave for another pod */
-        struct kube_time started, created;
+        struct kube_time started;
         struct sched_needs needs;
         struct sched_terms affinity, aversion;
 

@@ -171,7 +171,7 @@ static const char *obstacle(const struct sched_cycle *c) {
 }
 
 static bool may_help(const struct sched_cycle *c, uint32_t at) {
-        return !c->refused && c->verdicts[at] == SCHED_UNSCHEDULABLE;
+        return c->verdicts[at] == SCHED_UNSCHEDULABLE;
 }
 
 static uint32_t count_candidates(const struct sched_cycle *c) {

@@ -5,8 +5,9 @@
 
 #include "lib/arena.h"
 
+/* Who has not started yet starts now. */
 static int64_t start_of(const struct sched_pod *pod) {
-        return pod->started.set ? pod->started.seconds : pod->created.set ? pod->created.seconds : INT64_MAX;
+        return pod->started.set ? pod->started.seconds : INT64_MAX;
 }
 
 static int by_importance(const void *a, const void *b) {

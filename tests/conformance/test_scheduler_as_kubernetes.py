@@ -17,6 +17,8 @@ from support.node import wait_for  # noqa: E402
 PROGRAM = f"{PEERS}/kube-scheduler"
 SEED, COUNT = int(os.environ.get("SCHEDULER_SEED", "1")), int(os.environ.get("SCHEDULER_PODS", "150"))
 HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
+CLASSES = {"low": (10, "PreemptLowerPriority"), "mid": (100, "PreemptLowerPriority"), "high": (1000, "PreemptLowerPriority"), "mild": (500, "Never")}
+CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
 DRAWS = 24  # of equals any may be taken: so often a pod is made anew before two choices count as different
 
 pytestmark = pytest.mark.skipif(not os.path.exists(PROGRAM), reason="no kube-scheduler")
@@ -33,7 +35,7 @@ class Maker:
         return self.r.choice("xyz")
 
     def nodes(self):
-        made = []
+        made, sizes = [], [self.r.choice([50, 400, 900]) * 1000000 for _ in range(3)]
         for i in range(self.r.randint(3, 9)):
             labels = {"disk": self.r.choice(["ssd", "hdd"])} if self.maybe(0.7) else {}
             if self.maybe(0.8):
@@ -44,7 +46,8 @@ class Maker:
             if self.maybe(0.1):
                 spec["unschedulable"] = True
             more = {"example.com/gpu": "2"} if self.maybe(0.3) else {}
-            made.append((f"n{i}", labels, spec, dict(cpu=self.r.choice(["1", "2", "4"]), memory=self.r.choice(["1Gi", "4Gi"]), pods=self.r.choice(["4", "110"]), **more)))
+            images = [{"names": [f"i{n}:latest"], "sizeBytes": sizes[n]} for n in range(3) if self.maybe(0.4)]
+            made.append((f"n{i}", labels, spec, images, dict(cpu=self.r.choice(["1", "2", "4"]), memory=self.r.choice(["1Gi", "4Gi"]), pods=self.r.choice(["4", "110"]), **more)))
         return made
 
     def selector(self):
@@ -67,6 +70,9 @@ class Maker:
         return {"key": "disk", "operator": op, **({"values": [self.r.choice(["ssd", "hdd"])]} if op in ("In", "NotIn") else {})}
 
     def node_affinity(self):
+        if self.maybe(0.1):
+            return {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+                {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [f"n{self.r.randint(0, 9)}"]}]} for _ in range(self.r.randint(1, 2))]}}
         if self.maybe(0.5):
             return {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [self.expression()]} for _ in range(self.r.randint(1, 2))]}}
         return {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": self.r.randint(1, 100), "preference": {"matchExpressions": [self.expression()]}}]}
@@ -96,7 +102,7 @@ class Maker:
             requests["memory"] = self.r.choice(["64Mi", "512Mi", "2Gi"])
         if self.maybe(0.1):
             requests["example.com/gpu"] = "1"
-        made = {"name": name, "image": "i", "resources": {"requests": requests, "limits": {k: v for k, v in requests.items() if "/" in k}}}
+        made = {"name": name, "image": f"i{self.r.randint(0, 5)}", "resources": {"requests": requests, "limits": {k: v for k, v in requests.items() if "/" in k}}}
         if self.maybe(0.2):
             made["ports"] = [{"containerPort": 80, "hostPort": self.r.choice([8080, 8081]), "protocol": self.r.choice(["TCP", "UDP"])}]
         return made
@@ -118,37 +124,54 @@ class Maker:
                 if (key := (c["topologyKey"], c["whenUnsatisfiable"])) not in keys:
                     keys.add(key)
                     spec["topologySpreadConstraints"].append(c)
+        if self.maybe(0.4):
+            spec["priorityClassName"] = self.r.choice(list(CLASSES))
+        if self.maybe(0.05):
+            spec["volumes"] = [{"name": "v", "persistentVolumeClaim": {"claimName": self.r.choice(["absent", "waits"])}}]
         if node:
             spec["nodeName"] = node
         return {"metadata": {"name": name, "labels": {"app": self.app()} if self.maybe(0.8) else {}}, "spec": spec}
 
 
-def attempt(client, pod):
-    """(node, None) or (None, words)."""
+def attempt(client, pod, there):
+    """(node, words why none, those that had to go for it); what has gone is made anew."""
     t.make(client, t.PODS, pod)
     path = f"{t.PODS}/{pod['metadata']['name']}"
+
     def outcome():
         found = t.get(client, path)
         if found["spec"].get("nodeName"):
             return found["spec"]["nodeName"], None
         c = t.condition(found)
-        return (None, f"{c['reason']}: {c['message']}") if c else None
-    result = wait_for("outcome", outcome, timeout=30, interval=0.005)
+        return (None, f"{c['reason']}: {c['message']}") if c and not found["status"].get("nominatedNodeName") else None
+    node, words = wait_for("outcome", outcome, timeout=30, interval=0.005)
     status, answer = client.ask("DELETE", path, {"gracePeriodSeconds": 0})
     assert status == 200, answer
-    return result
+    left = {p["metadata"]["name"] for p in t.get(client, t.PODS)["items"]}
+    gone = [p for p in there if p["metadata"]["name"] not in left]
+    for p in gone:
+        t.make(client, t.PODS, p)
+    return node, words, tuple(p["metadata"]["name"] for p in gone)
 
 
-def agree(ours, theirs, pod):
+def agree(ours, theirs, pod, there):
     """What the two did, and whether it is the same; of different nodes, whether one of several that are equal was taken."""
-    a, b = attempt(ours, pod), attempt(theirs, pod)
-    chosen, other = {a[0]}, {b[0]}
+    a, b = attempt(ours, pod, there), attempt(theirs, pod, there)
+    chosen, other = {a}, {b}
     for _ in range(DRAWS):
         if a == b or a[1] or b[1] or chosen & other:
             break
-        chosen.add(attempt(ours, pod)[0])
-        other.add(attempt(theirs, pod)[0])
+        chosen.add(attempt(ours, pod, there))
+        other.add(attempt(theirs, pod, there))
     return a == b or bool(not a[1] and not b[1] and chosen & other), a, b, chosen, other
+
+
+def prepare(api):
+    client = api.client()
+    wait_for("account", lambda: client.ask("GET", "/api/v1/namespaces/default/serviceaccounts/default")[0] == 200)
+    for name, (value, policy) in CLASSES.items():
+        t.make(client, "/apis/scheduling.k8s.io/v1/priorityclasses", {"metadata": {"name": name}, "value": value, "preemptionPolicy": policy})
+    t.make(client, CLAIMS, {"metadata": {"name": "waits"}, "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "", "resources": {"requests": {"storage": "1Gi"}}}})
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +181,7 @@ def both(tmp_path_factory):
         program = subprocess.Popen([PROGRAM, f"--kubeconfig={theirs.kubeconfig}", "--leader-elect=false", "--secure-port=0"], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:
         for a in ours, theirs:
-            wait_for("account", lambda: a.client().ask("GET", "/api/v1/namespaces/default/serviceaccounts/default")[0] == 200)
+            prepare(a)
         yield ours, theirs
     finally:
         program.terminate()
@@ -176,13 +199,14 @@ def test_as_kube_scheduler(both, round):
     failures, placed = [], 0
     try:
         for client in ours, theirs:
-            for name, labels, spec, allocatable in nodes:
+            for name, labels, spec, images, allocatable in nodes:
                 t.node(client, name, labels, spec, **allocatable)
+                assert client.ask("PATCH", f"{t.NODES}/{name}/status", {"status": {"images": images}}, **t.MERGE)[0] == 200
             for pod in there:
                 t.make(client, t.PODS, pod)
         for i in range(30):
             pod = maker.pod(f"new-{i}")
-            same, a, b, chosen, other = agree(ours, theirs, pod)
+            same, a, b, chosen, other = agree(ours, theirs, pod, there)
             placed += a[1] is None
             if not same:
                 failures.append((pod["spec"], pod["metadata"].get("labels"), a, b, chosen, other))
