@@ -133,6 +133,12 @@ class Maker:
         return {"metadata": {"name": name, "labels": {"app": self.app()} if self.maybe(0.8) else {}}, "spec": spec}
 
 
+def make_there(client, pod, i):
+    """Of pods that are as important the one that began last goes first: they begin one after the other."""
+    t.make(client, t.PODS, pod)
+    assert client.ask("PATCH", f"{t.PODS}/{pod['metadata']['name']}/status", {"status": {"startTime": f"2026-01-01T00:00:{i:02}Z"}}, **t.MERGE)[0] == 200
+
+
 def attempt(client, pod, there):
     """(node, words why none, those that had to go for it); what has gone is made anew."""
     t.make(client, t.PODS, pod)
@@ -144,14 +150,17 @@ def attempt(client, pod, there):
             return found["spec"]["nodeName"], None
         c = t.condition(found)
         return (None, f"{c['reason']}: {c['message']}") if c and not found["status"].get("nominatedNodeName") else None
-    node, words = wait_for("outcome", outcome, timeout=30, interval=0.005)
+    try:
+        node, words = wait_for("outcome", outcome, timeout=30, interval=0.005)
+    except AssertionError:
+        raise AssertionError(f"at {client.port}: {t.get(client, path)}") from None
     status, answer = client.ask("DELETE", path, {"gracePeriodSeconds": 0})
     assert status == 200, answer
     left = {p["metadata"]["name"] for p in t.get(client, t.PODS)["items"]}
-    gone = [p for p in there if p["metadata"]["name"] not in left]
-    for p in gone:
-        t.make(client, t.PODS, p)
-    return node, words, tuple(p["metadata"]["name"] for p in gone)
+    gone = [i for i, p in enumerate(there) if p["metadata"]["name"] not in left]
+    for i in gone:
+        make_there(client, there[i], i)
+    return node, words, tuple(gone)
 
 
 def agree(ours, theirs, pod, there):
@@ -202,8 +211,8 @@ def test_as_kube_scheduler(both, round):
             for name, labels, spec, images, allocatable in nodes:
                 t.node(client, name, labels, spec, **allocatable)
                 assert client.ask("PATCH", f"{t.NODES}/{name}/status", {"status": {"images": images}}, **t.MERGE)[0] == 200
-            for pod in there:
-                t.make(client, t.PODS, pod)
+            for i, pod in enumerate(there):
+                make_there(client, pod, i)
         for i in range(30):
             pod = maker.pod(f"new-{i}")
             same, a, b, chosen, other = agree(ours, theirs, pod, there)
