@@ -58,8 +58,9 @@ class Client:
 class Api:
     """The server; start() after kill() goes on with what is on disk. Of the controllers it has those that change nothing but what they are asked for."""
 
-    def __init__(self, *options, controllers="clusterrole-aggregation-controller", data=None, address="127.0.0.1"):
-        options, self.address = [f"--controllers={controllers}", *options], address
+    def __init__(self, *options, controllers="clusterrole-aggregation-controller", scheduler=False, data=None, address="127.0.0.1"):
+        options = [f"--controllers={controllers}", f"--scheduler={str(scheduler).lower()}", *options]
+        self.address = address
         self.directory = tempfile.mkdtemp(prefix="nacelle-api-")
         self.data, self.port, self.options, self.process = data or self.directory + "/data", free_port(), options, None
         self.pki, self.kubeconfig = self.data + "/pki", self.data + "/admin.kubeconfig"
