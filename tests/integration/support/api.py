@@ -12,6 +12,7 @@ import time
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.path.join(REPO, os.environ.get("BUILD", "build"))
+RUN_CONTROLLERS = f"{BUILD}/tests/conformance/run_controllers"
 PEERS = os.environ.get("PEERS", os.path.expanduser("~/.cache/nacelle-peers"))
 
 
@@ -142,3 +143,33 @@ class Oracle:
             process.terminate()
             process.wait(20)
         shutil.rmtree(self.directory)
+
+
+class Elsewhere:
+    """The controllers in a process of their own, by @api's kubeconfig."""
+
+    def __init__(self, api, which="*"):
+        self.log = open(api.directory + "/controllers.log", "w+")
+        self.process = subprocess.Popen([RUN_CONTROLLERS, api.kubeconfig, which, api.pki], stdin=subprocess.PIPE, stdout=self.log, stderr=self.log)
+
+    def stop(self):
+        self.process.stdin.close()
+        code = self.process.wait(10)
+        self.log.seek(0)
+        said = self.log.read()
+        self.log.close()
+        assert code == 0 and "Sanitizer" not in said, said
+
+
+class Stock:
+    """kube-controller-manager with the controllers that @which names, by @api's kubeconfig."""
+
+    def __init__(self, api, which):
+        self.log = open(api.directory + "/kube-controller-manager.log", "w+")
+        self.process = subprocess.Popen([f"{PEERS}/kube-controller-manager", f"--kubeconfig={api.kubeconfig}", f"--controllers={which}", "--leader-elect=false",
+                                         "--kube-api-qps=1000", "--kube-api-burst=1000", "--secure-port=0"], stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+        self.log.close()
