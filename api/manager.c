@@ -90,7 +90,8 @@ static int begin(struct api_manager *m, const struct api_config *config, struct 
                                         .data = m,
                                         .kinds = server->config.registry,
                                         .which = config->controllers,
-                                        .event_ttl_s = config->event_ttl_s };
+                                        .event_ttl_s = config->event_ttl_s,
+                                        .nodes = &config->nodes };
         int r;
 
         m->credentials = credentials;
