@@ -120,6 +120,16 @@ int api_credentials_tls(const struct api_credentials *c, struct tls_context **re
         return tls_context_new(&config, ret_tls, err);
 }
 
+int api_credentials_kubelet_tls(const struct api_credentials *c, struct tls_context **ret_tls, struct err **err) {
+        struct tls_config config = { .side = TLS_CLIENT,
+                                     .verify = TLS_VERIFY_NONE,
+                                     .certificate = pki_certificate(c->pki, PKI_KUBELET_CLIENT),
+                                     .key = pki_key(c->pki, PKI_KUBELET_CLIENT) };
+        int r = tls_context_new(&config, ret_tls, err);
+
+        return r < 0 ? err_wrap(err, r, "what is shown to kubelets") : 0;
+}
+
 /* --- renewal --- */
 
 /* Armed for a time of the wall clock, it ends with ECANCELED also when that clock is set; so does the arming of one

@@ -15,8 +15,10 @@
 #include "api/credentials.h"
 #include "api/local.h"
 #include "api/server/server.h"
+#include "api/usage/usage.h"
 #include "client/client.h"
 #include "lib/err.h"
+#include "lib/transport/tls.h"
 
 #define STACK_SIZE ((size_t)1 << 20)
 
@@ -28,6 +30,7 @@ struct api_manager {
         struct controllers *controllers;
         struct api_credentials *credentials;
         const struct api_admission *admission;
+        struct api_usage *usage;
         struct api_source *source;
         char *authority;
 };
@@ -58,6 +61,8 @@ static void write_metrics(void *data, struct metrics_writer *w) {
 static void close_all(struct api_manager *m) {
         if (m->controllers)
                 controllers_stop(m->controllers);
+        if (m->usage)
+                api_usage_stop(m->usage);
         if (m->local)
                 api_local_close(m->local);
         uv_close((uv_handle_t *)&m->stop, NULL);
@@ -80,6 +85,20 @@ static void *run(void *data) {
 
         uv_run(&m->loop, UV_RUN_DEFAULT);
         return NULL;
+}
+
+static int begin_usage(struct api_manager *m, struct api_usage *usage, struct err **err) {
+        struct tls_context *tls;
+        int r = api_credentials_kubelet_tls(m->credentials, &tls, err);
+
+        if (r < 0)
+                return r;
+        r = api_usage_start(usage, &m->loop, tls);
+        tls_context_unref(tls);
+        if (r < 0)
+                return err_errno(err, -r, "cannot begin to measure nodes");
+        m->usage = usage;
+        return 0;
 }
 
 static int begin(struct api_manager *m, const struct api_config *config, struct api_credentials *credentials,
@@ -107,7 +126,9 @@ static int begin(struct api_manager *m, const struct api_config *config, struct 
         if (r < 0)
                 return r;
         r = controllers_start(m->controllers);
-        return r < 0 ? err_errno(err, -r, "cannot begin the controllers") : 0;
+        if (r < 0)
+                return err_errno(err, -r, "cannot begin the controllers");
+        return begin_usage(m, server->config.usage, err);
 }
 
 /* Signals are the main thread's. */
