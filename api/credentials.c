@@ -15,6 +15,7 @@
 #include "api/pki/csr.h"
 #include "api/pki/pki.h"
 #include "api/server/server.h"
+#include "api/usage/usage.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
@@ -167,6 +168,11 @@ static int use(struct api_credentials *c, unsigned changed, struct api_server *s
                 r = api_credentials_tls(c, &tls, err);
         if (tls)
                 api_server_set_tls(server, tls);
+        tls = tls_context_unref(tls);
+        if (r == 0 && changed & 1U << PKI_KUBELET_CLIENT)
+                r = api_credentials_kubelet_tls(c, &tls, err);
+        if (tls)
+                api_usage_set_tls(server->config.usage, tls);
         tls_context_unref(tls);
         return r;
 }

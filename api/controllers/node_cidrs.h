@@ -1,6 +1,5 @@
 /* Pods' addresses, node by node: a cluster's range cut into blocks of one size, and how many hold each of them. A block
  * that has been given back is given out again last.
- */
 #pragma once
 
 #include <stdbool.h>
@@ -10,8 +9,8 @@
 
 struct err;
 
-#define NODE_CIDRS_BITS_MAX 16 /* a range has 2 to the power of so many blocks at most, as kube-controller-manager's   \
-                                */
+/* A range has 2 to the power of so many blocks at most, as kube-controller-manager's. */
+#define NODE_CIDRS_BITS_MAX 16
 
 struct node_cidrs {
         struct ip_cidr range;

@@ -4,174 +4,21 @@
  *
  * What is seen is timed by this process's own clock: clocks of nodes count for nothing, nor does a jump of its own. */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/controllers/kinds.h"
+#include "api/controllers/node_lifecycle.h"
 #include "api/controllers/node_state.h"
-#include "api/controllers/node_zones.h"
 #include "api/controllers/pod_marks.h"
-#include "kube/project.h"
-#include "kube/scalar.h"
 #include "lib/arena.h"
-#include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
-#include "lib/value.h"
-
-enum { NODES, LEASES, PODS }; /* the watches */
-
-#define LEASE_NAMESPACE "kube-node-lease"
-#define EXCLUDED "node.kubernetes.io/exclude-disruption"
-#define FACTS "metadata.uid metadata.creationTimestamp metadata.labels status.conditions"
-
-struct lifecycle {
-        struct node_zones zones;
-        struct table nodes;
-        unsigned lost; /* nodes whose Ready is not True */
-        struct arena *kept, *scratch;
-        struct kube_wanted *facts, *renewal;
-};
-
-static struct node_record *find(const struct lifecycle *l, const char *name) {
-        return table_object(table_find(&l->nodes, name), struct node_record, in_all);
-}
-
-static struct node_record *find_or_add(struct lifecycle *l, const char *name, uint64_t now) {
-        struct node_record *node = find(l, name);
-        size_t size = strlen(name) + 1;
-
-        if (node)
-                return node;
-        node = calloc(1, sizeof(*node) + size);
-        if (!node)
-                return NULL;
-        node->seen_ns = now;
-        memcpy(node->name, name, size);
-        if (table_add(&l->nodes, &node->in_all, node->name) == 0)
-                return node;
-        free(node);
-        return NULL;
-}
-
-static void set_lost(struct lifecycle *l, struct node_record *node, bool lost) {
-        if (lost != node->lost)
-                l->lost += lost ? 1 : -1u;
-        node->lost = lost;
-}
-
-static void forget(struct lifecycle *l, struct node_record *node) {
-        node_zones_leave(node);
-        set_lost(l, node, false);
-        table_remove(&l->nodes, &node->in_all);
-        free(node->uid);
-        free(node);
-}
-
-/* --- signs of life --- */
-
-static bool saw(char last[40], const char *text, bool only_later) {
-        if (only_later ? strcmp(text, last) <= 0 : strcmp(text, last) == 0)
-                return false;
-        snprintf(last, sizeof(((struct node_record *)0)->renewed), "%s", text);
-        return true;
-}
-
-static void see_lease(struct controller *controller, struct node_record *node, const struct client_object *lease) {
-        struct lifecycle *l = controller_data(controller);
-        struct value tree;
-
-        arena_reset(l->scratch);
-        if (kube_project(l->scratch, l->renewal, (const char *)lease->json->data, lease->json->size, &tree) == 0 &&
-            saw(node->renewed, value_string_or(value_find(&tree, "spec.renewTime"), ""), true))
-                node->seen_ns = controller_now(controller);
-}
-
-static void on_lease(struct controller *controller, const struct client_object *object,
-                     const struct client_object *old) {
-        struct node_record *node = find(controller_data(controller), object->name);
-
-        if (node && strcmp(object->namespace, LEASE_NAMESPACE) == 0)
-                see_lease(controller, node, object);
-}
-
-static const char *label(const struct value *labels, const char *key, const char *old_key) {
-        return value_string_or(value_get(labels, key), value_string_or(value_get(labels, old_key), ""));
-}
-
-static const char *zone_of(struct arena *arena, const struct value *labels) {
-        const char *region = label(labels, "topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region"),
-                   *zone = label(labels, "topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone");
-
-        return *region || *zone ? arena_printf(arena, "%s:%s", region, zone) : "";
-}
-
-static const struct value *ready_of(const struct value *tree) {
-        const struct value *all = value_find(tree, "status.conditions");
-
-        for (uint32_t i = 0; i < value_count(all); i++)
-                if (strcmp(value_string_or(value_get(value_at(all, i), "type"), ""), "Ready") == 0)
-                        return value_at(all, i);
-        return NULL;
-}
-
-/* The time that has gone since @created, as far as this clock goes back. */
-static uint64_t made_at(const struct controller *controller, const struct value *created) {
-        const char *text = value_string_or(created, "");
-        uint64_t now = controller_now(controller);
-        struct kube_time time;
-        int64_t age;
-
-        if (!kube_time_parse(text, strlen(text), false, &time))
-                return now;
-        age = controller_wall(controller) - time.seconds;
-        if (age <= 0)
-                return now;
-        return (uint64_t)age < now / WORK_SECOND ? now - (uint64_t)age * WORK_SECOND : 0;
-}
-
-static int see_node(struct controller *controller, struct node_record *node, const struct value *tree) {
-        struct lifecycle *l = controller_data(controller);
-        const struct value *ready = ready_of(tree), *labels = value_find(tree, "metadata.labels");
-        const char *status = value_string_or(value_get(ready, "status"), ""), *zone = zone_of(l->scratch, labels),
-                   *uid = value_string_or(value_find(tree, "metadata.uid"), "");
-        uint64_t now = controller_now(controller);
-        bool is_new = !node->uid || strcmp(node->uid, uid) != 0;
-
-        if (is_new) {
-                free(node->uid);
-                node->uid = strdup(uid);
-                node->known = false;
-        }
-        if (!node->uid || !zone)
-                return -ENOMEM;
-        if (is_new && !ready)
-                node->seen_ns = made_at(controller, value_find(tree, "metadata.creationTimestamp"));
-        else if (is_new || !!ready != node->has_ready)
-                node->seen_ns = now;
-        if (saw(node->heartbeat, value_string_or(value_get(ready, "lastHeartbeatTime"), ""), false) && !is_new)
-                node->seen_ns = now;
-        node->has_ready = ready;
-        set_lost(l, node, ready && strcmp(status, "True") != 0);
-        return node_zones_count(&l->zones, node, zone, !value_get(labels, EXCLUDED), strcmp(status, "True") == 0, now);
-}
 
 /* --- what changes --- */
 
-static int take(struct controller *controller, struct node_record *node, const struct client_object *object) {
-        struct lifecycle *l = controller_data(controller);
-        const struct client_object *lease;
-        struct value tree;
-        int r;
-
-        arena_reset(l->scratch);
-        r = kube_project(l->scratch, l->facts, (const char *)object->json->data, object->json->size, &tree);
-        r = r ?: see_node(controller, node, &tree);
-        lease = informer_find(controller_informer(controller, LEASES), LEASE_NAMESPACE, object->name);
-        if (r == 0 && !*node->renewed && lease)
-                see_lease(controller, node, lease);
-        return r;
+static void on_lease(struct controller *controller, const struct client_object *object,
+                     const struct client_object *old) {
+        node_lifecycle_see_lease(controller, object);
 }
 
 /* The next of the zone has its turn. */
@@ -184,22 +31,14 @@ static void wake_next(struct controller *c, const struct node_zone *zone) {
 
 static void on_node(struct controller *controller, const struct client_object *object,
                     const struct client_object *old) {
-        struct lifecycle *l = controller_data(controller);
-        bool there = informer_find(controller_informer(controller, NODES), "", object->name);
-        struct node_record *node =
-                there ? find_or_add(l, object->name, controller_now(controller)) : find(l, object->name);
+        struct node_record *node = node_lifecycle_find(controller_data(controller), object->name);
         const struct node_zone *zone = node ? node->zone : NULL;
-        int r = node ? 0 : -ENOMEM;
+        int r = node_lifecycle_see(controller, object, &node);
 
-        if (!there && !node)
-                return;
-        if (r == 0 && there)
-                r = take(controller, node, object);
         if (r < 0)
                 return log_error("node %s: cannot be followed: %s", object->name, strerror(-r));
-        node->gone = !there;
-        if (!there)
-                node_zones_leave(node);
+        if (!node)
+                return;
         if (node->zone != zone)
                 wake_next(controller, zone);
         controller_add(controller, object->name);
@@ -207,7 +46,7 @@ static void on_node(struct controller *controller, const struct client_object *o
 
 /* A pod that comes to a node that is not ready. */
 static void on_pod(struct controller *controller, const struct client_object *object, const struct client_object *old) {
-        struct lifecycle *l = controller_data(controller);
+        struct node_lifecycle *l = controller_data(controller);
         _cleanup_arena_ struct arena *arena = NULL;
         const struct node_record *node;
         const char *name, *before;
@@ -219,7 +58,7 @@ static void on_pod(struct controller *controller, const struct client_object *ob
         before = name && old ? pod_marks_node(arena, old) : "";
         if (!name || !before)
                 return log_error("pod %s/%s: its node cannot be told", object->namespace, object->name);
-        node = find(l, name);
+        node = node_lifecycle_find(l, name);
         if (node && node->lost && strcmp(name, before) != 0)
                 controller_add_object(controller, object, old);
 }
@@ -250,7 +89,7 @@ static int on_unready(struct task *task, const struct client_answer *answer, voi
 static int reconcile_pod(struct task *task) {
         struct controller *c = task_controller(task);
         const struct client_object *object =
-                informer_find(controller_informer(c, PODS), task_namespace(task), task_name(task));
+                informer_find(controller_informer(c, NODE_PODS), task_namespace(task), task_name(task));
         struct kube_pod *pod = arena_new_of(task_arena(task), struct kube_pod);
         struct recorder_object *about = arena_new_of(task_arena(task), struct recorder_object);
         const struct node_record *node;
@@ -259,12 +98,12 @@ static int reconcile_pod(struct task *task) {
         r = r == 0 && object ? client_object_read(task_arena(task), object, &kube_pod_type, pod) : r;
         if (r < 0 || !object || !pod->spec.node_name)
                 return r;
-        node = find(controller_data(c), pod->spec.node_name);
+        node = node_lifecycle_find(controller_data(c), pod->spec.node_name);
         if (!node || !node->lost)
                 return 0;
         *about =
                 (struct recorder_object){ "v1", "Pod", task_namespace(task), task_name(task), pod->metadata.uid ?: "" };
-        pod_marks_unready(task, informer_kind(controller_informer(c, PODS)), pod, on_unready, about);
+        pod_marks_unready(task, informer_kind(controller_informer(c, NODE_PODS)), pod, on_unready, about);
         return 0;
 }
 
@@ -275,7 +114,7 @@ static void on_listed(struct task *task, const struct kube_kind *kind, struct cl
 /* All pods of the node, once it is lost. */
 static int mark_pods(struct task *task) {
         const struct client_scope scope = {
-                .kind = informer_kind(controller_informer(task_controller(task), PODS)),
+                .kind = informer_kind(controller_informer(task_controller(task), NODE_PODS)),
                 .fields = arena_printf(task_arena(task), "spec.nodeName=%s", task_name(task)),
         };
 
@@ -288,18 +127,18 @@ static int mark_pods(struct task *task) {
 /* --- a node --- */
 
 static void write_node(struct task *task, const struct kube_node *node, const char *sub) {
-        task_write(task, KUBE_VERB_UPDATE, informer_kind(controller_informer(task_controller(task), NODES)), sub, node,
-                   TASK_GONE_IS_FINE);
+        task_write(task, KUBE_VERB_UPDATE, informer_kind(controller_informer(task_controller(task), NODE_NODES)), sub,
+                   node, TASK_GONE_IS_FINE);
 }
 
 /* Is written; those that were ready tell, and so do their pods. */
 static int on_lost(struct task *task) {
-        struct lifecycle *l = controller_data(task_controller(task));
-        struct node_record *node = find(l, task_name(task));
+        struct node_lifecycle *l = controller_data(task_controller(task));
+        struct node_record *node = node_lifecycle_find(l, task_name(task));
 
         if (!node || node->gone)
                 return 0;
-        set_lost(l, node, true);
+        node_lifecycle_set_lost(l, node, true);
         tell_status(task, node, "NodeNotReady");
         return mark_pods(task);
 }
@@ -320,7 +159,7 @@ static int lose(struct task *task, struct kube_node *object) {
 /* The taint that evicts which it is to have: "" none, NULL as it is. */
 static const char *executes(struct task *task, struct node_record *node, const struct kube_node *object) {
         struct controller *c = task_controller(task);
-        struct lifecycle *l = controller_data(c);
+        struct node_lifecycle *l = controller_data(c);
         const struct kube_node_condition *ready = node_state_condition(object, "Ready");
         const char *wanted;
         uint64_t wait;
@@ -367,7 +206,7 @@ static int taint(struct task *task, struct node_record *node, struct kube_node *
 
 /* What zones have come to concerns others. */
 static void update_zones(struct controller *c) {
-        struct lifecycle *l = controller_data(c);
+        struct node_lifecycle *l = controller_data(c);
         uint64_t now = controller_now(c);
         enum node_zones_change change = node_zones_update(&l->zones, now);
 
@@ -395,14 +234,14 @@ static int end_node(struct task *task, struct node_record *node) {
                 tell(task, node, "RemovingNode",
                      arena_printf(task_arena(task), "Node %s event: Removing Node %s from Controller", node->name,
                                   node->name));
-        forget(controller_data(c), node);
+        node_lifecycle_forget(controller_data(c), node);
         return 0;
 }
 
 static int reconcile_node(struct task *task) {
         struct controller *c = task_controller(task);
-        struct node_record *node = find(controller_data(c), task_name(task));
-        const struct client_object *object = informer_find(controller_informer(c, NODES), "", task_name(task));
+        struct node_record *node = node_lifecycle_find(controller_data(c), task_name(task));
+        const struct client_object *object = informer_find(controller_informer(c, NODE_NODES), "", task_name(task));
         const struct node_config *config = controller_config(c)->nodes;
         struct kube_node *read = arena_new_of(task_arena(task), struct kube_node);
         uint64_t now = controller_now(c), lost_ns;
@@ -431,39 +270,6 @@ static int reconcile(struct task *task) {
         return *task_namespace(task) ? reconcile_pod(task) : reconcile_node(task);
 }
 
-/* --- start and stop --- */
-
-static int start(struct controller *controller) {
-        struct lifecycle *l = calloc(1, sizeof(*l));
-
-        if (!l)
-                return -ENOMEM;
-        controller_set_data(controller, l);
-        l->zones.config = controller_config(controller)->nodes;
-        l->kept = arena_new();
-        l->scratch = arena_new();
-        l->facts = l->kept ? kube_wanted_new(l->kept) : NULL;
-        l->renewal = l->kept ? kube_wanted_new(l->kept) : NULL;
-        if (!l->scratch || !l->facts || !l->renewal)
-                return -ENOMEM;
-        return kube_wanted_add(l->kept, l->facts, FACTS) ?: kube_wanted_add(l->kept, l->renewal, "spec.renewTime");
-}
-
-static void stop(struct controller *controller) {
-        struct lifecycle *l = controller_data(controller);
-
-        if (!l)
-                return;
-        for (size_t i = 0; i < l->nodes.n_buckets; i++)
-                while (l->nodes.buckets[i])
-                        forget(l, table_object(l->nodes.buckets[i], struct node_record, in_all));
-        table_clear(&l->nodes);
-        node_zones_done(&l->zones);
-        arena_free(l->kept);
-        arena_free(l->scratch);
-        free(l);
-}
-
 const struct controller_kind controller_node_lifecycle = {
         .name = "node-lifecycle-controller",
         .alias = "nodelifecycle",
@@ -473,6 +279,6 @@ const struct controller_kind controller_node_lifecycle = {
                      { "coordination.k8s.io", "leases", NULL, on_lease, false },
                      { "", "pods", NULL, on_pod, false } },
         .reconcile = reconcile,
-        .start = start,
-        .stop = stop,
+        .start = node_lifecycle_start,
+        .stop = node_lifecycle_stop,
 };

@@ -25,6 +25,7 @@ struct usage_node {
         uint64_t round, asked;       /* in which it was there last, and was to be asked */
         struct ip address;
         unsigned port;
+        uint64_t generation;        /* of the TLS context that @client was made with */
         struct http_client *client; /* NULL: none yet */
         struct http_exchange *x;    /* NULL: it is not being asked */
         uv_timer_t *timer;          /* until when it answers */
@@ -56,10 +57,33 @@ struct api_usage {
         uint64_t done_ns;                 /* when the last round had ended; 0: none has */
         bool first;                       /* the first two rounds are under way */
 
+        struct tls_context *tls; /* of the next connections; NULL: as they are */
+
         struct usage_rounds *rounds; /* the scraper's */
 };
 
-/* The scraper (scrape.c): something was asked for, and nothing is there. On its loop. */
+/* The scraper: of its loop's thread. */
+struct usage_rounds {
+        struct api_usage *usage;
+        uv_loop_t *loop;
+        struct tls_context *tls;
+        uv_timer_t *timer, *patience;
+        struct usage_queue queue;
+        unsigned under_way, left;   /* scrapes; nodes of this round that have not answered */
+        unsigned firsts;            /* rounds that are left of the first two */
+        uint64_t round, generation; /* of @tls */
+};
+
+/* nodes.c: queues all nodes of which an address is known; drops those that were not there in this round. */
+int usage_nodes_queue(struct usage_rounds *rounds);
+void usage_nodes_drop(struct usage_rounds *rounds);
+void usage_node_free(struct usage_node *node); /* it is not being asked, and in no table */
+
+/* scrape.c: asks @node. rounds.c: one has answered. */
+void usage_scrape(struct usage_rounds *rounds, struct usage_node *node);
+void usage_rounds_go_on(struct usage_rounds *rounds);
+
+/* The scraper (rounds.c): something was asked for, and nothing is there. On its loop. */
 void usage_wake(void *usage);
 
 /* Lets all go on that wait. Under the lock. */

@@ -12,6 +12,7 @@
 #include "kube/kinds.h"
 #include "lib/arena.h"
 #include "lib/mailbox.h"
+#include "lib/transport/tls.h"
 
 #define SECOND UINT64_C(1000000000)
 
@@ -28,6 +29,7 @@ struct api_usage *api_usage_new(struct api_state *state) {
 void api_usage_free(struct api_usage *usage) {
         if (!usage)
                 return;
+        tls_context_unref(usage->tls);
         mailbox_free(usage->closed);
         table_clear(&usage->nodes);
         pthread_mutex_destroy(&usage->lock);

@@ -33,6 +33,8 @@ void api_usage_free(struct api_usage *usage); /* stopped; NULL is fine */
 /* Scrapes on @loop from now on, whenever it is asked to, with @tls, of which a reference is taken. 0 or negative errno.
  */
 int api_usage_start(struct api_usage *usage, uv_loop_t *loop, struct tls_context *tls);
+/* New connections are made with @tls, of which a reference is taken. From any thread, between new and free. */
+void api_usage_set_tls(struct api_usage *usage, struct tls_context *tls);
 void api_usage_stop(struct api_usage *usage); /* on its loop; who waits is answered with what there is */
 
 /* Stage: get and list of this group's resources; API_NEXT for all others. */
