@@ -1,5 +1,5 @@
 /* Pods' addresses, node by node: a cluster's range cut into blocks of one size, and how many hold each of them. A block
- * that has been given back is given out again last.
+ * that has been given back is given out again last. */
 #pragma once
 
 #include <stdbool.h>
