@@ -15,6 +15,7 @@
 #include "api/pki/csr.h"
 #include "api/pki/pki.h"
 #include "api/server/server.h"
+#include "api/usage/usage.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
@@ -120,6 +121,16 @@ int api_credentials_tls(const struct api_credentials *c, struct tls_context **re
         return tls_context_new(&config, ret_tls, err);
 }
 
+int api_credentials_kubelet_tls(const struct api_credentials *c, struct tls_context **ret_tls, struct err **err) {
+        struct tls_config config = { .side = TLS_CLIENT,
+                                     .verify = TLS_VERIFY_NONE,
+                                     .certificate = pki_certificate(c->pki, PKI_KUBELET_CLIENT),
+                                     .key = pki_key(c->pki, PKI_KUBELET_CLIENT) };
+        int r = tls_context_new(&config, ret_tls, err);
+
+        return r < 0 ? err_wrap(err, r, "what is shown to kubelets") : 0;
+}
+
 /* --- renewal --- */
 
 /* Armed for a time of the wall clock, it ends with ECANCELED also when that clock is set; so does the arming of one
@@ -157,6 +168,11 @@ static int use(struct api_credentials *c, unsigned changed, struct api_server *s
                 r = api_credentials_tls(c, &tls, err);
         if (tls)
                 api_server_set_tls(server, tls);
+        tls = tls_context_unref(tls);
+        if (r == 0 && changed & 1U << PKI_KUBELET_CLIENT)
+                r = api_credentials_kubelet_tls(c, &tls, err);
+        if (tls)
+                api_usage_set_tls(server->config.usage, tls);
         tls_context_unref(tls);
         return r;
 }

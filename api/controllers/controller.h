@@ -27,6 +27,7 @@ struct controller_watch {
 
 struct controller_kind {
         const char *name, *alias; /* as kube-controller-manager has them: "namespace-controller", "namespace" */
+        const char *component;    /* as whom it tells events; NULL: @name */
         const char *account;      /* whose rights it has, system:controller:ACCOUNT; NULL: the client's own */
         struct controller_watch watches[CONTROLLER_WATCHES_MAX];
         /* Makes @task's key as it has to be. 0; a negative errno: again, after a back-off. */
