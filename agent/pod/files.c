@@ -122,6 +122,7 @@ int pod_files_release(const struct pod_files *f, struct err **err) {
         static const char *const parts[] = { "volume-subpaths", "volumes" };
         int r;
 
+        volumes_unmount(f);
         for (size_t i = 0; i < ELEMENTS(parts); i++) {
                 _cleanup_free_ char *path = NULL;
 

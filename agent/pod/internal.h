@@ -10,6 +10,7 @@
 /* The pod's states, from its beginning to its end; agent/pod/worker.c has the table. */
 enum worker_state {
         WORKER_NEW,
+        WORKER_GATHERING,        /* what the API service has for it */
         WORKER_PREPARING,        /* directories, cgroup, volumes: on the pool */
         WORKER_SANDBOX,          /* RunPodSandbox */
         WORKER_WAITING,          /* one of these two failed; again at retry_at */
@@ -64,6 +65,12 @@ enum worker_verdict {
 /* Where worker_step() is: it may be called from within itself, and looks again then. */
 enum worker_stepping { WORKER_AT_REST, WORKER_STEPS, WORKER_STEPS_AGAIN };
 
+/* Its volumes, when what the API service has for it changes. */
+struct worker_update {
+        bool due, runs;
+        int64_t retry_at; /* NODE_NEVER: none */
+};
+
 struct worker {
         struct worker_node *node;
         struct pod *pod;
@@ -84,6 +91,9 @@ struct worker {
         struct member **members; /* init containers, then containers, in the spec's order */
         size_t n_members, n_init;
         bool initialized; /* all init containers have done their part */
+
+        struct worker_update update;
+        bool lacks_files; /* its preparation failed: perhaps for what the API service has not yet */
 
         int64_t retry_at;      /* NODE_NEVER: none */
         int64_t wake, timer;   /* when it looks again: found by the step under way; as last set */
@@ -132,6 +142,11 @@ enum worker_event worker_remove_sandbox(struct worker *w);
 enum worker_event worker_release(struct worker *w);
 enum worker_event worker_drop_logs(struct worker *w);
 enum worker_event worker_sweep(struct worker *w);
+
+/* sources.c */
+enum worker_event worker_gather(struct worker *w);
+bool worker_has_gathered(const struct worker *w); /* or it has waited long enough */
+void worker_update_volumes(struct worker *w);     /* if that is due */
 
 /* order.c: which container is next, and whether the pod is over. */
 void worker_start_next(struct worker *w);

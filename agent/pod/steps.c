@@ -83,6 +83,7 @@ enum worker_event worker_prepare(struct worker *w) {
 
         if (!job)
                 return failed(w, NULL);
+        w->update.due = false; /* they are made of what is known by now */
         job->files = op->input;
         job->burstable_milli = w->node->burstable_milli;
         op->input = job;

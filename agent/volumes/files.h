@@ -41,7 +41,7 @@ struct pod_files {
         int64_t node_memory;
 };
 
-/* In @arena; NULL without memory. @pod must outlive it. */
+/* In @arena, with what the API service has for the pod now; NULL without memory. @pod must outlive it. */
 struct pod_files *pod_files_new(struct arena *arena, const struct node_world *world, const struct pod *pod,
                                 const struct pod_addresses *addresses);
 

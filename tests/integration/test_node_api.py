@@ -1,45 +1,15 @@
 """The agent as a node of nacelle-api's cluster: real services, one connection with the node's own certificate."""
-import base64
 import json
 import os
 import signal
-import subprocess
-import threading
 import time
 
 import pytest
-from support.api import Api
+from support.api import Api, get, node_kubeconfig
 from support.node import Node, pod, wait_for
 
-CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 PODS = "/api/v1/namespaces/default/pods"
-
-
-def get(client, path):
-    status, body = client.ask("GET", path)
-    return body if status == 200 else None
-
-
-def kubeconfig(api, client, directory, name):
-    """That of node `name`: its key signed by the cluster, as a bootstrapping kubelet asks for it."""
-    subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{directory}/{name}.key",
-                    "-out", f"{directory}/{name}.csr", "-subj", f"/O=system:nodes/CN=system:node:{name}"], check=True, capture_output=True)
-    with open(f"{directory}/{name}.csr", "rb") as f:
-        spec = {"request": base64.b64encode(f.read()).decode(), "signerName": "kubernetes.io/kube-apiserver-client-kubelet",
-                "usages": ["digital signature", "client auth"]}
-    status, made = client.ask("POST", CSRS, {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": name}, "spec": spec})
-    assert status == 201, made
-    signed = wait_for("certificate", lambda: get(client, f"{CSRS}/{name}").get("status", {}).get("certificate"))
-    with open(f"{directory}/{name}.crt", "wb") as f:
-        f.write(base64.b64decode(signed))
-    config = {"apiVersion": "v1", "kind": "Config", "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-              "clusters": [{"name": "c", "cluster": {"server": f"https://127.0.0.1:{api.port}", "certificate-authority": f"{api.pki}/ca.crt"}}],
-              "users": [{"name": "u", "user": {"client-certificate": f"{directory}/{name}.crt", "client-key": f"{directory}/{name}.key"}}]}
-    path = f"{directory}/{name}.kubeconfig"
-    with open(path, "w") as f:
-        json.dump(config, f)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +27,7 @@ def client(api):
 @pytest.fixture(scope="module")
 def joined(api, busybox_archive, tmp_path_factory):
     n = Node()
-    n.options += ["--kubeconfig", kubeconfig(api, api.client(), tmp_path_factory.mktemp("node"), n.name)]
+    n.options += ["--kubeconfig", node_kubeconfig(api, api.client(), tmp_path_factory.mktemp("node"), n.name)]
     n.start()
     n.nacelle("import", busybox_archive)
     wait_for("Node", lambda: get(api.client(), f"/api/v1/nodes/{n.name}"))
@@ -217,19 +187,6 @@ def test_static_pods_beside(client, joined):
     assert joined.container("main", "running")
     joined.remove("own.yaml")
     wait_for("end of it", lambda: joined.container("main") is None)
-
-
-def test_volumes_that_are_not_there_yet(client, joined):
-    """A pod whose volumes nothing here can make waits, and an event says so."""
-    made = client.ask("POST", PODS, pod("waits", "exec sleep 1000", nodeName=joined.name))[1]
-    assert any("projected" in v for v in made["spec"]["volumes"])
-    said = wait_for("event", lambda: [e for e in get(client, "/api/v1/namespaces/default/events")["items"]
-                                      if e["reason"] == "FailedMount" and e["involvedObject"]["uid"] == made["metadata"]["uid"]])
-    assert "projected sources of type serviceAccountToken" in said[0]["message"]
-    waiting = phase(client, "waits", "Pending")["status"]
-    assert waiting["containerStatuses"][0]["state"]["waiting"]["reason"] == "ContainerCreating"
-    client.ask("DELETE", f"{PODS}/waits")
-    wait_for("end", lambda: get(client, f"{PODS}/waits") is None)
 
 
 def test_a_pod_that_the_node_cannot_hold(client, joined):

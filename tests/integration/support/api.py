@@ -1,4 +1,5 @@
 """nacelle-api in a directory of its own, and kube-apiserver with etcd beside it, each with a client that shows a certificate."""
+import base64
 import http.client
 import json
 import os
@@ -9,6 +10,8 @@ import ssl
 import subprocess
 import tempfile
 import time
+
+from .node import wait_for
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.path.join(REPO, os.environ.get("BUILD", "build"))
@@ -141,3 +144,34 @@ class Oracle:
             process.terminate()
             process.wait(20)
         shutil.rmtree(self.directory)
+
+
+# --- a node of it ---
+
+CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+
+
+def get(client, path):
+    status, body = client.ask("GET", path)
+    return body if status == 200 else None
+
+
+def node_kubeconfig(api, client, directory, name):
+    """That of node `name`: its key signed by the cluster, as a bootstrapping kubelet asks for it."""
+    subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{directory}/{name}.key",
+                    "-out", f"{directory}/{name}.csr", "-subj", f"/O=system:nodes/CN=system:node:{name}"], check=True, capture_output=True)
+    with open(f"{directory}/{name}.csr", "rb") as f:
+        spec = {"request": base64.b64encode(f.read()).decode(), "signerName": "kubernetes.io/kube-apiserver-client-kubelet",
+                "usages": ["digital signature", "client auth"]}
+    status, made = client.ask("POST", CSRS, {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": name}, "spec": spec})
+    assert status == 201, made
+    signed = wait_for("certificate", lambda: get(client, f"{CSRS}/{name}").get("status", {}).get("certificate"))
+    with open(f"{directory}/{name}.crt", "wb") as f:
+        f.write(base64.b64decode(signed))
+    config = {"apiVersion": "v1", "kind": "Config", "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+              "clusters": [{"name": "c", "cluster": {"server": f"https://127.0.0.1:{api.port}", "certificate-authority": f"{api.pki}/ca.crt"}}],
+              "users": [{"name": "u", "user": {"client-certificate": f"{directory}/{name}.crt", "client-key": f"{directory}/{name}.key"}}]}
+    path = f"{directory}/{name}.kubeconfig"
+    with open(path, "w") as f:
+        json.dump(config, f)
+    return path
