@@ -36,7 +36,7 @@ def joined(api, busybox_archive, tmp_path_factory):
     n.nacelle("import", busybox_archive)
     wait_for("Node", lambda: get(api.client(), f"/api/v1/nodes/{n.name}"))
     yield n
-    api.kubectl("delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false")
+    api.client().ask("DELETE", PODS, {"gracePeriodSeconds": 0})
     n.stop()
 
 
@@ -77,7 +77,7 @@ def own(node, name, container="main"):
 
 
 def inside(node, name, command, container="main"):
-    return node.exec(own(node, name, container), "sh", "-c", command).stdout
+    return node.exec(own(node, name, container), "sh", "-c", command)
 
 
 def events(client, made, reason):

@@ -6,6 +6,7 @@
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/err.h"
 #include "lib/json.h"
 
 static uv_loop_t loop;
