@@ -19,7 +19,7 @@ struct deferred {
 
 struct arena {
         struct deferred *deferred; /* in the arena */
-        struct chunk *current; /* the one that new objects come from; older and oversized ones follow */
+        struct chunk *current;     /* the one that new objects come from; older and oversized ones follow */
         size_t total;
         size_t first; /* bytes of the first chunk */
 };

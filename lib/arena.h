@@ -57,8 +57,8 @@ const char *const *arena_list(struct arena *arena, char *const *texts, size_t n)
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(struct arena *arena, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
-/* Calls @done(@data) when the arena is freed or reset, the last that was asked for first: for what is kept beside it and
- * should live as long. False without memory: then it is not called. */
+/* Calls @done(@data) when the arena is freed or reset, the last that was asked for first: for what is kept beside it
+ * and should live as long. False without memory: then it is not called. */
 bool arena_defer(struct arena *arena, void (*done)(void *data), void *data);
 
 /* Bytes taken from the system for the arena. */

@@ -34,8 +34,8 @@ struct node_world_ops {
                            struct probe **ret_probe, struct err **err);
         void (*probe_cancel)(void *data, struct probe *probe);
 
-        /* Of the API service, as they are now; any may be NULL, then there is none. *@ret_sources has a reference; NULL:
-         * the pod is none of the service's. -ENOMEM. */
+        /* Of the API service, as they are now; any may be NULL, then there is none. *@ret_sources has a reference;
+         * NULL: the pod is none of the service's. -ENOMEM. */
         int (*sources)(void *data, const struct pod *pod, struct pod_sources **ret_sources);
         bool (*sources_known)(void *data, const struct pod *pod); /* all of what there is to know */
         /* Services as the pod's variables, in @arena. -EAGAIN: not known yet, with *err; -ENOMEM. */

@@ -90,15 +90,15 @@ struct objects {
 };
 
 /* objects.c */
-void objects_turn(struct objects *objects);        /* soon, from the loop */
-void objects_tell_later(struct holder *holder);    /* that something of it changed */
+void objects_turn(struct objects *objects);     /* soon, from the loop */
+void objects_tell_later(struct holder *holder); /* that something of it changed */
 void objects_tell_all_later(struct objects *objects);
 
 /* watched.c */
 struct watched *watched_get(struct objects *objects, enum pod_object_kind kind, const char *namespace,
                             const char *name); /* with one holder more; NULL without memory */
 void watched_put(struct watched *watched);
-void watched_turn(struct objects *objects);    /* what was put off */
+void watched_turn(struct objects *objects); /* what was put off */
 void watched_free_all(struct objects *objects);
 
 /* tokens.c */

@@ -1,11 +1,11 @@
-/* What the API's objects hold for the pods of the node: the ConfigMaps and Secrets that they name, their service account
- * tokens, and Services as variables.
+/* What the API's objects hold for the pods of the node: the ConfigMaps and Secrets that they name, their service
+ * account tokens, and Services as variables.
  *
- * As kubelet's managers: one watch for each object that a pod names, by its name, as the Node authorizer allows it; begun
- * for the first pod, ended with the last, or when the object says that it never changes
+ * As kubelet's managers: one watch for each object that a pod names, by its name, as the Node authorizer allows it;
+ * begun for the first pod, ended with the last, or when the object says that it never changes
  * (pkg/kubelet/util/manager/watch_based_manager.go). Tokens are asked for each pod, and anew after 80 % of their life
- * (pkg/kubelet/token/token_manager.go). With the service away the last that was known stays. All is on the loop; changes
- * are told from a turn of their own.
+ * (pkg/kubelet/token/token_manager.go). With the service away the last that was known stays. All is on the loop;
+ * changes are told from a turn of their own.
  */
 #pragma once
 
@@ -22,9 +22,9 @@ struct err;
 struct objects;
 struct pod;
 
-#define OBJECTS_PER_POD_MAX 1024        /* that a pod names; more are never known */
-#define OBJECTS_TOKENS_PER_POD_MAX 64   /* different ones */
-#define OBJECTS_SERVICES_MAX (64 * 1024) /* that have an address; more give no variables */
+#define OBJECTS_PER_POD_MAX 1024             /* that a pod names; more are never known */
+#define OBJECTS_TOKENS_PER_POD_MAX 64        /* different ones */
+#define OBJECTS_SERVICES_MAX (64 * 1024)     /* that have an address; more give no variables */
 #define OBJECTS_TOKEN_MAX ((size_t)64 << 10) /* bytes of a token */
 
 /* @uid: of a pod that is held, whose sources are others now, or all of what there is to know. */
@@ -54,7 +54,7 @@ bool objects_known(const struct objects *objects, const char *uid);
 /* Whether Services have been read at least once. */
 bool objects_have_services(const struct objects *objects);
 
-/* The variables of the Services that a pod of @namespace sees: `kubernetes` of default, and with @links those of its own
- * namespace (pkg/kubelet/envvars). In @arena. -ENOMEM. */
+/* The variables of the Services that a pod of @namespace sees: `kubernetes` of default, and with @links those of its
+ * own namespace (pkg/kubelet/envvars). In @arena. -ENOMEM. */
 int objects_services(const struct objects *objects, const char *namespace, bool links, struct arena *arena,
                      string_map *ret_variables);

@@ -1,5 +1,5 @@
-/* Service account tokens of a pod: TokenRequest, bound to it, and again before they end (KEP-542). Their age goes by the
- * loop's clock from when they came, so that a node whose clock is wrong has tokens that are good. */
+/* Service account tokens of a pod: TokenRequest, bound to it, and again before they end (KEP-542). Their age goes by
+ * the loop's clock from when they came, so that a node whose clock is wrong has tokens that are good. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,9 +74,9 @@ static void ask_in(struct token *t, uint64_t ms) {
 }
 
 static void retry(struct token *t) {
-        t->retry_ms = t->retry_ms == 0                        ? OBJECTS_RETRY_MIN_MS :
+        t->retry_ms = t->retry_ms == 0                       ? OBJECTS_RETRY_MIN_MS :
                       t->retry_ms * 2 > OBJECTS_RETRY_MAX_MS ? OBJECTS_RETRY_MAX_MS :
-                                                                t->retry_ms * 2;
+                                                               t->retry_ms * 2;
         ask_in(t, t->retry_ms + any() % (t->retry_ms + 1));
 }
 

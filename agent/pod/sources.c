@@ -1,5 +1,5 @@
-/* What the API service has for the pod: it is waited for before the pod's files are made, and when it changes the volumes
- * that show it are brought up to date, by a job beside the pod's steps. */
+/* What the API service has for the pod: it is waited for before the pod's files are made, and when it changes the
+ * volumes that show it are brought up to date, by a job beside the pod's steps. */
 #include <errno.h>
 
 #include "agent/pod/internal.h"

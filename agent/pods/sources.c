@@ -48,8 +48,7 @@ int pods_get_services(void *data, const struct pod *pod, struct arena *arena, st
         if (!pods->objects || !pods_is_remote(pod))
                 return 0;
         if (!objects_have_services(pods->objects))
-                return err_set(err, EAGAIN,
-                               "services have not yet been read at least once, cannot construct envvars");
+                return err_set(err, EAGAIN, "services have not yet been read at least once, cannot construct envvars");
         return objects_services(pods->objects, pod->metadata.namespace, pod->spec.enable_service_links != TRI_FALSE,
                                 arena, ret_variables);
 }

@@ -1,5 +1,5 @@
-/* The layout of configMap, secret, downwardAPI and projected volumes: files that change all at once, seen through one symlink
- * (Kubernetes pkg/volume/util/atomic_writer).
+/* The layout of configMap, secret, downwardAPI and projected volumes: files that change all at once, seen through one
+ * symlink (Kubernetes pkg/volume/util/atomic_writer).
  *
  *   DIR/..2026_11_21_10_00_00.123456789/labels   the data
  *   DIR/..data -> ..2026_11_21_10_00_00.123456789   swapped by rename

@@ -41,11 +41,10 @@ static uid_t user_of(const struct pod_files *files) {
 
         for (size_t i = 0; i < ELEMENTS(lists); i++)
                 list_for_each (c, lists[i]) {
-                        const struct opt_int *own =
-                                c->security_context && c->security_context->run_as_user.set ?
-                                        &c->security_context->run_as_user :
-                                shared ? &shared->run_as_user :
-                                         NULL;
+                        const struct opt_int *own = c->security_context && c->security_context->run_as_user.set ?
+                                                            &c->security_context->run_as_user :
+                                                    shared ? &shared->run_as_user :
+                                                             NULL;
 
                         if (!own || !own->set || (user >= 0 && user != own->value))
                                 return 0;
@@ -149,9 +148,8 @@ static int add_items(struct written *w, const struct wanted *wanted, const struc
                         return r;
                 if (!key && wanted->optional != TRI_TRUE)
                         return err_set(err, ENOENT,
-                                       wanted->kind == POD_SECRET ?
-                                               "references non-existent secret key: %s" :
-                                               "configmap references non-existent config key: %s",
+                                       wanted->kind == POD_SECRET ? "references non-existent secret key: %s" :
+                                                                    "configmap references non-existent config key: %s",
                                        item->key);
         }
         return 0;
@@ -211,8 +209,7 @@ static int add_projection(struct written *w, const struct kube_volume_projection
 }
 
 /* All errors are told, as Go prints several: "[one, other]". */
-static int add_projections(struct written *w, const struct kube_projected_volume_source *projected,
-                           struct err **err) {
+static int add_projections(struct written *w, const struct kube_projected_volume_source *projected, struct err **err) {
         const char *text = NULL;
         size_t n = 0;
         int result = 0;

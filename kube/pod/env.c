@@ -126,7 +126,8 @@ static int put(struct builder *b, const char *name, const char *value, struct er
         return set(b, name, value) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
 }
 
-/* What only the pod's own manifest can have wrong names the variable; of the API's objects kubelet's words stand alone. */
+/* What only the pod's own manifest can have wrong names the variable; of the API's objects kubelet's words stand alone.
+ */
 static int resolve_named(struct builder *b, const struct kube_env_var *env, const char **ret_value, struct err **err) {
         const struct kube_env_var_source *from = env->value_from;
         int r = resolve(b, from, ret_value, err);

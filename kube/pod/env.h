@@ -51,9 +51,10 @@ struct pod_place {
 int pod_resource_value(struct arena *arena, const struct pod_place *place,
                        const struct kube_resource_field_selector *ref, const char **ret_text, struct err **err);
 
-/* The container's variables, in @arena or @facts->sources, in order (not sorted): those of Services, of envFrom, its own; one takes the place
- * of another before it. A negative errno, in kubelet's words (kubelet_pods.go, makeEnvironmentVariables()), when one
- * cannot be made: -ENOENT for an object or key that is missing and not optional, -EAGAIN for one that is not known yet.
+/* The container's variables, in @arena or @facts->sources, in order (not sorted): those of Services, of envFrom, its
+ * own; one takes the place of another before it. A negative errno, in kubelet's words (kubelet_pods.go,
+ * makeEnvironmentVariables()), when one cannot be made: -ENOENT for an object or key that is missing and not optional,
+ * -EAGAIN for one that is not known yet.
  */
 int pod_environment(struct arena *arena, const struct pod *pod, const struct kube_container *container,
                     const struct pod_facts *facts, string_map *ret_environment, struct err **err);

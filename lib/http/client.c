@@ -65,8 +65,7 @@ static bool is_free(const struct link *link) {
 
         if (!connection->opened || connection->closing || connection->draining || link->alone)
                 return false;
-        return connection->multiplexed ? connection->n_exchanges < room_of(connection) :
-                                         connection->n_exchanges == 0;
+        return connection->multiplexed ? connection->n_exchanges < room_of(connection) : connection->n_exchanges == 0;
 }
 
 static void on_idle_too_long(uv_timer_t *timer) {

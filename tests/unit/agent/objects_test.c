@@ -58,8 +58,10 @@ static struct pod *make(const char *uid, const char *volumes) {
         char text[2048];
 
         snprintf(text, sizeof(text),
-                 "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"d\",\"uid\":\"%s\"},"
-                 "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}],\"serviceAccountName\":\"sa\",\"volumes\":[%s]}}",
+                 "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"%s\",\"namespace\":\"d\",\"uid\":\"%"
+                 "s\"},"
+                 "\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}],\"serviceAccountName\":\"sa\","
+                 "\"volumes\":[%s]}}",
                  uid, uid, volumes);
         assert_int_equal(json_parse(arena, text, strlen(text), NULL, &tree, NULL), 0);
         problems_init(&problems, arena, "test", tree);
@@ -70,7 +72,8 @@ static struct pod *make(const char *uid, const char *volumes) {
 #define MAP "{\"name\":\"v\",\"configMap\":{\"name\":\"m\"}}"
 #define SECRET "{\"name\":\"w\",\"secret\":{\"secretName\":\"s\"}}"
 #define TOKEN                                                                                                          \
-        "{\"name\":\"t\",\"projected\":{\"sources\":[{\"serviceAccountToken\":{\"path\":\"token\",\"expirationSeconds\":" \
+        "{\"name\":\"t\",\"projected\":{\"sources\":[{\"serviceAccountToken\":{\"path\":\"token\","                    \
+        "\"expirationSeconds\":"                                                                                       \
         "3607}}]}}"
 
 static const struct kube_kind *kind_of(unsigned list) {

@@ -183,7 +183,8 @@ static void test_atomic_writer(void **state) {
         assert_int_not_equal(access(at(text), F_OK), 0);
 }
 
-/* A file that is no more goes, also when the others stay as they are; those of a group are its own, and their folders. */
+/* A file that is no more goes, also when the others stay as they are; those of a group are its own, and their folders.
+ */
 static void test_atomic_writer_groups(void **state) {
         struct atomic_file files[] = { { "a", "1", 1, 0640, 0 }, { "d/b", "", 0, 0400, 77 } };
         struct stat st;

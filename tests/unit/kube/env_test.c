@@ -274,7 +274,8 @@ static struct pod_sources *make_sources(void) {
         assert_non_null(sources);
         sources->objects[0] = (struct pod_source){
                 POD_CONFIG_MAP, POD_SOURCE_THERE, "m",
-                read_object(POD_CONFIG_MAP, "{\"data\":{\"a\":\"1\",\"b.c-d\":\"2\"},\"binaryData\":{\"bin\":\"AAE=\"}}")
+                read_object(POD_CONFIG_MAP,
+                            "{\"data\":{\"a\":\"1\",\"b.c-d\":\"2\"},\"binaryData\":{\"bin\":\"AAE=\"}}")
         };
         sources->objects[1] =
                 (struct pod_source){ POD_SECRET, POD_SOURCE_THERE, "s",
@@ -301,13 +302,11 @@ static void test_sources(void **state) {
         const struct kube_container container = { .env_from = { from, 3 }, .env = { env, 5 } };
         struct string_pair pairs[] = { { "HOST", "10.0.0.1" }, { "PORT", "443" } };
         const string_map services = { pairs, 2 };
-        static const struct string_pair wanted[] = { { "HOST", "10.0.0.1" },
-                                                     { "PORT", "8" },
-                                                     { "a", "own 1 10.0.0.1 443" },
-                                                     { "b.c-d", "2" },
-                                                     { "P_a", "1" },
-                                                     { "P_b.c-d", "2" },
-                                                     { "S", "secret" } };
+        static const struct string_pair wanted[] = {
+                { "HOST", "10.0.0.1" }, { "PORT", "8" }, { "a", "own 1 10.0.0.1 443" },
+                { "b.c-d", "2" },       { "P_a", "1" },  { "P_b.c-d", "2" },
+                { "S", "secret" }
+        };
         struct pod_sources *sources = make_sources();
         const struct pod_facts facts = { .sources = sources, .services = &services };
         _cleanup_arena_ struct arena *arena = arena_new();
@@ -337,7 +336,8 @@ static void test_sources_that_are_missing(void **state) {
                 { POD_CONFIG_MAP, "m", "k", -ENOENT, "couldn't find key k in ConfigMap default/m" },
                 { POD_CONFIG_MAP, "m", "bin", -ENOENT, "couldn't find key bin in ConfigMap default/m" },
                 { POD_SECRET, "s", "k", -ENOENT, "couldn't find key k in Secret default/s" },
-                { POD_SECRET, "s", "nul", -EINVAL, "key nul of secret \"s\" has a NUL character, which no variable holds" },
+                { POD_SECRET, "s", "nul", -EINVAL,
+                  "key nul of secret \"s\" has a NUL character, which no variable holds" },
                 { POD_CONFIG_MAP, "late", NULL, -EAGAIN,
                   "failed to sync configmap cache: timed out waiting for the condition" },
         };
@@ -370,9 +370,14 @@ static void test_sources_that_are_missing(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_expand), cmocka_unit_test(test_environment), cmocka_unit_test(test_not_known_yet),
-                cmocka_unit_test(test_sources), cmocka_unit_test(test_sources_that_are_missing),
-                cmocka_unit_test(test_maps),   cmocka_unit_test(test_bomb),        cmocka_unit_test(test_sub_path),
+                cmocka_unit_test(test_expand),
+                cmocka_unit_test(test_environment),
+                cmocka_unit_test(test_not_known_yet),
+                cmocka_unit_test(test_sources),
+                cmocka_unit_test(test_sources_that_are_missing),
+                cmocka_unit_test(test_maps),
+                cmocka_unit_test(test_bomb),
+                cmocka_unit_test(test_sub_path),
                 cmocka_unit_test(test_many),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
