@@ -58,16 +58,9 @@ static Cri__LinuxContainerResources *request_resources(struct arena *arena, cons
 
 int member_environment(struct arena *arena, const struct member *m, struct pod_files *files,
                        string_map *ret_environment, struct err **err) {
-        const struct node_world *world = m->host->world;
-        string_map *services = arena_new_of(arena, string_map);
-        int r;
+        int r = pod_files_take_services(arena, m->host->world, files, err);
 
-        if (!services)
-                return err_set(err, ENOMEM, "out of memory");
-        if (world->ops->services && (r = world->ops->services(world->data, m->host->pod, arena, services, err)) < 0)
-                return r == -ENOMEM ? err_set(err, ENOMEM, "out of memory") : r;
-        files->facts.services = services;
-        return pod_environment(arena, m->host->pod, m->spec, &files->facts, ret_environment, err);
+        return r < 0 ? r : pod_environment(arena, m->host->pod, m->spec, &files->facts, ret_environment, err);
 }
 
 static int set_environment(struct arena *arena, const struct member *m, Cri__ContainerConfig *config,

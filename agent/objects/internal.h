@@ -52,8 +52,9 @@ struct holder {
         struct watched **watched;
         struct token *tokens;
         size_t n_watched, n_tokens;
-        uv_timer_t *timer; /* of tokens; NULL: it wants none */
-        const char *uid;   /* the pod's */
+        uv_timer_t *timer;        /* of tokens; NULL: it wants none */
+        struct pod_sources *kept; /* from before the agent's start; NULL */
+        const char *uid;          /* the pod's */
 };
 
 LIST_DEFINE(holders, struct holder, in_all)
@@ -87,12 +88,19 @@ struct objects {
         struct informer_handler heard;
         struct index services;
         bool have_services;
+
+        uv_timer_t *patience; /* until what was kept stands in */
+        bool away;            /* it does */
 };
 
 /* objects.c */
 void objects_turn(struct objects *objects);     /* soon, from the loop */
 void objects_tell_later(struct holder *holder); /* that something of it changed */
 void objects_tell_all_later(struct objects *objects);
+
+/* What stands in for the service's answer; NULL: nothing does. */
+const struct pod_sources *objects_stand_in(const struct holder *holder);
+struct holder *objects_find(const struct objects *objects, const char *uid);
 
 /* watched.c */
 struct watched *watched_get(struct objects *objects, enum pod_object_kind kind, const char *namespace,
@@ -107,7 +115,9 @@ void tokens_end(struct holder *holder);
 /* From when it was given until it is asked for anew, in ms; @random is any number. */
 uint64_t tokens_refresh_ms(int64_t seconds, unsigned random);
 
-/* services.c, variables.c */
+/* services.c, variables.c: those that a pod of @namespace sees, with @links all of its own. -ENOMEM. */
+int services_write(const struct objects *objects, const char *namespace, bool links, struct arena *arena,
+                   string_map *ret_variables);
 int services_begin(struct objects *objects);
 void services_end(struct objects *objects);
 INDEX_PAIR_ORDER(service, struct service, namespace, name)

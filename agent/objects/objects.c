@@ -79,11 +79,12 @@ static void let_go(struct holder *h) {
                 table_remove(&h->objects->by_uid, &h->by_uid);
         }
         free(h->watched);
+        pod_sources_unref(h->kept);
         pod_unref(h->pod);
         free(h);
 }
 
-int objects_hold(struct objects *o, struct pod *pod) {
+int objects_hold(struct objects *o, struct pod *pod, struct pod_sources *kept) {
         struct holder *h;
         int r;
 
@@ -91,7 +92,9 @@ int objects_hold(struct objects *o, struct pod *pod) {
                 return 0;
         if (!(h = calloc(1, sizeof(*h))))
                 return -ENOMEM;
-        *h = (struct holder){ .objects = o, .pod = pod_ref(pod), .uid = pod->metadata.uid };
+        *h = (struct holder){
+                .objects = o, .pod = pod_ref(pod), .uid = pod->metadata.uid, .kept = kept ? pod_sources_ref(kept) : NULL
+        };
         r = pod_each_named(pod, hold_one, h) < 0 ? -ENOMEM : tokens_begin(h);
         if (r == 0)
                 r = table_add(&o->by_uid, &h->by_uid, h->uid);
@@ -102,12 +105,12 @@ int objects_hold(struct objects *o, struct pod *pod) {
         return r;
 }
 
-static struct holder *find(const struct objects *o, const char *uid) {
+struct holder *objects_find(const struct objects *o, const char *uid) {
         return table_object(table_find(&o->by_uid, uid), struct holder, by_uid);
 }
 
 void objects_release(struct objects *o, const char *uid) {
-        struct holder *h = find(o, uid);
+        struct holder *h = objects_find(o, uid);
 
         if (h)
                 let_go(h);
@@ -115,50 +118,67 @@ void objects_release(struct objects *o, const char *uid) {
 
 /* -- sources ----------------------------------------------------------------------------------------------- */
 
-static bool add_object(struct pod_sources *sources, size_t i, const struct watched *w) {
+const struct pod_sources *objects_stand_in(const struct holder *h) {
+        return h->objects->away ? h->kept : NULL;
+}
+
+/* NULL: it is not known, or not there. */
+static struct pod_object *object_of(const struct holder *h, const struct watched *w) {
+        const struct pod_object *object = NULL;
+
+        if (w->state == POD_SOURCE_UNKNOWN && objects_stand_in(h))
+                pod_sources_object(h->kept, w->kind, w->name, &object, NULL);
+        return w->object ? w->object : (struct pod_object *)object;
+}
+
+static bool add_object(struct pod_sources *sources, size_t i, const struct holder *h) {
+        const struct watched *w = h->watched[i];
+        struct pod_object *object = object_of(h, w);
+
         sources->objects[i].kind = w->kind;
-        sources->objects[i].state = w->state;
+        sources->objects[i].state = object ? POD_SOURCE_THERE : w->state;
         sources->objects[i].name = arena_strdup(sources->arena, w->name);
-        if (w->object)
-                sources->objects[i].object = pod_object_ref(w->object);
+        sources->objects[i].object = object ? pod_object_ref(object) : NULL;
         return sources->objects[i].name;
 }
 
-static bool add_token(struct pod_sources *sources, size_t i, const struct token *t) {
+static bool add_token(struct pod_sources *sources, size_t i, const struct holder *h) {
         struct pod_source_token *to = &sources->tokens[i];
+        const struct token *t = &h->tokens[i];
 
         *to = (struct pod_source_token){ .audience = arena_strdup(sources->arena, t->audience),
                                          .seconds = t->seconds,
                                          .text = arena_strdup(sources->arena, t->text),
-                                         .why = arena_strdup(sources->arena, t->why ?: "") };
+                                         .why = arena_strdup(sources->arena, t->why ?: ""),
+                                         .left_out = objects_stand_in(h) };
         return to->audience && to->why && (to->text || !t->text);
 }
 
 int objects_sources(const struct objects *o, const char *uid, struct pod_sources **ret_sources) {
-        const struct holder *h = find(o, uid);
+        const struct holder *h = objects_find(o, uid);
         struct pod_sources *sources = h ? pod_sources_new(h->n_watched, h->n_tokens) : NULL;
         bool whole = sources;
 
         for (size_t i = 0; whole && i < h->n_watched; i++)
-                whole = add_object(sources, i, h->watched[i]);
+                whole = add_object(sources, i, h);
         for (size_t i = 0; whole && i < h->n_tokens; i++)
-                whole = add_token(sources, i, &h->tokens[i]);
+                whole = add_token(sources, i, h);
         *ret_sources = whole ? sources : pod_sources_unref(sources);
         return h && !whole ? -ENOMEM : 0;
 }
 
 bool objects_known(const struct objects *o, const char *uid) {
-        const struct holder *h = find(o, uid);
+        const struct holder *h = objects_find(o, uid);
 
         if (!h)
                 return true;
         for (size_t i = 0; i < h->n_watched; i++)
-                if (h->watched[i]->state == POD_SOURCE_UNKNOWN)
+                if (h->watched[i]->state == POD_SOURCE_UNKNOWN && !object_of(h, h->watched[i]))
                         return false;
         for (size_t i = 0; i < h->n_tokens; i++)
-                if (!h->tokens[i].text && !h->tokens[i].why)
+                if (!h->tokens[i].text && !h->tokens[i].why && !objects_stand_in(h))
                         return false;
-        return o->have_services;
+        return o->have_services || objects_stand_in(h);
 }
 
 /* -- from its beginning to its end ------------------------------------------------------------------------- */
@@ -172,15 +192,26 @@ struct objects *objects_new(uv_loop_t *loop, struct client *client, const struct
                                .client = client,
                                .events = *events,
                                .services = INDEX_INIT(service_order),
-                               .turn = handle_timer(loop, o) };
-        if (!o->turn) {
+                               .turn = handle_timer(loop, o),
+                               .patience = handle_timer(loop, o) };
+        if (!o->turn || !o->patience) {
                 objects_free(o);
                 return NULL;
         }
         return o;
 }
 
+static void on_away(uv_timer_t *timer) {
+        struct objects *o = timer->data;
+
+        o->away = true;
+        LIST_EACH (holders, holder, &o->holders)
+                if (holder->kept)
+                        objects_tell_later(holder);
+}
+
 int objects_start(struct objects *o) {
+        uv_timer_start(o->patience, on_away, OBJECTS_AWAY_MS, 0);
         return services_begin(o);
 }
 
@@ -196,5 +227,6 @@ void objects_free(struct objects *o) {
         table_clear(&o->by_uid);
         table_clear(&o->watched);
         handle_free(o->turn);
+        handle_free(o->patience);
         free(o);
 }

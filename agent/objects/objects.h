@@ -26,6 +26,7 @@ struct pod;
 #define OBJECTS_TOKENS_PER_POD_MAX 64        /* different ones */
 #define OBJECTS_SERVICES_MAX (64 * 1024)     /* that have an address; more give no variables */
 #define OBJECTS_TOKEN_MAX ((size_t)64 << 10) /* bytes of a token */
+#define OBJECTS_AWAY_MS 500                  /* after the start: the service is away if it has not answered */
 
 /* @uid: of a pod that is held, whose sources are others now, or all of what there is to know. */
 struct objects_events {
@@ -37,11 +38,13 @@ struct objects_events {
 struct objects *objects_new(uv_loop_t *loop, struct client *client, const struct objects_events *events);
 void objects_free(struct objects *objects); /* NULL is fine; nothing more is told */
 
-/* Begins to watch Services. 0 or -ENOMEM. */
+/* Begins to watch Services, and to wait for the service. 0 or -ENOMEM. */
 int objects_start(struct objects *objects);
 
-/* From now on what @pod names is kept up with, until objects_release(). Again: no effect. 0 or -ENOMEM. */
-int objects_hold(struct objects *objects, struct pod *pod);
+/* From now on what @pod names is kept up with, until objects_release(). Again: no effect. @kept: what was known of it
+ * before the agent's start; it stands in for what the service does not say within OBJECTS_AWAY_MS, and the pod goes on
+ * without its tokens then. NULL: nothing was. 0 or -ENOMEM. */
+int objects_hold(struct objects *objects, struct pod *pod, struct pod_sources *kept);
 void objects_release(struct objects *objects, const char *uid); /* one that is not held, too */
 
 /* What is known for the pod of this uid, with a reference; NULL: it is not held. -ENOMEM or 0. */
@@ -51,10 +54,7 @@ int objects_sources(const struct objects *objects, const char *uid, struct pod_s
  * that is not held. */
 bool objects_known(const struct objects *objects, const char *uid);
 
-/* Whether Services have been read at least once. */
-bool objects_have_services(const struct objects *objects);
-
-/* The variables of the Services that a pod of @namespace sees: `kubernetes` of default, and with @links those of its
- * own namespace (pkg/kubelet/envvars). In @arena. -ENOMEM. */
-int objects_services(const struct objects *objects, const char *namespace, bool links, struct arena *arena,
-                     string_map *ret_variables);
+/* The variables of the Services that @pod sees: `kubernetes` of default, and unless enableServiceLinks is false those
+ * of its own namespace (pkg/kubelet/envvars). In @arena. -EAGAIN: they have not been read yet, with *err; -ENOMEM. */
+int objects_services(const struct objects *objects, const struct pod *pod, struct arena *arena,
+                     string_map *ret_variables, struct err **err);

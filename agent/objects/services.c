@@ -5,8 +5,10 @@
 
 #include "agent/objects/internal.h"
 #include "kube/core_v1.h"
+#include "kube/pod/pod.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/err.h"
 #include "lib/log.h"
 #include "lib/value.h"
 
@@ -141,8 +143,32 @@ static void on_list_ends(struct informer_handler *handler) {
         o->have_services = true;
 }
 
-bool objects_have_services(const struct objects *o) {
-        return o->have_services;
+/* @from lives as long as what has kept it: it is copied. */
+static int copy(struct arena *arena, const string_map *from, string_map *to) {
+        if (!(to->items = arena_alloc_array(arena, (size_t)from->count + 1, sizeof(*to->items))))
+                return -ENOMEM;
+        list_for_each (pair, from) {
+                struct string_pair *made = &to->items[to->count++];
+
+                made->key = arena_strdup(arena, pair->key);
+                made->value = arena_strdup(arena, pair->value);
+                if (!made->key || !made->value)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+int objects_services(const struct objects *o, const struct pod *pod, struct arena *arena, string_map *ret_variables,
+                     struct err **err) {
+        const struct holder *holder = objects_find(o, pod->metadata.uid);
+        const struct pod_sources *kept = holder ? objects_stand_in(holder) : NULL;
+
+        if (o->have_services)
+                return services_write(o, pod->metadata.namespace, pod->spec.enable_service_links != TRI_FALSE, arena,
+                                      ret_variables);
+        if (kept)
+                return copy(arena, &kept->services, ret_variables);
+        return err_set(err, EAGAIN, "services have not yet been read at least once, cannot construct envvars");
 }
 
 int services_begin(struct objects *o) {

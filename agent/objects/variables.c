@@ -103,8 +103,8 @@ static int make(struct made *made, const struct service *const *chosen, size_t n
 }
 
 /* One of the namespace that is called `kubernetes` takes the other's place there. */
-int objects_services(const struct objects *o, const char *namespace, bool links, struct arena *arena,
-                     string_map *ret_variables) {
+int services_write(const struct objects *o, const char *namespace, bool links, struct arena *arena,
+                   string_map *ret_variables) {
         const struct index_pair own = { namespace, NULL }, master = { "default", "kubernetes" };
         const struct service *kubernetes = index_find(&o->services, service_key, &master);
         struct made made = { .arena = arena };

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "agent/pod/internal.h"
+#include "agent/volumes/kept.h"
 #include "agent/volumes/volumes.h"
 #include "lib/cleanup.h"
 
@@ -28,6 +29,7 @@ bool worker_has_gathered(const struct worker *w) {
 /* -- changes ----------------------------------------------------------------------------------------------- */
 
 static int update_work(struct op *op, struct err **err) {
+        kept_write(op->input);
         return volumes_update(op->input, err);
 }
 
@@ -51,6 +53,7 @@ static void begin_update(struct worker *w) {
                 w->update.retry_at = worker_now(w) + NODE_RETRY_MS;
                 return;
         }
+        pod_files_take_services(op->arena, &w->node->world, op->input, NULL);
         w->update = (struct worker_update){ .runs = true, .retry_at = NODE_NEVER };
         op->step = "update_volumes";
         op->aside = op->heard_always = true;

@@ -20,7 +20,9 @@ int pods_begin_sources(struct pods *pods, struct err **err) {
 }
 
 int pods_hold_sources(struct pods *pods, struct pod *pod) {
-        return pods->objects && pods_is_remote(pod) ? objects_hold(pods->objects, pod) : 0;
+        const struct found_pod *found = found_pods_get(&pods->found, pod->metadata.uid);
+
+        return pods->objects && pods_is_remote(pod) ? objects_hold(pods->objects, pod, found ? found->kept : NULL) : 0;
 }
 
 void pods_drop_sources(struct pods *pods, const char *uid) {
@@ -47,8 +49,5 @@ int pods_get_services(void *data, const struct pod *pod, struct arena *arena, st
 
         if (!pods->objects || !pods_is_remote(pod))
                 return 0;
-        if (!objects_have_services(pods->objects))
-                return err_set(err, EAGAIN, "services have not yet been read at least once, cannot construct envvars");
-        return objects_services(pods->objects, pod->metadata.namespace, pod->spec.enable_service_links != TRI_FALSE,
-                                arena, ret_variables);
+        return objects_services(pods->objects, pod, arena, ret_variables, err);
 }

@@ -147,3 +147,16 @@ struct pod_files *pod_files_new(struct arena *arena, const struct node_world *wo
                 return NULL;
         return files->dir && files->logs && files->cgroup ? files : NULL;
 }
+
+int pod_files_take_services(struct arena *arena, const struct node_world *world, struct pod_files *files,
+                            struct err **err) {
+        string_map *services = arena_new_of(arena, string_map);
+        int r;
+
+        if (!services)
+                return err_set(err, ENOMEM, "out of memory");
+        if (world->ops->services && (r = world->ops->services(world->data, files->pod, arena, services, err)) < 0)
+                return r == -ENOMEM ? err_set(err, ENOMEM, "out of memory") : r;
+        files->facts.services = services;
+        return 0;
+}

@@ -45,6 +45,10 @@ struct pod_files {
 struct pod_files *pod_files_new(struct arena *arena, const struct node_world *world, const struct pod *pod,
                                 const struct pod_addresses *addresses);
 
+/* The variables of Services into @files, in @arena. -EAGAIN: they are not known yet; -ENOMEM. */
+int pod_files_take_services(struct arena *arena, const struct node_world *world, struct pod_files *files,
+                            struct err **err);
+
 /* Paths, in @arena; NULL without memory. */
 const char *pod_files_path(struct arena *arena, const struct options *options, const struct pod *pod, const char *name);
 const char *pod_files_logs(struct arena *arena, const struct options *options, const struct pod *pod);

@@ -185,8 +185,8 @@ static int add_token(struct written *w, const struct kube_service_account_token_
                 file.mode = 0600;
         if (group_of(w->files) != (gid_t)-1)
                 file.mode = 0640;
-        file.length = strlen(file.data);
-        return add(w, &file, err);
+        file.length = file.data ? strlen(file.data) : 0;
+        return file.data ? add(w, &file, err) : 0;
 }
 
 static int add_projection(struct written *w, const struct kube_volume_projection *source, struct err **err) {

@@ -147,6 +147,11 @@ struct pod_sources *pod_sources_new(size_t n_objects, size_t n_tokens) {
         return sources;
 }
 
+struct pod_sources *pod_sources_ref(struct pod_sources *sources) {
+        atomic_fetch_add(&sources->references, 1);
+        return sources;
+}
+
 struct pod_sources *pod_sources_unref(struct pod_sources *sources) {
         if (!sources || atomic_fetch_sub(&sources->references, 1) > 1)
                 return NULL;
@@ -185,7 +190,7 @@ int pod_sources_token(const struct pod_sources *sources, const char *audience, i
         for (size_t i = 0; sources && i < sources->n_tokens && !token; i++)
                 if (sources->tokens[i].seconds == seconds && strcmp(sources->tokens[i].audience, audience) == 0)
                         token = &sources->tokens[i];
-        if (!token || !token->text)
+        if (!token || (!token->text && !token->left_out))
                 return err_set(err, EAGAIN, "failed to fetch token: %.1024s",
                                token && *token->why ? token->why : "the API service has not answered");
         *ret_text = token->text;

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kube/types.h"
+
 struct arena;
 struct err;
 struct pod;
@@ -74,24 +76,27 @@ struct pod_source_token {
         int64_t seconds;
         const char *text; /* NULL: there is none */
         const char *why;  /* it was not given; "": not answered yet */
+        bool left_out;    /* the pod goes on without it until it comes */
 };
 
 struct pod_sources {
         struct pod_source *objects;
         struct pod_source_token *tokens;
         size_t n_objects, n_tokens;
+        string_map services; /* of what was kept from before: the variables of Services */
         struct arena *arena;
         atomic_uint references;
 };
 
 /* With room for so many, none of which is known; NULL without memory. */
 struct pod_sources *pod_sources_new(size_t n_objects, size_t n_tokens);
+struct pod_sources *pod_sources_ref(struct pod_sources *sources);
 struct pod_sources *pod_sources_unref(struct pod_sources *sources); /* NULL is fine; returns NULL */
 
 /* The object, lent. -ENOENT: there is none, also with @sources NULL; -EAGAIN: not known yet. */
 int pod_sources_object(const struct pod_sources *sources, enum pod_object_kind kind, const char *name,
                        const struct pod_object **ret_object, struct err **err);
 
-/* The token's text, lent. -EAGAIN. */
+/* The token's text, lent; NULL: it is left out. -EAGAIN. */
 int pod_sources_token(const struct pod_sources *sources, const char *audience, int64_t seconds, const char **ret_text,
                       struct err **err);

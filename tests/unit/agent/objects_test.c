@@ -100,9 +100,9 @@ static void test_one_watch_for_all(void **state) {
         struct pod *a = make("a", MAP "," SECRET "," MAP), *b = make("b", MAP);
         const struct kube_kind *maps;
 
-        assert_int_equal(objects_hold(objects, a), 0);
-        assert_int_equal(objects_hold(objects, b), 0);
-        assert_int_equal(objects_hold(objects, b), 0);
+        assert_int_equal(objects_hold(objects, a, NULL), 0);
+        assert_int_equal(objects_hold(objects, b, NULL), 0);
+        assert_int_equal(objects_hold(objects, b, NULL), 0);
         assert_int_equal(fake.n_lists, 3); /* Services, m, s */
         assert_string_equal(fake.lists[1].fields, "metadata.name=m");
         maps = kind_of(1);
@@ -136,7 +136,7 @@ static void test_one_watch_for_all(void **state) {
 static void test_secrets_are_decoded(void **state) {
         struct pod *a = make("a", SECRET);
 
-        assert_int_equal(objects_hold(objects, a), 0);
+        assert_int_equal(objects_hold(objects, a, NULL), 0);
         fake_put(&fake, kind_of(1), "d", "s", "{\"data\":{\"k\":\"c2VjcmV0\",\"e\":\"\"},\"type\":\"Opaque\"}");
         fake_answer_lists(&fake);
         expect("a ");
@@ -153,7 +153,7 @@ static void test_immutable_ones_are_not_watched(void **state) {
         struct pod *a = make("a", MAP);
         unsigned open = 0;
 
-        assert_int_equal(objects_hold(objects, a), 0);
+        assert_int_equal(objects_hold(objects, a, NULL), 0);
         fake_put(&fake, kind_of(1), "d", "m", "{\"immutable\":true,\"data\":{\"k\":\"1\"}}");
         fake_answer_lists(&fake);
         expect("a ");
@@ -167,7 +167,7 @@ static void test_immutable_ones_are_not_watched(void **state) {
 static void test_the_last_stays_while_the_service_is_away(void **state) {
         struct pod *a = make("a", MAP);
 
-        assert_int_equal(objects_hold(objects, a), 0);
+        assert_int_equal(objects_hold(objects, a, NULL), 0);
         fake_put(&fake, kind_of(1), "d", "m", "{\"data\":{\"k\":\"1\"}}");
         fake_answer_lists(&fake);
         expect("a ");
@@ -178,13 +178,54 @@ static void test_the_last_stays_while_the_service_is_away(void **state) {
         pod_unref(a);
 }
 
+/* A pod from before the agent's start goes on with what was kept, and without its token; others wait. */
+static void test_what_was_kept_stands_in(void **state) {
+        struct pod *a = make("a", MAP "," SECRET "," TOKEN), *b = make("b", MAP);
+        struct pod_sources *kept = pod_sources_new(1, 0), *sources = NULL;
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct string_pair pair = { "HOST", "10.0.0.1" };
+        const struct value *tree = NULL;
+        const char *text = "x";
+        string_map map = { 0 };
+
+        assert_int_equal(json_parse(arena, "{\"data\":{\"k\":\"old\"}}", 20, NULL, &tree, NULL), 0);
+        kept->objects[0] = (struct pod_source){ .kind = POD_CONFIG_MAP, .state = POD_SOURCE_THERE, .name = "m" };
+        assert_int_equal(pod_object_read(POD_CONFIG_MAP, tree, &kept->objects[0].object, NULL), 0);
+        kept->services = (string_map){ &pair, 1 };
+        assert_int_equal(objects_hold(objects, a, kept), 0);
+        assert_int_equal(objects_hold(objects, b, NULL), 0);
+        pod_sources_unref(kept);
+        assert_string_equal(value_of("a", POD_CONFIG_MAP, "m", "k"), "unknown");
+        while (!*heard)
+                uv_run(&loop, UV_RUN_ONCE);
+        expect("a ");
+        assert_string_equal(value_of("a", POD_CONFIG_MAP, "m", "k"), "old");
+        assert_string_equal(value_of("a", POD_SECRET, "s", "k"), "unknown");
+        assert_string_equal(value_of("b", POD_CONFIG_MAP, "m", "k"), "unknown");
+        objects_sources(objects, "a", &sources);
+        assert_int_equal(pod_sources_token(sources, "", 3607, &text, NULL), 0);
+        assert_null(text);
+        pod_sources_unref(sources);
+        assert_int_equal(objects_services(objects, a, arena, &map, NULL), 0);
+        assert_string_equal(map.items[0].value, "10.0.0.1");
+        assert_int_equal(objects_services(objects, b, arena, &map, NULL), -EAGAIN);
+        assert_false(objects_known(objects, "a"));
+        fake_put(&fake, kind_of(1), "d", "m", "{\"data\":{\"k\":\"new\"}}");
+        fake_answer_lists(&fake);
+        expect("a b ");
+        assert_true(objects_known(objects, "a"));
+        assert_string_equal(value_of("a", POD_CONFIG_MAP, "m", "k"), "new");
+        pod_unref(a);
+        pod_unref(b);
+}
+
 static void test_token(void **state) {
         struct pod *a = make("a", TOKEN "," TOKEN);
         struct pod_sources *sources = NULL;
         const char *text = NULL;
         struct err *err = NULL;
 
-        assert_int_equal(objects_hold(objects, a), 0);
+        assert_int_equal(objects_hold(objects, a, NULL), 0);
         fake_answer_lists(&fake);
         assert_int_equal(fake.n_sent, 1);
         assert_string_equal(fake.sent[0].target, "/api/v1/namespaces/d/serviceaccounts/sa/token");
@@ -241,7 +282,7 @@ static const char *variables(const char *namespace, bool links) {
         string_map map = { 0 };
 
         text[0] = '\0';
-        assert_int_equal(objects_services(objects, namespace, links, arena, &map), 0);
+        assert_int_equal(services_write(objects, namespace, links, arena, &map), 0);
         list_for_each (pair, &map)
                 snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s=%s ", pair->key, pair->value);
         return text;
@@ -256,7 +297,7 @@ static void test_services(void **state) {
         const struct kube_kind *kind = kind_of(0);
         char both[2048];
 
-        assert_false(objects_have_services(objects));
+        assert_false(objects->have_services);
         fake_put(&fake, kind, "default", "kubernetes",
                  "{\"spec\":{\"clusterIP\":\"10.0.0.1\",\"ports\":[{\"name\":\"https\",\"port\":443}]}}");
         fake_put(&fake, kind, "d", "a-b",
@@ -264,7 +305,7 @@ static void test_services(void **state) {
         fake_put(&fake, kind, "d", "headless", "{\"spec\":{\"clusterIP\":\"None\",\"ports\":[{\"port\":53}]}}");
         fake_put(&fake, kind, "d", "external", "{\"spec\":{\"ports\":[{\"port\":53}]}}");
         fake_answer_lists(&fake);
-        assert_true(objects_have_services(objects));
+        assert_true(objects->have_services);
         assert_string_equal(variables("d", false), master);
         assert_string_equal(variables("default", true), master);
         snprintf(both, sizeof(both), "%s%s",
@@ -283,6 +324,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_secrets_are_decoded, begin, end),
                 cmocka_unit_test_setup_teardown(test_immutable_ones_are_not_watched, begin, end),
                 cmocka_unit_test_setup_teardown(test_the_last_stays_while_the_service_is_away, begin, end),
+                cmocka_unit_test_setup_teardown(test_what_was_kept_stands_in, begin, end),
                 cmocka_unit_test_setup_teardown(test_token, begin, end),
                 cmocka_unit_test_setup_teardown(test_services, begin, end),
                 cmocka_unit_test(test_when_tokens_are_renewed),
