@@ -22,6 +22,12 @@ void member_condemn(struct member *m, const char *reason, int64_t grace) {
         member_stop_by(m, node_later(node_now(m->host->world), grace));
 }
 
+void member_sources_changed(struct member *m) {
+        if (m->waiting_reason && strcmp(m->waiting_reason, "CreateContainerConfigError") == 0 &&
+            member_can(m, MEMBER_EVENT_BEGIN))
+                m->retry_at = 0;
+}
+
 void member_begin(struct member *m) {
         if (m->end.set && m->state == MEMBER_EXITED) {
                 backoff_next(&m->crash, m->end.finished_at, node_now(m->host->world));

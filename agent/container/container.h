@@ -72,6 +72,10 @@ void member_hurry(struct member *member, int64_t deadline);
 /* Its containers are removed, for the restart of all: then it waits for its turn. Only after it has ended. */
 void member_remove(struct member *member);
 
+/* What the API service has for the pod is another than before: if the container could not be made for that, it is tried
+ * again without waiting. */
+void member_sources_changed(struct member *member);
+
 /* Its sandbox is gone, and all containers with it: what ran is history, and it waits for its turn. */
 void member_reset(struct member *member);
 

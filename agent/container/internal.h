@@ -108,6 +108,7 @@ struct member {
         int64_t chores_at;                /* leftover_id and termination messages; 0: nothing waits */
         size_t images_done;               /* of its own image and image volumes */
         int64_t pull_began;
+        size_t pull_tries; /* of the pod's credentials for it, those that were of no use */
         char *image_id;    /* what the image's name stood for */
         char *image_user;  /* NULL: image_uid counts */
         int64_t image_uid; /* as the image has it, whether it is an id or not; 0: none */
@@ -176,6 +177,10 @@ void probers_init(struct member *m);
 void probers_update(struct member *m); /* its spec is another one, with the same probes */
 void probers_begin(struct member *m, int64_t started_at, bool take_up); /* its container runs */
 void probers_stop(struct member *m);                                    /* its container ended */
+
+/* request.c: the container's variables, in @arena and what @files holds. A negative errno with *err. */
+int member_environment(struct arena *arena, const struct member *m, struct pod_files *files,
+                       string_map *ret_environment, struct err **err);
 
 /* request.c: the container's part of CreateContainer, in @arena or the pod. NULL with *err. */
 Cri__ContainerConfig *member_request(struct arena *arena, const struct member *m, struct err **err);

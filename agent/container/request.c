@@ -56,17 +56,23 @@ static Cri__LinuxContainerResources *request_resources(struct arena *arena, cons
         return set_hugepages(arena, m, r) ? r : NULL;
 }
 
+int member_environment(struct arena *arena, const struct member *m, struct pod_files *files,
+                       string_map *ret_environment, struct err **err) {
+        int r = pod_files_take_services(arena, m->host->world, files, err);
+
+        return r < 0 ? r : pod_environment(arena, m->host->pod, m->spec, &files->facts, ret_environment, err);
+}
+
 static int set_environment(struct arena *arena, const struct member *m, Cri__ContainerConfig *config,
                            struct err **err) {
-        const struct pod_files *files =
-                pod_files_new(arena, m->host->world, m->host->pod, &m->host->sandbox->addresses);
+        struct pod_files *files = pod_files_new(arena, m->host->world, m->host->pod, &m->host->sandbox->addresses);
         string_list command = { 0 }, args = { 0 };
         string_map environment = { 0 };
         int r;
 
         if (!files)
                 return err_set(err, ENOMEM, "out of memory");
-        if ((r = pod_environment(arena, m->host->pod, m->spec, &files->facts, &environment, err)) < 0)
+        if ((r = member_environment(arena, m, files, &environment, err)) < 0)
                 return r;
         if ((r = env_expand_list(arena, &m->spec->command, &environment, &command)) < 0 ||
             (r = env_expand_list(arena, &m->spec->args, &environment, &args)) < 0)

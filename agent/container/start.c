@@ -10,7 +10,7 @@
 
 /* -- files ------------------------------------------------------------------------------------------------- */
 
-static int expand_sub_path(struct arena *arena, const struct pod_files *files, const struct member *m,
+static int expand_sub_path(struct arena *arena, struct pod_files *files, const struct member *m,
                            const struct kube_volume_mount *mount, const char **ret_path, struct err **err) {
         string_map environment = { 0 };
         int r;
@@ -18,7 +18,7 @@ static int expand_sub_path(struct arena *arena, const struct pod_files *files, c
         *ret_path = mount->sub_path;
         if (!mount->sub_path_expr || !mount->sub_path_expr[0])
                 return 0;
-        r = pod_environment(arena, m->host->pod, m->spec, &files->facts, &environment, err);
+        r = member_environment(arena, m, files, &environment, err);
         if (r < 0)
                 return r;
         return env_expand_sub_path(arena, mount->sub_path_expr, &environment, ret_path, err);

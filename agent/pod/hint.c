@@ -57,7 +57,7 @@ static int hint_work(struct op *op, struct err **err) {
 }
 
 static bool has_directory(const struct worker *w) {
-        return w->state != WORKER_NEW && w->state != WORKER_PREPARING && w->state < WORKER_SWEEPING;
+        return w->state > WORKER_PREPARING && w->state < WORKER_SWEEPING;
 }
 
 static void try_later(struct worker *w, const struct err *err) {

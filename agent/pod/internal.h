@@ -10,6 +10,7 @@
 /* The pod's states, from its beginning to its end; agent/pod/worker.c has the table. */
 enum worker_state {
         WORKER_NEW,
+        WORKER_GATHERING,        /* what the API service has for it */
         WORKER_PREPARING,        /* directories, cgroup, volumes: on the pool */
         WORKER_SANDBOX,          /* RunPodSandbox */
         WORKER_WAITING,          /* one of these two failed; again at retry_at */
@@ -61,16 +62,14 @@ enum worker_verdict {
         WORKER_DISRUPTED /* evicted for the node's shortage */
 };
 
-/* What the pod's files are made from has changed. */
-enum worker_refresh {
-        WORKER_FRESH,
-        WORKER_REFRESH_DUE,
-        WORKER_REFRESHING,       /* on the pool */
-        WORKER_REFRESHING_STALE, /* the same, and due again */
-};
-
 /* Where worker_step() is: it may be called from within itself, and looks again then. */
 enum worker_stepping { WORKER_AT_REST, WORKER_STEPS, WORKER_STEPS_AGAIN };
+
+/* Its volumes, when what the API service has for it changes. */
+struct worker_update {
+        bool due, runs;
+        int64_t retry_at; /* NODE_NEVER: none */
+};
 
 struct worker {
         struct worker_node *node;
@@ -93,6 +92,9 @@ struct worker {
         size_t n_members, n_init, n_lasting; /* all; init containers; these and containers */
         bool initialized;                    /* all init containers have done their part */
 
+        struct worker_update update;
+        bool lacks_files; /* its preparation failed: perhaps for what the API service has not yet */
+
         int64_t retry_at;      /* NODE_NEVER: none */
         int64_t wake, timer;   /* when it looks again: found by the step under way; as last set */
         int64_t start_time;    /* when the agent first saw it */
@@ -106,8 +108,6 @@ struct worker {
         char *message;      /* likewise; owned */
         struct worker_mark mark;
         struct hint hint;
-        enum worker_refresh refresh;
-        int64_t refresh_at; /* not before: the last one has failed */
 
         struct pod *told;                      /* of which @status has texts; a reference */
         struct pod_container_status *statuses; /* n_members, in members' order; of @status */
@@ -144,6 +144,11 @@ enum worker_event worker_release(struct worker *w);
 enum worker_event worker_drop_logs(struct worker *w);
 enum worker_event worker_sweep(struct worker *w);
 
+/* sources.c */
+enum worker_event worker_gather(struct worker *w);
+bool worker_has_gathered(const struct worker *w); /* or it has waited long enough */
+void worker_update_volumes(struct worker *w);     /* if that is due */
+
 /* order.c: which container is next, and whether the pod is over. */
 void worker_start_next(struct worker *w);
 bool worker_is_finished(const struct worker *w);
@@ -160,10 +165,6 @@ size_t worker_count_members(const struct pod *pod);
 /* The members of @pod, those that the worker has and new ones. -ENOMEM: the new ones are gone again. */
 int worker_make_members(struct worker *w, const struct pod *pod, struct member **ret_members);
 void worker_set_deadline(struct worker *w);
-static inline bool worker_is_refreshing(const struct worker *w) {
-        return w->refresh >= WORKER_REFRESHING;
-}
-void worker_tick_refresh(struct worker *w); /* its files are written anew when that is due */
 
 /* host.c: the pod as its containers see it */
 extern const struct member_host_ops worker_host_ops;

@@ -26,7 +26,7 @@ static void init(struct worker *w, struct worker_node *node, struct pod *pod) {
                                         .owner = &w->ops,
                                         .pulls = &node->pulls };
         w->sandbox.userns = -1;
-        w->retry_at = w->wake = w->timer = w->deadline = NODE_NEVER;
+        w->retry_at = w->wake = w->timer = w->deadline = w->update.retry_at = NODE_NEVER;
         w->start_time = worker_now(w);
 }
 

@@ -5,8 +5,6 @@
 #include <string.h>
 
 #include "agent/pod/internal.h"
-#include "agent/volumes/volumes.h"
-#include "lib/cleanup.h"
 
 void worker_set_deadline(struct worker *w) {
         const struct opt_int *seconds = &w->pod->spec.active_deadline_seconds;
@@ -81,47 +79,6 @@ static bool is_same_pod(const struct worker *w, const struct pod *pod) {
         return there == w->n_members;
 }
 
-/* -- files ------------------------------------------------------------------------------------------------- */
-
-static int refresh_work(struct op *op, struct err **err) {
-        return volumes_make(op->input, err);
-}
-
-static void on_refreshed(struct op *op, const ProtobufCMessage *response, const struct err *err) {
-        struct worker *w = op->scope->data;
-        bool again = w->refresh == WORKER_REFRESHING_STALE || err;
-
-        if (err) {
-                worker_say(w, true, "FailedMount", "%s", err_text(err));
-                w->refresh_at = worker_now(w) + NODE_RETRY_MS;
-        }
-        w->refresh = again ? WORKER_REFRESH_DUE : WORKER_FRESH;
-        worker_step(w);
-}
-
-static void refresh(struct worker *w) {
-        _cleanup_op_ struct op *op = op_new(&w->scope);
-
-        if (!op || !(op->input = pod_files_new(op->arena, &w->node->world, w->pod, &w->sandbox.addresses))) {
-                w->refresh_at = worker_now(w) + NODE_RETRY_MS;
-                return;
-        }
-        op->work = refresh_work;
-        op->done = on_refreshed;
-        op->heard_always = op->aside = true;
-        w->refresh = WORKER_REFRESHING;
-        op_run(TAKE_PTR(op));
-}
-
-void worker_tick_refresh(struct worker *w) {
-        if (w->refresh != WORKER_REFRESH_DUE || w->state != WORKER_RUNNING)
-                return;
-        if (worker_now(w) >= w->refresh_at)
-                refresh(w);
-        if (w->refresh == WORKER_REFRESH_DUE)
-                worker_wake_at(w, w->refresh_at);
-}
-
 /* -- all --------------------------------------------------------------------------------------------------- */
 
 /* The worker's parts are those of @pod from here on. */
@@ -160,8 +117,7 @@ int worker_update(struct worker *w, struct pod *pod) {
         w->hint.pod_written = false;
         if (w->verdict != WORKER_REJECTED) /* nothing of it is on the disk */
                 worker_keep_hint(w);
-        w->refresh = w->refresh >= WORKER_REFRESHING ? WORKER_REFRESHING_STALE : WORKER_REFRESH_DUE;
-        w->refresh_at = 0;
+        w->update.due = true;
         worker_step(w);
         return 0;
 }

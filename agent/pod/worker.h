@@ -111,6 +111,12 @@ void worker_set_grace(struct worker *worker, int64_t seconds);
 /* The time that ops->set_timer asked for has come. */
 void worker_tick(struct worker *worker);
 
+/* What the API service has for the pod is another than before, or is known at last. */
+void worker_sources_changed(struct worker *worker);
+
+/* Whether that matters still: it does not once the pod's containers end for good. */
+bool worker_uses_sources(const struct worker *worker);
+
 /* An event of cri about the worker's sandbox or one of its containers. */
 void worker_heard(struct worker *worker, const struct cri_event *event);
 

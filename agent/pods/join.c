@@ -70,7 +70,7 @@ static void on_listed(void *data) {
         pods_reconcile(pods);
 }
 
-static bool is_remote(const struct pod *pod) {
+bool pods_is_remote(const struct pod *pod) {
         list_for_each (a, &pod->metadata.annotations)
                 if (strcmp(a->key, "kubernetes.io/config.source") == 0)
                         return strcmp(a->value, "api") == 0;
@@ -78,7 +78,7 @@ static bool is_remote(const struct pod *pod) {
 }
 
 void pods_tell_static(struct pods *pods, struct pod *pod) {
-        if (pods->cluster && !is_remote(pod) && cluster_static_pod(pods->cluster, pod) < 0)
+        if (pods->cluster && !pods_is_remote(pod) && cluster_static_pod(pods->cluster, pod) < 0)
                 log_error("pod %s/%s: the API service does not hear of it: out of memory", pod->metadata.namespace,
                           pod->metadata.name);
 }
@@ -87,7 +87,7 @@ void pods_keep_joined(struct pods *pods) {
         for (size_t i = 0; i < pods->found.n && pods->cluster; i++) {
                 const struct found_pod *found = &pods->found.items[i];
 
-                if (found->pod && is_remote(found->pod))
+                if (found->pod && pods_is_remote(found->pod))
                         set(pods, pod_ref(found->pod));
         }
 }
@@ -160,11 +160,14 @@ int pods_join(struct pods *pods, struct err **err) {
                 .moved = on_moved,
                 .data = pods,
         };
+        int r;
 
         const struct cluster_host host = { pods->pool, cri_network(pods->cri) };
 
         if (!pods->options->kubeconfig)
                 return 0;
         events_listen(pods->node.world.events, on_event, pods);
-        return cluster_new(pods->loop, pods->options, &heard, &host, &pods->cluster, err);
+        if ((r = cluster_new(pods->loop, pods->options, &heard, &host, &pods->cluster, err)) < 0)
+                return r;
+        return pods_begin_sources(pods, err);
 }

@@ -12,6 +12,7 @@ static void on_slot_closed(uv_handle_t *handle) {
 }
 
 void pods_slot_drop(struct pods_slot *slot) {
+        pods_drop_sources(slot->pods, slot->uid);
         pods_slots_remove(slot);
         table_remove(&slot->pods->slots_by_uid, &slot->by_uid);
         worker_free(slot->worker);
@@ -86,8 +87,9 @@ static struct pods_slot *add_slot(struct pods *pods, const char *uid) {
 struct pods_slot *pods_slot_new(struct pods *pods, struct pod *pod) {
         struct pods_slot *slot = add_slot(pods, pod->metadata.uid);
 
-        if (!slot || !(slot->worker = worker_new(&pods->node, pod))) {
+        if (!slot || pods_hold_sources(pods, pod) < 0 || !(slot->worker = worker_new(&pods->node, pod))) {
                 log_error("pod %s/%s: out of memory", pod->metadata.namespace, pod->metadata.name);
+                pods_drop_sources(pods, pod->metadata.uid);
                 if (slot)
                         table_remove(&pods->slots_by_uid, &slot->by_uid);
                 free(slot);

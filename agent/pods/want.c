@@ -122,8 +122,10 @@ static void start(struct pods *pods, struct pod *pod) {
 
 /* What the API service has changed of a pod that runs. */
 static void update(struct pods *pods, struct pods_slot *slot, struct desired *d) {
-        int r = worker_update(slot->worker, d->pod);
+        int r = pods_hold_sources(pods, d->pod);
 
+        if (r == 0)
+                r = worker_update(slot->worker, d->pod);
         if (r == -ENOMEM)
                 pods_retry_later(pods);
         else if (r < 0 && !d->refused_said)

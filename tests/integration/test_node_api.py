@@ -1,25 +1,16 @@
 """The agent as a node of nacelle-api's cluster: real services, one connection with the node's own certificate."""
-import base64
 import json
 import os
 import signal
-import subprocess
-import threading
 import time
 
 import pytest
-from support.api import Api
+from support.api import Api, get
 from support.hosts import kubeconfig
 from support.node import Node, pod, wait_for
 
-CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 PODS = "/api/v1/namespaces/default/pods"
-
-
-def get(client, path):
-    status, body = client.ask("GET", path)
-    return body if status == 200 else None
 
 
 @pytest.fixture(scope="module")
@@ -324,19 +315,6 @@ def test_an_ephemeral_container(api, client, joined):
     goes(client, "debugged")
 
 
-def test_volumes_that_are_not_there_yet(client, joined):
-    """A pod whose volumes nothing here can make waits, and an event says so."""
-    made = client.ask("POST", PODS, pod("waits", "exec sleep 1000", nodeName=joined.name))[1]
-    assert any("projected" in v for v in made["spec"]["volumes"])
-    said = wait_for("event", lambda: [e for e in get(client, "/api/v1/namespaces/default/events")["items"]
-                                      if e["reason"] == "FailedMount" and e["involvedObject"]["uid"] == made["metadata"]["uid"]])
-    assert "projected sources of type serviceAccountToken" in said[0]["message"]
-    waiting = phase(client, "waits", "Pending")["status"]
-    assert waiting["containerStatuses"][0]["state"]["waiting"]["reason"] == "ContainerCreating"
-    client.ask("DELETE", f"{PODS}/waits")
-    wait_for("end", lambda: get(client, f"{PODS}/waits") is None)
-
-
 def test_a_pod_that_the_node_cannot_hold(client, joined):
     run(client, "large", {"command": ["true"], "resources": {"requests": {"cpu": "1000"}}}, node=joined)
     status = phase(client, "large", "Failed")["status"]
@@ -347,7 +325,7 @@ def test_a_pod_that_the_node_cannot_hold(client, joined):
 
 def test_one_pod_more_than_the_node_runs(api, client, busybox_archive, tmp_path):
     n = Node()
-    n.options += ["--kubeconfig", kubeconfig(api, client, tmp_path, n.name), "--max-pods", "1"]
+    n.options += ["--kubeconfig", kubeconfig(api, tmp_path, n.name), "--max-pods", "1"]
     n.start()
     try:
         n.nacelle("import", busybox_archive)

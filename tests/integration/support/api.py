@@ -1,4 +1,5 @@
 """nacelle-api in a directory of its own, and kube-apiserver with etcd beside it, each with a client that shows a certificate."""
+import base64
 import http.client
 import json
 import os
@@ -9,6 +10,8 @@ import ssl
 import subprocess
 import tempfile
 import time
+
+from .node import wait_for
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.path.join(REPO, os.environ.get("BUILD", "build"))
@@ -173,3 +176,8 @@ class Stock:
         self.process.terminate()
         self.process.wait(20)
         self.log.close()
+
+
+def get(client, path):
+    status, body = client.ask("GET", path)
+    return body if status == 200 else None

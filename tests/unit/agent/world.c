@@ -451,8 +451,13 @@ struct world *world_new(void) {
                                        .crash_back_off_max = 300 };
         w->now = 1000000000;
         w->timer = NODE_NEVER;
-        w->world_ops = (struct node_world_ops){ op_call, op_sandbox_get, op_container_get, op_submit,
-                                                op_now,  op_probe_start, op_probe_cancel };
+        w->world_ops = (struct node_world_ops){ .call = op_call,
+                                                .sandbox_get = op_sandbox_get,
+                                                .container_get = op_container_get,
+                                                .submit = op_submit,
+                                                .now = op_now,
+                                                .probe_start = op_probe_start,
+                                                .probe_cancel = op_probe_cancel };
         w->ops = (struct worker_ops){ op_set_timer, op_changed, op_gone };
         w->node = (struct worker_node){ .world = { .ops = &w->world_ops,
                                                    .data = w,
