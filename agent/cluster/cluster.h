@@ -14,6 +14,7 @@
 #include "lib/err.h"
 
 struct arena;
+struct client;
 struct cluster;
 struct event_object;
 struct json_writer;
@@ -47,6 +48,9 @@ struct cluster_events {
 /* Reads the kubeconfig, and looks the server's name up: may block. @options outlive it. -EINVAL, -ENOENT, -ENOMEM. */
 int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
                 struct cluster **ret_cluster, struct err **err);
+
+/* Who talks to the service, for others who ask it something: until cluster_free(). */
+struct client *cluster_client(const struct cluster *cluster);
 
 /* Begins to talk to the service. 0 or -ENOMEM. */
 int cluster_start(struct cluster *cluster);

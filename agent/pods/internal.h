@@ -13,7 +13,6 @@
 
 struct cluster;
 struct cri_event;
-struct endpoint;
 struct eviction;
 struct source;
 
@@ -45,7 +44,6 @@ struct pods {
         struct cri_subscription *subscription;
         struct eviction *eviction;
         struct source *source;
-        struct endpoint *endpoint;
         struct cluster *cluster; /* NULL: the node belongs to none */
         struct desired_pods desired;
         struct broken_files broken;
@@ -92,5 +90,4 @@ int pods_join(struct pods *pods, struct err **err);
 void pods_keep_joined(struct pods *pods); /* its pods from before are wanted, until it says otherwise */
 
 /* tell.c: what others may know */
-int pods_serve(struct pods *pods, struct err **err); /* the endpoint */
 void pods_tell(void *data, void (*part)(void *data, enum cri_node_part kind, const char *json), void *part_data);

@@ -1,8 +1,10 @@
-/* What others may know of the node's pods: the read-only endpoint, the `nacelle` command. */
+/* What others may know of the node's pods: kubelet's API, the `nacelle` command. */
+#include <errno.h>
 #include <stdlib.h>
 
+#include "agent/cluster/cluster.h"
 #include "agent/eviction/eviction.h"
-#include "agent/node/endpoint.h"
+#include "agent/kubelet/kubelet.h"
 #include "agent/node/events.h"
 #include "agent/node/metrics.h"
 #include "agent/pods/internal.h"
@@ -46,13 +48,37 @@ static int write_node(void *data, struct json_writer *w) {
         return eviction_write_node(((struct pods *)data)->eviction, w);
 }
 
-static const struct endpoint_route routes[] = {
-        { "/pods", write_pods, NULL }, { "/events", write_events, NULL },   { "/files", write_files, NULL },
-        { "/node", write_node, NULL }, { "/metrics", NULL, write_metrics }, { NULL, NULL, NULL },
-};
+static void each_pod(void *data, bool (*each)(void *each_data, const struct kubelet_pod *pod), void *each_data) {
+        struct pods *pods = data;
 
-int pods_serve(struct pods *pods, struct err **err) {
-        return endpoint_new(pods->loop, pods->options, routes, pods, &pods->endpoint, err);
+        LIST_EACH (pods_slots, slot, &pods->slots) {
+                const struct kubelet_pod pod = { worker_pod(slot->worker), worker_sandbox(slot->worker) };
+
+                if (!slot->gone && !each(each_data, &pod))
+                        return;
+        }
+}
+
+static int pod_status(void *data, const char *uid, struct arena *arena, struct kube_pod_status *ret_status) {
+        const struct pods_slot *slot = pods_slot_by_uid(data, uid);
+
+        return slot && !slot->gone ? worker_status(slot->worker, arena, ret_status) : -ENOENT;
+}
+
+void pods_tell_kubelet(struct pods *pods, struct kubelet_world *world) {
+        static const struct kubelet_host host = {
+                .write_pods = write_pods,
+                .write_events = write_events,
+                .write_files = write_files,
+                .write_node = write_node,
+                .each_pod = each_pod,
+                .pod_status = pod_status,
+        };
+
+        world->host = &host;
+        world->client = pods->cluster ? cluster_client(pods->cluster) : NULL;
+        world->metrics = write_metrics;
+        world->data = pods;
 }
 
 /* -- for the command --------------------------------------------------------------------------------------- */

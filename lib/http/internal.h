@@ -180,7 +180,8 @@ struct http_exchange {
         bool head_in;              /* the final head is there */
         bool waited;               /* output waits; drained() is due */
         bool dry;                  /* in the hub's list */
-        struct http_param *params; /* HTTP_PARAMS_MAX, of which */
+        const struct http_route *route; /* servers: it came by */
+        struct http_param *params;      /* HTTP_PARAMS_MAX, of which */
         unsigned n_params;
 };
 

@@ -29,6 +29,13 @@ def free_number():
     raise AssertionError("no free test number")
 
 
+def free_port():
+    import socket
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 def wait_for(what, probe, timeout=20.0, interval=0.02):
     """The first true value of `probe()`; fails naming `what` when none came in `timeout` seconds."""
     end = time.monotonic() + timeout
@@ -55,6 +62,7 @@ class Node:
         self.log_path = self.dir + "/agent.log"
         self.name = f"node{self.number}"
         self.config = config
+        self.port = None  # of kubelet's API, in a cluster
         self.env = {**os.environ, **(env or {})}
         self.process = None
         self.children = set()
@@ -68,6 +76,9 @@ class Node:
                 "--bridge", self.bridge, "--pod-cidr", f"10.213.{self.number}.0/24,fd00:213:{self.number:x}::/64",
                 "--cgroup-root", self.cgroup, "--hostname-override", self.name, "--node-ip", "127.0.0.1",
                 "--cni-conf-dir", self.dir + "/cni", *self.options]
+        if "--kubeconfig" in self.options and "--port" not in self.options:
+            self.port = self.port or free_port()
+            args += ["--port", str(self.port)]
         if self.config:
             with open(self.dir + "/config.yaml", "w") as f:
                 f.write(self.config)
