@@ -131,16 +131,17 @@ static int make_reviews(struct kubelet *k, struct err **err) {
                        0;
 }
 
+/* Without an address on those of both families, as far as the host has them. */
 static int listen_clients(struct kubelet *k, struct err **err) {
         const struct options_server *o = &k->world.options->server;
         _cleanup_err_ struct err *no_ipv6 = NULL;
-        int r;
+        int r = listen_port(k->clients, o->address ?: "0.0.0.0", o->port, err);
 
-        if (o->address && strcmp(o->address, "0.0.0.0") != 0)
-                r = listen_port(k->clients, o->address, o->port, err);
-        else if ((r = listen_port(k->clients, "::", o->port, &no_ipv6)) < 0) /* both families */
-                r = listen_port(k->clients, "0.0.0.0", o->port, err);
-        return r < 0 ? err_wrap(err, r, "--port") : 0;
+        if (r < 0)
+                return err_wrap(err, r, "--port");
+        if ((!o->address || strcmp(o->address, "0.0.0.0") == 0) && listen_port(k->clients, "::", o->port, &no_ipv6) < 0)
+                log_debug("kubelet's API: %s", err_text(no_ipv6));
+        return 0;
 }
 
 static int make_clients(struct kubelet *k, struct err **err) {

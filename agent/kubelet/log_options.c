@@ -52,6 +52,16 @@ static int get_least(const struct reading *r, const char *name, int64_t least, i
         return 0;
 }
 
+/* What stands behind the seconds of @text, a time: a log's times are that exact. */
+static int64_t nanoseconds_of(const char *text) {
+        const char *at = strchr(text, '.');
+        int64_t ns = 0;
+
+        for (int i = 0; at && i < 9; i++)
+                ns = ns * 10 + (at[1] >= '0' && at[1] <= '9' ? *++at - '0' : 0);
+        return ns;
+}
+
 /* "tail" is how it was once called. */
 static int read_tail(const struct reading *r, int64_t *ret_lines) {
         const char *tail = get(r, "tail");
@@ -74,7 +84,7 @@ static int read_since(const struct reading *r, int64_t now, int64_t *ret_ns) {
         if (seconds > 0 && time.set)
                 return -EINVAL;
         if (time.set)
-                *ret_ns = time.seconds * SECOND + time.nanoseconds;
+                *ret_ns = time.seconds * SECOND + nanoseconds_of(text);
         else if (seconds > 0)
                 *ret_ns = seconds < now / SECOND ? now - seconds * SECOND : 0;
         return 0;

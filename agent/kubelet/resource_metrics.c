@@ -141,6 +141,7 @@ static const struct family {
 
 /* -- writing ----------------------------------------------------------------------------------------------- */
 
+/* A family begins with its first sample. */
 static void write_sample(struct metrics_writer *w, const struct family *f, const struct subject *s) {
         struct metrics_label labels[3];
         struct sample sample;
@@ -148,6 +149,8 @@ static void write_sample(struct metrics_writer *w, const struct family *f, const
 
         if (!f->sample(s, &sample))
                 return;
+        if (w->family != f->name)
+                metrics_family(w, f->name, f->type, f->help);
         if (s->container)
                 labels[n++] = (struct metrics_label){ "container", s->container->attributes->metadata->name };
         if (s->pod) {
@@ -182,7 +185,6 @@ static void write_family(struct metrics_writer *w, const struct family *f, struc
                          const struct kubelet_node_stats *node, const Cri__ListPodSandboxStatsResponse *response) {
         struct subject s = { .cri = cri, .node = node };
 
-        metrics_family(w, f->name, f->type, f->help);
         if (f->what == WHAT_NODE)
                 return write_sample(w, f, &s);
         for (size_t i = 0; i < response->n_stats; i++) {

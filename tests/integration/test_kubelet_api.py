@@ -26,14 +26,16 @@ def api():
 
 
 @pytest.fixture(scope="module")
-def node(api, busybox_archive, tmp_path_factory):
+def joined(api, busybox_archive, tmp_path_factory):
     n = Node()
     n.options += ["--kubeconfig", kubeconfig(api, api.client(), tmp_path_factory.mktemp("node"), n.name)]
     n.start()
     n.nacelle("import", busybox_archive)
     wait_for("Node", lambda: get(api.client(), f"/api/v1/nodes/{n.name}"))
     yield n
-    api.kubectl("delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false")
+    for p in get(api.client(), PODS)["items"]:
+        api.client().ask("DELETE", f"{PODS}/{p['metadata']['name']}", {"gracePeriodSeconds": 0})
+    wait_for("end of the pods", lambda: not n.pods(), timeout=40)
     n.stop()
 
 
@@ -43,8 +45,8 @@ def authority(api, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def admin(node, authority):
-    return Kubelet(node.port, authority.sign("root", "system:masters"))
+def admin(joined, authority):
+    return Kubelet(joined.port, authority.sign("root", "system:masters"))
 
 
 @pytest.fixture
@@ -59,10 +61,24 @@ def run(client, node, name, *containers, **spec):
     return body
 
 
+def token_of(client, account):
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    status, body = client.ask("POST", f"/api/v1/namespaces/default/serviceaccounts/{account}/token", request)
+    assert status == 201, body
+    return body["status"]["token"]
+
+
+def bind(client, name, role, subject):
+    binding = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": name},
+               "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}, "subjects": [subject]}
+    status, body = client.ask("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding)
+    assert status == 201, body
+
+
 @pytest.fixture(scope="module")
-def shell(api, node):
+def shell(api, joined):
     """A pod with something to do."""
-    made = run(api.client(), node, "shell", "echo begun; echo wrong >&2; exec sleep 100000",
+    made = run(api.client(), joined, "shell", "echo begun; echo wrong >&2; exec sleep 100000",
                {"name": "tty", "command": ["sh"], "stdin": True, "tty": True},
                {"name": "cat", "command": ["cat"], "stdin": True},
                {"name": "web", "command": ["sh", "-c", "echo hello > /tmp/index.html; exec httpd -f -p 8080 -h /tmp"]})
@@ -81,20 +97,20 @@ ROUTES = [("GET", "/healthz"), ("GET", "/healthz/ping"), ("GET", "/pods"), ("GET
           ("HEAD", "/pods"), ("DELETE", "/exec/default/shell/main"), ("GET", "//pods"), ("GET", "/%70ods")]
 
 
-def test_nobody_gets_in_without_a_credential(node, authority, shell, tmp_path):
+def test_nobody_gets_in_without_a_credential(joined, authority, shell, tmp_path):
     """All routes, with nothing, a foreign certificate, one that has ended or is not yet valid, one for servers, and tokens that are none."""
     foreign = Authority(tmp_path)
-    strangers = [Kubelet(node.port), Kubelet(node.port, foreign.sign("root", "system:masters")), Kubelet(node.port, authority.sign("root", "system:masters", since=-3, days=-1)),
-                 Kubelet(node.port, authority.sign("root", "system:masters", since=1, days=3)), Kubelet(node.port, authority.sign("root", "system:masters", server=True)),
-                 Kubelet(node.port, token="wrong"), Kubelet(node.port, token="a.b.c"), Kubelet(node.port, token="x" * 30000)]
+    strangers = [Kubelet(joined.port), Kubelet(joined.port, foreign.sign("root", "system:masters")), Kubelet(joined.port, authority.sign("root", "system:masters", since=-3, days=-1)),
+                 Kubelet(joined.port, authority.sign("root", "system:masters", since=1, days=3)), Kubelet(joined.port, authority.sign("root", "system:masters", server=True)),
+                 Kubelet(joined.port, token="wrong"), Kubelet(joined.port, token="a.b.c"), Kubelet(joined.port, token="x" * 30000)]
     for stranger in strangers:
         for method, path in ROUTES:
             status, text = stranger.ask(path, method)
             assert (status, text) == (401, "" if method == "HEAD" else "Unauthorized"), (stranger.certificate, method, path)
 
 
-def test_who_has_no_right_gets_nothing(node, authority, shell):
-    nobody = Kubelet(node.port, authority.sign("nobody"))
+def test_who_has_no_right_gets_nothing(joined, authority, shell):
+    nobody = Kubelet(joined.port, authority.sign("nobody"))
     for method, path in ROUTES:
         status, text = nobody.ask(path, method)
         assert status == 403, (method, path, text)
@@ -102,7 +118,7 @@ def test_who_has_no_right_gets_nothing(node, authority, shell):
     assert nobody.ask("/run/default/shell/main", "POST")[1] == "Forbidden (user=nobody, verb=create, resource=nodes, subresource(s)=[proxy])\n"
     assert nobody.ask("/stats/summary")[1] == "Forbidden (user=nobody, verb=get, resource=nodes, subresource(s)=[stats])\n"
     for headers, method in (([], "GET"), ([], "POST")):
-        with Connection(f"https://127.0.0.1:{node.port}/exec/default/shell/main?command=id&output=1",
+        with Connection(f"https://127.0.0.1:{joined.port}/exec/default/shell/main?command=id&output=1",
                         [("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1"), *headers], method) as c:
             assert c.status == 401
 
@@ -110,57 +126,54 @@ def test_who_has_no_right_gets_nothing(node, authority, shell):
 RIGHTS = {"healthz": "/healthz", "pods": "/pods", "configz": "/configz", "stats": "/stats/summary", "metrics": "/metrics/resource", "log": "/logs/"}
 
 
-def test_rights_are_fine_grained(client, node, authority):
+def test_rights_are_fine_grained(client, joined, authority):
     """KEP-2862: who has one subresource of nodes gets its paths, and no others; nodes/proxy is enough for some."""
     for right in [*RIGHTS, "proxy"]:
         role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": f"only-{right}"},
                 "rules": [{"apiGroups": [""], "resources": [f"nodes/{right}"], "verbs": ["get"]}]}
         assert client.ask("POST", "/apis/rbac.authorization.k8s.io/v1/clusterroles", role)[0] == 201
-        binding = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": f"only-{right}"},
-                   "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"only-{right}"},
-                   "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": f"only-{right}"}]}
-        assert client.ask("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding)[0] == 201
+        bind(client, f"only-{right}", f"only-{right}", {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": f"only-{right}"})
     for right in [*RIGHTS, "proxy"]:
-        k = Kubelet(node.port, authority.sign(f"only-{right}"))
+        k = Kubelet(joined.port, authority.sign(f"only-{right}"))
         got = {r for r, path in RIGHTS.items() if k.ask(path)[0] == 200}
         assert got == ({right} if right != "proxy" else {"healthz", "pods", "configz"}), right
         assert k.ask("/containerLogs/default/none/main")[0] == (404 if right == "proxy" else 403)
         assert k.ask("/run/default/none/main", "POST")[0] == 403
 
 
-def test_tokens_of_service_accounts(api, client, node):
-    token = api.kubectl("create", "token", "default").stdout.strip()
-    k = Kubelet(node.port, token=token)
+def test_tokens_of_service_accounts(api, client, joined):
+    token = token_of(client, "default")
+    k = Kubelet(joined.port, token=token)
     status, text = k.ask("/pods")
     assert status == 403 and "user=system:serviceaccount:default:default, verb=get" in text
-    assert api.kubectl("create", "clusterrolebinding", "sa", "--clusterrole=system:kubelet-api-admin", "--serviceaccount=default:known").returncode == 0
-    assert api.kubectl("create", "serviceaccount", "known").returncode == 0
-    known = Kubelet(node.port, token=api.kubectl("create", "token", "known").stdout.strip())
+    assert client.ask("POST", "/api/v1/namespaces/default/serviceaccounts", {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "known"}})[0] == 201
+    bind(client, "known", "system:kubelet-api-admin", {"kind": "ServiceAccount", "name": "known", "namespace": "default"})
+    known = Kubelet(joined.port, token=token_of(client, "known"))
     assert known.json("/pods")["kind"] == "PodList"
-    assert Kubelet(node.port, token=token[:-4] + "AAAA").ask("/pods") == (401, "Unauthorized")
+    assert Kubelet(joined.port, token=token[:-4] + "AAAA").ask("/pods") == (401, "Unauthorized")
 
 
-def test_answers_are_remembered(api, node, authority):
+def test_answers_are_remembered(api, joined, authority):
     """While the service is away who was known goes on, and others are told that it is not known whether they may."""
-    known = Kubelet(node.port, authority.sign("root", "system:masters"))
+    known = Kubelet(joined.port, authority.sign("root", "system:masters"))
     assert known.ask("/healthz") == (200, "ok")
     api.process.send_signal(19)
     try:
         with concurrent.futures.ThreadPoolExecutor(20) as pool:
-            assert {s for s, _ in pool.map(lambda _: Kubelet(node.port, known.certificate).ask("/healthz"), range(20))} == {200}
+            assert {s for s, _ in pool.map(lambda _: Kubelet(joined.port, known.certificate).ask("/healthz"), range(20))} == {200}
     finally:
         api.process.send_signal(18)
 
 
-def test_the_certificate_is_kept(node):
-    first = ssl.get_server_certificate(("127.0.0.1", node.port))
+def test_the_certificate_is_kept(joined):
+    first = ssl.get_server_certificate(("127.0.0.1", joined.port))
     shown = subprocess.run(["openssl", "x509", "-noout", "-text"], input=first, capture_output=True, text=True).stdout
-    assert f"DNS:{node.name}" in shown and "IP Address:127.0.0.1" in shown and "TLS Web Server Authentication" in shown
-    with open(f"{node.root}/pki/kubelet.crt") as f:
+    assert f"DNS:{joined.name}" in shown and "IP Address:127.0.0.1" in shown and "TLS Web Server Authentication" in shown
+    with open(f"{joined.root}/pki/kubelet.crt") as f:
         assert f.read().strip() == first.strip()
-    assert os.stat(f"{node.root}/pki/kubelet.key").st_mode & 0o777 == 0o600
-    node.restart()
-    assert wait_for("port", lambda: _certificate(node.port)) == first
+    assert os.stat(f"{joined.root}/pki/kubelet.key").st_mode & 0o777 == 0o600
+    joined.restart()
+    assert wait_for("port", lambda: _certificate(joined.port)) == first
 
 
 def _certificate(port):
@@ -170,13 +183,13 @@ def _certificate(port):
         return None
 
 
-def test_the_node_says_its_port(client, node):
-    assert get(client, f"/api/v1/nodes/{node.name}")["status"]["daemonEndpoints"] == {"kubeletEndpoint": {"Port": node.port}}
+def test_the_node_says_its_port(client, joined):
+    assert get(client, f"/api/v1/nodes/{joined.name}")["status"]["daemonEndpoints"] == {"kubeletEndpoint": {"Port": joined.port}}
 
 
 # --- what is answered ---
 
-def test_plain_answers(node, admin, shell):
+def test_plain_answers(joined, admin, shell):
     assert admin.ask("/healthz") == (200, "ok") == admin.ask("/healthz/syncloop")
     assert admin.get("/healthz?verbose") == "[+]ping ok\n[+]log ok\n[+]syncloop ok\nhealthz check passed\n"
     listed = admin.json("/pods")
@@ -185,17 +198,17 @@ def test_plain_answers(node, admin, shell):
     running = next(p for p in admin.json("/runningpods/")["items"] if p["metadata"]["name"] == "shell")
     assert {c["name"] for c in running["spec"]["containers"]} == {"main", "tty", "cat", "web"}
     config = admin.json("/configz")["kubeletconfig"]
-    assert config["port"] == node.port and config["authentication"]["webhook"] == {"enabled": True, "cacheTTL": "2m0s"}
+    assert config["port"] == joined.port and config["authentication"]["webhook"] == {"enabled": True, "cacheTTL": "2m0s"}
     assert config["authorization"] == {"mode": "Webhook", "webhook": {"cacheAuthorizedTTL": "5m0s", "cacheUnauthorizedTTL": "30s"}}
     assert admin.ask("/nothing")[0] == 404 and admin.ask("/pods", "POST") == (405, "Method Not Allowed")
-    assert admin.ask("/events")[0] == 404 and json.loads(node.get("/events"))["kind"] == "EventList"
-    assert json.loads(node.get("/stats/summary"))["node"]["nodeName"] == node.name
-    assert node.get("/containerLogs/default/shell/main") == "404 page not found\n"
+    assert admin.ask("/events")[0] == 404 and json.loads(joined.get("/events"))["kind"] == "EventList"
+    assert json.loads(joined.get("/stats/summary"))["node"]["nodeName"] == joined.name
+    assert joined.get("/containerLogs/default/shell/main") == "404 page not found\n"
 
 
-def test_summary_and_metrics(node, admin, shell):
+def test_summary_and_metrics(joined, admin, shell):
     summary = admin.json("/stats/summary")
-    assert summary["node"]["nodeName"] == node.name and summary["node"]["cpu"]["usageCoreNanoSeconds"] > 0
+    assert summary["node"]["nodeName"] == joined.name and summary["node"]["cpu"]["usageCoreNanoSeconds"] > 0
     assert {"availableBytes", "capacityBytes", "usedBytes", "inodesFree", "inodes", "inodesUsed", "time"} == set(summary["node"]["fs"])
     mine = next(p for p in summary["pods"] if p["podRef"] == {"name": "shell", "namespace": "default", "uid": shell["metadata"]["uid"]})
     assert {c["name"] for c in mine["containers"]} == {"main", "tty", "cat", "web"}
@@ -235,8 +248,8 @@ def test_host_logs_are_those_below_var_log(admin, tmp_path):
 
 # --- logs ---
 
-def test_logs_with_all_options(client, node, admin):
-    run(client, node, "lines", "for i in 1 2 3 4 5; do echo out$i; echo err$i >&2; sleep 0.05; done; exec sleep 1000")
+def test_logs_with_all_options(client, joined, admin):
+    run(client, joined, "lines", "for i in 1 2 3 4 5; do echo out$i; echo err$i >&2; sleep 0.05; done; exec sleep 1000")
     phase(client, "lines", "Running")
     path = "/containerLogs/default/lines/main"
     wait_for("all lines", lambda: admin.get(path).count("\n") == 10)
@@ -258,8 +271,8 @@ def test_logs_with_all_options(client, node, admin):
         assert admin.ask(f"{path}?{query}") == (status, words), query
 
 
-def test_logs_that_are_not_there(client, node, admin):
-    run(client, node, "absent", {"name": "main", "image": "localhost/none:1", "command": ["true"]})
+def test_logs_that_are_not_there(client, joined, admin):
+    run(client, joined, "absent", {"name": "main", "image": "localhost/none:1", "command": ["true"]})
     wait_for("waiting", lambda: "waiting" in str(get(client, f"{PODS}/absent")["status"].get("containerStatuses")) and
              "ErrImageNeverPull" in str(get(client, f"{PODS}/absent")["status"]))
     assert admin.ask("/containerLogs/default/absent/main") == (400, 'container "main" in pod "absent" is waiting to start: ErrImageNeverPull')
@@ -268,28 +281,28 @@ def test_logs_that_are_not_there(client, node, admin):
     assert admin.ask("/containerLogs/default/none/main") == (404, 'pod "none" does not exist')
 
 
-def test_logs_of_the_one_before(client, node, admin):
+def test_logs_of_the_one_before(client, joined, admin):
     script = "[ -e /v/x ] && echo second && exec sleep 1000; touch /v/x; echo first; exit 1"
-    run(client, node, "again", {"name": "main", "command": ["sh", "-c", script], "volumeMounts": [{"name": "v", "mountPath": "/v"}]}, volumes=[{"name": "v", "emptyDir": {}}])
+    run(client, joined, "again", {"name": "main", "command": ["sh", "-c", script], "volumeMounts": [{"name": "v", "mountPath": "/v"}]}, volumes=[{"name": "v", "emptyDir": {}}])
     wait_for("restart", lambda: (lambda s: s and s[0]["restartCount"] == 1 and "running" in s[0]["state"])(get(client, f"{PODS}/again")["status"].get("containerStatuses")), timeout=40)
     wait_for("its line", lambda: admin.get("/containerLogs/default/again/main") == "second\n")
     assert admin.get("/containerLogs/default/again/main?previous=true") == "first\n"
 
 
-def test_followed_logs_end_with_the_container(client, node, admin):
-    run(client, node, "followed", "i=0; while [ $i -lt 40 ]; do echo line $i; i=$((i+1)); sleep 0.02; done; echo the last", restartPolicy="Never")
+def test_followed_logs_end_with_the_container(client, joined, admin):
+    run(client, joined, "followed", "i=0; while [ $i -lt 40 ]; do echo line $i; i=$((i+1)); sleep 0.02; done; echo the last", restartPolicy="Never")
     wait_for("a container", lambda: "containerID" in str(get(client, f"{PODS}/followed")["status"].get("containerStatuses")))
     answer = admin.stream("/containerLogs/default/followed/main?follow=true")
     assert answer.read().decode().splitlines() == [f"line {i}" for i in range(40)] + ["the last"]
 
 
-def test_a_client_that_does_not_read_holds_nothing(client, node, admin):
+def test_a_client_that_does_not_read_holds_nothing(client, joined, admin):
     """What it does not take stays in the file; others, and the pod, go on. Its leaving is noticed."""
-    run(client, node, "loud", "while :; do cat /proc/kallsyms 2>/dev/null | head -c 200000; sleep 0.01; done")
+    run(client, joined, "loud", "while :; do cat /proc/kallsyms 2>/dev/null | head -c 200000; sleep 0.01; done")
     phase(client, "loud", "Running")
     lazy = [admin.stream("/containerLogs/default/loud/main?follow=true") for _ in range(8)]
     time.sleep(1)
-    with open(f"/proc/{node.process.pid}/status") as f:
+    with open(f"/proc/{joined.process.pid}/status") as f:
         assert int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) < 120 << 10
     assert len(admin.get("/containerLogs/default/loud/main?limitBytes=100000")) == 100000
     for answer in lazy:
@@ -393,7 +406,7 @@ def test_configurations_that_do_not_go(tmp_path, busybox_archive):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         open_ = ["--authentication-token-webhook=false", "--authorization-mode", "AlwaysAllow", "--address", "127.0.0.1"]
-        for options, words in ((["--port", str(port)], f"--port: 127.0.0.1:{port}: Address already in use"),
+        for options, words in ((["--port", str(port)], f"--port: listen on 127.0.0.1:{port}: Address already in use"),
                                (["--port", "1", "--client-ca-file", "/no/such"], "--client-ca-file: /no/such: No such file or directory"),
                                (["--port", "1", "--tls-cert-file", "/dev/null", "--tls-private-key-file", "/dev/null"], "/dev/null: certificate")):
             n = Node(*open_, *options)

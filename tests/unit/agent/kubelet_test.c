@@ -34,6 +34,8 @@ static void test_options(void **state) {
                 { "sinceSeconds=9000000000000000000", 0, { { ALL }, false } },
                 { "sinceTime=1970-01-01T00:00:07Z", 0, { { ALL, .since_ns = 7000000000 }, false } },
                 { "sinceTime=1970-01-01T01:00:07%2B01:00", 0, { { ALL, .since_ns = 7000000000 }, false } },
+                { "sinceTime=1970-01-01T00:00:07.5Z", 0, { { ALL, .since_ns = 7500000000 }, false } },
+                { "sinceTime=1970-01-01T00:00:07.0000000019%2B00:00", 0, { { ALL, .since_ns = 7000000001 }, false } },
                 { "sinceTime=", 0, { { ALL }, false } },
                 { "stream=All", 0, { { ALL }, false } },
                 { "stream=Stdout", 0, { { ALL, .no_stderr = true }, false } },
