@@ -389,8 +389,7 @@ static int set_parts(const struct part_of *of, const struct value *map, const ch
                 if (!part && value_is_null(&member->value))
                         continue;
                 snprintf(below, sizeof(below), "%s.", path);
-                r = part ? set_part(part, &member->value, name, o, err) :
-                           set_parts(of, &member->value, below, o, err);
+                r = part ? set_part(part, &member->value, name, o, err) : set_parts(of, &member->value, below, o, err);
                 if (r < 0)
                         return r;
         }

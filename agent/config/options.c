@@ -389,7 +389,7 @@ void options_deinit(struct options *o) {
                 &o->cluster_dns[0],   &o->cluster_dns[1],     &o->cluster_dns[2], &o->seccomp_dir,
                 &o->registries,       &o->registry_hosts_dir, &o->runtimes,       &o->trace_endpoint,
                 &o->cni_conf_dir,     &o->cni_bin_dir,        &o->auth_file,      &o->provider_config,
-                &o->provider_bin_dir, &o->unsafe_sysctls,     &o->server.mode,  &o->server.certificate,
+                &o->provider_bin_dir, &o->unsafe_sysctls,     &o->server.mode,    &o->server.certificate,
                 &o->server.key,       &o->server.client_ca,   &o->server.pki_dir,
         };
 

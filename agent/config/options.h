@@ -32,8 +32,8 @@ struct options_server {
         int port;     /* 0: none; -1 until it is settled */
         bool enabled; /* enableServer */
         bool anonymous, tokens;
-        bool debugs; /* what does more than tell */
-        bool logs;   /* the host's, at /logs/ */
+        bool debugs;                             /* what does more than tell */
+        bool logs;                               /* the host's, at /logs/ */
         int64_t token_ms, allowed_ms, denied_ms; /* for how long the service's answers count */
 };
 
@@ -50,9 +50,9 @@ struct options {
         char *cluster_domain; /* NULL: none */
         char *cluster_dns[OPTIONS_DNS_MAX];
         char *resolv_conf;
-        char *runtimes;          /* HANDLER=PATH,... */
-        char *unsafe_sysctls;    /* NAME,PREFIX*,... that pods may set beside the safe ones; NULL: none */
-        char *trace_endpoint;    /* where spans are sent; NULL: no traces are made */
+        char *runtimes;       /* HANDLER=PATH,... */
+        char *unsafe_sysctls; /* NAME,PREFIX*,... that pods may set beside the safe ones; NULL: none */
+        char *trace_endpoint; /* where spans are sent; NULL: no traces are made */
         char *seccomp_dir, *registries, *registry_hosts_dir, *cni_conf_dir, *cni_bin_dir, *auth_file;
         char *provider_config, *provider_bin_dir; /* of image credential providers; NULL: none */
         int64_t log_max_size;                     /* bytes of a container's log file before it is rotated */

@@ -51,11 +51,11 @@ struct kubelet_request {
         const struct kubelet_route *route;
         struct kubelet_user *user;    /* NULL: nobody has been asked for */
         struct kubelet_waiter waiter; /* for what the service says */
-        bool reader; /* by an open way */
+        bool reader;                  /* by an open way */
         unsigned holds;
         unsigned n_denied; /* subresources that were asked about in vain */
         struct list_node in_all;
-        struct list_node in_logs; /* of those that follow a log */
+        struct list_node in_logs;  /* of those that follow a log */
         struct kubelet_log *log;   /* that it reads; NULL: none */
         struct kubelet_file *file; /* likewise */
         struct kubelet_call *call; /* under way, cancelled when the client goes; NULL: none */
@@ -79,7 +79,7 @@ struct kubelet {
         struct kubelet_reviews *reviews;
         struct x509_store_st *authorities; /* of clients; NULL: no certificate counts */
         char *authorities_pem;
-        uv_timer_t *renewal;               /* of the self-signed certificate; NULL: it is another's */
+        uv_timer_t *renewal; /* of the self-signed certificate; NULL: it is another's */
         struct cri_subscription *heard;
         struct kubelet_requests requests;
         struct kubelet_logs logs;
@@ -88,11 +88,8 @@ struct kubelet {
 };
 
 /* routes.c */
-extern const struct kubelet_route kubelet_routes[];
 /* Those of the open ways in (@reader) or of the port, their number. */
 unsigned kubelet_routes_of(const struct kubelet *kubelet, bool reader, struct http_route ret_routes[]);
-void kubelet_read(struct http_exchange *x, void *data);  /* of a reader */
-void kubelet_serve(struct http_exchange *x, void *data); /* of a client of the port */
 
 /* request.c */
 struct kubelet_request *kubelet_request_new(struct kubelet *kubelet, struct http_exchange *x);
@@ -101,8 +98,7 @@ void kubelet_drop(struct kubelet_request *q);
 void kubelet_let_go(struct kubelet_request *q); /* its exchange has become somebody else's */
 
 /* Answers: the text is plain, as Go's http.ResponseWriter takes it for. */
-void kubelet_text(struct kubelet_request *q, int status, const char *format, ...)
-        __attribute__((format(printf, 3, 4)));
+void kubelet_text(struct kubelet_request *q, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void kubelet_answer(struct kubelet_request *q, int status, const char *type, const char *text, size_t length);
 void kubelet_answer_json(struct kubelet_request *q, struct json_writer *w); /* which is done with */
 void kubelet_answer_metrics(struct kubelet_request *q, char *text);         /* freed; NULL: 500 */
@@ -136,6 +132,7 @@ void kubelet_serve_events(struct kubelet_request *q);
 void kubelet_serve_files(struct kubelet_request *q);
 void kubelet_serve_node(struct kubelet_request *q);
 void kubelet_serve_metrics(struct kubelet_request *q);
+void kubelet_serve_probe_metrics(struct kubelet_request *q);
 void kubelet_serve_container_metrics(struct kubelet_request *q);
 void kubelet_serve_resource_metrics(struct kubelet_request *q);
 void kubelet_serve_summary(struct kubelet_request *q);

@@ -44,6 +44,7 @@ struct kubelet_host {
         int (*write_node)(void *data, struct json_writer *w);
         /* Calls @each for every pod until it returns false. */
         void (*each_pod)(void *data, bool (*each)(void *each_data, const struct kubelet_pod *pod), void *each_data);
+        char *(*probes)(void *data); /* /metrics/probes: allocated; NULL without memory */
         /* What the pod is in. -ENOENT, -ENOMEM. */
         int (*pod_status)(void *data, const char *uid, struct arena *arena, struct kube_pod_status *ret_status);
 };

@@ -29,6 +29,7 @@
 #define PIECE_SIZE ((size_t)256 << 10)
 #define PENDING_MAX ((size_t)256 << 10) /* bytes that wait for the client while the next piece is read */
 #define LOGS_MAX 256                    /* read at a time; one more is refused */
+#define GATHER_MS 5 /* between two looks at a log's end: what is written meanwhile goes in one piece */
 
 struct kubelet_log {
         struct pool_job job; /* first */
@@ -36,6 +37,8 @@ struct kubelet_log {
         struct kubelet_log_options options;
         struct logs_reader *reader; /* NULL: it is not open yet */
         uv_poll_t *poll;            /* while it waits; NULL: it never did */
+        uv_timer_t *gather;         /* while it waits, and has just looked; likewise */
+        uint64_t looked;            /* when it came to the log's end, ms of the loop */
         char *path;
         char id[CRI_ID_LENGTH + 1]; /* of the container */
         struct bytes *piece;
@@ -57,6 +60,7 @@ static void log_free(struct kubelet_log *l) {
                 kubelet_logs_remove(q);
         q->log = NULL;
         handle_free(l->poll);
+        handle_free(l->gather);
         logs_reader_free(l->reader);
         bytes_unref(l->piece);
         err_free(l->err);
@@ -99,8 +103,10 @@ static bool is_running(const struct kubelet_log *l) {
 static void done(struct pool_job *job);
 
 static void read_on(struct kubelet_log *l) {
-        if (l->poll)
+        if (l->poll) {
                 uv_poll_stop(l->poll);
+                uv_timer_stop(l->gather);
+        }
         l->again = false;
         l->runs = is_running(l);
         l->piece = l->piece ?: bytes_new(PIECE_SIZE);
@@ -112,26 +118,51 @@ static void read_on(struct kubelet_log *l) {
         pool_submit(l->q->kubelet->world.pool, &l->job);
 }
 
+static void on_gathered(uv_timer_t *timer) {
+        read_on(timer->data);
+}
+
+/* There is more: at once, but not for each line of a container that writes all the time. */
 static void on_more(uv_poll_t *poll, int status, int events) {
-        read_on(poll->data);
+        struct kubelet_log *l = poll->data;
+        uint64_t since = uv_now(poll->loop) - l->looked;
+
+        if (since >= GATHER_MS)
+                return read_on(l);
+        uv_poll_stop(poll);
+        uv_timer_start(l->gather, on_gathered, GATHER_MS - since, 0);
+}
+
+static int make_poll(struct kubelet_log *l) {
+        uv_loop_t *loop = l->q->kubelet->world.loop;
+        int r;
+
+        if (!l->gather && !(l->gather = handle_timer(loop, l)))
+                return -ENOMEM;
+        if (!(l->poll = malloc(sizeof(*l->poll))))
+                return -ENOMEM;
+        if ((r = uv_poll_init(loop, l->poll, logs_reader_fd(l->reader))) < 0) {
+                free(TAKE_PTR(l->poll));
+                return r;
+        }
+        l->poll->data = l;
+        return 0;
 }
 
 /* Until there is more. */
 static int wait(struct kubelet_log *l) {
         int r;
 
-        if (!l->poll) {
-                if (!(l->poll = malloc(sizeof(*l->poll))))
-                        return -ENOMEM;
-                r = uv_poll_init(l->q->kubelet->world.loop, l->poll, logs_reader_fd(l->reader));
-                if (r < 0) {
-                        free(TAKE_PTR(l->poll));
-                        return r;
-                }
-                l->poll->data = l;
-        }
+        if (!l->poll && (r = make_poll(l)) < 0)
+                return r;
+        l->looked = uv_now(l->poll->loop);
         l->piece = bytes_unref(l->piece);
         return uv_poll_start(l->poll, UV_READABLE, on_more);
+}
+
+static bool waits(const struct kubelet_log *l) {
+        return l->poll && !l->working &&
+               (uv_is_active((uv_handle_t *)l->poll) || uv_is_active((uv_handle_t *)l->gather));
 }
 
 /* -- sending ----------------------------------------------------------------------------------------------- */
@@ -207,10 +238,9 @@ static void done(struct pool_job *job) {
 /* The client has taken all. */
 void kubelet_log_drained(struct kubelet_request *q) {
         struct kubelet_log *l = q->log;
-        bool waits = l && l->poll && uv_is_active((uv_handle_t *)l->poll);
         int r = 0;
 
-        if (!l || l->working || !l->began || waits)
+        if (!l || l->working || !l->began || waits(l))
                 return;
         if (l->result > 0 || l->again)
                 read_on(l);
@@ -232,7 +262,7 @@ void kubelet_log_heard(void *data, const struct cri_event *event) {
                 if (strcmp(l->id, event->container_id) != 0)
                         continue;
                 l->again = true;
-                if (!l->working && l->poll && uv_is_active((uv_handle_t *)l->poll))
+                if (waits(l))
                         read_on(l);
         }
 }

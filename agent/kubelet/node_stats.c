@@ -46,10 +46,10 @@ static uint64_t number_of(const char *text, const char *key) {
 static uint64_t parse_cpu(const char *stat, long ticks) {
         uint64_t user, nice, system, idle, iowait, irq, softirq, steal;
 
-        if (ticks <= 0 || sscanf(stat,
-                                 "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-                                 " %" SCNu64,
-                                 &user, &nice, &system, &idle, &iowait, &irq, &softirq, &steal) != 8)
+        if (ticks <= 0 ||
+            sscanf(stat,
+                   "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64,
+                   &user, &nice, &system, &idle, &iowait, &irq, &softirq, &steal) != 8)
                 return 0;
         return (user + nice + system + irq + softirq + steal) * (SECOND / (uint64_t)ticks);
 }

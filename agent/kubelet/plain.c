@@ -37,6 +37,10 @@ void kubelet_serve_metrics(struct kubelet_request *q) {
         kubelet_answer_metrics(q, q->kubelet->world.metrics(q->kubelet->world.data));
 }
 
+void kubelet_serve_probe_metrics(struct kubelet_request *q) {
+        kubelet_answer_metrics(q, q->kubelet->world.host->probes(q->kubelet->world.data));
+}
+
 /* -- /healthz ---------------------------------------------------------------------------------------------- */
 
 /* kubelet's checks. Who answers has a loop that turns, which is what they ask. */

@@ -116,8 +116,8 @@ static const struct family {
 } families[] = {
         { "container_cpu_usage_seconds_total", METRICS_COUNTER,
           "[STABLE] Cumulative cpu time consumed by the container in core-seconds", WHAT_CONTAINER, container_cpu },
-        { "container_memory_working_set_bytes", METRICS_GAUGE,
-          "[STABLE] Current working set of the container in bytes", WHAT_CONTAINER, container_memory },
+        { "container_memory_working_set_bytes", METRICS_GAUGE, "[STABLE] Current working set of the container in bytes",
+          WHAT_CONTAINER, container_memory },
         { "container_start_time_seconds", METRICS_GAUGE,
           "[STABLE] Start time of the container since unix epoch in seconds", WHAT_CONTAINER, container_start },
         { "container_swap_usage_bytes", METRICS_GAUGE,

@@ -231,8 +231,8 @@ static struct review *review_new(struct kubelet_reviews *all, const struct kube_
 }
 
 /* Takes @body, which is allocated. */
-static int begin(struct kubelet_reviews *all, const struct kube_kind *kind, const char *key, char *body,
-                 size_t length, struct review **ret_review) {
+static int begin(struct kubelet_reviews *all, const struct kube_kind *kind, const char *key, char *body, size_t length,
+                 struct review **ret_review) {
         _cleanup_free_ char *text = body;
         struct review *r;
         int error;

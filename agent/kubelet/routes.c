@@ -18,8 +18,8 @@
 
 /* What is no route, or not with this method: known only to who may ask for all. */
 static void serve_nothing(struct kubelet_request *q) {
-        struct http_route routes[KUBELET_ROUTES_MAX];
-        const char *methods = route_methods(routes, kubelet_routes_of(q->kubelet, q->reader, routes), q->x);
+        struct http_route all[KUBELET_ROUTES_MAX];
+        const char *methods = route_methods(all, kubelet_routes_of(q->kubelet, q->reader, all), q->x);
         struct http_field fields[] = { { "allow", methods }, { "content-type", "text/plain; charset=utf-8" } };
         static const char refused[] = "Method Not Allowed";
 
@@ -31,7 +31,7 @@ static void serve_nothing(struct kubelet_request *q) {
 }
 
 /* clang-format off */
-const struct kubelet_route kubelet_routes[] = {
+static const struct kubelet_route routes[] = {
         { "GET",  "/healthz",                        kubelet_serve_health,            "healthz",    KUBELET_OPEN | KUBELET_BROAD },
         { "GET",  "/healthz/{check}",                kubelet_serve_health,            "healthz",    KUBELET_OPEN | KUBELET_BROAD },
         { "GET",  "/pods",                           kubelet_serve_pods,              "pods",       KUBELET_OPEN | KUBELET_PODS | KUBELET_BROAD },
@@ -43,6 +43,7 @@ const struct kubelet_route kubelet_routes[] = {
         { "GET",  "/metrics",                        kubelet_serve_metrics,           "metrics",    KUBELET_OPEN },
         { "GET",  "/metrics/cadvisor",               kubelet_serve_container_metrics, "metrics",    KUBELET_OPEN },
         { "GET",  "/metrics/resource",               kubelet_serve_resource_metrics,  "metrics",    KUBELET_OPEN },
+        { "GET",  "/metrics/probes",                 kubelet_serve_probe_metrics,     "metrics",    KUBELET_OPEN | KUBELET_PODS },
         { "GET",  "/logs",                           kubelet_serve_host_logs,         "log",        KUBELET_DEBUGS },
         { "GET",  "/logs/{path...}",                 kubelet_serve_host_logs,         "log",        KUBELET_DEBUGS },
         { "GET",  "/containerLogs" PATH_OF_CONTAINER, kubelet_serve_logs,             NULL,         KUBELET_PODS | KUBELET_DEBUGS },
@@ -68,8 +69,7 @@ const struct kubelet_route kubelet_routes[] = {
 };
 /* clang-format on */
 
-
-_Static_assert(ELEMENTS(kubelet_routes) <= KUBELET_ROUTES_MAX, "room for all routes");
+_Static_assert(ELEMENTS(routes) <= KUBELET_ROUTES_MAX, "room for all routes");
 
 static bool is_served(const struct kubelet *kubelet, bool reader, const struct kubelet_route *route) {
         if ((route->flags & KUBELET_PODS) && !kubelet->world.host)
@@ -77,31 +77,14 @@ static bool is_served(const struct kubelet *kubelet, bool reader, const struct k
         return reader ? route->flags & KUBELET_OPEN : !(route->flags & KUBELET_OWN);
 }
 
-unsigned kubelet_routes_of(const struct kubelet *kubelet, bool reader, struct http_route ret_routes[]) {
-        unsigned n = 0;
-
-        for (size_t i = 0; i < ELEMENTS(kubelet_routes); i++) {
-                const struct kubelet_route *route = &kubelet_routes[i];
-
-                if (is_served(kubelet, reader, route))
-                        ret_routes[n++] = (struct http_route){
-                                .method = route->method,
-                                .path = route->path,
-                                .handle = reader ? kubelet_read : kubelet_serve,
-                                .flags = route->flags & KUBELET_UPGRADES ? HTTP_ROUTE_MAY_UPGRADE : 0,
-                        };
-        }
-        return n;
-}
-
 /* The row of the route that @x came by. */
 static const struct kubelet_route *row_of(const struct http_exchange *x) {
         const struct http_route *route = http_route_of(x);
 
-        for (size_t i = 0; i < ELEMENTS(kubelet_routes); i++)
-                if (kubelet_routes[i].path == route->path && kubelet_routes[i].method == route->method)
-                        return &kubelet_routes[i];
-        return &kubelet_routes[ELEMENTS(kubelet_routes) - 1];
+        for (size_t i = 0; i < ELEMENTS(routes); i++)
+                if (routes[i].path == route->path && routes[i].method == route->method)
+                        return &routes[i];
+        return &routes[ELEMENTS(routes) - 1];
 }
 
 static struct kubelet_request *take(struct kubelet *kubelet, struct http_exchange *x, bool reader) {
@@ -114,7 +97,7 @@ static struct kubelet_request *take(struct kubelet *kubelet, struct http_exchang
         return q;
 }
 
-void kubelet_read(struct http_exchange *x, void *data) {
+static void read_only(struct http_exchange *x, void *data) {
         struct kubelet_request *q = take(data, x, true);
 
         if (q)
@@ -126,7 +109,7 @@ void kubelet_read(struct http_exchange *x, void *data) {
 /* Of kubelet's: the service has a verb for each method. */
 static const char *verb_of(const struct kubelet_request *q) {
         static const char *const verbs[][2] = {
-                { "POST", "create" }, { "GET", "get" },      { "PUT", "update" },
+                { "POST", "create" }, { "GET", "get" },       { "PUT", "update" },
                 { "PATCH", "patch" }, { "DELETE", "delete" }, { "CONNECT", "get" }, /* WebSocket over HTTP/2 */
         };
 
@@ -284,11 +267,28 @@ static void authenticate(struct kubelet_request *q) {
                 refuse_unknown(q);
 }
 
-void kubelet_serve(struct http_exchange *x, void *data) {
+static void serve_client(struct http_exchange *x, void *data) {
         struct kubelet_request *q = take(data, x, false);
 
         if (!q)
                 return;
         http_pause(x);
         authenticate(q);
+}
+
+unsigned kubelet_routes_of(const struct kubelet *kubelet, bool reader, struct http_route ret_routes[]) {
+        unsigned n = 0;
+
+        for (size_t i = 0; i < ELEMENTS(routes); i++) {
+                const struct kubelet_route *route = &routes[i];
+
+                if (is_served(kubelet, reader, route))
+                        ret_routes[n++] = (struct http_route){
+                                .method = route->method,
+                                .path = route->path,
+                                .handle = reader ? read_only : serve_client,
+                                .flags = route->flags & KUBELET_UPGRADES ? HTTP_ROUTE_MAY_UPGRADE : 0,
+                        };
+        }
+        return n;
 }

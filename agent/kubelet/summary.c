@@ -398,7 +398,7 @@ void kubelet_serve_summary(struct kubelet_request *q) {
                 return http_reset(q->x, -ENOMEM);
         }
         cri__list_pod_sandbox_stats_request__init(request);
-        call->data = only && strcmp(only, "true") == 0 ? (void *)(uintptr_t)"" : NULL;
+        call->data = only && strcmp(only, "true") == 0 ? (void *)(uintptr_t) "" : NULL;
         call->done = on_stats;
         kubelet_call_start(call, CRI_LIST_POD_SANDBOX_STATS, &request->base);
 }

@@ -224,6 +224,14 @@ def test_summary_and_metrics(joined, admin, shell):
     assert "kubelet_running_pods" in admin.get("/metrics")
 
 
+def test_probes_are_counted(client, joined, admin):
+    made = run(client, joined, "probed", {"command": ["sh", "-c", "touch /x; exec sleep 1000"], "readinessProbe": {"exec": {"command": ["ls", "/x"]}, "periodSeconds": 1},
+                                          "livenessProbe": {"exec": {"command": ["ls", "/y"]}, "periodSeconds": 1, "failureThreshold": 100}})
+    uid = made["metadata"]["uid"]
+    row = 'prober_probe_total{container="main",namespace="default",pod="probed",pod_uid="%s",probe_type="%s",result="%s"} '
+    wait_for("results", lambda: all(row % (uid, *what) in admin.get("/metrics/probes") for what in (("Readiness", "successful"), ("Liveness", "failed"))))
+
+
 def test_host_logs_are_those_below_var_log(admin, tmp_path):
     name = f"/var/log/nacelle-test-{os.getpid()}"
     os.mkdir(name)
@@ -407,7 +415,7 @@ def test_configurations_that_do_not_go(tmp_path, busybox_archive):
         port = taken.getsockname()[1]
         open_ = ["--authentication-token-webhook=false", "--authorization-mode", "AlwaysAllow", "--address", "127.0.0.1"]
         for options, words in ((["--port", str(port)], f"--port: listen on 127.0.0.1:{port}: Address already in use"),
-                               (["--port", "1", "--client-ca-file", "/no/such"], "--client-ca-file: /no/such: No such file or directory"),
+                               (["--port", "1", "--client-ca-file", "/no/such"], "--client-ca-file: open /no/such: No such file or directory"),
                                (["--port", "1", "--tls-cert-file", "/dev/null", "--tls-private-key-file", "/dev/null"], "/dev/null: certificate")):
             n = Node(*open_, *options)
             n.start(wait=False)

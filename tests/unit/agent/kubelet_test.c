@@ -87,7 +87,8 @@ static void expect_choice(struct kube_container_status status, bool previous, co
 static void test_choice(void **state) {
         struct kube_container_state_running running = { { 0 } };
         struct kube_container_state_terminated ended = { .container_id = "x://1" }, unknown = { .exit_code = 1 };
-        struct kube_container_state_waiting pull = { .reason = "ErrImagePull" }, back = { .reason = "ImagePullBackOff" },
+        struct kube_container_state_waiting pull = { .reason = "ErrImagePull" },
+                                            back = { .reason = "ImagePullBackOff" },
                                             other = { .reason = "CrashLoopBackOff" };
 
         expect_choice(STATUS(.state.running = &running, .container_id = "x://2"), false, "x://2");
@@ -166,7 +167,7 @@ static void answer(unsigned call, int code, const char *json) {
 }
 
 #define KNOWN                                                                                                          \
-        "{\"status\":{\"authenticated\":true,\"user\":{\"username\":\"u\",\"uid\":\"1\",\"groups\":[\"g\"],"            \
+        "{\"status\":{\"authenticated\":true,\"user\":{\"username\":\"u\",\"uid\":\"1\",\"groups\":[\"g\"],"           \
         "\"extra\":{\"k\":[\"v\"]}}}}"
 
 static void test_tokens(void **state) {
@@ -219,7 +220,8 @@ static void test_rights(void **state) {
                             "\"groups\":[\"system:unauthenticated\"]}}");
         answer(0, 201, "{\"status\":{\"allowed\":true,\"denied\":true}}");
         assert_true(a.told == 1 && !a.yes);
-        assert_int_equal(kubelet_review_access(reviews, &access, &a.waiter, &said), 0); /* a no counts for no time here */
+        assert_int_equal(kubelet_review_access(reviews, &access, &a.waiter, &said),
+                         0); /* a no counts for no time here */
         answer(1, 201, "{\"status\":{\"allowed\":true}}");
         assert_true(a.yes);
         assert_int_equal(kubelet_review_access(reviews, &access, &a.waiter, &said), 1);
