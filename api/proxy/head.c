@@ -108,19 +108,17 @@ struct http_field *proxy_answer_fields(struct api_request *r, const struct http_
 
 /* --- paths --- */
 
-/* What of the request's own path stands before the one that its target gets. */
-static const char *prefix_of(struct api_request *r, const struct proxy_target *target) {
-        const char *whole = http_decode(r->arena, r->path.whole, strlen(r->path.whole), false),
-                   *rest = http_decode(r->arena, target->path, strlen(target->path), false);
-        size_t n = whole ? strlen(whole) : 0, m = rest ? strlen(rest) : 0;
+/* What of the request's own path stands before the one that its target gets, decoded. */
+static const char *prefix_of(struct api_request *r) {
+        const char *whole = r->path.whole, *end = r->path.rest ?: whole + strlen(whole);
 
-        if (!whole || !rest || m > n || strcmp(whole + n - m, rest) != 0)
-                return whole ?: "";
-        return arena_strndup(r->arena, whole, n - m) ?: "";
+        while (end > whole && end[-1] == '/')
+                end--;
+        return http_decode(r->arena, whole, (size_t)(end - whole), false) ?: "";
 }
 
 const char *proxy_forwarded_uri(struct api_request *r, const struct proxy_target *target) {
-        return arena_printf(r->arena, "%s%s", proxy_escape_path(r->arena, prefix_of(r, target)) ?: "", target->path);
+        return arena_printf(r->arena, "%s%s", proxy_escape_path(r->arena, prefix_of(r)) ?: "", target->path);
 }
 
 /* The server itself, or what the client calls this one. */
@@ -150,7 +148,7 @@ const char *proxy_relocate(struct api_request *r, const struct proxy_target *tar
         }
         if (*path != '/')
                 return location;
-        prefix = proxy_escape_path(r->arena, prefix_of(r, target));
+        prefix = proxy_escape_path(r->arena, prefix_of(r));
         if (!prefix || !own || strncmp(path, prefix, strlen(prefix)) == 0)
                 return own && prefix ? arena_printf(r->arena, "%s%s", own, path) : location;
         return arena_printf(r->arena, "%s%s%s", own, prefix, path) ?: location;

@@ -1,13 +1,14 @@
 """As much of a kubelet's server as nacelle-api's proxies need: over TLS, with answers that a test chooses, and exec, attach and
 port-forward passed on to the CRI streaming server of an agent."""
 import http.server
+import select
 import socket
 import ssl
 import subprocess
 import threading
 import urllib.parse
 
-from .apiserver import ApiServer, tunnel
+from .apiserver import ApiServer
 
 NODE = "fake"
 FEATURE = "ExtendWebSocketsToKubelet"
@@ -25,10 +26,38 @@ def certificate(directory, pki, name, names):
     return crt, key
 
 
-class Kubelet:
-    """`answers`: a function (handler, path, query) for each first segment of a path; `seen`: (method, path, headers) of all requests."""
+def pump(tls, plain):
+    """Bytes both ways until either side has ended, by one thread: two may not share a TLS connection."""
+    waiting = {plain: b"", tls: b""}
+    other = {plain: tls, tls: plain}
+    for s in other:
+        s.setblocking(False)
+    while True:
+        readers = [s for s in other if len(waiting[other[s]]) < 1 << 20]
+        readable, writable, _ = select.select(readers, [s for s in other if waiting[s]], [], 0 if tls in readers and tls.pending() else None)
+        for s in {*readable, *([tls] if tls in readers and tls.pending() else [])}:
+            try:
+                data = s.recv(1 << 18)
+            except (ssl.SSLWantReadError, BlockingIOError):
+                continue
+            except OSError:
+                return
+            if not data:
+                return
+            waiting[other[s]] += data
+        for s in writable:
+            try:
+                waiting[s] = waiting[s][s.send(waiting[s]):]
+            except (ssl.SSLWantWriteError, BlockingIOError):
+                continue
+            except OSError:
+                return
 
-    def __init__(self, directory, pki, agent=None, names="IP:127.0.0.1"):
+
+class Kubelet:
+    """Its certificate is signed by the authority in `pki`, its clients' by that in `clients`. `answers`: a function (handler, path, query) for each first segment of a path; `seen`: (method, path, headers) of all requests."""
+
+    def __init__(self, directory, pki, agent=None, names="IP:127.0.0.1", clients=None):
         self.seen, self.closed, self.answers = [], threading.Event(), {}
         self.streams = ApiServer(agent) if agent else None
         self.only_spdy = False
@@ -97,8 +126,9 @@ class Kubelet:
                 with socket.create_connection((url.hostname, url.port)) as s:
                     head = f"{self.command} {url.path} HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in self.headers.items()) + "\r\n"
                     s.sendall(head.encode())
-                    tunnel(self.connection, s)
+                    pump(self.connection, s)
                 self.close_connection = True
+                self.connection.setblocking(True)
                 kubelet.closed.set()
 
         class Server(http.server.ThreadingHTTPServer):
@@ -107,7 +137,7 @@ class Kubelet:
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate(directory, pki, NODE, names))
-        context.load_verify_locations(f"{pki}/ca.crt")
+        context.load_verify_locations(f"{clients or pki}/ca.crt")
         context.verify_mode = ssl.CERT_OPTIONAL
         self.server = Server(("127.0.0.1", 0), Handler)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
