@@ -24,10 +24,11 @@ authorization: {{mode: Webhook}}
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory):
-    api, node = Api("--kubelet-preferred-address-types=InternalIP", controllers="*").start(), Node("--runtime-only").start()
+    node = Node("--runtime-only").start()
     archive = node.dir + "/busybox.tar"
     oci.Image([oci.busybox_layer()], Cmd=["sh"]).write_docker_archive(archive, "localhost/busybox:test")
     node.nacelle("import", archive)
+    api = Api("--kubelet-preferred-address-types=InternalIP", controllers="*").start()
     config = kubeconfig(api, api.client(), tmp_path_factory.mktemp("kubelet"), "stock")
     kubelet = Kubelet(node, CONFIG.format(pki=api.pki), without=REPLACED, flags=("--kubeconfig", config))
     client = api.client()

@@ -28,30 +28,28 @@ def certificate(directory, pki, name, names):
 
 def pump(tls, plain):
     """Bytes both ways until either side has ended, by one thread: two may not share a TLS connection."""
-    waiting = {plain: b"", tls: b""}
-    other = {plain: tls, tls: plain}
+    waiting, other, ended = {plain: b"", tls: b""}, {plain: tls, tls: plain}, []
     for s in other:
         s.setblocking(False)
-    while True:
-        readers = [s for s in other if len(waiting[other[s]]) < 1 << 20]
-        readable, writable, _ = select.select(readers, [s for s in other if waiting[s]], [], 0 if tls in readers and tls.pending() else None)
-        for s in {*readable, *([tls] if tls in readers and tls.pending() else [])}:
-            try:
-                data = s.recv(1 << 18)
-            except (ssl.SSLWantReadError, BlockingIOError):
-                continue
-            except OSError:
-                return
-            if not data:
-                return
-            waiting[other[s]] += data
-        for s in writable:
-            try:
-                waiting[s] = waiting[s][s.send(waiting[s]):]
-            except (ssl.SSLWantWriteError, BlockingIOError):
-                continue
-            except OSError:
-                return
+    while not any(not waiting[other[s]] for s in ended):
+        readers = [s for s in other if s not in ended and len(waiting[other[s]]) < 1 << 20]
+        kept = [tls] if tls in readers and tls.pending() else []
+        readable, writable, _ = select.select(readers, [s for s in other if waiting[s]], [], 0 if kept else None)
+        try:
+            for s in {*readable, *kept}:
+                try:
+                    data = s.recv(1 << 18)
+                except (ssl.SSLWantReadError, BlockingIOError):
+                    continue
+                waiting[other[s]] += data
+                ended += [] if data else [s]
+            for s in writable:
+                try:
+                    waiting[s] = waiting[s][s.send(waiting[s]):]
+                except (ssl.SSLWantWriteError, BlockingIOError):
+                    continue
+        except OSError:
+            return
 
 
 class Kubelet:
