@@ -314,7 +314,8 @@ static int check(struct api_config *c, struct err **err) {
         if (proxy_check_types(c->kubelet_types, err) < 0)
                 return -EINVAL;
         if (c->kubelet_timeout_ns == 0)
-                return err_set(err, EINVAL, "--kubelet-timeout 0s: no kubelet could be reached; give a time such as 5s");
+                return err_set(err, EINVAL,
+                               "--kubelet-timeout 0s: no kubelet could be reached; give a time such as 5s");
         if (!c->audit_log != !c->audit_policy)
                 return err_set(err, EINVAL, "--audit-policy-file and --audit-log-path belong together: give both");
         if (c->request_timeout_ns == 0)

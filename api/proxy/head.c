@@ -14,11 +14,20 @@
 #define FIELDS_MORE 3 /* beside those that pass */
 
 /* What is between two neighbours, the layers' own, and who it is that asks here. */
-static const char *const ours_of_requests[] = { "connection",    "keep-alive",        "proxy-authenticate",
-                                                "te",            "proxy-connection",  "proxy-authorization",
-                                                "trailer",       "transfer-encoding", "upgrade",
-                                                "host",          "content-length",    "expect",
-                                                "authorization", "http2-settings" };
+static const char *const ours_of_requests[] = { "connection",
+                                                "keep-alive",
+                                                "proxy-authenticate",
+                                                "te",
+                                                "proxy-connection",
+                                                "proxy-authorization",
+                                                "trailer",
+                                                "transfer-encoding",
+                                                "upgrade",
+                                                "host",
+                                                "content-length",
+                                                "expect",
+                                                "authorization",
+                                                "http2-settings" };
 
 static const char *const ours_of_answers[] = { "connection",
                                                "keep-alive",

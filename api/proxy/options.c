@@ -34,8 +34,8 @@ const char *proxy_log_query(struct api_request *r) {
                 const char *name;
                 bool flag;
         } options[] = {
-                { "follow", true },        { "limitBytes", false }, { "previous", true },   { "sinceSeconds", false },
-                { "sinceTime", false },    { "tailLines", false },  { "timestamps", true },
+                { "follow", true },     { "limitBytes", false }, { "previous", true },   { "sinceSeconds", false },
+                { "sinceTime", false }, { "tailLines", false },  { "timestamps", true },
         };
         const char *query = "";
 

@@ -22,10 +22,10 @@ struct err;
 struct proxy;
 struct tls_context;
 
-#define PROXY_KUBELET_PORT 10250               /* where a node's status names none */
-#define PROXY_WAITING_MAX ((size_t)256 << 10)  /* bytes that wait for a side which does not read */
-#define PROXY_ERROR_MAX ((size_t)50000)        /* of what a kubelet says of a log that it does not give, as upstream */
-#define PROXY_CONNECT_MS 30000                 /* to look a name up, connect and shake hands, as Go's dialer there */
+#define PROXY_KUBELET_PORT 10250              /* where a node's status names none */
+#define PROXY_WAITING_MAX ((size_t)256 << 10) /* bytes that wait for a side which does not read */
+#define PROXY_ERROR_MAX ((size_t)50000)       /* of what a kubelet says of a log that it does not give, as upstream */
+#define PROXY_CONNECT_MS 30000                /* to look a name up, connect and shake hands, as Go's dialer there */
 #define PROXY_ADDRESS_TYPES_MAX 8
 #define PROXY_ADDRESS_TYPES "Hostname,InternalDNS,InternalIP,ExternalDNS,ExternalIP"
 

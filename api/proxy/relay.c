@@ -1,18 +1,14 @@
 #include "api/proxy/relay.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "api/proxy/trust.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
 #include "api/server/server.h"
-#include "api/server/status.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/handle.h"
@@ -32,7 +28,7 @@ static void stop_timer(struct proxy_relay *relay) {
         relay->timer = NULL;
 }
 
-static void release(struct proxy_relay *relay) {
+void proxy_relay_release(struct proxy_relay *relay) {
         proxy_lookup_forget(relay->lookup);
         stop_timer(relay);
         http_client_free(relay->client);
@@ -43,15 +39,14 @@ static void release(struct proxy_relay *relay) {
 }
 
 /* Its memory is the request's: nothing of it is there afterwards. */
-static void maybe_free(struct proxy_relay *relay) {
+void proxy_relay_maybe_free(struct proxy_relay *relay) {
         if (relay->down || relay->up || relay->begins)
                 return;
-        release(relay);
+        proxy_relay_release(relay);
         api_request_free(relay->r);
 }
 
-/* Others answer: what the client still sends is nobody's. */
-static void let_go(struct proxy_relay *relay) {
+void proxy_relay_let_go(struct proxy_relay *relay) {
         struct http_exchange *x = relay->down;
 
         relay->ending = true;
@@ -63,7 +58,7 @@ static void let_go(struct proxy_relay *relay) {
 }
 
 void proxy_relay_refuse(struct proxy_relay *relay, const char *words, bool sent) {
-        let_go(relay);
+        proxy_relay_let_go(relay);
         if (relay->r->x)
                 proxy_refuse(relay->r, &relay->target, words, sent);
         if (relay->up)
@@ -79,7 +74,7 @@ void proxy_relay_end(struct proxy_relay *relay, int error) {
 }
 
 void proxy_relay_refuse_log(struct proxy_relay *relay, int status, const char *text) {
-        let_go(relay);
+        proxy_relay_let_go(relay);
         if (relay->r->x)
                 proxy_refuse_log(relay->r, status, text);
 }
@@ -203,7 +198,7 @@ static void down_closed(struct http_exchange *x, int error, const char *why) {
         /* A tunnel whose two directions have ended here has ended there, too, once what waits has gone. */
         if (relay->up && !(error == 0 && http_is_tunnel(relay->up)))
                 http_reset(relay->up, -ECANCELED);
-        maybe_free(relay);
+        proxy_relay_maybe_free(relay);
 }
 
 static const struct http_events down_events = {
@@ -289,18 +284,18 @@ static void up_closed(struct http_exchange *x, int error, const char *why) {
                 proxy_relay_refuse(relay, why_closed(relay, sent, error, why), sent);
         else if (relay->down && error < 0)
                 http_reset(relay->down, -ECONNRESET);
-        maybe_free(relay);
+        proxy_relay_maybe_free(relay);
 }
 
 static const struct http_events up_events = {
         .head = up_head, .data = up_data, .end = up_end, .drained = up_drained, .closed = up_closed
 };
 
-/* --- the way there --- */
+/* --- the beginning --- */
 
-static void fail(struct proxy_relay *relay, int error, const char *why) {
+void proxy_relay_fail(struct proxy_relay *relay, int error, const char *why) {
         proxy_relay_refuse(relay, proxy_dial_words(relay->r->arena, relay->address_text, error, why), false);
-        maybe_free(relay);
+        proxy_relay_maybe_free(relay);
 }
 
 static void on_late(uv_timer_t *timer) {
@@ -309,7 +304,7 @@ static void on_late(uv_timer_t *timer) {
         stop_timer(relay);
         if (relay->up && http_client_sent(relay->up))
                 return;
-        fail(relay, -ETIMEDOUT, relay->lookup ? "i/o timeout" : NULL);
+        proxy_relay_fail(relay, -ETIMEDOUT, relay->lookup ? "i/o timeout" : NULL);
 }
 
 static int make_client(struct proxy_relay *relay, socklen_t n_address) {
@@ -328,14 +323,14 @@ static int make_client(struct proxy_relay *relay, socklen_t n_address) {
         return r;
 }
 
-static int ask(struct proxy_relay *relay, socklen_t n_address) {
+int proxy_relay_ask(struct proxy_relay *relay, socklen_t n_address) {
         const struct proxy_target *target = &relay->target;
         struct http_client_request request = { .flags = HTTP_REQUEST_ALONE };
         struct api_request *r = relay->r;
         int error = make_client(relay, n_address);
 
-        request.target = arena_printf(r->arena, "%s%s%s", *target->path ? target->path : "/",
-                                      *target->query ? "?" : "", target->query);
+        request.target = arena_printf(r->arena, "%s%s%s", *target->path ? target->path : "/", *target->query ? "?" : "",
+                                      target->query);
         if (error < 0 || !request.target)
                 return error ?: -ENOMEM;
         error = relay->form->ask(relay, &request);
@@ -346,136 +341,17 @@ static int ask(struct proxy_relay *relay, socklen_t n_address) {
         return error;
 }
 
-static void go_to(struct proxy_relay *relay, const struct sockaddr *address, socklen_t n_address) {
-        struct api_request *r = relay->r;
-        char text[INET6_ADDRSTRLEN] = "";
-        bool six = address->sa_family == AF_INET6;
-        uint16_t port = (uint16_t)strtoul(strrchr(relay->authority, ':') + 1, NULL, 10);
-        int error;
+int proxy_relay_open(struct proxy_relay *relay) {
+        struct proxy *proxy = relay->r->server->config.proxy;
 
-        memcpy(&relay->address, address, n_address);
-        if (six) {
-                ((struct sockaddr_in6 *)&relay->address)->sin6_port = htons(port);
-                inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&relay->address)->sin6_addr, text, sizeof(text));
-        } else {
-                ((struct sockaddr_in *)&relay->address)->sin_port = htons(port);
-                inet_ntop(AF_INET, &((struct sockaddr_in *)&relay->address)->sin_addr, text, sizeof(text));
-        }
-        relay->address_text = arena_printf(r->arena, six ? "[%s]:%u" : "%s:%u", text, port);
-        if (relay->target.unicast && !proxy_is_unicast(text)) {
-                let_go(relay);
-                api_refuse(r, API_BAD_REQUEST, "address not allowed");
-                return maybe_free(relay);
-        }
-        error = ask(relay, n_address);
-        if (error < 0)
-                fail(relay, error, NULL);
-}
-
-static void on_looked_up(void *data, int error, const struct addrinfo *found) {
-        struct proxy_relay *relay = data;
-        const struct addrinfo *first = found;
-
-        relay->lookup = NULL;
-        for (const struct addrinfo *i = found; i; i = i->ai_next)
-                if (i->ai_family == AF_INET) {
-                        first = i;
-                        break;
-                }
-        if (error == 0 && first)
-                return go_to(relay, first->ai_addr, first->ai_addrlen);
-        fail(relay, -EHOSTUNREACH,
-             arena_printf(relay->r->arena, "lookup %s: %s", relay->target.host,
-                          error == UV_EAI_NONAME || error == UV_EAI_NODATA ? "no such host" : uv_strerror(error)));
-}
-
-static void set_out(struct proxy_relay *relay) {
-        struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
-        struct sockaddr_in four = { .sin_family = AF_INET };
-        int error;
-
-        if (inet_pton(AF_INET, relay->target.host, &four.sin_addr) == 1)
-                return go_to(relay, (struct sockaddr *)&four, sizeof(four));
-        if (inet_pton(AF_INET6, relay->target.host, &six.sin6_addr) == 1)
-                return go_to(relay, (struct sockaddr *)&six, sizeof(six));
-        error = proxy_lookup_begin(relay->r->loop->uv, relay->target.host, on_looked_up, relay, &relay->lookup);
-        if (error < 0)
-                fail(relay, error, uv_strerror(error));
-}
-
-/* --- which form --- */
-
-bool proxy_offers(struct api_request *r, const char *protocol) {
-        const struct http_request *request = http_request_of(r->x);
-
-        return request->upgrade && strcasecmp(request->upgrade, "websocket") == 0 &&
-               http_fields_list(&request->fields, "sec-websocket-protocol", protocol);
-}
-
-static const struct proxy_relay_form *form_of(struct api_request *r, const struct proxy_target *target) {
-        if (target->form == PROXY_LOG)
-                return &proxy_log_form;
-        if (target->form == PROXY_EXEC && !target->websockets && proxy_offers(r, "v5.channel.k8s.io"))
-                return &proxy_translate_form;
-        if (target->form == PROXY_FORWARD && !target->websockets && proxy_offers(r, "SPDY/3.1+portforward.k8s.io"))
-                return &proxy_unwrap_form;
-        return http_request_of(r->x)->upgrade ? &proxy_tunnel_form : &proxy_request_form;
-}
-
-/* Pages are to be found below the path, so it ends with a slash. */
-static bool is_to_be_redirected(struct api_request *r, const struct proxy_target *target) {
-        const struct http_request *request = http_request_of(r->x);
-
-        return !*target->path && !request->upgrade &&
-               (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0);
-}
-
-static enum api_step redirect(struct api_request *r) {
-        const char *query = http_request_of(r->x)->query;
-        const struct http_field own[] = {
-                { "cache-control", "no-cache, private" },
-                { "location", arena_printf(r->arena, "%s/%s%s", r->path.whole, *query ? "?" : "", query) ?: "" }
-        };
-
-        api_respond_with(r, 301, own, ELEMENTS(own), NULL);
-        return API_END;
-}
-
-enum api_step proxy_send(struct api_request *r, const struct proxy_target *target) {
-        struct proxy *proxy = r->server->config.proxy;
-        struct proxy_relay *relay = arena_new_of(r->arena, struct proxy_relay);
-
-        if (!relay)
-                return api_fail(r, -ENOMEM, NULL);
-        if ((target->form == PROXY_EXEC || target->form == PROXY_FORWARD) && !http_request_of(r->x)->upgrade)
-                return api_refuse(r, API_BAD_REQUEST, "Upgrade request required");
-        if (target->form == PROXY_REQUEST && is_to_be_redirected(r, target))
-                return redirect(r);
-        relay->r = r;
-        relay->target = *target;
-        if (!*target->scheme)
-                relay->target.scheme = "http";
-        relay->form = form_of(r, target);
-        relay->down = r->x;
-        relay->authority = proxy_host_port(r->arena, &relay->target);
-        relay->timer = handle_timer(r->loop->uv, relay);
-        if (!relay->authority || !relay->timer) {
-                stop_timer(relay);
-                return api_fail(r, -ENOMEM, NULL);
-        }
-        uv_timer_start(relay->timer, on_late, proxy_patience(proxy, target), 0);
-        r->taken = true;
-        api_count_begun(r);
-        http_set_events(r->x, &down_events, relay);
-        if (http_request_of(r->x)->length != 0)
-                http_pause(r->x);
-        proxy_relays_append(proxy_open(proxy, r->loop), relay);
-        relay->begins = true;
-        set_out(relay);
-        relay->begins = false;
-        if (relay->down || relay->up)
-                return API_END;
-        release(relay); /* it was answered at once */
-        r->taken = false;
-        return API_END;
+        relay->timer = handle_timer(relay->r->loop->uv, relay);
+        if (!relay->timer)
+                return -ENOMEM;
+        uv_timer_start(relay->timer, on_late, proxy_patience(proxy, &relay->target), 0);
+        relay->down = relay->r->x;
+        http_set_events(relay->down, &down_events, relay);
+        if (http_request_of(relay->down)->length != 0)
+                http_pause(relay->down);
+        proxy_relays_append(proxy_open(proxy, relay->r->loop), relay);
+        return 0;
 }

@@ -41,12 +41,12 @@ struct proxy_relay {
         struct api_request *r;    /* in whose arena all of it is */
         struct proxy_target target;
         const struct proxy_relay_form *form;
-        void *state;                  /* the form's */
-        struct http_exchange *down;   /* the client's; NULL: gone, or answered by others */
-        struct http_exchange *up;     /* NULL: not yet, or gone */
-        struct http_client *client;   /* of @up */
-        struct proxy_lookup *lookup;  /* NULL: none under way */
-        uv_timer_t *timer;            /* until the connection is there, and in the end; NULL: it does not run */
+        void *state;                 /* the form's */
+        struct http_exchange *down;  /* the client's; NULL: gone, or answered by others */
+        struct http_exchange *up;    /* NULL: not yet, or gone */
+        struct http_client *client;  /* of @up */
+        struct proxy_lookup *lookup; /* NULL: none under way */
+        uv_timer_t *timer;           /* until the connection is there, and in the end; NULL: it does not run */
         struct sockaddr_storage address;
         const char *address_text; /* "10.0.0.1:10250"; NULL: not known */
         const char *authority;    /* "node-1:10250" */
@@ -59,6 +59,22 @@ struct proxy_relay {
 };
 
 LIST_DEFINE(proxy_relays, struct proxy_relay, in_open)
+
+/* Takes the client's exchange over, and gives the rest PROXY_CONNECT_MS. 0 or -ENOMEM. */
+int proxy_relay_open(struct proxy_relay *relay);
+
+/* Asks at @relay->address, of @n_address bytes. 0 or a negative errno. */
+int proxy_relay_ask(struct proxy_relay *relay, socklen_t n_address);
+
+/* There is no way to the target: the request is refused, and the relay gone. */
+void proxy_relay_fail(struct proxy_relay *relay, int error, const char *why);
+
+/* Others answer: what the client still sends is nobody's. */
+void proxy_relay_let_go(struct proxy_relay *relay);
+
+/* Ends it and its request where neither side is there; the first alone: of a request that others free. */
+void proxy_relay_release(struct proxy_relay *relay);
+void proxy_relay_maybe_free(struct proxy_relay *relay);
 
 /* Sends on, and holds the other side back where this one does not read. */
 void proxy_relay_down(struct proxy_relay *relay, const void *bytes, size_t n);
@@ -87,9 +103,6 @@ bool proxy_relay_accept(struct proxy_relay *relay, const char *protocol);
 
 /* What goes to the node is a tunnel already, or is refused: true with the latter, which is passed on. */
 bool proxy_relay_refused(struct proxy_relay *relay, const struct http_response *response);
-
-/* The client asks for a tunnel by "websocket", and offers @protocol. */
-bool proxy_offers(struct api_request *r, const char *protocol);
 
 /* --- names (lookup.c) --- */
 

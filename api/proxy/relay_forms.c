@@ -186,16 +186,15 @@ static void tunnel_head(struct proxy_relay *relay, const struct http_response *r
         struct http_field *fields;
 
         if (response->status != 101 && response->status < 400)
-                return proxy_relay_refuse(relay,
-                                          arena_printf(relay->r->arena, "invalid upgrade response: status code %d",
-                                                       response->status),
-                                          true);
+                return proxy_relay_refuse(
+                        relay,
+                        arena_printf(relay->r->arena, "invalid upgrade response: status code %d", response->status),
+                        true);
         fields = proxy_answer_fields(relay->r, &response->fields, &n);
         if (!fields)
                 return proxy_relay_end(relay, -ENOMEM);
         for (uint32_t i = 0; i < n; i++)
-                if (http_request_of(relay->down)->version < 20 ||
-                    strcmp(fields[i].name, "sec-websocket-accept") != 0)
+                if (http_request_of(relay->down)->version < 20 || strcmp(fields[i].name, "sec-websocket-accept") != 0)
                         fields[kept++] = fields[i];
         proxy_relay_answer(relay, response->status, fields, kept, response->length);
 }

@@ -23,7 +23,7 @@ static const char *const names[CHANNELS] = { "stdin", "stdout", "stderr", "error
 struct translation {
         struct websocket_decoder decoder;
         struct spdy spdy;
-        int channel; /* of the client's message under way; -1: before its first byte */
+        int channel;                /* of the client's message under way; -1: before its first byte */
         uint32_t streams[CHANNELS]; /* 0: there is none */
         bool ended[CHANNELS];
         bool finished; /* the client has its close frame */
@@ -211,9 +211,10 @@ static void take_event(struct proxy_relay *relay, const struct spdy_event *event
         }
 }
 
-static const char broken[] = "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"Internal error occurred: the node has "
-                             "closed the connection\",\"reason\":\"InternalError\",\"details\":{\"causes\":[{\"message\":"
-                             "\"the node has closed the connection\"}]},\"code\":500}";
+static const char broken[] =
+        "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"Internal error occurred: the node has "
+        "closed the connection\",\"reason\":\"InternalError\",\"details\":{\"causes\":[{\"message\":"
+        "\"the node has closed the connection\"}]},\"code\":500}";
 
 static void break_off(struct proxy_relay *relay) {
         const struct translation *t = relay->state;

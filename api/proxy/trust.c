@@ -12,9 +12,9 @@
 #include "lib/transport/tls.h"
 
 struct proxy {
-        pthread_mutex_t lock;           /* of @kubelet */
-        struct tls_context *kubelet;    /* as --kubelet-certificate-authority has it */
-        struct tls_context *anyone;     /* pods, services, other ports of nodes: whose certificates nobody has signed */
+        pthread_mutex_t lock;        /* of @kubelet */
+        struct tls_context *kubelet; /* as --kubelet-certificate-authority has it */
+        struct tls_context *anyone;  /* pods, services, other ports of nodes: whose certificates nobody has signed */
         uint64_t kubelet_ms;
         char *types_text; /* what @types are parts of */
         const char *types[PROXY_ADDRESS_TYPES_MAX];

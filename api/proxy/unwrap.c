@@ -1,5 +1,5 @@
-/* SPDY/3.1+portforward.k8s.io: port forwarding's SPDY in a WebSocket's binary messages, taken out for kubelets that know
- * SPDY alone. */
+/* SPDY/3.1+portforward.k8s.io: port forwarding's SPDY in a WebSocket's binary messages, taken out for kubelets that
+ * know SPDY alone. */
 #include <errno.h>
 #include <stdlib.h>
 

@@ -128,8 +128,8 @@ void proxy_refuse_log(struct api_request *r, int status, const char *text) {
         if (status == 400)
                 api_refuse(r, API_BAD_REQUEST, "%s", text);
         else if (status == 500)
-                api_refuse_cause(r, API_INTERNAL,
-                                 arena_printf(r->arena, "Internal error occurred: %s", text) ?: "", &cause, 0);
+                api_refuse_cause(r, API_INTERNAL, arena_printf(r->arena, "Internal error occurred: %s", text) ?: "",
+                                 &cause, 0);
         else
                 refuse_as(r, status, text);
 }

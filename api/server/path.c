@@ -9,7 +9,8 @@
 #define SEGMENTS_MAX 16
 
 struct segments {
-        const char *items[SEGMENTS_MAX], *begins[SEGMENTS_MAX]; /* decoded; where it begins in the path, as it was sent */
+        const char *items[SEGMENTS_MAX],
+                *begins[SEGMENTS_MAX]; /* decoded; where it begins in the path, as it was sent */
         unsigned count, next;
 };
 

@@ -51,8 +51,12 @@ static void names_and_ports(void **state) {
         static const struct {
                 const char *text, *scheme, *name, *port; /* @name NULL: it is none */
         } rows[] = {
-                { "n", "", "n", "" },          { "n:80", "", "n", "80" }, { "https:n:web", "https", "n", "web" },
-                { "http:n:", "http", "n", "" }, { .text = "ftp:n:1" },     { .text = "a:b:c:d" },
+                { "n", "", "n", "" },
+                { "n:80", "", "n", "80" },
+                { "https:n:web", "https", "n", "web" },
+                { "http:n:", "http", "n", "" },
+                { .text = "ftp:n:1" },
+                { .text = "a:b:c:d" },
                 { .text = ":80" },
         };
 
@@ -72,10 +76,10 @@ static void names_and_ports(void **state) {
 }
 
 static void addresses_of_others_alone(void **state) {
-        static const char *const others[] = { "10.0.0.1", "192.0.2.1", "fd00::1", "2001:db8::1" },
-                                 *const own[] = { "127.0.0.1",   "127.9.9.9", "0.0.0.0", "255.255.255.255",
-                                                  "169.254.1.1", "224.0.0.1", "::1",     "::",
-                                                  "fe80::1",     "ff02::1",   "name",    "" };
+        static const char *const others[] = { "10.0.0.1", "192.0.2.1", "fd00::1", "2001:db8::1" }, *const own[] = {
+                "127.0.0.1", "127.9.9.9", "0.0.0.0", "255.255.255.255", "169.254.1.1", "224.0.0.1",
+                "::1",       "::",        "fe80::1", "ff02::1",         "name",        ""
+        };
 
         for (size_t i = 0; i < ELEMENTS(others); i++)
                 assert_true(proxy_is_unicast(others[i]));
@@ -84,8 +88,14 @@ static void addresses_of_others_alone(void **state) {
 }
 
 static void lists_of_address_types(void **state) {
-        static const char *const bad[] = { "", "InternalIP,", "internalip", "InternalIP Hostname", "Hostname,,ExternalIP",
-                                           "Hostname,Hostname,Hostname,Hostname,Hostname,Hostname,Hostname,Hostname,Hostname" };
+        static const char *const bad[] = {
+                "",
+                "InternalIP,",
+                "internalip",
+                "InternalIP Hostname",
+                "Hostname,,ExternalIP",
+                "Hostname,Hostname,Hostname,Hostname,Hostname,Hostname,Hostname,Hostname,Hostname"
+        };
 
         assert_int_equal(proxy_check_types(PROXY_ADDRESS_TYPES, NULL), 0);
         assert_int_equal(proxy_check_types("InternalIP", NULL), 0);
@@ -112,9 +122,12 @@ static void words_are_go_s(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(paths_are_cleaned_and_encoded), cmocka_unit_test(queries_are_encoded),
-                cmocka_unit_test(names_and_ports),               cmocka_unit_test(addresses_of_others_alone),
-                cmocka_unit_test(lists_of_address_types),        cmocka_unit_test(words_are_go_s),
+                cmocka_unit_test(paths_are_cleaned_and_encoded),
+                cmocka_unit_test(queries_are_encoded),
+                cmocka_unit_test(names_and_ports),
+                cmocka_unit_test(addresses_of_others_alone),
+                cmocka_unit_test(lists_of_address_types),
+                cmocka_unit_test(words_are_go_s),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
