@@ -26,6 +26,7 @@ struct tls_context;
 #define PROXY_WAITING_MAX ((size_t)256 << 10) /* bytes that wait for a side which does not read */
 #define PROXY_ERROR_MAX ((size_t)50000)       /* of what a kubelet says of a log that it does not give, as upstream */
 #define PROXY_CONNECT_MS 30000                /* to look a name up, connect and shake hands, as Go's dialer there */
+#define PROXY_RELAYS_MAX 4096                 /* under way at a time; one more is told 429 */
 #define PROXY_ADDRESS_TYPES_MAX 8
 #define PROXY_ADDRESS_TYPES "Hostname,InternalDNS,InternalIP,ExternalDNS,ExternalIP"
 

@@ -36,6 +36,7 @@ void proxy_relay_release(struct proxy_relay *relay) {
         if (relay->form->free)
                 relay->form->free(relay);
         proxy_relays_remove(relay);
+        proxy_exit(relay->r->server->config.proxy);
 }
 
 /* Its memory is the request's: nothing of it is there afterwards. */

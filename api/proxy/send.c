@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "api/proxy/relay.h"
+#include "api/proxy/trust.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
 #include "api/server/server.h"
@@ -127,8 +128,14 @@ enum api_step proxy_send(struct api_request *r, const struct proxy_target *targe
                 relay->target.scheme = "http";
         relay->form = form_of(r, target);
         relay->authority = proxy_host_port(r->arena, &relay->target);
-        if (!relay->authority || proxy_relay_open(relay) < 0)
+        if (!relay->authority)
                 return api_fail(r, -ENOMEM, NULL);
+        if (!proxy_enter(r->server->config.proxy))
+                return api_refuse_too_many(r);
+        if (proxy_relay_open(relay) < 0) {
+                proxy_exit(r->server->config.proxy);
+                return api_fail(r, -ENOMEM, NULL);
+        }
         r->taken = true;
         api_count_begun(r);
         relay->begins = true;

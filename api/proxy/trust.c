@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ struct proxy {
         struct tls_context *kubelet; /* as --kubelet-certificate-authority has it */
         struct tls_context *anyone;  /* pods, services, other ports of nodes: whose certificates nobody has signed */
         uint64_t kubelet_ms;
+        atomic_uint n_relays;
         char *types_text; /* what @types are parts of */
         const char *types[PROXY_ADDRESS_TYPES_MAX];
         size_t n_types;
@@ -117,6 +119,17 @@ uint64_t proxy_patience(const struct proxy *proxy, const struct proxy_target *ta
 const char *const *proxy_address_types(const struct proxy *proxy, size_t *ret_n) {
         *ret_n = proxy->n_types;
         return proxy->types;
+}
+
+bool proxy_enter(struct proxy *proxy) {
+        if (atomic_fetch_add(&proxy->n_relays, 1) < PROXY_RELAYS_MAX)
+                return true;
+        proxy_exit(proxy);
+        return false;
+}
+
+void proxy_exit(struct proxy *proxy) {
+        atomic_fetch_sub(&proxy->n_relays, 1);
 }
 
 struct proxy_relays *proxy_open(struct proxy *proxy, const struct api_loop *loop) {

@@ -13,9 +13,10 @@ import urllib.request
 
 import pytest
 from support.api import Api
+from support.http2 import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, Raw, frame
 from support.kubelet import NODE, Kubelet, make_pod
 from support.node import PEERS, Node, free_port, pod, wait_for
-from support.streams import OUT, STATUS, WebSocket, exit_code
+from support.streams import OUT, STATUS, WebSocket, exit_code, masked_frame
 from test_streaming import Terminal
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -397,6 +398,34 @@ def test_a_websocket_by_hand(api, agent, kubelet, client, streams):
     with websocket(api, f"{PODS}/lost/exec?stdout=1&command=x", "v5.channel.k8s.io") as w:
         assert w.status in (404, 500)
     wait_for("all tunnels to end", lambda: running(client) == 0)
+
+
+def test_websockets_over_http2(api, agent, kubelet, client, streams):
+    """By extended CONNECT (RFC 8441), several on a connection: the same frames, without key and proof."""
+    context = ssl.create_default_context(cafile=f"{api.pki}/ca.crt")
+    context.load_cert_chain(f"{api.pki}/admin.crt", f"{api.pki}/admin.key")
+    context.set_alpn_protocols(["h2"])
+    data, ended, statuses = {1: b"", 3: b""}, set(), {}
+    with Raw(("127.0.0.1", api.port), preface=False) as r:
+        r.socket = context.wrap_socket(r.socket, server_hostname="127.0.0.1")
+        r.send(PREFACE + frame(SETTINGS))
+        for stream in data:
+            path = f"{PODS}/k-{agent.name}/exec?container=main&stdin=1&stdout=1&command=sh&command=-c&command=cat%3B%20exit%20{stream}"
+            r.send(frame(HEADERS, stream, r.encoder.encode([
+                (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":path", path), (":authority", f"127.0.0.1:{api.port}"),
+                ("sec-websocket-version", "13"), ("sec-websocket-protocol", "v5.channel.k8s.io")]), END_HEADERS))
+        while len(ended) < 2:
+            kind, flags, stream, payload = r.receive()
+            if kind == HEADERS:
+                statuses[stream] = dict(r.decoder.decode(payload))
+                assert statuses[stream][":status"] == "200", statuses
+                r.send(frame(DATA, stream, masked_frame(2, b"\0to %d" % stream) + masked_frame(2, bytes([255, 0]))))
+            elif kind == DATA:
+                data[stream] += payload
+                ended |= {stream} if flags & END_STREAM else set()
+    for stream in data:
+        assert statuses[stream]["sec-websocket-protocol"] == "v5.channel.k8s.io"
+        assert b"\x01to %d" % stream in data[stream] and b'"reason":"ExitCode","message":"%d"' % stream in data[stream]
 
 
 def running(client):

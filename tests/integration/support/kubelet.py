@@ -126,7 +126,11 @@ class Kubelet:
                     s.sendall(head.encode())
                     pump(self.connection, s)
                 self.close_connection = True
-                self.connection.setblocking(True)
+                self.connection.settimeout(2)
+                try:
+                    self.connection.unwrap()
+                except OSError:
+                    pass
                 kubelet.closed.set()
 
         class Server(http.server.ThreadingHTTPServer):
