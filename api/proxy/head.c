@@ -1,6 +1,7 @@
 /* Heads that pass: which fields go on and which end here (RFC 9110, 7.6.1), what is added, and where answers point. */
 #include <errno.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,35 +131,36 @@ const char *proxy_forwarded_uri(struct api_request *r, const struct proxy_target
         return arena_printf(r->arena, "%s%s", proxy_escape_path(r->arena, prefix_of(r)) ?: "", target->path);
 }
 
-/* The server itself, or what the client calls this one. */
-static bool is_here(struct api_request *r, const struct proxy_target *target, const char *host, size_t n) {
-        const char *own = http_request_of(r->x)->authority, *there = proxy_host_port(r->arena, target);
+int proxy_here_init(struct api_request *r, const struct proxy_target *target, struct proxy_here *ret_here) {
+        *ret_here = (struct proxy_here){ .prefix = proxy_escape_path(r->arena, prefix_of(r)),
+                                         .authority = http_request_of(r->x)->authority,
+                                         .there = proxy_host_port(r->arena, target),
+                                         .host = *target->port ? "" : target->host };
+        return ret_here->prefix && ret_here->there ? 0 : -ENOMEM;
+}
 
-        return (strlen(own) == n && strncmp(own, host, n) == 0) ||
-               (there && ((strlen(there) == n && strncmp(there, host, n) == 0) ||
-                          (!*target->port && strlen(target->host) == n && strncmp(target->host, host, n) == 0)));
+static bool is(const char *text, const char *other, size_t n) {
+        return strlen(text) == n && memcmp(text, other, n) == 0;
 }
 
 /* "SCHEME://HOST" in front of a path is left out, but where the client knows this server by it. */
-const char *proxy_relocate(struct api_request *r, const struct proxy_target *target, const char *location) {
-        const char *slashes = strstr(location, "//"), *path = location, *prefix, *own = "";
-        size_t n_scheme = strspn(location, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+bool proxy_relocate(const struct proxy_here *here, const char *url, char ret_url[PROXY_URL_MAX]) {
+        size_t n_scheme = strspn(url, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-."), n_own = 0,
+               n;
+        const char *slashes = url[n_scheme] == ':' ? url + n_scheme + 1 : url, *path = url;
+        bool prefixed;
 
-        if (slashes && (slashes == location || (location[n_scheme] == ':' && slashes == location + n_scheme + 1))) {
-                const char *host = slashes + 2;
-                size_t n = strcspn(host, "/?#");
-
-                if (!is_here(r, target, host, n))
-                        return location;
-                path = host + n;
-                if (strlen(http_request_of(r->x)->authority) == n &&
-                    strncmp(http_request_of(r->x)->authority, host, n) == 0)
-                        own = arena_strndup(r->arena, location, (size_t)(path - location));
+        if (strncmp(slashes, "//", 2) == 0) {
+                n = strcspn(slashes + 2, "/?#");
+                path = slashes + 2 + n;
+                if (is(here->authority, slashes + 2, n))
+                        n_own = (size_t)(path - url);
+                else if (!is(here->there, slashes + 2, n) && !(*here->host && is(here->host, slashes + 2, n)))
+                        return false;
         }
         if (*path != '/')
-                return location;
-        prefix = proxy_escape_path(r->arena, prefix_of(r));
-        if (!prefix || !own || strncmp(path, prefix, strlen(prefix)) == 0)
-                return own && prefix ? arena_printf(r->arena, "%s%s", own, path) : location;
-        return arena_printf(r->arena, "%s%s%s", own, prefix, path) ?: location;
+                return false;
+        prefixed = strncmp(path, here->prefix, strlen(here->prefix)) == 0;
+        n = (size_t)snprintf(ret_url, PROXY_URL_MAX, "%.*s%s%s", (int)n_own, url, prefixed ? "" : here->prefix, path);
+        return n < PROXY_URL_MAX;
 }

@@ -58,8 +58,18 @@ struct http_field *proxy_request_fields(struct api_request *r, const char *forwa
 /* The fields of an answer that go back. */
 struct http_field *proxy_answer_fields(struct api_request *r, const struct http_fields *answer, uint32_t *ret_n);
 
-/* Where the client finds what the server calls @location, which is a URL in an answer from @target. */
-const char *proxy_relocate(struct api_request *r, const struct proxy_target *target, const char *location);
+/* How a client calls what is behind a proxy, and how that calls itself. */
+struct proxy_here {
+        const char *prefix;       /* of paths: "/api/v1/nodes/x/proxy" */
+        const char *authority;    /* what the client calls this server */
+        const char *there, *host; /* the target; without a port where that is the scheme's own, else "" */
+};
+
+int proxy_here_init(struct api_request *r, const struct proxy_target *target, struct proxy_here *ret_here);
+
+/* Where the client finds what an answer calls @url; false: as it stands there, and also past the maximum. */
+#define PROXY_URL_MAX 4096
+bool proxy_relocate(const struct proxy_here *here, const char *url, char ret_url[PROXY_URL_MAX]);
 
 /* The request's path, as the one who answers it may show it. */
 const char *proxy_forwarded_uri(struct api_request *r, const struct proxy_target *target);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/proxy/html.h"
 #include "api/proxy/relay.h"
 #include "api/server/request.h"
 #include "api/server/server.h"
@@ -62,26 +63,67 @@ static int64_t length_of(struct proxy_relay *relay, const struct http_response *
         return length ? http_length(length) : -1;
 }
 
+static const char *relocate(struct proxy_relay *relay, const struct proxy_here *here, const char *location) {
+        char url[PROXY_URL_MAX];
+
+        return proxy_relocate(here, location, url) ? arena_strdup(relay->r->arena, url) ?: "" : location;
+}
+
+/* Whose links are to lead back here; a page that comes compressed is left alone. */
+static bool is_page(struct proxy_relay *relay, const struct http_response *response) {
+        const char *type = http_fields_get(&response->fields, "content-type");
+
+        return type && strcspn(type, "; ") == 9 && strncmp(type, "text/html", 9) == 0 &&
+               !http_fields_get(&response->fields, "content-encoding") &&
+               !http_fields_get(&response->fields, "location") &&
+               strcmp(http_request_of(relay->down)->method, "HEAD") != 0;
+}
+
 static void pass_head(struct proxy_relay *relay, const struct http_response *response) {
+        struct proxy_here here;
         uint32_t n = 0;
         struct http_field *fields = proxy_answer_fields(relay->r, &response->fields, &n);
 
-        if (!fields)
+        if (!fields || proxy_here_init(relay->r, &relay->target, &here) < 0)
                 return proxy_relay_end(relay, -ENOMEM);
         for (uint32_t i = 0; i < n; i++)
                 if (strcmp(fields[i].name, "location") == 0)
-                        fields[i].value = proxy_relocate(relay->r, &relay->target, fields[i].value) ?: "";
+                        fields[i].value = relocate(relay, &here, fields[i].value);
         fields[n++] = (struct http_field)CACHE_CONTROL;
-        proxy_relay_answer(relay, response->status, fields, n, length_of(relay, response));
+        if (is_page(relay, response))
+                relay->state = proxy_html_new(&here);
+        proxy_relay_answer(relay, response->status, fields, n, relay->state ? -1 : length_of(relay, response));
+}
+
+static void write_page(void *data, const void *bytes, size_t n) {
+        proxy_relay_down(data, bytes, n);
+}
+
+static void pass_page(struct proxy_relay *relay, uint8_t *bytes, size_t n) {
+        if (relay->state)
+                proxy_html_feed(relay->state, (const char *)bytes, n, write_page, relay);
+        else
+                pass_down(relay, bytes, n);
+}
+
+static void end_page(struct proxy_relay *relay, const struct http_fields *trailers) {
+        if (relay->state)
+                proxy_html_end(relay->state, write_page, relay);
+        end_down(relay, trailers);
+}
+
+static void free_page(struct proxy_relay *relay) {
+        proxy_html_free(relay->state);
 }
 
 const struct proxy_relay_form proxy_request_form = {
         .ask = ask_as_asked,
         .head = pass_head,
-        .from_target = pass_down,
+        .from_target = pass_page,
         .from_client = pass_up,
-        .target_ended = end_down,
+        .target_ended = end_page,
         .client_ended = end_up,
+        .free = free_page,
 };
 
 /* --- logs: this server asks, in its own name --- */

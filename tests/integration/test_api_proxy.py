@@ -119,6 +119,11 @@ def test_pages_are_found_below_a_slash(kubelet, client):
         kubelet.answers["away"] = lambda handler, path, query: handler.say(302, "", Location=there)
         status, headers, _ = client.raw("GET", f"{TO_NODE}/away")
         assert (status, headers["Location"]) == (302, here)
+    page = b'<html><a href="/there">/there</a><img src="here.png"></html>'
+    for kind, rewritten in (("text/html; charset=utf-8", True), ("text/plain", False)):
+        kubelet.answers["page"] = lambda handler, path, query: handler.say(200, page, Content_Type=kind)
+        text = client.raw("GET", f"{TO_NODE}/page")[2]
+        assert text == (page.replace(b'"/there"', f'"{TO_NODE}/there"'.encode()) if rewritten else page)
 
 
 def test_bodies_of_any_size_both_ways(api, kubelet, tmp_path):
@@ -307,20 +312,25 @@ def test_the_kubelet_has_to_be_the_node(tmp_path, api):
 # --- exec, attach, port-forward ---
 
 
+def set_up(kubelet, client, how):
+    """A kubelet that takes WebSockets, and says so, or one that knows SPDY alone."""
+    kubelet.only_spdy = how == "translated"
+    kubelet.register(client, websockets=not kubelet.only_spdy)
+
+
 @pytest.fixture(params=["passed on", "translated"])
 def streams(request, kubelet, client):
-    """A kubelet that takes WebSockets, and says so, or one that knows SPDY alone."""
-    kubelet.only_spdy = request.param == "translated"
-    kubelet.register(client, websockets=not kubelet.only_spdy)
-    return request.param
+    set_up(kubelet, client, request.param)
 
 
-@pytest.fixture(params=["kubectl", "kubectl-spdy", "kubectl-debian"])
-def kubectl(request, api, agent, streams):
-    program = f"{PEERS}/{request.param.replace('-spdy', '')}"
+@pytest.fixture(params=[("kubectl", "passed on"), ("kubectl", "translated"), ("kubectl-spdy", "translated"), ("kubectl-debian", "passed on")], ids=" ".join)
+def kubectl(request, api, agent, kubelet, client):
+    name, how = request.param
+    program = f"{PEERS}/{name.replace('-spdy', '')}"
     if not os.path.exists(program):
-        pytest.skip(f"{request.param} is not built (tests/peers/build)")
-    on = "false" if request.param.endswith("spdy") else "true"
+        pytest.skip(f"{name} is not built (tests/peers/build)")
+    set_up(kubelet, client, how)
+    on = "false" if name.endswith("spdy") else "true"
     env = dict(os.environ, KUBECONFIG=api.kubeconfig, HOME=api.directory, KUBECTL_REMOTE_COMMAND_WEBSOCKETS=on, KUBECTL_PORT_FORWARD_WEBSOCKETS=on)
     return program, env, f"k-{agent.name}"
 

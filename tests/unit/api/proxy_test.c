@@ -5,10 +5,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "api/proxy/html.h"
 #include "api/proxy/internal.h"
 #include "api/server/request.h"
 #include "lib/arena.h"
@@ -120,6 +122,100 @@ static void words_are_go_s(void **state) {
         assert_string_equal(proxy_host_port(arena, &six), "[fd00::1]:443");
 }
 
+static const struct proxy_here here = { "/p", "api:6443", "10.0.0.1:80", "" };
+
+static void links_lead_back(void **state) {
+        static const struct {
+                const char *url, *leads; /* NULL: as it is */
+        } rows[] = {
+                { "/x?y#z", "/p/x?y#z" },
+                { "x", NULL },
+                { "/p/x", "/p/x" },
+                { "//10.0.0.1:80/x", "/p/x" },
+                { "http://10.0.0.1:80/x", "/p/x" },
+                { "https://api:6443/x", "https://api:6443/p/x" },
+                { "http://other/x", NULL },
+                { "//other/x", NULL },
+                { "#top", NULL },
+                { "mailto:a@b", NULL },
+                { "", NULL },
+                { "http://10.0.0.1:80", NULL },
+        };
+        char url[PROXY_URL_MAX], *longest = calloc(1, PROXY_URL_MAX);
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                bool moved = proxy_relocate(&here, rows[i].url, url);
+
+                assert_int_equal(moved, rows[i].leads != NULL);
+                if (moved)
+                        assert_string_equal(url, rows[i].leads);
+        }
+        memset(longest, '/', PROXY_URL_MAX - 1);
+        memset(longest + 1, 'x', PROXY_URL_MAX - 4);
+        longest[PROXY_URL_MAX - 3] = '\0'; /* and two bytes more */
+        assert_true(proxy_relocate(&here, longest, url));
+        longest[PROXY_URL_MAX - 3] = 'x';
+        assert_false(proxy_relocate(&here, longest, url));
+        free(longest);
+}
+
+struct text {
+        char bytes[16384];
+        size_t n;
+};
+
+static void append(void *data, const void *bytes, size_t n) {
+        struct text *text = data;
+
+        assert_true(n < sizeof(text->bytes) - text->n);
+        memcpy(text->bytes + text->n, bytes, n);
+        text->n += n;
+        text->bytes[text->n] = '\0';
+}
+
+static void rewrite(const char *page, size_t n, size_t piece, struct text *ret_text) {
+        struct proxy_html *html = proxy_html_new(&here);
+
+        ret_text->n = 0;
+        ret_text->bytes[0] = '\0';
+        for (size_t i = 0; i < n; i += piece)
+                proxy_html_feed(html, page + i, n - i < piece ? n - i : piece, append, ret_text);
+        proxy_html_end(html, append, ret_text);
+        proxy_html_free(html);
+}
+
+static void pages_are_rewritten(void **state) {
+        static const char *const rows[][2] = {
+                { "<a href=\"/x\">/x</a>", "<a href=\"/p/x\">/x</a>" },
+                { "<A class=/no HREF = '/x' id=a>", "<A class=/no HREF = '/p/x' id=a>" },
+                { "<a href=/x>t", "<a href=/p/x>t" },
+                { "<img alt=\"<a href='/x'>\" src=\"/y\"/>", "<img alt=\"<a href='/x'>\" src=\"/p/y\"/>" },
+                { "<!-- <a href='/x'> --><a href='/y'>", "<!-- <a href='/x'> --><a href='/p/y'>" },
+                { "<!DOCTYPE html><p>1 < 2</p><link href=/s>", "<!DOCTYPE html><p>1 < 2</p><link href=/p/s>" },
+                { "<script src='/s'>'<a href=\"/x\">'</scripty></script ><a href='/y'>",
+                  "<script src='/p/s'>'<a href=\"/x\">'</scripty></script ><a href='/p/y'>" },
+                { "<form action='/f' method=post><b href='/x'>", "<form action='/p/f' method=post><b href='/x'>" },
+                { "<a href><a href=''><a href=", "<a href><a href=''><a href=" },
+                { "<a href='/unfinished", "<a href='/unfinished" },
+                { "<verylongelementname href='/x'><a verylongattributename='/x'>",
+                  "<verylongelementname href='/x'><a verylongattributename='/x'>" },
+                { "<<a href='/x'>", "<<a href='/p/x'>" },
+        };
+        struct text whole, parts;
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++)
+                for (size_t piece = 1; piece <= strlen(rows[i][0]); piece++) {
+                        rewrite(rows[i][0], strlen(rows[i][0]), piece, &parts);
+                        assert_string_equal(parts.bytes, rows[i][1]);
+                }
+        memset(parts.bytes, 'x', 8192); /* a value longer than any that is held passes as it is */
+        memcpy(parts.bytes, "<a href='/", 10);
+        memcpy(parts.bytes + 8190, "'>", 3);
+        rewrite(parts.bytes, 8192, 100, &whole);
+        assert_int_equal(whole.n, 8192);
+        assert_memory_equal(whole.bytes, parts.bytes, 8192);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(paths_are_cleaned_and_encoded),
@@ -128,6 +224,8 @@ int main(void) {
                 cmocka_unit_test(addresses_of_others_alone),
                 cmocka_unit_test(lists_of_address_types),
                 cmocka_unit_test(words_are_go_s),
+                cmocka_unit_test(links_lead_back),
+                cmocka_unit_test(pages_are_rewritten),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
