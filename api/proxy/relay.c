@@ -223,10 +223,11 @@ void proxy_relay_answer(struct proxy_relay *relay, int status, const struct http
 }
 
 bool proxy_relay_accept(struct proxy_relay *relay, const char *protocol) {
+        static const struct http_field none;
         size_t n = 0;
 
         relay->answered = true;
-        if (!api_answer_fields(relay->r, 101, 0, NULL, 0, &n)) {
+        if (!api_answer_fields(relay->r, 101, 0, &none, 0, &n)) {
                 proxy_relay_end(relay, -ENOMEM);
                 return false;
         }
