@@ -51,6 +51,7 @@ static const struct flag {
         { "event-ttl", FLAG_TEXT, AT(event_ttl), 0, false },
         { "tls-cert-file", FLAG_TEXT, AT(certificate), 0, false },
         { "tls-private-key-file", FLAG_TEXT, AT(key), 0, false },
+        { "cert-extra-sans", FLAG_TEXT, AT(extra_names), 0, false },
         { "client-ca-file", FLAG_TEXT, AT(client_ca), 0, false },
         { "loops", FLAG_NUMBER, AT(loops), 64, false },
         { "max-requests-inflight", FLAG_NUMBER, AT(reads_max), IN_FLIGHT_MAX, false },
@@ -87,6 +88,8 @@ static const char help_text[] =
         "  --tls-cert-file FILE      the server's certificate, PEM, with what is between it and its authority\n"
         "  --tls-private-key-file FILE\n"
         "                            its key, PEM\n"
+        "  --cert-extra-sans NAME,...\n"
+        "                            addresses and DNS names that its own certificate is for beside the usual ones\n"
         "  --client-ca-file FILE     authorities whose certificates clients are known by, PEM\n"
         "  --controllers LIST        which controllers run: '*' is all, 'foo' that one, '-foo' not that one (*)\n"
         "  --enable-admission-plugins NAME,...\n"

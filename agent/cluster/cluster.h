@@ -19,6 +19,7 @@ struct event_object;
 struct json_writer;
 struct options;
 struct pod;
+struct pool;
 
 #define CLUSTER_LEASE_S 40           /* kubelet's nodeLeaseDurationSeconds, */
 #define CLUSTER_LEASE_RENEW_MS 10000 /* renewed four times in it */
@@ -45,7 +46,7 @@ struct cluster_events {
 };
 
 /* Reads the kubeconfig, and looks the server's name up: may block. @options outlive it. -EINVAL, -ENOENT, -ENOMEM. */
-int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
+int cluster_new(uv_loop_t *loop, struct pool *pool, const struct options *options, const struct cluster_events *events,
                 struct cluster **ret_cluster, struct err **err);
 
 /* Begins to talk to the service. 0 or -ENOMEM. */

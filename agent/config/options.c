@@ -37,6 +37,10 @@ static const struct flag {
 } flags[] = {
         { "config", FLAG_PATH, AT(config) },
         { "kubeconfig", FLAG_PATH, AT(kubeconfig) },
+        { "bootstrap-kubeconfig", FLAG_PATH, AT(bootstrap_kubeconfig) },
+        { "cert-dir", FLAG_PATH, AT(cert_dir) },
+        { "rotate-certificates", FLAG_BOOL, AT(rotate_certificates) },
+        { "rotate-server-certificates", FLAG_BOOL, AT(rotate_server) },
         { "root-dir", FLAG_PATH, AT(root_dir) },
         { "run-dir", FLAG_PATH, AT(run_dir) },
         { "libexec-dir", FLAG_PATH, AT(libexec_dir) },
@@ -91,6 +95,12 @@ static const char help_text[] =
         "                            where CRI is served (unix://RUN-DIR/nacelle.sock)\n"
         "  --config FILE             a KubeletConfiguration; flags outrank it\n"
         "  --kubeconfig FILE         the API service whose node this is, and who it is there (none)\n"
+        "  --bootstrap-kubeconfig FILE\n"
+        "                            with a token: asks for the certificate of a --kubeconfig that is not there\n"
+        "  --cert-dir DIR            the certificates that it asks for (ROOT-DIR/pki)\n"
+        "  --rotate-certificates     renew them before they end (true)\n"
+        "  --rotate-server-certificates\n"
+        "                            have the certificate that it serves with signed by the cluster (false)\n"
         "  --runtime-only            serve CRI, run no pods of our own\n"
         "  --node-ip IP              the node's address (the default route's)\n"
         "  --hostname-override NAME  the node's name (the host's)\n"
@@ -325,6 +335,7 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
                 .crash_back_off_max = 300,
                 .max_parallel_pulls = 4,
                 .max_pods = 250,
+                .rotate_certificates = true,
                 .log_level = LOG_LEVEL_INFO,
         };
         int r;
@@ -353,7 +364,7 @@ void options_deinit(struct options *o) {
                 &o->cluster_dns[0],   &o->cluster_dns[1],     &o->cluster_dns[2], &o->seccomp_dir,
                 &o->registries,       &o->registry_hosts_dir, &o->runtimes,       &o->trace_endpoint,
                 &o->cni_conf_dir,     &o->cni_bin_dir,        &o->auth_file,      &o->provider_config,
-                &o->provider_bin_dir, &o->unsafe_sysctls,
+                &o->provider_bin_dir, &o->unsafe_sysctls,     &o->bootstrap_kubeconfig, &o->cert_dir,
         };
 
         for (size_t i = 0; i < ELEMENTS(fields); i++) {

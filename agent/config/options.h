@@ -23,6 +23,8 @@
 struct options {
         char *config;     /* NULL: none */
         char *kubeconfig; /* of the cluster that the node belongs to; NULL: none */
+        char *bootstrap_kubeconfig; /* with which that one is made; NULL: none */
+        char *cert_dir;             /* the node's certificates */
         char *root_dir, *run_dir, *manifest_dir, *pod_logs_dir, *libexec_dir;
         char *socket;   /* the path of --container-runtime-endpoint, without unix:// */
         char *node_ip;  /* NULL: the address of the default route's interface */
@@ -49,6 +51,7 @@ struct options {
         int trace_per_million; /* of the traces that begin here */
         struct eviction_settings eviction;
         enum log_level log_level;
+        bool rotate_certificates, rotate_server; /* rotateCertificates, serverTLSBootstrap */
         bool runtime_only, show_help, show_version;
 };
 

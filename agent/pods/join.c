@@ -127,5 +127,5 @@ int pods_join(struct pods *pods, struct err **err) {
         if (!pods->options->kubeconfig)
                 return 0;
         events_listen(pods->node.world.events, on_event, pods);
-        return cluster_new(pods->loop, pods->options, &heard, &pods->cluster, err);
+        return cluster_new(pods->loop, pods->pool, pods->options, &heard, &pods->cluster, err);
 }

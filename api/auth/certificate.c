@@ -92,32 +92,53 @@ static int refuse(struct err **err, X509 *certificate, const char *why) {
         return err_set(err, EACCES, "verifying certificate \"%s\" failed: %s", subject, why);
 }
 
-/* *@ret_until: when the first of the chain ends. */
-static int verify(X509_STORE *store, X509 *certificate, STACK_OF(X509) * others, int64_t now, int64_t *ret_until,
-                  struct err **err) {
-        _cleanup_(ctx_freep) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-        int64_t until = INT64_MAX;
-        STACK_OF(X509) * chain;
-        X509_VERIFY_PARAM *param;
+/* What @certificate was found to be. */
+struct verdict {
+        int64_t until; /* when the first of its chain ends */
+        bool untimely; /* it is right but for the time */
+};
 
-        if (!ctx || X509_STORE_CTX_init(ctx, store, certificate, others) != 1)
-                return -ENOMEM;
-        param = X509_STORE_CTX_get0_param(ctx);
-        X509_VERIFY_PARAM_set_time(param, (time_t)now);
-        X509_VERIFY_PARAM_set_depth(param, CHAIN_MAX);
-        X509_VERIFY_PARAM_set_auth_level(param, 1); /* no SHA-1, no RSA below 1024 bits */
-        if (X509_verify_cert(ctx) != 1)
-                return refuse(err, certificate, X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
-        chain = X509_STORE_CTX_get0_chain(ctx);
+static bool is_of_time(int error) {
+        return error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID;
+}
+
+/* When the first of @chain ends; -EACCES: one of them is not for clients. */
+static int look_at_chain(STACK_OF(X509) * chain, int64_t *ret_until) {
+        int64_t until = INT64_MAX;
+
         for (int i = 0; i < sk_X509_num(chain); i++) {
                 struct tm tm;
 
                 if (!is_for_clients(sk_X509_value(chain, i)))
-                        return refuse(err, certificate, "it is not for clients (extendedKeyUsage)");
+                        return -EACCES;
                 if (ASN1_TIME_to_tm(X509_get0_notAfter(sk_X509_value(chain, i)), &tm) == 1 && timegm(&tm) < until)
                         until = timegm(&tm);
         }
         *ret_until = until;
+        return 0;
+}
+
+/* At any time where @now is negative. */
+static int verify(X509_STORE *store, const struct auth_credentials *c, int64_t now, struct verdict *ret,
+                  struct err **err) {
+        _cleanup_(ctx_freep) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+        X509_VERIFY_PARAM *param;
+
+        if (!ctx || X509_STORE_CTX_init(ctx, store, c->certificate, c->chain) != 1)
+                return -ENOMEM;
+        param = X509_STORE_CTX_get0_param(ctx);
+        if (now >= 0)
+                X509_VERIFY_PARAM_set_time(param, (time_t)now);
+        else
+                X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_NO_CHECK_TIME);
+        X509_VERIFY_PARAM_set_depth(param, CHAIN_MAX);
+        X509_VERIFY_PARAM_set_auth_level(param, 1); /* no SHA-1, no RSA below 1024 bits */
+        if (X509_verify_cert(ctx) != 1) {
+                ret->untimely = is_of_time(X509_STORE_CTX_get_error(ctx));
+                return refuse(err, c->certificate, X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
+        }
+        if (look_at_chain(X509_STORE_CTX_get0_chain(ctx), &ret->until) < 0)
+                return refuse(err, c->certificate, "it is not for clients (extendedKeyUsage)");
         return 0;
 }
 
@@ -170,28 +191,55 @@ static int add_credential(struct arena *arena, X509 *certificate, struct auth_us
         return auth_user_add_extra(arena, user, AUTH_EXTRA_CREDENTIAL, id);
 }
 
+static int read_subject(X509 *certificate, struct arena *arena, struct auth_user *user, struct err **err) {
+        X509_NAME *subject = X509_get_subject_name(certificate);
+
+        for (int i = 0; i < X509_NAME_entry_count(subject); i++) {
+                int r = add_entry(arena, X509_NAME_get_entry(subject, i), user);
+
+                if (r < 0)
+                        return r == -ENOMEM ? r : refuse(err, certificate, "its subject is not text");
+        }
+        return user->name && user->name[0] ? 0 : -ENODATA;
+}
+
+/* One that is right at another time is a node's that has been away (renewing.c), or wrong: @ret_identity, and 0 or
+ * -EACCES. */
+static int renew(struct auth_authenticator *a, X509_STORE *store, const struct auth_credentials *c, struct arena *arena,
+                 struct auth_identity *identity) {
+        struct verdict verdict = { 0 };
+        struct tm tm;
+        int r = verify(store, c, -1, &verdict, NULL);
+
+        if (r == 0)
+                r = read_subject(c->certificate, arena, &identity->user, NULL);
+        if (r == 0 && ASN1_TIME_to_tm(X509_get0_notAfter(c->certificate), &tm) != 1)
+                r = -EACCES;
+        if (r == 0)
+                r = auth_renewing_become(a, timegm(&tm), arena, identity);
+        return r == -ENODATA ? -EACCES : r;
+}
+
 int auth_certificate(struct auth_authenticator *a, const struct auth_credentials *credentials, int64_t now,
                      struct arena *arena, struct auth_identity *ret_identity, struct err **err) {
         _cleanup_(store_freep) X509_STORE *store = take_authorities(a);
         struct auth_identity identity = { 0 };
-        X509 *certificate = credentials->certificate;
-        X509_NAME *subject;
+        _cleanup_err_ struct err *why = NULL;
+        struct verdict verdict = { 0 };
         int r;
 
-        if (!certificate || !store)
+        if (!credentials->certificate || !store)
                 return -ENODATA;
-        r = verify(store, certificate, credentials->chain, now, &identity.valid_until, err);
-        if (r < 0)
-                return r;
-        subject = X509_get_subject_name(certificate);
-        for (int i = 0; i < X509_NAME_entry_count(subject); i++) {
-                r = add_entry(arena, X509_NAME_get_entry(subject, i), &identity.user);
-                if (r < 0)
-                        return r == -ENOMEM ? r : refuse(err, certificate, "its subject is not text");
+        r = verify(store, credentials, now, &verdict, &why);
+        if (r == 0) {
+                identity.valid_until = verdict.until;
+                r = read_subject(credentials->certificate, arena, &identity.user, &why);
+        } else if (verdict.untimely) {
+                r = renew(a, store, credentials, arena, &identity);
         }
-        if (!identity.user.name || !identity.user.name[0])
-                return -ENODATA;
-        r = add_credential(arena, certificate, &identity.user);
+        if (r < 0)
+                return why && r == -EACCES ? err_move(err, TAKE_PTR(why)) : r;
+        r = add_credential(arena, credentials->certificate, &identity.user);
         if (r >= 0)
                 r = auth_user_add_group(arena, &identity.user, AUTH_GROUP_AUTHENTICATED);
         if (r >= 0)
