@@ -55,6 +55,8 @@ extern const struct cluster_program cli_cluster_api, cli_cluster_agent;
 /* Has it started, now and at each boot, or anew where it runs already. */
 int cli_cluster_start(const struct cluster_program *program, struct err **err);
 int cli_cluster_stop(const struct cluster_program *program, struct err **err);
+/* It was started by us, and is not there any more: nobody starts it again. */
+bool cli_cluster_has_ended(const struct cluster_program *program);
 /* Where to look when it does not come: in @arena. */
 const char *cli_cluster_log(struct arena *arena, const struct cluster_program *program);
 /* Runs the program beside us with @arguments behind its name, in our place. Returns on failure alone. */

@@ -102,6 +102,8 @@ static int probe_ready(void *data, struct err **err) {
         cli_cluster_close(&m->api);
         if ((r = cli_cluster_open_admin(m->cli, NULL, &m->api, err)) == 0)
                 r = cli_cluster_get(&m->api, &cli_cluster_maps, "kube-system", "kube-root-ca.crt", &object, err);
+        if (r < 0 && cli_cluster_has_ended(&cli_cluster_api))
+                return err_set(err, ECHILD, "it has ended");
         return r == 0 ? 0 : -EAGAIN;
 }
 

@@ -82,6 +82,8 @@ static int probe_identity(void *data, struct err **err) {
 
         if (access(w->path, F_OK) == 0)
                 return 0;
+        if (cli_cluster_has_ended(&cli_cluster_agent))
+                return err_set(err, ECHILD, "it has ended");
         return err_set(err, EAGAIN, "node %s: its certificate is not signed yet", w->name);
 }
 

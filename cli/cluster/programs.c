@@ -116,6 +116,13 @@ static pid_t find_pid(struct arena *arena, const struct cluster_program *program
         return strncmp(target, exe, strlen(exe)) == 0 ? pid : 0;
 }
 
+bool cli_cluster_has_ended(const struct cluster_program *program) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        enum how how;
+
+        return arena && how_to(&how, NULL) == 0 && how == BY_US && !find_pid(arena, program);
+}
+
 /* The words between the quotes of CONFIG/FILE's line. */
 static int read_arguments(struct arena *arena, const struct cluster_program *program, const char **argv, size_t *n,
                           struct err **err) {

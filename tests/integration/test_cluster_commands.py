@@ -2,13 +2,12 @@
 import http.server
 import json
 import os
-import shutil
 import ssl
 import subprocess
 import threading
 
 import pytest
-from support.api import PEERS, Client, free_port
+from support.api import Client, free_port
 from support.join import openssl
 from support.node import BUILD, Node, wait_for
 
@@ -31,8 +30,13 @@ class Host:
     def join(self, *args):
         return self.nacelle("join", *args, *self.places, *self.agent, f"--node-name={self.node.name}", "--node-ip=127.0.0.1")
 
-    def kubectl(self, *args):
-        return subprocess.run([PEERS + "/kubectl", "--kubeconfig", self.data + "/admin.kubeconfig", *args], capture_output=True, text=True, timeout=60)
+    def ask(self, method, path, *args):
+        return Client(self.port, self.data + "/pki").ask(method, path, *args)[1]
+
+    def nodes(self):
+        """{name: its object} of those that are Ready."""
+        ready = lambda n: any(c["type"] == "Ready" and c["status"] == "True" for c in n["status"].get("conditions", []))
+        return {n["metadata"]["name"]: n for n in self.ask("GET", "/api/v1/nodes")["items"] if ready(n)}
 
     def logs(self):
         return "".join(open(f"{self.node.run}/{name}.log").read()[-3000:] for name in ("nacelle-agent", "nacelle-api") if os.path.exists(f"{self.node.run}/{name}.log"))
@@ -48,11 +52,13 @@ def first():
     port = free_port()
     host.port = port
     host.init = [*host.places, *host.agent, "--apiserver-advertise-address=127.0.0.1", f"--apiserver-bind-port={port}", f"--node-name={host.node.name}", "--node-ip=127.0.0.1"]
-    done = host.nacelle("init", *host.init)
-    assert done.returncode == 0, done.stderr + host.logs()
-    host.line = done.stdout.split("by:\n\n  ")[1].split()
-    yield host
-    host.leave()
+    try:
+        done = host.nacelle("init", *host.init)
+        assert done.returncode == 0, done.stderr + host.logs()
+        host.line = done.stdout.split("by:\n\n  ")[1].split()
+        yield host
+    finally:
+        host.leave()
 
 
 @pytest.fixture
@@ -64,25 +70,24 @@ def second():
 
 def test_init_makes_a_cluster_of_one(first):
     assert first.line[:2] == ["nacelle", "join"] and first.line[2] == f"127.0.0.1:{first.port}" and first.line[5] == "--discovery-token-ca-cert-hash"
-    nodes = json.loads(first.kubectl("get", "nodes", "-o", "json").stdout)["items"]
-    assert [n["metadata"]["name"] for n in nodes] == [first.node.name]
-    assert nodes[0]["metadata"]["labels"]["node-role.kubernetes.io/control-plane"] == ""
-    assert first.kubectl("get", "nodes").stdout.splitlines()[1].split()[1:3] == ["Ready", "control-plane"]
+    nodes = first.nodes()
+    assert list(nodes) == [first.node.name]
+    assert nodes[first.node.name]["metadata"]["labels"]["node-role.kubernetes.io/control-plane"] == ""
     # the token's kubeconfig is gone with its use
     assert sorted(os.listdir(first.config)) == ["agent.env", "api.env", "kubelet.conf"]
 
 
 def test_init_again_changes_nothing(first):
-    uid = first.kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.uid}").stdout
+    uid = first.nodes()[first.node.name]["metadata"]["uid"]
     done = first.nacelle("init", *first.init)
     assert done.returncode == 0, done.stderr + first.logs()
-    assert first.kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.uid}").stdout == uid
+    assert first.nodes()[first.node.name]["metadata"]["uid"] == uid
 
 
 def test_join_and_reset(first, second):
     done = second.join(*first.line[2:])
     assert done.returncode == 0, done.stderr + second.logs()
-    wait_for("two nodes", lambda: first.kubectl("get", "nodes").stdout.count(" Ready ") == 2)
+    assert set(first.nodes()) == {first.node.name, second.node.name}
     again = second.join(*first.line[2:])
     assert again.returncode == 0, again.stderr + second.logs()
     assert second.nacelle("reset", *second.places, input="n\n").returncode == 1
@@ -90,7 +95,7 @@ def test_join_and_reset(first, second):
     done = second.nacelle("reset", "--force", *second.places)
     assert done.returncode == 0, done.stderr
     assert os.listdir(second.config) == [] and not os.path.exists(second.node.root + "/pki")
-    first.kubectl("delete", "node", second.node.name)
+    first.ask("DELETE", f"/api/v1/nodes/{second.node.name}")
 
 
 def test_the_systems_own_tools_know_the_hash(first):
@@ -167,6 +172,13 @@ def test_tokens(first):
     assert token("take").returncode == 2
 
 
+def answers(host):
+    try:
+        return host.nodes()
+    except OSError:
+        return None
+
+
 def test_certificates_and_backup(first):
     check = first.nacelle("certs", "check", *first.places)
     assert check.returncode == 0, check.stdout
@@ -175,7 +187,7 @@ def test_certificates_and_backup(first):
     before = openssl("x509", "-noout", "-serial", "-in", first.data + "/pki/apiserver.crt")
     done = first.nacelle("certs", "renew", *first.places)
     assert done.returncode == 0, done.stderr
-    wait_for("service", lambda: first.kubectl("get", "--raw", "/readyz").stdout == "ok")
+    wait_for("service", lambda: answers(first))
     assert openssl("x509", "-noout", "-serial", "-in", first.data + "/pki/apiserver.crt") != before
     file = first.node.dir + "/backup"
     done = first.nacelle("backup", file, "--data-dir", first.data)
