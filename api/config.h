@@ -24,7 +24,7 @@ struct api_config {
         const char *node_ports;    /* --service-node-port-range */
         const char *advertised;    /* --advertise-address; NULL: not given */
         const char *certificate, *key, *client_ca;
-        const char *extra_names; /* --cert-extra-sans; NULL: none */
+        const char *extra_names;                          /* --cert-extra-sans; NULL: none */
         const char *controllers;                          /* which of them run; NULL: all */
         const char *enable_admission, *disable_admission; /* plugins, by name */
         unsigned not_ready_s, unreachable_s;              /* --default-not-ready-toleration-seconds ... */

@@ -1,5 +1,5 @@
-/* A client's keys and certificates, as PEM: a key is made, a certificate asked for (PKCS#10, RFC 2986), and what came of
- * it is looked at. What is done with requests is client/signing.h's.
+/* A client's keys and certificates, as PEM: a key is made, a certificate asked for (PKCS#10, RFC 2986), and what came
+ * of it is looked at. What is done with requests is client/signing.h's.
  *
  * Keys are EC P-256, as client-go makes them.
  */

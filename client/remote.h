@@ -21,8 +21,8 @@ struct client_remote_config {
         const char *token;             /* NULL: none */
         const char *agent;             /* User-Agent; NULL: "nacelle" */
         bool unverified; /* whoever answers is believed to be the server. With a credential beside it: -EINVAL */
-        bool any_time;                 /* as struct tls_config has both: */
-        int64_t since;                 /* the clock is not asked whether the server's certificate counts */
+        bool any_time;   /* as struct tls_config has both: */
+        int64_t since;   /* the clock is not asked whether the server's certificate counts */
 };
 
 /* Connects at the first request; a name of @config->server is looked up here, which may block. All is copied. -EINVAL,

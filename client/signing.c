@@ -120,7 +120,8 @@ static void on_changed(void *data, enum client_change change, struct client_obje
                 look_at(s, object);
 }
 
-static void on_bookmark(void *data, int64_t revision) {}
+static void on_bookmark(void *data, int64_t revision) {
+}
 
 static void on_ended(void *data, int error, const char *why) {
         struct client_signing *s = data;

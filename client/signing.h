@@ -20,8 +20,8 @@ struct client_signing_order {
 };
 
 /* @error 0: @certificate is PEM, of the key, gone after the call. Else @why has words, and @error is -EACCES (denied,
- * failed, or the server does not know who asks: the next request needs another key or identity), or another errno, after
- * which the same may be asked again. */
+ * failed, or the server does not know who asks: the next request needs another key or identity), or another errno,
+ * after which the same may be asked again. */
 struct client_signing_answer {
         int error;
         const char *certificate, *why;

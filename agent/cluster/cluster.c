@@ -35,10 +35,9 @@ static void on_known(void *data) {
 }
 
 static int connect_to(struct cluster *c, struct pool *pool, struct err **err) {
-        const struct identity_config config = { .loop = c->loop,
-                                                .pool = pool,
-                                                .options = c->options,
-                                                .events = { on_known, cluster_node_names, c } };
+        const struct identity_config config = {
+                .loop = c->loop, .pool = pool, .options = c->options, .events = { on_known, cluster_node_names, c }
+        };
         int r = identity_new(&config, &c->identity, err);
 
         if (r < 0)

@@ -21,8 +21,8 @@
 #define OPTIONS_FILE_MAX (1024 * 1024) /* bytes of a configuration file */
 
 struct options {
-        char *config;     /* NULL: none */
-        char *kubeconfig; /* of the cluster that the node belongs to; NULL: none */
+        char *config;               /* NULL: none */
+        char *kubeconfig;           /* of the cluster that the node belongs to; NULL: none */
         char *bootstrap_kubeconfig; /* with which that one is made; NULL: none */
         char *cert_dir;             /* the node's certificates */
         char *root_dir, *run_dir, *manifest_dir, *pod_logs_dir, *libexec_dir;

@@ -164,8 +164,9 @@ static void on_signed(void *data, const struct client_signing_answer *answer) {
 static int set_subject(struct holder *h, struct arena *arena, struct client_subject *subject) {
         const struct identity_events *events = &h->identity->config.events;
 
-        *subject = (struct client_subject){ .common_name = arena_printf(arena, "system:node:%s", options_of(h)->node_name),
-                                            .organization = "system:nodes" };
+        *subject =
+                (struct client_subject){ .common_name = arena_printf(arena, "system:node:%s", options_of(h)->node_name),
+                                         .organization = "system:nodes" };
         if (!subject->common_name)
                 return -ENOMEM;
         return h->use == IDENTITY_SERVING ? events->names(events->data, arena, &subject->names) : 0;
@@ -213,8 +214,8 @@ static void store(struct holder *h) {
                 w->pem = arena_strdup(w->arena, h->next);
         if (w && h->use == IDENTITY_CLIENT && identity->writes_kubeconfig) {
                 w->kubeconfig = arena_strdup(w->arena, options_of(h)->kubeconfig);
-                w->config_text = kubeconfig_text(
-                        w->arena, identity->own.server ? &identity->own : &identity->bootstrap, h->current);
+                w->config_text = kubeconfig_text(w->arena, identity->own.server ? &identity->own : &identity->bootstrap,
+                                                 h->current);
         }
         if (!w || !w->pem || !w->kubeconfig != !w->config_text) {
                 if (w)
@@ -239,7 +240,7 @@ static void wait_a_while(struct holder *h) {
 /* --- the table: what follows, and what is done then --- */
 
 static void (*const enter[HOLDER_STATES])(struct holder *h) = {
-        [HOLDER_RESTING] = rest, [HOLDER_PREPARING] = prepare,    [HOLDER_ASKING] = ask,
+        [HOLDER_RESTING] = rest,  [HOLDER_PREPARING] = prepare,    [HOLDER_ASKING] = ask,
         [HOLDER_STORING] = store, [HOLDER_WAITING] = wait_a_while,
 };
 

@@ -116,10 +116,11 @@ static int read_files(struct identity *i, struct err **err) {
         if (is_there(o->kubeconfig) || !o->bootstrap_kubeconfig)
                 return read_own(i, err);
         if (!is_there(o->bootstrap_kubeconfig))
-                return err_set(err, ENOENT,
-                               "--kubeconfig: neither %s is there nor %s (--bootstrap-kubeconfig), with which it would be "
-                               "made; `nacelle join` writes it",
-                               o->kubeconfig, o->bootstrap_kubeconfig);
+                return err_set(
+                        err, ENOENT,
+                        "--kubeconfig: neither %s is there nor %s (--bootstrap-kubeconfig), with which it would be "
+                        "made; `nacelle join` writes it",
+                        o->kubeconfig, o->bootstrap_kubeconfig);
         if ((r = read_bootstrap(i, err)) < 0)
                 return r;
         i->writes_kubeconfig = true;

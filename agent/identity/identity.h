@@ -49,7 +49,8 @@ struct identity_config {
         struct identity_events events;
 };
 
-/* Reads the kubeconfig, or that of the bootstrap, and looks the server's name up: may block. -EINVAL, -ENOENT, -ENOMEM. */
+/* Reads the kubeconfig, or that of the bootstrap, and looks the server's name up: may block. -EINVAL, -ENOENT, -ENOMEM.
+ */
 int identity_new(const struct identity_config *config, struct identity **ret_identity, struct err **err);
 
 /* Begins. 0 or a negative errno, which is logged. */

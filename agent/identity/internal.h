@@ -43,7 +43,7 @@ struct holder_work {
         struct holder *holder; /* NULL: nobody waits for it any more */
         struct arena *arena;   /* of the texts */
         const char *directory, *current, *pending;
-        const char *pem;                     /* to be stored; NULL: a key is to be made */
+        const char *pem;                      /* to be stored; NULL: a key is to be made */
         const char *kubeconfig, *config_text; /* to be written behind it; NULL: not */
         bool drops_key;
         const char *key; /* what was made, or found */

@@ -45,7 +45,8 @@ int wall_new(uv_loop_t *loop, void (*set)(void *data), void *data, struct wall *
                 return -ENOMEM;
         *wall = (struct wall){ .set = set, .data = data, .poll = calloc(1, sizeof(*wall->poll)) };
         wall->fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-        if (!wall->poll || wall->fd < 0 || (r = arm(wall->fd)) < 0 || (r = uv_poll_init(loop, wall->poll, wall->fd)) < 0) {
+        if (!wall->poll || wall->fd < 0 || (r = arm(wall->fd)) < 0 ||
+            (r = uv_poll_init(loop, wall->poll, wall->fd)) < 0) {
                 r = r ?: wall->poll ? -errno : -ENOMEM;
                 free(wall->poll);
                 close_fd(wall->fd);

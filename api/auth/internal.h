@@ -44,8 +44,8 @@ int auth_legacy_token(struct auth_authenticator *authenticator, const struct aut
 int auth_bootstrap_token(const struct auth_authenticator *authenticator, const struct auth_bearer *bearer, int64_t now,
                          struct arena *arena, struct auth_identity *ret_identity, struct err **err);
 
-/* renewing.c: @identity is a certificate's that ended at @ends, or is not valid yet. It becomes that of a node which may
- * ask for another one: 0; -EACCES: it is no node, or one that is not known any more; -ENOMEM. */
+/* renewing.c: @identity is a certificate's that ended at @ends, or is not valid yet. It becomes that of a node which
+ * may ask for another one: 0; -EACCES: it is no node, or one that is not known any more; -ENOMEM. */
 int auth_renewing_become(const struct auth_authenticator *authenticator, int64_t ends, struct arena *arena,
                          struct auth_identity *identity);
 

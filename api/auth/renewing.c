@@ -1,8 +1,8 @@
-/* A node whose certificate is over, or not valid yet, by our clock: who was off for long, or was signed for while a clock
- * was wrong. The certificate still says who it is, since the authority has signed it and the handshake has shown that
- * the key is there. So it may ask for its next one, as long as the Node is there, and nothing else: removing the Node
- * is how such a certificate is revoked. One that was over before the Node was made belongs to another machine that had
- * its name.
+/* A node whose certificate is over, or not valid yet, by our clock: who was off for long, or was signed for while a
+ * clock was wrong. The certificate still says who it is, since the authority has signed it and the handshake has shown
+ * that the key is there. So it may ask for its next one, as long as the Node is there, and nothing else: removing the
+ * Node is how such a certificate is revoked. One that was over before the Node was made belongs to another machine that
+ * had its name.
  */
 #include <errno.h>
 #include <string.h>
@@ -49,9 +49,10 @@ static void authorize(void *data, const struct auth_attributes *a, struct arena 
         if (!auth_user_in(a->user, AUTH_GROUP_RENEWING))
                 return;
         ret->decision = may(a) ? AUTH_ALLOW : AUTH_DENY;
-        ret->reason = ret->decision == AUTH_ALLOW ?
-                              "" :
-                              "the node's certificate is not valid at this time: it may ask for a new one, and nothing else";
+        ret->reason =
+                ret->decision == AUTH_ALLOW ?
+                        "" :
+                        "the node's certificate is not valid at this time: it may ask for a new one, and nothing else";
 }
 
 const struct auth_authorizer auth_renewing = { .name = "nacelle:nodes-renewing", .authorize = authorize };

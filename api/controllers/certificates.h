@@ -1,5 +1,5 @@
-/* CertificateSigningRequests as the controllers of certificates.c and serving.c have them: the first watch of each is of
- * requests. */
+/* CertificateSigningRequests as the controllers of certificates.c and serving.c have them: the first watch of each is
+ * of requests. */
 #pragma once
 
 #include "api/pki/csr.h"

@@ -45,7 +45,7 @@ struct controllers_config {
         const char *authority;              /* PEM of the cluster's CA; NULL: not published */
         const struct auth_keys *token_keys; /* sign tokens of Secrets; NULL: none are made */
         controllers_sign sign;              /* NULL: no certificates are signed */
-        controllers_own_name own_name; /* NULL: nobody knows */
+        controllers_own_name own_name;      /* NULL: nobody knows */
         controllers_charged charged;        /* NULL: nobody knows */
         const char *server;                 /* https://ADDRESS:PORT of cluster-info; NULL: none is kept */
         uint64_t (*now)(void *data);        /* ns, of the monotonic clock; NULL: uv_hrtime() */

@@ -1,5 +1,5 @@
-/* Kubelets' serving certificates (signer kubernetes.io/kubelet-serving), which Kubernetes has no approver for: a request
- * is approved when the node that it names has made it, for addresses and names that its Node has recorded.
+/* Kubelets' serving certificates (signer kubernetes.io/kubelet-serving), which Kubernetes has no approver for: a
+ * request is approved when the node that it names has made it, for addresses and names that its Node has recorded.
  *
  * A node writes its own addresses, so that they prove nothing by themselves. Hence no name is approved that somebody
  * else is known by: another Node, the API service (but on its own host, whose Node a control plane's label tells, which
@@ -56,7 +56,8 @@ static bool is_of_services(const char *name) {
 static int is_anothers(struct task *task, const char *name) {
         struct controller *c = task_controller(task);
 
-        for (struct informer_walk w = informer_first(controller_informer(c, NODES), NULL); w.object; informer_next(&w)) {
+        for (struct informer_walk w = informer_first(controller_informer(c, NODES), NULL); w.object;
+             informer_next(&w)) {
                 struct kube_node other = { 0 };
                 int r;
 
@@ -107,8 +108,9 @@ static int decide(struct task *task, request *csr, const struct pki_csr *read) {
                 return r;
         why = refusal(task, &node, &read->addresses) ?: refusal(task, &node, &read->dns);
         if (!why)
-                return certificates_approve(task, csr, "Auto approving kubelet serving certificate: its Node has recorded "
-                                                       "all of its names.");
+                return certificates_approve(task, csr,
+                                            "Auto approving kubelet serving certificate: its Node has recorded "
+                                            "all of its names.");
         log_warning("certificate signing request %s is left to others to approve: %s", csr->metadata.name, why);
         return 0;
 }

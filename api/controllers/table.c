@@ -4,10 +4,22 @@
 #include "lib/cleanup.h"
 
 const struct controller_kind *const controller_kinds[] = {
-        &controller_namespace,         &controller_garbage,          &controller_account,       &controller_root_ca,
-        &controller_secret_token,      &controller_aggregation,      &controller_csr_approving, &controller_csr_serving,
+        &controller_namespace,
+        &controller_garbage,
+        &controller_account,
+        &controller_root_ca,
+        &controller_secret_token,
+        &controller_aggregation,
+        &controller_csr_approving,
+        &controller_csr_serving,
         &controller_csr_signing,
-        &controller_csr_cleaner,       &controller_bootstrap_signer, &controller_token_cleaner, &controller_job_ttl,
-        &controller_volume_protection, &controller_claim_protection, &controller_event_ttl,     &controller_quota,
+        &controller_csr_cleaner,
+        &controller_bootstrap_signer,
+        &controller_token_cleaner,
+        &controller_job_ttl,
+        &controller_volume_protection,
+        &controller_claim_protection,
+        &controller_event_ttl,
+        &controller_quota,
 };
 const unsigned controller_kinds_count = ELEMENTS(controller_kinds);

@@ -19,11 +19,9 @@ const struct kube_kind cli_cluster_maps = {
         .group = "", .version = "v1", .kind = "ConfigMap", .resource = "configmaps", .namespaced = true
 };
 const struct kube_kind cli_cluster_nodes = { .group = "", .version = "v1", .kind = "Node", .resource = "nodes" };
-const struct kube_kind cli_cluster_roles = { .group = "rbac.authorization.k8s.io",
-                                             .version = "v1",
-                                             .kind = "Role",
-                                             .resource = "roles",
-                                             .namespaced = true };
+const struct kube_kind cli_cluster_roles = {
+        .group = "rbac.authorization.k8s.io", .version = "v1", .kind = "Role", .resource = "roles", .namespaced = true
+};
 const struct kube_kind cli_cluster_bindings = { .group = "rbac.authorization.k8s.io",
                                                 .version = "v1",
                                                 .kind = "RoleBinding",
@@ -118,7 +116,8 @@ int cli_cluster_ask(struct cluster_api *api, const struct client_request *reques
         if (r < 0)
                 return err_errno(err, -r, "cannot ask the API service");
         if (a.code < 200 || a.code > 299)
-                return err_set(err, errno_of(a.code), "%s", a.message && *a.message ? a.message : "the API service refused it");
+                return err_set(err, errno_of(a.code), "%s",
+                               a.message && *a.message ? a.message : "the API service refused it");
         if (ret_object)
                 *ret_object = a.object;
         return 0;

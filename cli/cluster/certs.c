@@ -40,7 +40,8 @@ static const struct {
 
 static const char *path_of(struct arena *arena, size_t i) {
         return arena_printf(arena, "%s/pki/%s",
-                            files[i].whose == OF_SERVICE ? cli_cluster_places.data : cli_cluster_places.root, files[i].name);
+                            files[i].whose == OF_SERVICE ? cli_cluster_places.data : cli_cluster_places.root,
+                            files[i].name);
 }
 
 static void format_left(int64_t seconds, char *text, size_t size) {
@@ -107,7 +108,8 @@ static int renew(struct arena *arena, struct err **err) {
                         return err_errno(err, errno, "%s", path);
         }
         if (n == 0)
-                return err_set(err, ENOENT, "there are no certificates of an API service in %s/pki", cli_cluster_places.data);
+                return err_set(err, ENOENT, "there are no certificates of an API service in %s/pki",
+                               cli_cluster_places.data);
         printf("%u certificates are made anew\n", n);
         return cli_cluster_start(&cli_cluster_api, err);
 }

@@ -32,8 +32,10 @@ extern struct cluster_places cli_cluster_places;
         { "config-dir", 0, CLI_TEXT, &cli_cluster_places.config, "DIR", "configuration [" CLUSTER_CONFIG "]" },        \
                 { "data-dir", 0, CLI_TEXT, &cli_cluster_places.data, "DIR", "the API service's [" CLUSTER_DATA "]" },  \
                 { "root-dir", 0, CLI_TEXT, &cli_cluster_places.root, "DIR", "the agent's [" CLUSTER_ROOT "]" },        \
-                { "run-dir", 0, CLI_TEXT, &cli_cluster_places.run, "DIR", "the agent's sockets [" CLUSTER_RUN "]" },   \
-                { "start", 0, CLI_TEXT, &cli_cluster_places.start, "HOW", "systemd, openrc, process or none [what the host has]" }
+                { "run-dir", 0, CLI_TEXT, &cli_cluster_places.run, "DIR", "the agent's sockets [" CLUSTER_RUN "]" }, { \
+                "start", 0, CLI_TEXT, &cli_cluster_places.start, "HOW",                                                \
+                        "systemd, openrc, process or none [what the host has]"                                         \
+        }
 
 /* --- files.c --- */
 
@@ -41,14 +43,15 @@ extern struct cluster_places cli_cluster_places;
 const char *cli_cluster_file(struct arena *arena, const char *name);
 int cli_cluster_write(const char *path, const char *text, mode_t mode, struct err **err);
 /* Writes VARIABLE=ARG ARG... A blank or quote in one of them is -EINVAL. */
-int cli_cluster_write_arguments(const char *name, const char *variable, const struct cli_values *arguments, struct err **err);
+int cli_cluster_write_arguments(const char *name, const char *variable, const struct cli_values *arguments,
+                                struct err **err);
 
 /* --- programs.c --- */
 
 struct cluster_program {
-        const char *name;                  /* "nacelle-agent": also its unit's */
-        const char *variable, *file;       /* what is read of CONFIG/FILE */
-        const char *settings;              /* its configuration file there, given by --config where it is; */
+        const char *name;            /* "nacelle-agent": also its unit's */
+        const char *variable, *file; /* what is read of CONFIG/FILE */
+        const char *settings;        /* its configuration file there, given by --config where it is; */
 };
 extern const struct cluster_program cli_cluster_api, cli_cluster_agent;
 
@@ -116,24 +119,29 @@ int cli_cluster_join_line(struct cluster_api *api, const char *token, const char
 struct cluster_found {
         const char *server, *authority; /* PEM; both in the arena */
 };
-/* Asks @address what cluster it is, as nobody, and believes what @token has signed, and whose authority is one of
- * @hashes where there are any. Only then may anything else be sent there. */
-int cli_cluster_discover(struct cli *cli, struct arena *arena, const char *address, const char *token,
-                         const struct cli_values *hashes, struct cluster_found *ret_found, struct err **err);
-int cli_cluster_read_info(struct arena *arena, const char *kubeconfig, struct cluster_found *ret_found, struct err **err);
+struct cluster_sought {
+        const char *address, *token;
+        const struct cli_values *hashes;
+};
+/* Asks the address what cluster it is, as nobody, and believes what the token has signed, and whose authority is one of
+ * the hashes where there are any. Only then may anything else be sent there. */
+int cli_cluster_discover(struct cli *cli, struct arena *arena, const struct cluster_sought *sought,
+                         struct cluster_found *ret_found, struct err **err);
+int cli_cluster_read_info(struct arena *arena, const char *kubeconfig, struct cluster_found *ret_found,
+                          struct err **err);
 /* The text of a kubeconfig with the cluster, and @token where that is not NULL. NULL without memory. */
 const char *cli_cluster_kubeconfig(struct arena *arena, const struct cluster_found *cluster, const char *token);
 
 /* --- node.c: this host as a node --- */
 
-struct cluster_node {
-        const char *name, *address;      /* --node-name, --node-ip; NULL: what the agent finds */
-        const struct cli_values *more;   /* arguments of the agent's */
+struct cluster_host {
+        const char *name, *address;    /* --node-name, --node-ip; NULL: what the agent finds */
+        const struct cli_values *more; /* arguments of the agent's */
         const char *token;
 };
 int cli_cluster_node_preflight(struct err **err);
 /* Writes its files, has the agent start, and waits until it has its identity and is Ready. */
-int cli_cluster_node_join(struct cli *cli, const struct cluster_found *cluster, const struct cluster_node *node,
+int cli_cluster_node_join(struct cli *cli, const struct cluster_found *cluster, const struct cluster_host *node,
                           struct err **err);
 /* The node's name: @name, or the host's in lower case, in @arena. */
 const char *cli_cluster_node_name(struct arena *arena, const char *name);

@@ -87,16 +87,18 @@ static int check_hashes(const char *authority, const struct cli_values *hashes, 
         if (hashes->n == 0)
                 return 0;
         if (!first || strstr(first + 1, BEGIN))
-                return err_set(err, EINVAL, "the cluster has not one authority, which the hash could pin; join without a hash");
+                return err_set(err, EINVAL,
+                               "the cluster has not one authority, which the hash could pin; join without a hash");
         if ((r = client_authority_hash(authority, hash, err)) < 0)
                 return r;
         for (size_t i = 0; i < hashes->n; i++)
                 if (strcasecmp(hashes->values[i], hash) == 0)
                         return 0;
-        return err_set(err, EACCES,
-                       "the authority of the cluster is %s, not %s: it is another cluster, or somebody between; `nacelle "
-                       "token create --print-join-command` on its host says the hash",
-                       hash, hashes->values[0]);
+        return err_set(
+                err, EACCES,
+                "the authority of the cluster is %s, not %s: it is another cluster, or somebody between; `nacelle "
+                "token create --print-join-command` on its host says the hash",
+                hash, hashes->values[0]);
 }
 
 /* --- asking --- */
@@ -125,8 +127,9 @@ static int get_info(struct cluster_api *api, const char *token, const char **ret
                                "over; `nacelle token create` makes one",
                                ID_SIZE, token);
         if (!is_signed(api->arena, jws, config, token))
-                return err_set(err, EACCES, "its cluster-info is not signed with this token: it is another cluster, or "
-                                            "the token is mistyped");
+                return err_set(err, EACCES,
+                               "its cluster-info is not signed with this token: it is another cluster, or "
+                               "the token is mistyped");
         *ret_config = config;
         return 0;
 }
@@ -153,10 +156,10 @@ static const char *url_of(struct arena *arena, const char *address) {
         return arena_printf(arena, "https://%s%s", address, colon && (!bracket || colon > bracket) ? "" : ":6443");
 }
 
-int cli_cluster_discover(struct cli *cli, struct arena *arena, const char *address, const char *token,
-                         const struct cli_values *hashes, struct cluster_found *ret_found, struct err **err) {
-        struct client_remote_config config = { .server = url_of(arena, address), .unverified = true };
-        struct discovery first = { .token = token }, again = { .token = token };
+int cli_cluster_discover(struct cli *cli, struct arena *arena, const struct cluster_sought *sought,
+                         struct cluster_found *ret_found, struct err **err) {
+        struct client_remote_config config = { .server = url_of(arena, sought->address), .unverified = true };
+        struct discovery first = { .token = sought->token }, again = { .token = sought->token };
         struct cluster_found found;
         int r;
 
@@ -164,7 +167,7 @@ int cli_cluster_discover(struct cli *cli, struct arena *arena, const char *addre
                 return err_set(err, ENOMEM, "out of memory");
         if ((r = ask(cli, &config, &first, err)) == 0 &&
             (r = cli_cluster_read_info(arena, first.config, &found, err)) == 0 &&
-            (r = check_hashes(found.authority, hashes, err)) == 0) {
+            (r = check_hashes(found.authority, sought->hashes, err)) == 0) {
                 /* By the clock or not: what it ends by is asked once the node has a certificate. */
                 config.unverified = false;
                 config.authorities = found.authority;
@@ -200,7 +203,8 @@ const char *cli_cluster_kubeconfig(struct arena *arena, const struct cluster_fou
                             "  name: %s\n",
                             coded, cluster->server, token ? "kubernetes" : "\"\"");
         if (text && !token)
-                return arena_printf(arena, "%scontexts: null\ncurrent-context: \"\"\nkind: Config\nusers: null\n", text);
+                return arena_printf(arena, "%scontexts: null\ncurrent-context: \"\"\nkind: Config\nusers: null\n",
+                                    text);
         return text ? arena_printf(arena,
                                    "%scontexts:\n"
                                    "- context:\n"

@@ -20,7 +20,8 @@ int cli_cluster_write(const char *path, const char *text, mode_t mode, struct er
 /* systemd divides $VARIABLE at blanks, OpenRC's shell too: what would need quotes cannot be said. */
 static int add(struct arena *arena, const char **text, const char *argument, struct err **err) {
         if (strpbrk(argument, " \t\n\"'\\$`"))
-                return err_set(err, EINVAL, "%s: blanks, quotes and $ cannot be in an argument; use the configuration file",
+                return err_set(err, EINVAL,
+                               "%s: blanks, quotes and $ cannot be in an argument; use the configuration file",
                                argument);
         *text = arena_printf(arena, "%s%s%s", *text, **text ? " " : "", argument);
         return *text ? 0 : -ENOMEM;

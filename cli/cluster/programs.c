@@ -213,9 +213,9 @@ static int start_process(struct arena *arena, const struct cluster_program *prog
 
 static int start_by(struct arena *arena, enum how how, const char *name, struct err **err) {
         const char *const enable[] = { "systemctl", "enable", name, NULL }, *const restart[] = { "systemctl", "restart",
-                                                                                                  name, NULL };
-        const char *const add[] = { "rc-update", "add", name, "default", NULL },
-                          *const again[] = { "rc-service", name, "restart", NULL };
+                                                                                                 name, NULL };
+        const char *const add[] = { "rc-update", "add", name, "default", NULL }, *const again[] = { "rc-service", name,
+                                                                                                    "restart", NULL };
         int r = how == BY_SYSTEMD ? run(arena, "systemctl", enable, err) : run(arena, "rc-update", add, err);
 
         if (r < 0)
@@ -225,8 +225,8 @@ static int start_by(struct arena *arena, enum how how, const char *name, struct 
 
 static int stop_by(struct arena *arena, enum how how, const char *name, struct err **err) {
         const char *const disable[] = { "systemctl", "disable", "--now", name, NULL };
-        const char *const stop[] = { "rc-service", name, "stop", NULL },
-                          *const drop[] = { "rc-update", "del", name, "default", NULL };
+        const char *const stop[] = { "rc-service", name, "stop", NULL }, *const drop[] = { "rc-update", "del", name,
+                                                                                           "default", NULL };
         int r = how == BY_SYSTEMD ? run(arena, "systemctl", disable, err) : run(arena, "rc-service", stop, err);
 
         return r < 0 || how == BY_SYSTEMD ? r : run(arena, "rc-update", drop, err);

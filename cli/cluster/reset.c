@@ -23,8 +23,9 @@ static int ask(struct err **err) {
         if (force)
                 return 0;
         printf("This host leaves its cluster%s. Go on? [y/N]: ",
-               access(cli_cluster_places.data, F_OK) == 0 && !keep_data ? ", and ALL OBJECTS AND KEYS OF ITS API SERVICE GO" :
-                                                                          "");
+               access(cli_cluster_places.data, F_OK) == 0 && !keep_data ?
+                       ", and ALL OBJECTS AND KEYS OF ITS API SERVICE GO" :
+                       "");
         fflush(stdout);
         if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
                 return 0;

@@ -110,8 +110,8 @@ int cli_cluster_join_line(struct cluster_api *api, const char *token, const char
 
         if (r < 0)
                 return err_wrap(err, r, "ConfigMap kube-public/cluster-info, which `nacelle init` makes");
-        if ((r = cli_cluster_read_info(api->arena, value_string_or(value_find(map, "data.kubeconfig"), ""), &found, err)) <
-                    0 ||
+        if ((r = cli_cluster_read_info(api->arena, value_string_or(value_find(map, "data.kubeconfig"), ""), &found,
+                                       err)) < 0 ||
             (r = client_authority_hash(found.authority, hash, err)) < 0)
                 return r;
         *ret_line = arena_printf(api->arena, "nacelle join %s --token %s --discovery-token-ca-cert-hash %s",
@@ -211,7 +211,7 @@ static int list(struct cluster_api *api, char **arguments, int n, struct err **e
         return 0;
 }
 
-static int delete(struct cluster_api *api, char **arguments, int n, struct err **err) {
+static int delete (struct cluster_api *api, char **arguments, int n, struct err **err) {
         for (int i = 0; i < n; i++) {
                 const char *name = arena_printf(api->arena, CLUSTER_TOKEN_PREFIX "%.*s", ID_SIZE, arguments[i]);
                 const struct client_request q = {

@@ -147,7 +147,8 @@ static int by_certificate(X509 *certificate, int64_t now, struct auth_identity *
         return r;
 }
 
-/* A node's certificate at the wrong time: it may renew, if its Node is there and the certificate is of the Node's life. */
+/* A node's certificate at the wrong time: it may renew, if its Node is there and the certificate is of the Node's life.
+ */
 static void test_renewing_nodes(void **state) {
         const struct {
                 const char *name, *organization;
@@ -173,7 +174,9 @@ static void test_renewing_nodes(void **state) {
                                          cases[i].issuer_key, PKI_USE_CLIENT, NOW, NOW + DAY);
                 struct auth_identity identity = { 0 };
 
-                node = (struct auth_object){ .uid = "node-uid", .created = cases[i].created, .deleted = cases[i].deleted };
+                node = (struct auth_object){ .uid = "node-uid",
+                                             .created = cases[i].created,
+                                             .deleted = cases[i].deleted };
                 assert_int_equal(by_certificate(c, cases[i].now, &identity, ""), cases[i].r);
                 if (cases[i].r < 0)
                         continue;

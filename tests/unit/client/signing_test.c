@@ -52,7 +52,8 @@ static const char *certificate_of(const char *key_pem) {
 
 static void test_what_a_certificate_says(void **state) {
         const char *pem = certificate_of(key), *other, *digest, *again;
-        const char *right[] = { "10.0.0.1", NULL }, *more[] = { "10.0.0.1", "x", NULL }, *wrong[] = { "10.0.0.2", NULL };
+        const char *right[] = { "10.0.0.1", NULL }, *more[] = { "10.0.0.1", "x", NULL },
+                   *wrong[] = { "10.0.0.2", NULL };
         char hash[CLIENT_HASH_TEXT_MAX];
         struct client_life life;
 
@@ -107,7 +108,10 @@ static void on_done(void *data, const struct client_signing_answer *answer) {
 }
 
 static struct client_signing *ask(void) {
-        const struct client_signing_order order = { .signer = "s", .prefix = "node-csr-", .usage = "client auth", .key = key,
+        const struct client_signing_order order = { .signer = "s",
+                                                    .prefix = "node-csr-",
+                                                    .usage = "client auth",
+                                                    .key = key,
                                                     .subject = { "system:node:n1", "system:nodes", NULL } };
         struct client_signing *s = NULL;
 
