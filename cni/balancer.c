@@ -14,7 +14,7 @@
 
 struct balancer {
         struct balancer_rules rules;
-        struct netlink netlink; /* kept open: see cni/firewall.c */
+        struct netlink netlink;                             /* kept open: see cni/firewall.c */
         bool made[2][RULE_CHOICES][BALANCER_BACKS_MAX + 1]; /* the chains that there are */
 };
 

@@ -168,7 +168,7 @@ void fronts_done(struct service *service);
 void balance_later(struct services *s, unsigned ms);
 int balance_init(struct services *s);
 void balance_done(struct services *s);
-void balance_renew(struct services *s); /* the table is begun anew: the pod CIDRs are others */
+void balance_renew(struct services *s);                       /* the table is begun anew: the pod CIDRs are others */
 void model_drop(struct services *s, struct service *service); /* nothing says a word of it any more */
 
 /* host.c */

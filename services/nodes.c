@@ -61,8 +61,9 @@ static void take_own(struct services *s, const struct node *read) {
             (own->n == read->n_cidrs && memcmp(own->items, read->cidrs, own->n * sizeof(own->items[0])) == 0))
                 return;
         if (own->n > 0)
-                log_warning("network: the cluster gives this node other pod CIDRs than it had: pods that run keep their "
-                            "addresses, which other nodes do not reach any more");
+                log_warning(
+                        "network: the cluster gives this node other pod CIDRs than it had: pods that run keep their "
+                        "addresses, which other nodes do not reach any more");
         own->n = read->n_cidrs;
         memcpy(own->items, read->cidrs, sizeof(own->items));
         nodes_later(s, 0);
@@ -223,9 +224,10 @@ static void tell_failure(struct nodes *nodes) {
 
 static void tell_ready(struct services *s) {
         struct nodes *nodes = &s->nodes;
-        const char *text = !nodes->unready      ? "" :
-                           nodes->wanted.n == 0 ? "the cluster has given this node no pod CIDR yet (spec.podCIDR of its Node)" :
-                                                  err_text(nodes->unready);
+        const char *text =
+                !nodes->unready      ? "" :
+                nodes->wanted.n == 0 ? "the cluster has given this node no pod CIDR yet (spec.podCIDR of its Node)" :
+                                       err_text(nodes->unready);
 
         if (strcmp(nodes->why, text) == 0)
                 return;
