@@ -26,8 +26,8 @@ struct err;
 /* Behind one address and port, at most. */
 #define BALANCER_BACKS_MAX 1024
 
-/* Changes at a time, at most: with 1,024 backs each, of a thousand Services. */
-#define BALANCER_CHANGES_MAX (2 << 20)
+/* Changes at a time, at most: what one transaction has room for. */
+#define BALANCER_CHANGES_MAX 400000
 
 struct balancer_front {
         struct ip ip;

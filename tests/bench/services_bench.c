@@ -72,8 +72,8 @@ static void measure_changes(unsigned services) {
                 if (host_now() - begin > worst)
                         worst = host_now() - begin;
         }
-        printf("  one end for another among them     %8.3f ms, at most %.3f\n", (host_now() - all) * 1000 / CHANGES_TIMED,
-               worst * 1000);
+        printf("  one end for another among them     %8.3f ms, at most %.3f\n",
+               (host_now() - all) * 1000 / CHANGES_TIMED, worst * 1000);
         free(changes);
 }
 
@@ -129,7 +129,8 @@ int main(int argc, char **argv) {
                 return 2;
         }
         host_netns_create("far");
-        host_run("ip link add near type veth peer name far && ip link set far netns %s && ip addr add 192.0.2.1/24 dev near && "
+        host_run("ip link add near type veth peer name far && ip link set far netns %s && ip addr add 192.0.2.1/24 dev "
+                 "near && "
                  "ip link set near up && ip route add default via 192.0.2.2 && nsenter --net=%s sh -c "
                  "'ip addr add 192.0.2.2/24 dev far; ip link set far up; ip link set lo up'",
                  host_netns("far"), host_netns("far"));

@@ -356,6 +356,19 @@ def test_what_a_node_had_goes_with_it(lan, pods, busybox_archive):
     wait_for("not let through", lambda: c.address not in a.run(*table))
 
 
+def test_what_someone_removes_is_put_back(lan, pods):
+    a = lan.nodes[0]
+    for family in ("-4", "10.215.2.0/24"), ("-6", "fd00:215:2::/64"):
+        a.run("ip", family[0], "route", "del", family[1])
+        wait_for("the route again", lambda: family[1] in a.run("ip", family[0], "route"), timeout=5)
+    a.run("nft", "flush", "ruleset")
+    made = Service(lan.client, "after-the-flush", *pods, port=8000)
+    wait_for("both answer", lambda: answers(pods[0].netns, made.ips[0], 8000) == {"p0", "p1"}, timeout=5)
+    made.delete()
+    a.node.restart()
+    wait_ready(lan.client, a)
+
+
 # --- hosts in two networks ---
 
 @pytest.fixture(scope="module")
@@ -431,6 +444,21 @@ def test_a_node_behind_a_router_moves(routed, far_pods):
         wait_for("answer", lambda: ask(far_pods[0].netns, far_pods[1].ips[family], 80, timeout=0.2), timeout=5)
     fdb = a.run("bridge", "fdb", "show").splitlines()
     assert [line for line in fdb if f"dst {b.address} " in line] and len([line for line in fdb if "dst" in line]) == 1, fdb
+
+
+def test_a_boot_without_the_api_service(routed, far_pods):
+    """Where other nodes are is known from before."""
+    a, address = routed.nodes[0], far_pods[1].ips[0]
+    routed.api.end()
+    a.node.kill()
+    for link in json.loads(a.run("ip", "-j", "link", "show", "type", "vxlan")):
+        a.run("ip", "link", "del", link["ifname"])
+    assert not ask(far_pods[0].netns, address, 80, timeout=0.3)
+    a.node.start()
+    assert wait_for("answer", lambda: ask(far_pods[0].netns, address, 80, timeout=0.3), timeout=5) == ("p1", far_pods[0].ips[0])
+    routed.api.start()
+    routed.client.connection = None
+    wait_ready(routed.client, *routed.nodes)
 
 
 # --- a node's own networks ---
