@@ -57,6 +57,10 @@ int cluster_new(uv_loop_t *loop, const struct options *options, const struct clu
         return 0;
 }
 
+struct client *cluster_client(const struct cluster *c) {
+        return c->client;
+}
+
 int cluster_start(struct cluster *c) {
         int r;
 
@@ -64,7 +68,7 @@ int cluster_start(struct cluster *c) {
                 return r;
         if ((r = cluster_lease_start(c)) < 0)
                 return r;
-        if ((r = cluster_pods_start(c)) < 0)
+        if ((r = cluster_mirrors_start(c)) < 0 || (r = cluster_pods_start(c)) < 0)
                 return r;
         return services_start(c->services);
 }
@@ -75,15 +79,21 @@ void cluster_event(struct cluster *c, const struct event_object *object, bool wa
         const struct recorder_object about = { "v1", object->kind ?: "Pod", object->namespace_, object->name,
                                                object->uid };
 
-        if (object->kind || cluster_pod_find(c, object->uid))
+        if (object->kind || cluster_pod_find(c, object->uid) || cluster_mirror_of(c, object->uid))
                 recorder_tell(c->recorder, &about, &note, time(NULL));
+}
+
+struct client *cluster_client(const struct cluster *c) {
+        return c->client;
 }
 
 void cluster_free(struct cluster *c) {
         if (!c)
                 return;
         services_free(c->services);
+        cluster_own_stop(c);
         cluster_pods_stop(c);
+        cluster_mirrors_stop(c);
         cluster_lease_stop(c);
         cluster_node_stop(c);
         recorder_free(c->recorder);
