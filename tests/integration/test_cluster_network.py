@@ -546,3 +546,31 @@ def test_a_node_made_anew_gets_other_addresses(alone):
     server = Server(f"/proc/{node.inspect(node.running('new'))['info']['pid']}/ns/net", "new", 80)
     assert ask(f"/proc/{pid}/ns/net", address_of(node, "new"), 80) == ("new", old)
     server.close()
+
+
+# --- all of it together ---
+
+def test_a_cluster_by_its_controllers(busybox_archive):
+    """Nodes get networks, Services their ends, nobody helps: pods come and go, and who asks the Service meets those that are there."""
+    with Hosts() as hosts:
+        client = hosts.client = hosts.start_api().client()
+        nodes = [hosts.join(archive=busybox_archive) for _ in range(2)]
+        wait_ready(client, *nodes)
+        cidrs = [get(client, f"/api/v1/nodes/{h.node.name}")["spec"]["podCIDRs"] for h in nodes]
+        assert all(cidrs) and cidrs[0] != cidrs[1]
+        spec = {"selector": {"app": "web"}, "ports": [{"port": 8000, "targetPort": 80}]}
+        status, made = client.ask("POST", SERVICES, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": spec})
+        assert status == 201, made
+        address, here = made["spec"]["clusterIP"], [netns(h) for h in nodes]
+        wait_for("refusal", lambda: all(refused(n, address, 8000) for n in here))
+        pods = [Pod(client, h, f"web{i}", metadata={"labels": {"app": "web"}}) for i, h in enumerate(nodes)]
+        servers = [Server(p.netns, p.name, 80) for p in pods]
+        for where in here + [p.netns for p in pods]:
+            wait_for("both", lambda: answers(where, address, 8000) == {"web0", "web1"})
+        pods[0].delete()
+        wait_for("the other", lambda: all(answers(n, address, 8000, n=20) == {"web1"} for n in here + [pods[1].netns]))
+        pods[1].delete()
+        wait_for("refusal", lambda: all(refused(n, address, 8000) for n in here))
+        for s in servers:
+            s.close()
+        wait_for("end of the pods", lambda: not get(client, PODS)["items"])
