@@ -100,7 +100,10 @@ struct sched_pod {
         uint32_t seen; /* in this list of all */
 };
 
-/* Reads @object. What is bound is kept small. 0; -EINVAL, -ENOMEM. */
+/* Terms of affinity and rules of spreading of one pod: what each costs is paid for every other pod. */
+#define SCHED_RULES_MAX 256
+
+/* Reads @object. What is bound is kept small. 0; -EINVAL, -E2BIG, -ENOMEM. */
 int sched_pod_read(const struct client_object *object, struct sched_pod **ret_pod);
 void sched_pod_free(struct sched_pod *pod); /* NULL is fine; it is in no list and on no node any more */
 
