@@ -16,8 +16,10 @@
 #include "api/local.h"
 #include "api/scheduler/scheduler.h"
 #include "api/server/server.h"
+#include "api/usage/usage.h"
 #include "client/client.h"
 #include "lib/err.h"
+#include "lib/transport/tls.h"
 
 #define STACK_SIZE ((size_t)1 << 20)
 
@@ -30,6 +32,7 @@ struct api_manager {
         struct scheduler *scheduler; /* NULL: none is wanted */
         struct api_credentials *credentials;
         const struct api_admission *admission;
+        struct api_usage *usage;
         struct api_source *source;
         char *authority;
 };
@@ -65,6 +68,8 @@ static void close_all(struct api_manager *m) {
         if (m->controllers)
                 controllers_stop(m->controllers);
         scheduler_stop(m->scheduler);
+        if (m->usage)
+                api_usage_stop(m->usage);
         if (m->local)
                 api_local_close(m->local);
         uv_close((uv_handle_t *)&m->stop, NULL);
@@ -105,6 +110,20 @@ static int begin_scheduler(struct api_manager *m, const struct kube_registry *ki
         return r < 0 ? err_errno(err, -r, "cannot begin the scheduler") : 0;
 }
 
+static int begin_usage(struct api_manager *m, struct api_usage *usage, struct err **err) {
+        struct tls_context *tls;
+        int r = api_credentials_kubelet_tls(m->credentials, &tls, err);
+
+        if (r < 0)
+                return r;
+        r = api_usage_start(usage, &m->loop, tls);
+        tls_context_unref(tls);
+        if (r < 0)
+                return err_errno(err, -r, "cannot begin to measure nodes");
+        m->usage = usage;
+        return 0;
+}
+
 static int begin(struct api_manager *m, const struct api_config *config, struct api_credentials *credentials,
                  struct api_server *server, struct err **err) {
         struct controllers_config c = { .client_of = client_of,
@@ -113,7 +132,8 @@ static int begin(struct api_manager *m, const struct api_config *config, struct 
                                         .data = m,
                                         .kinds = server->config.registry,
                                         .which = config->controllers,
-                                        .event_ttl_s = config->event_ttl_s };
+                                        .event_ttl_s = config->event_ttl_s,
+                                        .nodes = &config->nodes };
         int r;
 
         m->credentials = credentials;
@@ -131,7 +151,8 @@ static int begin(struct api_manager *m, const struct api_config *config, struct 
         r = controllers_start(m->controllers);
         if (r < 0)
                 return err_errno(err, -r, "cannot begin the controllers");
-        return config->scheduler ? begin_scheduler(m, c.kinds, err) : 0;
+        r = config->scheduler ? begin_scheduler(m, c.kinds, err) : 0;
+        return r < 0 ? r : begin_usage(m, server->config.usage, err);
 }
 
 /* Signals are the main thread's. */

@@ -7,7 +7,7 @@ import time
 import pytest
 from support.api import BUILD, PEERS, Api
 from support.node import Node, pod, wait_for
-from test_node_api import kubeconfig
+from support.hosts import kubeconfig
 
 NODES, PODS = "/api/v1/nodes", "/api/v1/namespaces/default/pods"
 BUDGETS = "/apis/policy/v1/namespaces/default/poddisruptionbudgets"
@@ -254,7 +254,7 @@ def test_turned_off_it_leaves_pods_alone(api):
 
 def test_with_an_agent_a_pod_runs(api, client, busybox_archive, tmp_path):
     n = Node()
-    n.options += ["--kubeconfig", kubeconfig(api, client, tmp_path, n.name)]
+    n.options += ["--kubeconfig", kubeconfig(api, tmp_path, n.name)]
     n.start()
     try:
         n.nacelle("import", busybox_archive)
