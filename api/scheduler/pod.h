@@ -88,8 +88,9 @@ struct sched_pod {
         enum sched_place place;
         struct list_node in_hopeless;
         uint32_t at;          /* in its heap */
-        uint64_t since;       /* ns: when it came into the queue, */
-        uint64_t first_tried; /* was tried first, 0: not yet, */
+        uint64_t since;       /* ns: when it came into the queue; */
+        uint64_t first_tried; /* was tried first, 0: not yet; */
+        uint64_t tried;       /* was tried last; */
         uint64_t due;         /* and may be tried again */
         unsigned attempts, failures;
         uint32_t failed; /* plugins that it failed by, bits */

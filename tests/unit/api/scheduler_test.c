@@ -217,6 +217,8 @@ static void changes_that_help(void **state) {
         put_node("a", "1", "");
         turn();
         assert_bound(BINDING("p"), "a");
+        assert_int_equal(scheduler->queue.incoming[SCHED_WHY_FAILED][SCHED_PART_HOPELESS], 2);
+        assert_int_equal(scheduler->queue.hopeless_by[0], 0);
         end();
 }
 
