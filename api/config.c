@@ -45,6 +45,7 @@ static const struct flag {
         { "service-node-port-range", FLAG_TEXT, AT(node_ports), 0, false },
         { "advertise-address", FLAG_TEXT, AT(advertised), 0, false },
         { "controllers", FLAG_TEXT, AT(controllers), 0, false },
+        { "scheduler", FLAG_BOOL, AT(scheduler), 0, false },
         { "enable-admission-plugins", FLAG_TEXT, AT(enable_admission), 0, false },
         { "disable-admission-plugins", FLAG_TEXT, AT(disable_admission), 0, false },
         { "default-not-ready-toleration-seconds", FLAG_NUMBER, AT(not_ready_s), INT32_MAX, false },
@@ -102,6 +103,7 @@ static const char help_text[] =
         "                            its key, PEM\n"
         "  --client-ca-file FILE     authorities whose certificates clients are known by, PEM\n"
         "  --controllers LIST        which controllers run: '*' is all, 'foo' that one, '-foo' not that one (*)\n"
+        "  --scheduler=false         leaves pods to a scheduler elsewhere\n"
         "  --enable-admission-plugins NAME,...\n"
         "  --disable-admission-plugins NAME,...\n"
         "                            admission plugins beside, and without, those that are on by default\n"
@@ -406,6 +408,7 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
                                              .service_range = "10.96.0.0/16",
                                              .node_ports = "30000-32767",
                                              .event_ttl = "1h0m0s",
+                                             .scheduler = true,
                                              .nodes = NODE_CONFIG_INIT,
                                              .port = API_PORT,
                                              .reads_max = API_READS_MAX,

@@ -26,6 +26,7 @@ struct api_config {
         const char *advertised;    /* --advertise-address; NULL: not given */
         const char *certificate, *key, *client_ca;
         const char *controllers;                          /* which of them run; NULL: all */
+        bool scheduler;                                   /* whether it places pods, too */
         const char *enable_admission, *disable_admission; /* plugins, by name */
         struct node_config nodes;
         unsigned not_ready_s, unreachable_s; /* --default-not-ready-toleration-seconds ... */

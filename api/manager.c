@@ -14,6 +14,7 @@
 #include "api/controllers/controllers.h"
 #include "api/credentials.h"
 #include "api/local.h"
+#include "api/scheduler/scheduler.h"
 #include "api/server/server.h"
 #include "api/usage/usage.h"
 #include "client/client.h"
@@ -28,6 +29,7 @@ struct api_manager {
         pthread_t thread;
         struct api_local *local;
         struct controllers *controllers;
+        struct scheduler *scheduler; /* NULL: none is wanted */
         struct api_credentials *credentials;
         const struct api_admission *admission;
         struct api_usage *usage;
@@ -55,12 +57,17 @@ static bool charged(void *data, const char *namespace) {
 }
 
 static void write_metrics(void *data, struct metrics_writer *w) {
-        controllers_write_metrics(data, w);
+        const struct api_manager *m = data;
+
+        controllers_write_metrics(m->controllers, w);
+        if (m->scheduler)
+                scheduler_write_metrics(m->scheduler, w);
 }
 
 static void close_all(struct api_manager *m) {
         if (m->controllers)
                 controllers_stop(m->controllers);
+        scheduler_stop(m->scheduler);
         if (m->usage)
                 api_usage_stop(m->usage);
         if (m->local)
@@ -74,6 +81,7 @@ static void on_stop(uv_async_t *stop) {
 
 static void free_manager(struct api_manager *m) {
         controllers_free(m->controllers);
+        scheduler_free(m->scheduler);
         api_local_free(m->local);
         uv_loop_close(&m->loop);
         free(m->authority);
@@ -85,6 +93,21 @@ static void *run(void *data) {
 
         uv_run(&m->loop, UV_RUN_DEFAULT);
         return NULL;
+}
+
+/* With the rights of its default roles, as it would have them elsewhere. */
+static int begin_scheduler(struct api_manager *m, const struct kube_registry *kinds, struct err **err) {
+        const struct scheduler_config c = { .client = api_local_user(m->local, AUTH_USER_SCHEDULER, "kube-scheduler"),
+                                            .kinds = kinds };
+        int r;
+
+        if (!c.client)
+                return err_errno(err, ENOMEM, "cannot begin the scheduler");
+        r = scheduler_new(&c, &m->scheduler, err);
+        if (r < 0)
+                return r;
+        r = scheduler_start(m->scheduler);
+        return r < 0 ? err_errno(err, -r, "cannot begin the scheduler") : 0;
 }
 
 static int begin_usage(struct api_manager *m, struct api_usage *usage, struct err **err) {
@@ -128,7 +151,8 @@ static int begin(struct api_manager *m, const struct api_config *config, struct 
         r = controllers_start(m->controllers);
         if (r < 0)
                 return err_errno(err, -r, "cannot begin the controllers");
-        return begin_usage(m, server->config.usage, err);
+        r = config->scheduler ? begin_scheduler(m, c.kinds, err) : 0;
+        return r < 0 ? r : begin_usage(m, server->config.usage, err);
 }
 
 /* Signals are the main thread's. */
@@ -168,7 +192,7 @@ int api_manager_start(const struct api_config *config, struct api_credentials *c
                 return r;
         }
         m->source = &server->source;
-        api_source_set(m->source, write_metrics, m->controllers);
+        api_source_set(m->source, write_metrics, m);
         *ret_manager = m;
         return 0;
 }

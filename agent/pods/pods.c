@@ -11,6 +11,7 @@
 #include "agent/eviction/eviction.h"
 #include "agent/node/endpoint.h"
 #include "agent/node/events.h"
+#include "agent/objects/objects.h"
 #include "agent/pod/files.h"
 #include "agent/pods/internal.h"
 #include "cgroups/cgroup.h"
@@ -120,7 +121,7 @@ void pods_start(struct pods *pods) {
         eviction_start(pods->eviction);
         if (pods_serve(pods, &unserved) < 0)
                 log_error("%s", err_text(unserved));
-        if (pods->cluster && cluster_start(pods->cluster) < 0)
+        if (pods->cluster && (cluster_start(pods->cluster) < 0 || objects_start(pods->objects) < 0))
                 log_error("the node does not join the cluster: out of memory");
 }
 
@@ -134,6 +135,8 @@ void pods_stop(struct pods *pods) {
                 uv_timer_stop(pods->settle);
         if (pods->retry)
                 uv_timer_stop(pods->retry);
+        objects_free(pods->objects);
+        pods->objects = NULL;
         cluster_free(pods->cluster);
         pods->cluster = NULL;
         source_free(pods->source);

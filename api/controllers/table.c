@@ -25,5 +25,12 @@ const struct controller_kind *const controller_kinds[] = {
         &controller_taint_eviction,
         &controller_pod_gc,
         &controller_ttl,
+        &controller_replicaset,
+        &controller_replication,
+        &controller_deployment,
+        &controller_endpoints,
+        &controller_endpointslice,
+        &controller_disruption,
+        &controller_mirror,
 };
 const unsigned controller_kinds_count = ELEMENTS(controller_kinds);
