@@ -84,12 +84,16 @@ static void let_go(struct holder *h) {
         free(h);
 }
 
+struct holder *objects_find(const struct objects *o, const char *uid) {
+        return table_object(table_find(&o->by_uid, uid), struct holder, by_uid);
+}
+
 int objects_hold(struct objects *o, struct pod *pod, struct pod_sources *kept) {
         struct holder *h;
         int r;
 
-        if (table_find(&o->by_uid, pod->metadata.uid))
-                return 0;
+        if ((h = objects_find(o, pod->metadata.uid)))
+                return pod_each_named(pod, hold_one, h) < 0 ? -ENOMEM : 0;
         if (!(h = calloc(1, sizeof(*h))))
                 return -ENOMEM;
         *h = (struct holder){
@@ -103,10 +107,6 @@ int objects_hold(struct objects *o, struct pod *pod, struct pod_sources *kept) {
         else
                 let_go(h);
         return r;
-}
-
-struct holder *objects_find(const struct objects *o, const char *uid) {
-        return table_object(table_find(&o->by_uid, uid), struct holder, by_uid);
 }
 
 void objects_release(struct objects *o, const char *uid) {

@@ -88,9 +88,9 @@ struct worker {
         struct dns_choice *dns;   /* NULL: cri knows it from before */
 
         struct member_host host;
-        struct member **members; /* init containers, then containers, in the spec's order */
-        size_t n_members, n_init;
-        bool initialized; /* all init containers have done their part */
+        struct member **members; /* init containers, then containers, then ephemeral ones, in the spec's order */
+        size_t n_members, n_init, n_lasting; /* all; init containers; these and containers */
+        bool initialized;                    /* all init containers have done their part */
 
         struct worker_update update;
         bool lacks_files; /* its preparation failed: perhaps for what the API service has not yet */
@@ -109,6 +109,7 @@ struct worker {
         struct worker_mark mark;
         struct hint hint;
 
+        struct pod *told;                      /* of which @status has texts; a reference */
         struct pod_container_status *statuses; /* n_members, in members' order; of @status */
         struct pod_status status;
         bool has_status;
@@ -158,6 +159,12 @@ bool worker_ends_members(const struct worker *w);  /* in its state, all containe
 bool worker_wants_restart(const struct worker *w); /* RestartAllContainers */
 bool worker_may_restart(struct worker *w);         /* not too soon after the last one */
 bool worker_clear_members(struct worker *w);       /* removes all containers, step by step; true: they are */
+
+/* update.c */
+size_t worker_count_members(const struct pod *pod);
+/* The members of @pod, those that the worker has and new ones. -ENOMEM: the new ones are gone again. */
+int worker_make_members(struct worker *w, const struct pod *pod, struct member **ret_members);
+void worker_set_deadline(struct worker *w);
 
 /* host.c: the pod as its containers see it */
 extern const struct member_host_ops worker_host_ops;

@@ -107,7 +107,8 @@ static enum worker_state look_renewing(struct worker *w) {
 
 static enum worker_state renewed(struct worker *w) {
         for (size_t i = 0; i < w->n_members; i++)
-                member_reset(w->members[i]);
+                if (i < w->n_lasting || !member_id(w->members[i])) /* an ephemeral container runs once */
+                        member_reset(w->members[i]);
         w->initialized = false;
         return ends(w) ? WORKER_RELEASING : WORKER_GATHERING;
 }

@@ -13,7 +13,6 @@
 
 struct cluster;
 struct cri_event;
-struct endpoint;
 struct eviction;
 struct objects;
 struct source;
@@ -46,7 +45,6 @@ struct pods {
         struct cri_subscription *subscription;
         struct eviction *eviction;
         struct source *source;
-        struct endpoint *endpoint;
         struct cluster *cluster; /* NULL: the node belongs to none */
         struct objects *objects; /* likewise */
         struct desired_pods desired;
@@ -67,6 +65,7 @@ struct pods_slot *pods_slot_by_uid(struct pods *pods, const char *uid);
 struct pods_slot *pods_slot_by_name(struct pods *pods, const struct pod *pod);
 struct pods_slot *pods_slot_by_sandbox(struct pods *pods, const char *id); /* which it has now */
 size_t pods_count(const struct pods *pods);
+size_t pods_count_active(const struct pods *pods); /* those that hold something of the node, or are about to */
 void pods_count_burstable(struct pods *pods);
 void pods_each_worker(void *data, bool (*each)(void *each_data, struct worker *worker), void *each_data);
 
@@ -91,6 +90,9 @@ int pods_watch(struct pods *pods, struct err **err);
 
 /* join.c: the API service */
 int pods_join(struct pods *pods, struct err **err);
+void pods_tell_static(struct pods *pods,
+                      struct pod *pod);   /* it has a worker: the service is told, unless it is its own */
+bool pods_await_network(struct pods *pods, struct desired *d); /* no pod can be attached yet; it is told once */
 void pods_keep_joined(struct pods *pods); /* its pods from before are wanted, until it says otherwise */
 
 bool pods_is_remote(const struct pod *pod); /* it is the service's */
@@ -105,5 +107,4 @@ int pods_get_services(void *data, const struct pod *pod, struct arena *arena, st
                       struct err **err);
 
 /* tell.c: what others may know */
-int pods_serve(struct pods *pods, struct err **err); /* the endpoint */
 void pods_tell(void *data, void (*part)(void *data, enum cri_node_part kind, const char *json), void *part_data);

@@ -11,7 +11,8 @@ import time
 import oci
 import pytest
 from support import leaks
-from support.api import Api, get, node_kubeconfig
+from support.api import Api, get
+from support.hosts import kubeconfig
 from support.node import Node, parent, pod, wait_for
 from support.registry import Registry
 
@@ -34,7 +35,7 @@ def client(api):
 @pytest.fixture(scope="module")
 def joined(api, busybox_archive, tmp_path_factory):
     n = Node()
-    n.options += ["--kubeconfig", node_kubeconfig(api, api.client(), tmp_path_factory.mktemp("node"), n.name)]
+    n.options += ["--kubeconfig", kubeconfig(api, tmp_path_factory.mktemp("node"), n.name)]
     n.start()
     n.nacelle("import", busybox_archive)
     wait_for("Node", lambda: get(api.client(), f"/api/v1/nodes/{n.name}"))
