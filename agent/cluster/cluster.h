@@ -90,8 +90,5 @@ void cluster_pod_gone(struct cluster *cluster, const char *uid);
 void cluster_event(struct cluster *cluster, const struct event_object *object, bool warning, const char *reason,
                    const char *text);
 
-/* The client of the service, for others who ask it on the loop: as the node, and until cluster_free(). */
-struct client *cluster_client(const struct cluster *cluster);
-
 /* Nothing is told or asked any more; the service keeps what it was told. NULL is fine. */
 void cluster_free(struct cluster *cluster);
