@@ -86,10 +86,6 @@ void cluster_event(struct cluster *c, const struct event_object *object, bool wa
                 recorder_tell(c->recorder, &about, &note, time(NULL));
 }
 
-struct client *cluster_client(const struct cluster *c) {
-        return c->client;
-}
-
 void cluster_free(struct cluster *c) {
         if (!c)
                 return;
