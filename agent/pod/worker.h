@@ -107,11 +107,23 @@ bool worker_is_discarding(const struct worker *worker);
 /* Ends the pod with its grace period; ops->gone when nothing is left. Again: no effect. */
 void worker_delete(struct worker *worker);
 
-/* The grace period of its end, in seconds, in place of its own: before worker_delete(). At least WORKER_GRACE_MIN_S. */
+/* The pod is @pod from now on: labels and annotations, images, activeDeadlineSeconds, ephemeral containers that were
+ * added to it, what kube-apiserver lets change. Takes a reference. -EINVAL: it is another pod, whose containers have
+ * other names; -ENOMEM. Both leave all as it is. */
+int worker_update(struct worker *worker, struct pod *pod);
+
+/* The grace period of its end, in seconds, in place of its own, at least WORKER_GRACE_MIN_S. Of a pod that ends already
+ * it only counts when it is over sooner. */
 void worker_set_grace(struct worker *worker, int64_t seconds);
 
 /* The time that ops->set_timer asked for has come. */
 void worker_tick(struct worker *worker);
+
+/* What the API service has for the pod is another than before, or is known at last. */
+void worker_sources_changed(struct worker *worker);
+
+/* Whether that matters still: it does not once the pod's containers end for good. */
+bool worker_uses_sources(const struct worker *worker);
 
 /* An event of cri about the worker's sandbox or one of its containers. */
 void worker_heard(struct worker *worker, const struct cri_event *event);

@@ -10,6 +10,7 @@
 #include "agent/directory/source.h"
 #include "agent/eviction/eviction.h"
 #include "agent/node/events.h"
+#include "agent/objects/objects.h"
 #include "agent/pod/files.h"
 #include "agent/pods/internal.h"
 #include "cgroups/cgroup.h"
@@ -117,7 +118,7 @@ void pods_start(struct pods *pods) {
         if (pods_watch(pods, &unwatched) < 0)
                 log_error("%s", err_text(unwatched));
         eviction_start(pods->eviction);
-        if (pods->cluster && cluster_start(pods->cluster) < 0)
+        if (pods->cluster && (cluster_start(pods->cluster) < 0 || objects_start(pods->objects) < 0))
                 log_error("the node does not join the cluster: out of memory");
 }
 
@@ -131,6 +132,8 @@ void pods_stop(struct pods *pods) {
                 uv_timer_stop(pods->settle);
         if (pods->retry)
                 uv_timer_stop(pods->retry);
+        objects_free(pods->objects);
+        pods->objects = NULL;
         cluster_free(pods->cluster);
         pods->cluster = NULL;
         source_free(pods->source);

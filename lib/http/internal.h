@@ -123,6 +123,7 @@ struct http_connection {
         bool no_date, reset_large_heads; /* of struct http_server_config */
         bool lenient;                    /* of struct http_client_config */
         unsigned streams_max, body_ms, stall_ms;
+        unsigned streams_peer; /* that the server takes of us at a time; 0: it has not said yet */
         size_t head_max;
 };
 

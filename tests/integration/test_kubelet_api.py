@@ -10,7 +10,7 @@ import time
 
 import pytest
 from support.api import PEERS, Api
-from support.kubelet import Authority, Kubelet
+from support.kubelet_client import Authority, Kubelet
 from support.node import Node, pod, wait_for
 from support.streams import ERR, IN, OUT, STATUS, Connection, Spdy, WebSocket, exit_code
 from test_node_api import get, kubeconfig, phase
