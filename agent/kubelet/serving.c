@@ -34,7 +34,7 @@ struct paths {
 };
 
 static int set_paths(const struct kubelet *k, struct paths *paths, struct err **err) {
-        const char *dir = k->world.options->server.pki_dir;
+        const char *dir = k->world.options->cert_dir;
 
         if (snprintf(paths->certificate, PATH_MAX, "%s/kubelet.crt", dir) >= PATH_MAX ||
             snprintf(paths->key, PATH_MAX, "%s/kubelet.key", dir) >= PATH_MAX)
@@ -60,7 +60,7 @@ static int make_files(const struct kubelet *k, const struct paths *paths, struct
 
         node_facts_read(o->node_ip, o->root_dir, &facts);
         if ((r = kubelet_self_signed_new(o->node_name, facts.ip, time(NULL), &certificate, &key, err)) < 0 ||
-            (r = files_make_private(o->server.pki_dir, err)) < 0 ||
+            (r = files_make_private(o->cert_dir, err)) < 0 ||
             (r = files_replace_synced(paths->key, key, strlen(key), 0600, err)) < 0)
                 return r;
         return files_replace_synced(paths->certificate, certificate, strlen(certificate), 0644, err);
