@@ -19,6 +19,7 @@
 #include "lib/log.h"
 #include "lib/pool.h"
 #include "lib/trace/tracer.h"
+#include "services/services.h"
 
 struct node {
         uv_loop_t *loop;
@@ -33,7 +34,7 @@ struct node {
 };
 
 /* Addresses of both families at most. */
-#define CIDRS_MAX 2
+#define CIDRS_MAX SERVICES_CIDRS_MAX
 
 static int parse_cidrs(const char *text, struct ip_cidr *cidrs, size_t *ret_n, struct err **err) {
         _cleanup_free_ char *copy = strdup(text);
@@ -73,11 +74,19 @@ static int make_cri(struct node *node, const struct options *o, bool cni_shared,
         const char *bin_dirs[] = { o->cni_bin_dir, "/usr/lib/cni", NULL };
         _cleanup_free_ char *cache = NULL, *shim = NULL;
         struct ip_cidr cidrs[CIDRS_MAX];
+        struct services_cidrs kept;
         size_t n_cidrs = 0;
         int r;
 
-        if ((r = parse_cidrs(o->pod_cidr, cidrs, &n_cidrs, err)) < 0)
+        if (*o->pod_cidr && (r = parse_cidrs(o->pod_cidr, cidrs, &n_cidrs, err)) < 0)
                 return r;
+        if (!*o->pod_cidr) {
+                services_kept_cidrs(o->root_dir, &kept);
+                for (; n_cidrs < kept.n; n_cidrs++)
+                        cidrs[n_cidrs] = kept.items[n_cidrs];
+        }
+        if (!o->kubeconfig)
+                services_leave(o->bridge, o->root_dir);
         if (asprintf(&cache, "%s/cni", o->root_dir) < 0 ||
             (o->libexec_dir && asprintf(&shim, "%s/nacelle-shim", o->libexec_dir) < 0))
                 return err_set(err, ENOMEM, "out of memory");

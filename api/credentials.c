@@ -16,6 +16,7 @@
 #include "api/pki/pki.h"
 #include "api/proxy/proxy.h"
 #include "api/server/server.h"
+#include "api/usage/usage.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
@@ -183,8 +184,10 @@ static int use(struct api_credentials *c, unsigned changed, struct api_server *s
         tls = tls_context_unref(tls);
         if (r == 0 && changed & 1U << PKI_KUBELET_CLIENT)
                 r = api_credentials_kubelet_tls(c, &tls, err);
-        if (tls)
+        if (tls) {
                 proxy_set_kubelet_tls(server->config.proxy, tls);
+                api_usage_set_tls(server->config.usage, tls);
+        }
         tls_context_unref(tls);
         return r;
 }

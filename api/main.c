@@ -24,6 +24,7 @@
 #include "api/server/server.h"
 #include "api/services/services.h"
 #include "api/state/state.h"
+#include "api/usage/usage.h"
 #include "kube/kinds.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -224,12 +225,16 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
         r = r ?: api_admission_new(&plugins, &admission, err);
         config.admission = admission;
         r = r ?: api_state_open(&options, &config.state, err);
+        config.usage = r == 0 ? api_usage_new(config.state) : NULL;
+        if (r == 0 && !config.usage)
+                r = err_set(err, ENOMEM, "no memory for the service");
         r = r ?: api_bootstrap(config.state, err);
         r = r ?: api_keeper_new(config.state, &keeper, err);
         access.state = config.state;
         r = r ?: api_access_new(&access, &service.access, err);
         config.data = service.access;
         r = r ?: serve(c, &config, &service, err);
+        api_usage_free(config.usage);
         api_access_free(service.access);
         api_admission_free(admission);
         proxy_free(config.proxy);

@@ -18,6 +18,7 @@
 #include "api/server/server.h"
 #include "api/server/status.h"
 #include "api/services/services.h"
+#include "api/usage/usage.h"
 #include "kube/kinds.h"
 #include "lib/cleanup.h"
 #include "lib/http/exchange.h"
@@ -80,6 +81,7 @@ const struct api_stage api_stages[] = {
         { "authorize-tunnel", API_FOR_RESOURCES, KUBE_VERB_GET, api_authorize_tunnel },
         { "connect", API_FOR_RESOURCES, 0, api_connect },
         { "options", API_FOR_RESOURCES, 0, api_read_options },
+        { "measure", API_FOR_RESOURCES, READS | KUBE_VERB_WATCH, api_measure },
         { "read", API_FOR_RESOURCES, READS, api_read },
         { "watch", API_FOR_RESOURCES, KUBE_VERB_WATCH, api_watch },
         { "receive", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_receive },

@@ -27,6 +27,9 @@ struct client_remote_config {
 int client_remote_new(uv_loop_t *loop, const struct client_remote_config *config, struct client **ret_client,
                       struct err **err);
 
+/* Gives up the connections that there are: what is under way fails, and what follows is asked by new ones. */
+void client_remote_reconnect(struct client *client);
+
 /* Nothing of it is under way any more, or is told. Memory goes once the loop has closed the handles. NULL is fine. */
 void client_remote_free(struct client *client);
 

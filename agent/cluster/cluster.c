@@ -13,6 +13,7 @@
 #include "lib/cleanup.h"
 #include "lib/handle.h"
 #include "lib/log.h"
+#include "services/services.h"
 
 unsigned cluster_back_off(struct cluster_patience *patience) {
         unsigned ms = patience->ms ? patience->ms * 2 : CLUSTER_RETRY_MIN_MS;
@@ -35,18 +36,22 @@ static int connect_to(struct cluster *c, struct err **err) {
 }
 
 int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
-                struct cluster **ret_cluster, struct err **err) {
+                const struct cluster_host *host, struct cluster **ret_cluster, struct err **err) {
         struct cluster *c = calloc(1, sizeof(*c));
         int r;
 
         if (!c)
                 return err_set(err, ENOMEM, "out of memory");
-        *c = (struct cluster){ .loop = loop, .options = options, .events = *events };
+        *c = (struct cluster){ .loop = loop, .options = options, .events = *events, .host = *host };
         if ((r = connect_to(c, err)) == 0 && !(c->recorder = recorder_new(c->client, &cluster_event_kind, "kubelet")))
                 r = err_set(err, ENOMEM, "out of memory");
         if (r < 0) {
                 cluster_free(c);
                 return err_wrap(err, r, "--kubeconfig");
+        }
+        if ((r = cluster_network_new(c, err)) < 0) {
+                cluster_free(c);
+                return r;
         }
         *ret_cluster = c;
         return 0;
@@ -59,7 +64,9 @@ int cluster_start(struct cluster *c) {
                 return r;
         if ((r = cluster_lease_start(c)) < 0)
                 return r;
-        return cluster_pods_start(c);
+        if ((r = cluster_mirrors_start(c)) < 0 || (r = cluster_pods_start(c)) < 0)
+                return r;
+        return services_start(c->services);
 }
 
 void cluster_event(struct cluster *c, const struct event_object *object, bool warning, const char *reason,
@@ -68,14 +75,17 @@ void cluster_event(struct cluster *c, const struct event_object *object, bool wa
         const struct recorder_object about = { "v1", object->kind ?: "Pod", object->namespace_, object->name,
                                                object->uid };
 
-        if (object->kind || cluster_pod_find(c, object->uid))
+        if (object->kind || cluster_pod_find(c, object->uid) || cluster_mirror_of(c, object->uid))
                 recorder_tell(c->recorder, &about, &note, time(NULL));
 }
 
 void cluster_free(struct cluster *c) {
         if (!c)
                 return;
+        services_free(c->services);
+        cluster_own_stop(c);
         cluster_pods_stop(c);
+        cluster_mirrors_stop(c);
         cluster_lease_stop(c);
         cluster_node_stop(c);
         recorder_free(c->recorder);

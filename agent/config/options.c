@@ -94,7 +94,7 @@ static const char help_text[] =
         "  --runtime-only            serve CRI, run no pods of our own\n"
         "  --node-ip IP              the node's address (the default route's)\n"
         "  --hostname-override NAME  the node's name (the host's)\n"
-        "  --pod-cidr CIDR[,CIDR]    pods' addresses (" OPTIONS_POD_CIDR ")\n"
+        "  --pod-cidr CIDR[,CIDR]    pods' addresses (what the cluster says; without one, " OPTIONS_POD_CIDR ")\n"
         "  --bridge NAME             the pods' bridge (nacelle0)\n"
         "  --cgroup-root PATH        cgroup of all pods (/nacelle)\n"
         "  --pod-logs-dir DIR        containers' logs (/var/log/pods)\n"

@@ -40,7 +40,7 @@ static int fill_defaults(struct options *o, struct err **err) {
         r |= default_text(&o->run_dir, "/run/nacelle");
         r |= default_text(&o->manifest_dir, "/etc/nacelle/manifests");
         r |= default_text(&o->pod_logs_dir, "/var/log/pods");
-        r |= default_text(&o->pod_cidr, OPTIONS_POD_CIDR);
+        r |= default_text(&o->pod_cidr, o->kubeconfig ? "" : OPTIONS_POD_CIDR);
         r |= default_text(&o->bridge, "nacelle0");
         r |= default_text(&o->cgroup_root, "/nacelle");
         r |= default_text(&o->resolv_conf, "/etc/resolv.conf");
@@ -110,7 +110,7 @@ static int check(const struct options *o, struct err **err) {
             (r = check_absolute("pod-manifest-path", o->manifest_dir, err)) < 0 ||
             (r = check_absolute("image-credential-provider-bin-dir", o->provider_bin_dir, err)) < 0 ||
             (r = check_absolute("pod-logs-dir", o->pod_logs_dir, err)) < 0 ||
-            (r = check_node_name(o->node_name, err)) < 0 || (r = check_cidr(o->pod_cidr, err)) < 0 ||
+            (r = check_node_name(o->node_name, err)) < 0 || (*o->pod_cidr && (r = check_cidr(o->pod_cidr, err)) < 0) ||
             (r = check_cgroup_root(o->cgroup_root, err)) < 0)
                 return r;
         if (o->node_ip && inet_pton(AF_INET, o->node_ip, address) != 1 && inet_pton(AF_INET6, o->node_ip, address) != 1)

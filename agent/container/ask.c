@@ -77,8 +77,11 @@ static enum member_event due(struct member *m, int64_t now) {
 
 int64_t member_tick(struct member *m) {
         int64_t now = node_now(m->host->world), wake = member_do_chores(m), until;
-        enum member_event event = due(m, now);
+        enum member_event event;
 
+        if (m->redefined)
+                member_condemn(m, "definition", m->host->ops->grace(m->host->data));
+        event = due(m, now);
         if (event != MEMBER_EVENT_NONE)
                 member_event(m, event);
         if (m->state == MEMBER_TURN && (until = m->host->ops->needed_until(m->host->data, m)))

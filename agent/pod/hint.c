@@ -72,7 +72,7 @@ static void on_written(struct op *op, const ProtobufCMessage *response, const st
         struct worker *w = op->scope->data;
         bool stale = w->hint.state == HINT_STALE;
 
-        w->hint.pod_written |= !err;
+        w->hint.pod_written |= !err && op->pod == w->pod;
         w->hint.state = HINT_KEPT;
         if (err && has_directory(w))
                 try_later(w, err);

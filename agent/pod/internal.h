@@ -61,6 +61,14 @@ enum worker_verdict {
         WORKER_DISRUPTED /* evicted for the node's shortage */
 };
 
+/* What the pod's files are made from has changed. */
+enum worker_refresh {
+        WORKER_FRESH,
+        WORKER_REFRESH_DUE,
+        WORKER_REFRESHING,       /* on the pool */
+        WORKER_REFRESHING_STALE, /* the same, and due again */
+};
+
 /* Where worker_step() is: it may be called from within itself, and looks again then. */
 enum worker_stepping { WORKER_AT_REST, WORKER_STEPS, WORKER_STEPS_AGAIN };
 
@@ -81,9 +89,9 @@ struct worker {
         struct dns_choice *dns;   /* NULL: cri knows it from before */
 
         struct member_host host;
-        struct member **members; /* init containers, then containers, in the spec's order */
-        size_t n_members, n_init;
-        bool initialized; /* all init containers have done their part */
+        struct member **members; /* init containers, then containers, then ephemeral ones, in the spec's order */
+        size_t n_members, n_init, n_lasting; /* all; init containers; these and containers */
+        bool initialized;                    /* all init containers have done their part */
 
         int64_t retry_at;      /* NODE_NEVER: none */
         int64_t wake, timer;   /* when it looks again: found by the step under way; as last set */
@@ -98,7 +106,10 @@ struct worker {
         char *message;      /* likewise; owned */
         struct worker_mark mark;
         struct hint hint;
+        enum worker_refresh refresh;
+        int64_t refresh_at; /* not before: the last one has failed */
 
+        struct pod *told;                      /* of which @status has texts; a reference */
         struct pod_container_status *statuses; /* n_members, in members' order; of @status */
         struct pod_status status;
         bool has_status;
@@ -143,6 +154,16 @@ bool worker_ends_members(const struct worker *w);  /* in its state, all containe
 bool worker_wants_restart(const struct worker *w); /* RestartAllContainers */
 bool worker_may_restart(struct worker *w);         /* not too soon after the last one */
 bool worker_clear_members(struct worker *w);       /* removes all containers, step by step; true: they are */
+
+/* update.c */
+size_t worker_count_members(const struct pod *pod);
+/* The members of @pod, those that the worker has and new ones. -ENOMEM: the new ones are gone again. */
+int worker_make_members(struct worker *w, const struct pod *pod, struct member **ret_members);
+void worker_set_deadline(struct worker *w);
+static inline bool worker_is_refreshing(const struct worker *w) {
+        return w->refresh >= WORKER_REFRESHING;
+}
+void worker_tick_refresh(struct worker *w); /* its files are written anew when that is due */
 
 /* host.c: the pod as its containers see it */
 extern const struct member_host_ops worker_host_ops;

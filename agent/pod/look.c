@@ -59,6 +59,7 @@ static void step_once(struct worker *w) {
                 return;
         check_deadline(w);
         worker_tick_hint(w);
+        worker_tick_refresh(w);
         worker_tick_members(w);
         worker_event(w, WORKER_EVENT_TICK);
         worker_wake_at(w, w->retry_at);

@@ -95,19 +95,20 @@ static enum worker_state look_clearing(struct worker *w) {
 
 static enum worker_state look_renewing(struct worker *w) {
         worker_probe_members(w);
-        return worker_members_stopped(w) ? WORKER_RENEW_STOPPING : KEEP;
+        return worker_members_stopped(w) && !worker_is_refreshing(w) ? WORKER_RENEW_STOPPING : KEEP;
 }
 
 static enum worker_state renewed(struct worker *w) {
         for (size_t i = 0; i < w->n_members; i++)
-                member_reset(w->members[i]);
+                if (i < w->n_lasting || !member_id(w->members[i])) /* an ephemeral container runs once */
+                        member_reset(w->members[i]);
         w->initialized = false;
         return ends(w) ? WORKER_RELEASING : WORKER_PREPARING;
 }
 
 static enum worker_state look_stopping(struct worker *w) {
         worker_probe_members(w);
-        return worker_members_stopped(w) ? WORKER_STOPPING_SANDBOX : KEEP;
+        return worker_members_stopped(w) && !worker_is_refreshing(w) ? WORKER_STOPPING_SANDBOX : KEEP;
 }
 
 static enum worker_state rest(struct worker *w) {

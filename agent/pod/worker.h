@@ -99,7 +99,13 @@ bool worker_is_discarding(const struct worker *worker);
 /* Ends the pod with its grace period; ops->gone when nothing is left. Again: no effect. */
 void worker_delete(struct worker *worker);
 
-/* The grace period of its end, in seconds, in place of its own: before worker_delete(). At least WORKER_GRACE_MIN_S. */
+/* The pod is @pod from now on: labels and annotations, images, activeDeadlineSeconds, ephemeral containers that were
+ * added to it, what kube-apiserver lets change. Takes a reference. -EINVAL: it is another pod, whose containers have
+ * other names; -ENOMEM. Both leave all as it is. */
+int worker_update(struct worker *worker, struct pod *pod);
+
+/* The grace period of its end, in seconds, in place of its own, at least WORKER_GRACE_MIN_S. Of a pod that ends already
+ * it only counts when it is over sooner. */
 void worker_set_grace(struct worker *worker, int64_t seconds);
 
 /* The time that ops->set_timer asked for has come. */

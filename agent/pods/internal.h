@@ -65,6 +65,7 @@ struct pods_slot *pods_slot_by_uid(struct pods *pods, const char *uid);
 struct pods_slot *pods_slot_by_name(struct pods *pods, const struct pod *pod);
 struct pods_slot *pods_slot_by_sandbox(struct pods *pods, const char *id); /* which it has now */
 size_t pods_count(const struct pods *pods);
+size_t pods_count_active(const struct pods *pods); /* those that hold something of the node, or are about to */
 void pods_count_burstable(struct pods *pods);
 void pods_each_worker(void *data, bool (*each)(void *each_data, struct worker *worker), void *each_data);
 
@@ -89,6 +90,9 @@ int pods_watch(struct pods *pods, struct err **err);
 
 /* join.c: the API service */
 int pods_join(struct pods *pods, struct err **err);
+void pods_tell_static(struct pods *pods,
+                      struct pod *pod);   /* it has a worker: the service is told, unless it is its own */
+bool pods_await_network(struct pods *pods, struct desired *d); /* no pod can be attached yet; it is told once */
 void pods_keep_joined(struct pods *pods); /* its pods from before are wanted, until it says otherwise */
 
 /* tell.c: what others may know */

@@ -54,6 +54,14 @@ size_t pods_count(const struct pods *pods) {
         return pods->slots_by_uid.n;
 }
 
+size_t pods_count_active(const struct pods *pods) {
+        size_t n = 0;
+
+        LIST_EACH (pods_slots, slot, &pods->slots)
+                n += worker_holds(slot->worker);
+        return n;
+}
+
 /* CPU that burstable pods ask for while they hold it: their cgroup's shares. */
 void pods_count_burstable(struct pods *pods) {
         pods->node.burstable_milli = 0;
@@ -90,6 +98,7 @@ struct pods_slot *pods_slot_new(struct pods *pods, struct pod *pod) {
         uv_timer_init(pods->loop, &slot->timer);
         worker_set_owner(slot->worker, slot);
         pods_slots_prepend(&pods->slots, slot);
+        pods_tell_static(pods, pod);
         if (pod_qos(pod) == QOS_BURSTABLE)
                 pods->node.burstable_milli += quantity_milli(pod_request(pod, "cpu"));
         return slot;

@@ -43,6 +43,8 @@ static void on_timer(uv_timer_t *timer) {
                  worker_pod(slot->worker)->metadata.name);
         if (pods->cluster)
                 cluster_pod_gone(pods->cluster, slot->uid);
+        if (pods->cluster)
+                cluster_static_gone(pods->cluster, slot->uid);
         pods_slot_drop(slot);
         pods_reconcile(pods);
 }

@@ -17,6 +17,7 @@
 struct api_admission;
 struct api_openapi;
 struct api_services;
+struct api_usage;
 struct auth_user;
 struct audit;
 struct err;
@@ -52,6 +53,7 @@ struct api_server_config {
         struct api_openapi *openapi; /* its documents */
         struct tls_context *tls;     /* a reference is taken */
         struct api_services *services;
+        struct api_usage *usage;
         unsigned n_loops;    /* 0: as many as processors */
         const char *address; /* that clients use, for discovery: "10.0.0.1:6443" */
         struct audit *audit; /* NULL: none */

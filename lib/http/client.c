@@ -301,6 +301,15 @@ int http_client_new(uv_loop_t *loop, const struct http_client_config *config, st
         return 0;
 }
 
+void http_client_reconnect(struct http_client *client) {
+        struct link *link, *next;
+
+        for (link = TAILQ_FIRST(&client->links); link; link = next) {
+                next = TAILQ_NEXT(link, entry);
+                connection_close(&link->connection, -ECONNRESET, NULL);
+        }
+}
+
 void http_client_free(struct http_client *client) {
         struct http_exchange *x;
         struct link *link;
