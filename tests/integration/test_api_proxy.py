@@ -216,6 +216,7 @@ def test_nobody_is_there(api, kubelet, client):
         (500, f'Get "https://{kubelet.address}:{dead}/containerLogs/default/lost/main?follow=true&tailLines=3": {refused}')
     upgrade = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
     assert message(client.raw("POST", f"{PODS}/lost/exec?command=x", **upgrade)) == (500, f"error dialing backend: {refused}")
+    assert message(client.raw("GET", "/api/v1/nodes/dead/proxy/x", **upgrade)) == (500, f"error dialing backend: {refused}")
     assert message(client.raw("POST", f"{PODS}/lost/exec?command=x")) == (400, "Upgrade request required")
     kubelet.register(client, "nameless", addresses=(("Hostname", "nobody.invalid"), ("InternalIP", "127.0.0.1")))
     make_pod(client, "nowhere", node="nameless")
@@ -274,7 +275,7 @@ def test_logs(api, kubelet, client):
         handler.chunk(b"two\n")
         handler.chunk(b"")
     kubelet.answers["containerLogs"] = log
-    p = subprocess.Popen([f"{PEERS}/kubectl", "logs", "-f", "p", "--tail=5", "--since-time=2026-01-01T00:00:00Z", "--timestamps"],
+    p = subprocess.Popen([f"{PEERS}/kubectl", "logs", "-f", "p", "--tail=5", "--since-time=2026-01-01T01:00:00.5+01:00", "--timestamps"],
                          env=dict(os.environ, KUBECONFIG=api.kubeconfig, HOME=api.directory), stdout=subprocess.PIPE)
     assert p.stdout.readline() == b"one\n"
     more.set()
@@ -292,9 +293,12 @@ def test_logs_that_are_not_given(kubelet, client):
     for said, (status, words) in {
             (400, "container not ready"): (400, "container not ready"), (500, "broken"): (500, "Internal error occurred: broken"),
             (404, "no pod"): (404, "the server could not find the requested resource ( pods/log p)"),
-            (503, "later"): (503, "the server is currently unable to handle the request ( pods/log p)")}.items():
+            (409, "no"): (409, "the server reported a conflict ( pods/log p)"), (418, "tea"): (418, "the server responded with the status code 418 but did not return more details ( pods/log p)"),
+            (502, "odd"): (502, 'an error on the server ("odd") has prevented the request from succeeding ( pods/log p)'), (503, "later"): (503, "the server is currently unable to handle the request ( pods/log p)")}.items():
         kubelet.answers["containerLogs"] = lambda handler, path, query: handler.say(*said)
         assert message(client.raw("GET", f"{PODS}/p/log")) == (status, words)
+    kubelet.answers["containerLogs"] = lambda handler, path, query: handler.say(302, "", Location="/elsewhere")
+    assert message(client.raw("GET", f"{PODS}/p/log")) == (500, 'Get "/elsewhere": redirects forbidden')
 
 
 def test_the_kubelet_has_to_be_the_node(tmp_path, api, address):
