@@ -252,6 +252,26 @@ enum api_step api_impersonate(struct api_request *r) {
         }
 }
 
+/* WebSockets are asked for by GET, SPDY by POST: what is granted is the same, so that the same is asked for. */
+enum api_step api_authorize_tunnel(struct api_request *r) {
+        static const char *const subs[] = { "exec", "attach", "portforward" };
+        struct api_access *a = r->server->config.data;
+        struct auth_attributes attributes;
+        struct auth_verdict verdict;
+        bool any = false;
+
+        for (size_t i = 0; r->sub && i < ELEMENTS(subs); i++)
+                any |= strcmp(r->sub->name, subs[i]) == 0;
+        if (!any || *r->kind->group || strcmp(r->kind->resource, "pods") != 0)
+                return API_NEXT;
+        attributes = api_attributes(r);
+        attributes.verb = "create";
+        verdict = auth_authorize(a->chain, CHAIN_SIZE, &attributes, r->arena);
+        if (verdict.decision == AUTH_ALLOW)
+                return API_NEXT;
+        return api_forbid(r, attributes.name, verdict.reason ?: "");
+}
+
 enum api_step api_authorize(struct api_request *r) {
         struct api_access *a = r->server->config.data;
         struct auth_attributes attributes = api_attributes(r);

@@ -19,7 +19,9 @@
 #include "api/pki/certificate.h"
 #include "api/pki/csr.h"
 #include "api/pki/pki.h"
+#include "api/proxy/proxy.h"
 #include "api/server/server.h"
+#include "api/usage/usage.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
@@ -33,6 +35,8 @@ struct api_credentials {
         struct pki *pki;
         pthread_mutex_t lock;                  /* of what is renewed, while others sign */
         char *certificate, *key, *authorities; /* of files that were given; NULL: api/pki's */
+        char *kubelet_certificate, *kubelet_key;
+        char *kubelet_authorities; /* NULL: whoever answers is a kubelet */
 };
 
 /* What stands between the commas of @list goes behind the @n that @names has, ends with NULL. */
@@ -80,6 +84,11 @@ static int read_all(struct api_credentials *credentials, const struct api_config
                             files_read(c->key, TLS_PEM_MAX, &credentials->key, NULL, err);
         if (r == 0 && c->client_ca)
                 r = files_read(c->client_ca, TLS_PEM_MAX, &credentials->authorities, NULL, err);
+        if (r == 0 && c->kubelet_certificate)
+                r = files_read(c->kubelet_certificate, TLS_PEM_MAX, &credentials->kubelet_certificate, NULL, err) ?:
+                            files_read(c->kubelet_key, TLS_PEM_MAX, &credentials->kubelet_key, NULL, err);
+        if (r == 0 && c->kubelet_ca)
+                r = files_read(c->kubelet_ca, TLS_PEM_MAX, &credentials->kubelet_authorities, NULL, err);
         return r;
 }
 
@@ -108,6 +117,9 @@ struct api_credentials *api_credentials_free(struct api_credentials *credentials
         free(credentials->certificate);
         free(credentials->key);
         free(credentials->authorities);
+        free(credentials->kubelet_certificate);
+        free(credentials->kubelet_key);
+        free(credentials->kubelet_authorities);
         free(credentials);
         return NULL;
 }
@@ -159,6 +171,18 @@ int api_credentials_tls(const struct api_credentials *c, struct tls_context **re
         return tls_context_new(&config, ret_tls, err);
 }
 
+int api_credentials_kubelet_tls(const struct api_credentials *c, struct tls_context **ret_tls, struct err **err) {
+        struct tls_config config = { .side = TLS_CLIENT,
+                                     .verify = c->kubelet_authorities ? TLS_VERIFY_REQUIRED : TLS_VERIFY_NONE,
+                                     .certificate =
+                                             c->kubelet_certificate ?: pki_certificate(c->pki, PKI_KUBELET_CLIENT),
+                                     .key = c->kubelet_key ?: pki_key(c->pki, PKI_KUBELET_CLIENT),
+                                     .authorities = c->kubelet_authorities };
+        int r = tls_context_new(&config, ret_tls, err);
+
+        return r < 0 ? err_wrap(err, r, "what is shown to kubelets") : 0;
+}
+
 /* --- renewal --- */
 
 /* Armed for a time of the wall clock, it ends with ECANCELED also when that clock is set; so does the arming of one
@@ -196,6 +220,13 @@ static int use(struct api_credentials *c, unsigned changed, struct api_server *s
                 r = api_credentials_tls(c, &tls, err);
         if (tls)
                 api_server_set_tls(server, tls);
+        tls = tls_context_unref(tls);
+        if (r == 0 && changed & 1U << PKI_KUBELET_CLIENT)
+                r = api_credentials_kubelet_tls(c, &tls, err);
+        if (tls) {
+                api_usage_set_tls(server->config.usage, tls);
+                proxy_set_kubelet_tls(server->config.proxy, tls);
+        }
         tls_context_unref(tls);
         return r;
 }

@@ -33,6 +33,10 @@ const char *api_credentials_token_key(const struct api_credentials *credentials)
 /* What connections are made with from now on; one reference. */
 int api_credentials_tls(const struct api_credentials *credentials, struct tls_context **ret_tls, struct err **err);
 
+/* The same of connections to kubelets. */
+int api_credentials_kubelet_tls(const struct api_credentials *credentials, struct tls_context **ret_tls,
+                                struct err **err);
+
 /* A timer that is readable when something is due, and whenever the wall clock was set: to be closed, and to be passed
  * to api_credentials_renew() then. */
 int api_credentials_timer(const struct api_credentials *credentials, int *ret_fd, struct err **err);

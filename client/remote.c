@@ -604,6 +604,10 @@ int client_remote_renew(struct client *client, const struct client_remote_config
         return 0;
 }
 
+void client_remote_reconnect(struct client *client) {
+        http_client_reconnect(remote_of(client)->http);
+}
+
 void client_remote_free(struct client *client) {
         struct remote *remote = (struct remote *)client;
 

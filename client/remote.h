@@ -34,6 +34,9 @@ int client_remote_new(uv_loop_t *loop, const struct client_remote_config *config
  * with -ECANCELED, and is asked again by who wants it, on a new connection. */
 int client_remote_renew(struct client *client, const struct client_remote_config *config, struct err **err);
 
+/* Gives up the connections that there are: what is under way fails, and what follows is asked by new ones. */
+void client_remote_reconnect(struct client *client);
+
 /* Nothing of it is under way any more, or is told. Memory goes once the loop has closed the handles. NULL is fine. */
 void client_remote_free(struct client *client);
 

@@ -10,12 +10,17 @@
 #include "agent/node/events.h"
 #include "client/recorder.h"
 #include "lib/log.h"
+#include "services/services.h"
 
 unsigned cluster_back_off(struct cluster_patience *patience) {
         unsigned ms = patience->ms ? patience->ms * 2 : CLUSTER_RETRY_MIN_MS;
 
         patience->ms = ms < CLUSTER_RETRY_MAX_MS ? ms : CLUSTER_RETRY_MAX_MS;
         return patience->ms;
+}
+
+struct client *cluster_client(const struct cluster *c) {
+        return c->client;
 }
 
 static int begin(struct cluster *c) {
@@ -25,7 +30,9 @@ static int begin(struct cluster *c) {
                 return r;
         if ((r = cluster_lease_start(c)) < 0)
                 return r;
-        return cluster_pods_start(c);
+        if ((r = cluster_mirrors_start(c)) < 0 || (r = cluster_pods_start(c)) < 0)
+                return r;
+        return services_start(c->services);
 }
 
 /* The node has an identity. */
@@ -34,9 +41,9 @@ static void on_known(void *data) {
                 log_error("the cluster: out of memory");
 }
 
-static int connect_to(struct cluster *c, struct pool *pool, struct err **err) {
+static int connect_to(struct cluster *c, struct err **err) {
         const struct identity_config config = {
-                .loop = c->loop, .pool = pool, .options = c->options, .events = { on_known, cluster_node_names, c }
+                .loop = c->loop, .pool = c->host.pool, .options = c->options, .events = { on_known, cluster_node_names, c }
         };
         int r = identity_new(&config, &c->identity, err);
 
@@ -47,15 +54,15 @@ static int connect_to(struct cluster *c, struct pool *pool, struct err **err) {
         return c->recorder ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
-int cluster_new(uv_loop_t *loop, struct pool *pool, const struct options *options, const struct cluster_events *events,
-                struct cluster **ret_cluster, struct err **err) {
+int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
+                const struct cluster_host *host, struct cluster **ret_cluster, struct err **err) {
         struct cluster *c = calloc(1, sizeof(*c));
         int r;
 
         if (!c)
                 return err_set(err, ENOMEM, "out of memory");
-        *c = (struct cluster){ .loop = loop, .options = options, .events = *events };
-        if ((r = connect_to(c, pool, err)) < 0) {
+        *c = (struct cluster){ .loop = loop, .options = options, .events = *events, .host = *host };
+        if ((r = connect_to(c, err)) < 0 || (r = cluster_network_new(c, err)) < 0) {
                 cluster_free(c);
                 return r;
         }
@@ -78,14 +85,18 @@ void cluster_event(struct cluster *c, const struct event_object *object, bool wa
         const struct recorder_object about = { "v1", object->kind ?: "Pod", object->namespace_, object->name,
                                                object->uid };
 
-        if (c->node.timer && (object->kind || cluster_pod_find(c, object->uid)))
+        if (c->node.timer &&
+            (object->kind || cluster_pod_find(c, object->uid) || cluster_mirror_of(c, object->uid)))
                 recorder_tell(c->recorder, &about, &note, time(NULL));
 }
 
 void cluster_free(struct cluster *c) {
         if (!c)
                 return;
+        services_free(c->services);
+        cluster_own_stop(c);
         cluster_pods_stop(c);
+        cluster_mirrors_stop(c);
         cluster_lease_stop(c);
         cluster_node_stop(c);
         recorder_free(c->recorder);

@@ -87,7 +87,7 @@ static struct holder_work *new_work(struct holder *h) {
                 return NULL;
         *w = (struct holder_work){ .holder = h, .arena = arena_new(), .drops_key = h->drops_key };
         if (w->arena) {
-                w->directory = arena_strdup(w->arena, options_of(h)->cert_dir);
+                w->directory = arena_strdup(w->arena, options_of(h)->server.pki_dir);
                 w->current = arena_strdup(w->arena, h->current);
                 w->pending = arena_strdup(w->arena, h->pending);
         }
@@ -308,9 +308,9 @@ static double random_share(void) {
 int holder_init(struct holder *h, struct identity *identity, enum identity_use use) {
         *h = (struct holder){ .identity = identity, .use = use, .share = random_share() };
         h->timer = handle_timer(identity->config.loop, h);
-        if (asprintf(&h->current, "%s/%s", options_of(h)->cert_dir, uses[use].current) < 0)
+        if (asprintf(&h->current, "%s/%s", options_of(h)->server.pki_dir, uses[use].current) < 0)
                 h->current = NULL;
-        if (asprintf(&h->pending, "%s/%s", options_of(h)->cert_dir, uses[use].pending) < 0)
+        if (asprintf(&h->pending, "%s/%s", options_of(h)->server.pki_dir, uses[use].pending) < 0)
                 h->pending = NULL;
         return h->timer && h->current && h->pending ? 0 : -ENOMEM;
 }

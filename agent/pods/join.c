@@ -45,7 +45,7 @@ static void on_end(void *data, const char *uid, int64_t grace) {
         struct pods *pods = data;
         struct pods_slot *slot = pods_slot_by_uid(pods, uid);
 
-        if (slot && grace != NODE_NEVER)
+        if (slot && !slot->gone && grace != NODE_NEVER)
                 worker_set_grace(slot->worker, grace);
         drop(pods, uid);
         if (slot && !slot->gone)
@@ -70,18 +70,24 @@ static void on_listed(void *data) {
         pods_reconcile(pods);
 }
 
-static bool is_remote(const struct pod *pod) {
+bool pods_is_remote(const struct pod *pod) {
         list_for_each (a, &pod->metadata.annotations)
                 if (strcmp(a->key, "kubernetes.io/config.source") == 0)
                         return strcmp(a->value, "api") == 0;
         return false;
 }
 
+void pods_tell_static(struct pods *pods, struct pod *pod) {
+        if (pods->cluster && !pods_is_remote(pod) && cluster_static_pod(pods->cluster, pod) < 0)
+                log_error("pod %s/%s: the API service does not hear of it: out of memory", pod->metadata.namespace,
+                          pod->metadata.name);
+}
+
 void pods_keep_joined(struct pods *pods) {
         for (size_t i = 0; i < pods->found.n && pods->cluster; i++) {
                 const struct found_pod *found = &pods->found.items[i];
 
-                if (found->pod && is_remote(found->pod))
+                if (found->pod && pods_is_remote(found->pod))
                         set(pods, pod_ref(found->pod));
         }
 }
@@ -113,6 +119,35 @@ static void on_event(void *data, const struct event_object *object, bool warning
                 cluster_event(pods->cluster, object, warning, reason, text);
 }
 
+static void on_network(void *data) {
+        pods_reconcile(data);
+}
+
+static bool on_moved(void *data) {
+        struct pods *pods = data;
+        struct node_facts now;
+
+        node_facts_read(pods->options->node_ip, pods->options->root_dir, &now);
+        if (strcmp(now.ip, pods->facts.ip) == 0)
+                return false;
+        log_warning("the node's address is %s now; it was %s", *now.ip ? now.ip : "not known", pods->facts.ip);
+        memcpy(pods->facts.ip, now.ip, sizeof(now.ip));
+        pods->node.world.host_ip = *now.ip ? pods->facts.ip : NULL;
+        return true;
+}
+
+bool pods_await_network(struct pods *pods, struct desired *d) {
+        const char *why = pods->cluster && !d->pod->spec.host_network ? cluster_unready(pods->cluster) : NULL;
+        const struct event_object object = { .namespace_ = d->pod->metadata.namespace,
+                                             .name = d->pod->metadata.name,
+                                             .uid = d->pod->metadata.uid };
+
+        if (why && !d->refused_said)
+                events_add(pods->node.world.events, &object, true, "NetworkNotReady", "network is not ready: %s", why);
+        d->refused_said |= why != NULL;
+        return why;
+}
+
 int pods_join(struct pods *pods, struct err **err) {
         const struct cluster_events heard = {
                 .node_status = on_node_status,
@@ -121,11 +156,18 @@ int pods_join(struct pods *pods, struct err **err) {
                 .listed = on_listed,
                 .has = on_has,
                 .pod_status = on_pod_status,
+                .network = on_network,
+                .moved = on_moved,
                 .data = pods,
         };
+        int r;
+
+        const struct cluster_host host = { pods->pool, cri_network(pods->cri) };
 
         if (!pods->options->kubeconfig)
                 return 0;
         events_listen(pods->node.world.events, on_event, pods);
-        return cluster_new(pods->loop, pods->pool, pods->options, &heard, &pods->cluster, err);
+        if ((r = cluster_new(pods->loop, pods->options, &heard, &host, &pods->cluster, err)) < 0)
+                return r;
+        return pods_begin_sources(pods, err);
 }

@@ -13,6 +13,7 @@ struct arena;
 
 #define AUTH_USER_ANONYMOUS "system:anonymous"
 #define AUTH_USER_SERVER "system:apiserver" /* the service itself */
+#define AUTH_USER_SCHEDULER "system:kube-scheduler"
 #define AUTH_GROUP_MASTERS "system:masters" /* may do everything, whatever roles say */
 #define AUTH_GROUP_AUTHENTICATED "system:authenticated"
 #define AUTH_GROUP_UNAUTHENTICATED "system:unauthenticated"

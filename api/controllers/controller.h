@@ -7,6 +7,7 @@
 #include "lib/work.h"
 
 struct controller;
+struct known;
 struct task;
 struct value;
 
@@ -21,10 +22,12 @@ struct controller_watch {
         void (*keys)(struct controller *controller, const struct client_object *object,
                      const struct client_object *old);
         bool passes; /* nothing is kept of them: controller_informer() has none to look up */
+        bool known;  /* controller_known() has what is known of them, before keys() is called */
 };
 
 struct controller_kind {
         const char *name, *alias; /* as kube-controller-manager has them: "namespace-controller", "namespace" */
+        const char *component;    /* as whom it tells events; NULL: @name */
         const char *account;      /* whose rights it has, system:controller:ACCOUNT; NULL: the client's own */
         struct controller_watch watches[CONTROLLER_WATCHES_MAX];
         /* Makes @task's key as it has to be. 0; a negative errno: again, after a back-off. */
@@ -41,6 +44,8 @@ struct controller_kind {
 
 const struct controllers_config *controller_config(const struct controller *controller);
 struct informer *controller_informer(const struct controller *controller, unsigned watch);
+struct known *controller_known(const struct controller *controller, unsigned watch); /* api/controllers/known.h */
+bool controller_is_synced(const struct controller *controller); /* all that was there at first has been told */
 void controller_set_data(struct controller *controller, void *data);
 void *controller_data(const struct controller *controller);
 uint64_t controller_now(const struct controller *controller); /* ns, monotonic */
@@ -48,6 +53,7 @@ int64_t controller_wall(const struct controller *controller); /* s since 1970 */
 
 void controller_add(struct controller *controller, const char *key);
 void controller_add_after(struct controller *controller, const char *key, uint64_t ns);
+void controller_add_named(struct controller *controller, const char *namespace, const char *name, uint64_t ns);
 void controller_add_object(struct controller *controller, const struct client_object *object,
                            const struct client_object *old); /* fits controller_watch.keys */
 
@@ -100,6 +106,19 @@ void task_write(struct task *task, uint16_t verb, const struct kube_kind *of, co
 /* The same with a tree. */
 void task_write_tree(struct task *task, uint16_t verb, const struct kube_kind *of, const char *sub,
                      const struct value *tree, unsigned fine);
+
+/* A change of an object that is known: what it is answered is known at once. */
+struct task_change {
+        struct known *known;
+        uint16_t verb;
+        const char *namespace, *name, *sub; /* name NULL: of a creation; sub NULL: the object itself */
+        const void *object;                 /* the kind's struct; NULL: @text is sent, with a patch a strategic one */
+        const char *text;
+        unsigned fine;
+        task_answered answered; /* behind that; may be NULL */
+        void *data;
+};
+void task_change(struct task *task, const struct task_change *change);
 
 struct task_removal {
         const struct kube_kind *kind;

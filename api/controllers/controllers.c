@@ -7,6 +7,8 @@
 #include <time.h>
 
 #include "api/controllers/internal.h"
+#include "api/controllers/known.h"
+#include "api/controllers/node_config.h"
 #include "client/backend.h"
 #include "kube/codec/codec.h"
 #include "kube/kinds.h"
@@ -25,6 +27,14 @@ const struct controllers_config *controller_config(const struct controller *cont
 
 struct informer *controller_informer(const struct controller *controller, unsigned watch) {
         return controller->informers[watch];
+}
+
+struct known *controller_known(const struct controller *controller, unsigned watch) {
+        return controller->known[watch];
+}
+
+bool controller_is_synced(const struct controller *controller) {
+        return informers_synced(controller->all->informers);
 }
 
 void controller_set_data(struct controller *controller, void *data) {
@@ -67,13 +77,19 @@ void controller_add_after(struct controller *controller, const char *key, uint64
         added(controller, key, work_add_after(controller->queue, key, controller_now(controller), ns));
 }
 
+void controller_add_named(struct controller *controller, const char *namespace, const char *name, uint64_t ns) {
+        char key[CONTROLLER_KEY_MAX];
+        int n = snprintf(key, sizeof(key), "%s%s%s", namespace, *namespace ? "/" : "", name);
+
+        if (n < (int)sizeof(key) && ns > 0)
+                controller_add_after(controller, key, ns);
+        else if (n < (int)sizeof(key))
+                controller_add(controller, key);
+}
+
 void controller_add_object(struct controller *controller, const struct client_object *object,
                            const struct client_object *old) {
-        char key[CONTROLLER_KEY_MAX];
-        int n = snprintf(key, sizeof(key), "%s%s%s", object->namespace, *object->namespace ? "/" : "", object->name);
-
-        if (n < (int)sizeof(key))
-                controller_add(controller, key);
+        controller_add_named(controller, object->namespace, object->name, 0);
 }
 
 /* --- a turn: what is due is begun --- */
@@ -142,6 +158,16 @@ static void on_synced(void *data) {
         controllers_wake(data);
 }
 
+/* It joins the informer before those who ask for it. */
+static struct known *known_of(struct controllers *all, struct informer *informer) {
+        for (unsigned i = 0; i < all->n_known; i++)
+                if (known_informer(all->known[i]) == informer)
+                        return all->known[i];
+        if (all->n_known == CONTROLLER_KNOWN_MAX || !(all->known[all->n_known] = known_new(informer)))
+                return NULL;
+        return all->known[all->n_known++];
+}
+
 static int watch(struct controller *c, unsigned i) {
         const struct controller_watch *watch = &c->kind->watches[i];
         const struct kube_kind *kind = controller_kind_of(c, watch->group, watch->resource);
@@ -149,6 +175,8 @@ static int watch(struct controller *c, unsigned i) {
         c->informers[i] = kind ? informers_get(c->all->informers, kind, watch->fields, !watch->passes) : NULL;
         if (!c->informers[i])
                 return kind ? -ENOMEM : -ENOENT;
+        if (watch->known && !(c->known[i] = known_of(c->all, c->informers[i])))
+                return -ENOMEM;
         c->handlers[i] = (struct watch_handler){ .base = { .changed = watch->keys ? on_changed : NULL },
                                                  .controller = c,
                                                  .watch = i };
@@ -172,7 +200,9 @@ static int begin(struct controllers *all, struct controller *c, const struct con
         c->client = all->config.client_of && kind->account ? all->config.client_of(all->config.data, kind->account) :
                                                              all->config.client;
         c->queue = work_new(NULL);
-        c->recorder = c->client ? recorder_new(c->client, controller_kind_of(c, "", "events"), kind->name) : NULL;
+        c->recorder = c->client ? recorder_new(c->client, controller_kind_of(c, "", "events"),
+                                               kind->component ?: kind->name) :
+                                  NULL;
         if (!c->recorder || !c->queue)
                 return -ENOMEM;
         for (unsigned i = 0; r == 0 && i < CONTROLLER_WATCHES_MAX && kind->watches[i].resource; i++)
@@ -238,6 +268,7 @@ static int begin_all(struct controllers *all) {
 }
 
 int controllers_new(const struct controllers_config *config, struct controllers **ret_controllers, struct err **err) {
+        static const struct node_config nodes = NODE_CONFIG_INIT;
         struct controllers *all;
         int r = controllers_check(config->which, err);
 
@@ -247,6 +278,7 @@ int controllers_new(const struct controllers_config *config, struct controllers 
         if (!all)
                 return err_set(err, ENOMEM, "no memory for the controllers");
         all->config = *config;
+        all->config.nodes = config->nodes ?: &nodes;
         kube_registry_each(config->kinds, add_kind, all);
         all->each = calloc(controller_kinds_count, sizeof(*all->each));
         all->informers = informers_new(config->client, on_synced, all);
@@ -276,6 +308,8 @@ void controllers_stop(struct controllers *controllers) {
         for (unsigned i = 0; i < controllers->n; i++)
                 if (controllers->each[i].kind->stop)
                         controllers->each[i].kind->stop(&controllers->each[i]);
+        while (controllers->n_known > 0)
+                known_free(controllers->known[--controllers->n_known]);
         handle_free(controllers->timer);
         controllers->timer = NULL;
 }

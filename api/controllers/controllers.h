@@ -19,6 +19,7 @@ struct auth_keys;
 struct controllers;
 struct err;
 struct kube_registry;
+struct node_config;
 struct pki_csr;
 struct pki_csr_spec;
 
@@ -42,6 +43,7 @@ struct controllers_config {
         const struct kube_registry *kinds;
         const char *which;                  /* --controllers: "*,-namespace-controller"; NULL: "*" */
         int64_t event_ttl_s;                /* 0: events stay */
+        const struct node_config *nodes;    /* NULL: as usual, and no addresses for pods */
         const char *authority;              /* PEM of the cluster's CA; NULL: not published */
         const struct auth_keys *token_keys; /* sign tokens of Secrets; NULL: none are made */
         controllers_sign sign;              /* NULL: no certificates are signed */

@@ -15,6 +15,8 @@ struct watch_handler {
 
 LIST_TYPE(controller_tasks);
 
+#define CONTROLLER_KNOWN_MAX 32 /* kinds */
+
 struct controller {
         struct controllers *all;
         const struct controller_kind *kind;
@@ -22,6 +24,7 @@ struct controller {
         struct work_queue *queue;
         struct recorder *recorder;
         struct informer *informers[CONTROLLER_WATCHES_MAX];
+        struct known *known[CONTROLLER_WATCHES_MAX]; /* of those that want it; else NULL */
         struct watch_handler handlers[CONTROLLER_WATCHES_MAX];
         struct controller_tasks tasks;      /* that are under way, */
         unsigned n_tasks;                   /* so many */
@@ -36,6 +39,8 @@ struct controllers {
         unsigned n;
         const struct kube_kind *kinds[CONTROLLER_KINDS_MAX]; /* controller_all_kinds() */
         unsigned n_kinds;
+        struct known *known[CONTROLLER_KNOWN_MAX]; /* one for all that look at the kind */
+        unsigned n_known;
         uv_timer_t *timer; /* when the next key is due */
         bool turning, stopped;
 };

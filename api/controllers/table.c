@@ -21,5 +21,17 @@ const struct controller_kind *const controller_kinds[] = {
         &controller_claim_protection,
         &controller_event_ttl,
         &controller_quota,
+        &controller_node_ipam,
+        &controller_node_lifecycle,
+        &controller_taint_eviction,
+        &controller_pod_gc,
+        &controller_ttl,
+        &controller_replicaset,
+        &controller_replication,
+        &controller_deployment,
+        &controller_endpoints,
+        &controller_endpointslice,
+        &controller_disruption,
+        &controller_mirror,
 };
 const unsigned controller_kinds_count = ELEMENTS(controller_kinds);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/controllers/internal.h"
+#include "api/controllers/task_answers.h"
 #include "kube/codec/codec.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -186,7 +187,7 @@ void *task_data(const struct task *task) {
 
 /* --- what it sends --- */
 
-static bool is_leaving(const struct client_answer *answer) {
+bool task_is_leaving(const struct client_answer *answer) {
         return answer->code == 404 ||
                (answer->code == 403 && strstr(answer->message, "because it is being terminated"));
 }
@@ -196,7 +197,7 @@ static bool is_fine(const struct client_answer *answer, unsigned fine) {
                 return true;
         return (fine & TASK_GONE_IS_FINE && answer->code == 404) ||
                (fine & TASK_THERE_IS_FINE && strcmp(answer->reason, "AlreadyExists") == 0) ||
-               (fine & TASK_LEAVING_IS_FINE && is_leaving(answer));
+               (fine & TASK_LEAVING_IS_FINE && task_is_leaving(answer));
 }
 
 static void on_answered(void *data, const struct client_answer *answer) {

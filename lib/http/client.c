@@ -50,14 +50,22 @@ static bool is_idle(const struct link *link) {
         return link->connection.opened && !link->connection.closing && link->connection.n_exchanges == 0;
 }
 
+#define STREAMS_GUESS 100 /* that a server takes which has not said so yet: nghttp2's guess, too */
+
+/* How many the connection carries: one more would wait in nghttp2 until another ends, and a watch does not. */
+static unsigned room_of(const struct http_connection *connection) {
+        unsigned peer = connection->streams_peer ?: STREAMS_GUESS;
+
+        return peer < HTTP_CLIENT_STREAMS_MAX ? peer : HTTP_CLIENT_STREAMS_MAX;
+}
+
 /* Whether another exchange may begin on it now. */
 static bool is_free(const struct link *link) {
         const struct http_connection *connection = &link->connection;
 
         if (!connection->opened || connection->closing || connection->draining || link->alone)
                 return false;
-        return connection->multiplexed ? connection->n_exchanges < HTTP_CLIENT_STREAMS_MAX :
-                                         connection->n_exchanges == 0;
+        return connection->multiplexed ? connection->n_exchanges < room_of(connection) : connection->n_exchanges == 0;
 }
 
 static void on_idle_too_long(uv_timer_t *timer) {
@@ -299,6 +307,15 @@ int http_client_new(uv_loop_t *loop, const struct http_client_config *config, st
         lobby_init(&client->lobby, &client->hub, &owner);
         *ret_client = client;
         return 0;
+}
+
+void http_client_reconnect(struct http_client *client) {
+        struct link *link, *next;
+
+        for (link = TAILQ_FIRST(&client->links); link; link = next) {
+                next = TAILQ_NEXT(link, entry);
+                connection_close(&link->connection, -ECONNRESET, NULL);
+        }
 }
 
 void http_client_free(struct http_client *client) {

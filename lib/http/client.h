@@ -44,6 +44,9 @@ struct http_client_config {
 /* Connects at the first request. @config is copied. 0 or -ENOMEM. */
 int http_client_new(uv_loop_t *loop, const struct http_client_config *config, struct http_client **ret_client);
 
+/* Closes the connections that there are, as if the server had: exchanges on them end with closed(-ECONNRESET). */
+void http_client_reconnect(struct http_client *client);
+
 /* Exchanges end with closed(-ECANCELED). Memory goes once the loop has closed the handles. NULL is fine. */
 void http_client_free(struct http_client *client);
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from support.api import BUILD, PEERS, Api
+from support.api import PEERS, RUN_CONTROLLERS, Api, Elsewhere
 
 NAMESPACES = "/api/v1/namespaces"
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
@@ -549,26 +549,7 @@ def test_which_controllers_run():
 
 # --- elsewhere: the same controllers, over HTTPS
 
-RUN = f"{BUILD}/tests/conformance/run_controllers"
-
-
-class Elsewhere:
-    """The controllers in a process of their own, by @api's kubeconfig."""
-
-    def __init__(self, api, which="*"):
-        self.log = open(api.directory + "/controllers.log", "w+")
-        self.process = subprocess.Popen([RUN, api.kubeconfig, which, api.pki], stdin=subprocess.PIPE, stdout=self.log, stderr=self.log)
-
-    def stop(self):
-        self.process.stdin.close()
-        code = self.process.wait(10)
-        self.log.seek(0)
-        said = self.log.read()
-        self.log.close()
-        assert code == 0 and "Sanitizer" not in said, said
-
-
-@pytest.mark.skipif(not os.path.exists(RUN), reason="run_controllers is not built (make unit-build)")
+@pytest.mark.skipif(not os.path.exists(RUN_CONTROLLERS), reason="run_controllers is not built (make unit-build)")
 def test_over_https():
     """They do there what they do here, go on when the server does, and hear of what came meanwhile."""
     a = Api(controllers="").start()

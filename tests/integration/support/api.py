@@ -1,4 +1,5 @@
 """nacelle-api in a directory of its own, and kube-apiserver with etcd beside it, each with a client that shows a certificate."""
+import base64
 import http.client
 import json
 import os
@@ -10,8 +11,11 @@ import subprocess
 import tempfile
 import time
 
+from .node import wait_for
+
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.path.join(REPO, os.environ.get("BUILD", "build"))
+RUN_CONTROLLERS = f"{BUILD}/tests/conformance/run_controllers"
 PEERS = os.environ.get("PEERS", os.path.expanduser("~/.cache/nacelle-peers"))
 
 
@@ -24,13 +28,13 @@ def free_port():
 class Client:
     """One connection; ask() gives a status and what the body holds."""
 
-    def __init__(self, port, pki):
-        self.port, self.pki, self.connection = port, pki, None
+    def __init__(self, port, pki, address="127.0.0.1"):
+        self.port, self.pki, self.address, self.connection = port, pki, address, None
 
     def open(self):
         context = ssl.create_default_context(cafile=f"{self.pki}/ca.crt")
         context.load_cert_chain(f"{self.pki}/admin.crt", f"{self.pki}/admin.key")
-        return http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=30)
+        return http.client.HTTPSConnection(self.address, self.port, context=context, timeout=30)
 
     def raw(self, method, path, body=None, **headers):
         self.connection = self.connection or self.open()
@@ -58,8 +62,9 @@ class Client:
 class Api:
     """The server; start() after kill() goes on with what is on disk. Of the controllers it has those that change nothing but what they are asked for."""
 
-    def __init__(self, *options, controllers="clusterrole-aggregation-controller", data=None):
-        options = [f"--controllers={controllers}", *options]
+    def __init__(self, *options, controllers="clusterrole-aggregation-controller", scheduler=False, data=None, address="127.0.0.1"):
+        options = [f"--controllers={controllers}", f"--scheduler={str(scheduler).lower()}", *options]
+        self.address = address
         self.directory = tempfile.mkdtemp(prefix="nacelle-api-")
         self.data, self.port, self.options, self.process = data or self.directory + "/data", free_port(), options, None
         self.pki, self.kubeconfig = self.data + "/pki", self.data + "/admin.kubeconfig"
@@ -67,7 +72,7 @@ class Api:
 
     def launch(self):
         with open(self.directory + "/log", "ab") as log:
-            self.process = subprocess.Popen([f"{BUILD}/nacelle-api", "--data-dir", self.data, "--bind-address", "127.0.0.1", "--secure-port", str(self.port),
+            self.process = subprocess.Popen([f"{BUILD}/nacelle-api", "--data-dir", self.data, "--bind-address", self.address, "--secure-port", str(self.port),
                                              *self.options], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, **self.env})
 
     def start(self):
@@ -77,14 +82,14 @@ class Api:
             if self.process.poll() is not None:
                 raise AssertionError(self.log()[-2000:])
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.address, self.port), timeout=1).close()
                 return self
             except OSError:
                 time.sleep(0.02)
         raise AssertionError("nacelle-api does not listen: " + self.log()[-2000:])
 
     def client(self):
-        return Client(self.port, self.pki)
+        return Client(self.port, self.pki, self.address)
 
     def kubectl(self, *args, **kwargs):
         env = dict(os.environ, KUBECONFIG=self.kubeconfig, HOME=self.directory)
@@ -142,3 +147,38 @@ class Oracle:
             process.terminate()
             process.wait(20)
         shutil.rmtree(self.directory)
+
+
+class Elsewhere:
+    """The controllers in a process of their own, by @api's kubeconfig."""
+
+    def __init__(self, api, which="*"):
+        self.log = open(api.directory + "/controllers.log", "w+")
+        self.process = subprocess.Popen([RUN_CONTROLLERS, api.kubeconfig, which, api.pki], stdin=subprocess.PIPE, stdout=self.log, stderr=self.log)
+
+    def stop(self):
+        self.process.stdin.close()
+        code = self.process.wait(10)
+        self.log.seek(0)
+        said = self.log.read()
+        self.log.close()
+        assert code == 0 and "Sanitizer" not in said, said
+
+
+class Stock:
+    """kube-controller-manager with the controllers that @which names, by @api's kubeconfig."""
+
+    def __init__(self, api, which):
+        self.log = open(api.directory + "/kube-controller-manager.log", "w+")
+        self.process = subprocess.Popen([f"{PEERS}/kube-controller-manager", f"--kubeconfig={api.kubeconfig}", f"--controllers={which}", "--leader-elect=false",
+                                         "--kube-api-qps=1000", "--kube-api-burst=1000", "--secure-port=0"], stdout=self.log, stderr=self.log, stdin=subprocess.DEVNULL)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(20)
+        self.log.close()
+
+
+def get(client, path):
+    status, body = client.ask("GET", path)
+    return body if status == 200 else None
