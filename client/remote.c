@@ -588,6 +588,10 @@ int client_remote_new(uv_loop_t *loop, const struct client_remote_config *config
         return 0;
 }
 
+void client_remote_reconnect(struct client *client) {
+        http_client_reconnect(remote_of(client)->http);
+}
+
 int client_remote_renew(struct client *client, const struct client_remote_config *config, struct err **err) {
         struct remote *remote = remote_of(client);
         struct http_client *old = remote->http, *http;
@@ -602,10 +606,6 @@ int client_remote_renew(struct client *client, const struct client_remote_config
         remote->http = http;
         http_client_free(old);
         return 0;
-}
-
-void client_remote_reconnect(struct client *client) {
-        http_client_reconnect(remote_of(client)->http);
 }
 
 void client_remote_free(struct client *client) {

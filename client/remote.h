@@ -30,12 +30,12 @@ struct client_remote_config {
 int client_remote_new(uv_loop_t *loop, const struct client_remote_config *config, struct client **ret_client,
                       struct err **err);
 
+/* Gives up the connections that there are: what is under way fails, and what follows is asked by new ones. */
+void client_remote_reconnect(struct client *client);
+
 /* From now on it is who @config says (certificate and key, or token), at the server that it has. What is under way ends
  * with -ECANCELED, and is asked again by who wants it, on a new connection. */
 int client_remote_renew(struct client *client, const struct client_remote_config *config, struct err **err);
-
-/* Gives up the connections that there are: what is under way fails, and what follows is asked by new ones. */
-void client_remote_reconnect(struct client *client);
 
 /* Nothing of it is under way any more, or is told. Memory goes once the loop has closed the handles. NULL is fine. */
 void client_remote_free(struct client *client);

@@ -1,4 +1,5 @@
-/* What of a Service the kernel needs: for each of its addresses and ports who is behind it, as changes of what it has. */
+/* What of a Service the kernel needs: for each of its addresses and ports who is behind it, as changes of what it has.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -148,8 +148,8 @@ void model_done(struct services *s);
 
 /* kept.c: DIRECTORY/network */
 char *kept_text(const struct services_cidrs *own, const struct network_cluster *cluster); /* NULL without memory */
-int kept_read(struct services *s); /* the nodes of before. -ENOMEM or 0 */
-int kept_write(const char *directory, const char *text, struct err **err);
+int services_kept_read(struct services *s); /* the nodes of before. -ENOMEM or 0 */
+int services_kept_write(const char *directory, const char *text, struct err **err);
 struct node *nodes_add(struct services *s, const char *name); /* one that is not there; NULL: no room, no memory */
 
 /* read.c: objects to what is kept of them. -EINVAL, -ENOMEM. */
@@ -168,7 +168,7 @@ void fronts_done(struct service *service);
 void balance_later(struct services *s, unsigned ms);
 int balance_init(struct services *s);
 void balance_done(struct services *s);
-void balance_renew(struct services *s); /* the table is begun anew: the pod CIDRs are others */
+void balance_renew(struct services *s);                       /* the table is begun anew: the pod CIDRs are others */
 void model_drop(struct services *s, struct service *service); /* nothing says a word of it any more */
 
 /* host.c */

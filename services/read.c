@@ -58,7 +58,10 @@ int read_node(const struct client_object *object, struct node *ret_node) {
 /* -- Services ---------------------------------------------------------------------------------------------- */
 
 static uint8_t protocol_of(const char *name) {
-        return !name || is(name, "TCP") ? IPPROTO_TCP : is(name, "UDP") ? IPPROTO_UDP : is(name, "SCTP") ? IPPROTO_SCTP : 0;
+        return !name || is(name, "TCP") ? IPPROTO_TCP :
+               is(name, "UDP")          ? IPPROTO_UDP :
+               is(name, "SCTP")         ? IPPROTO_SCTP :
+                                          0;
 }
 
 /* The ports that can be told of; -ENOMEM. */

@@ -19,10 +19,6 @@ unsigned cluster_back_off(struct cluster_patience *patience) {
         return patience->ms;
 }
 
-struct client *cluster_client(const struct cluster *c) {
-        return c->client;
-}
-
 static int begin(struct cluster *c) {
         int r;
 
@@ -42,9 +38,10 @@ static void on_known(void *data) {
 }
 
 static int connect_to(struct cluster *c, struct err **err) {
-        const struct identity_config config = {
-                .loop = c->loop, .pool = c->host.pool, .options = c->options, .events = { on_known, cluster_node_names, c }
-        };
+        const struct identity_config config = { .loop = c->loop,
+                                                .pool = c->host.pool,
+                                                .options = c->options,
+                                                .events = { on_known, cluster_node_names, c } };
         int r = identity_new(&config, &c->identity, err);
 
         if (r < 0)
@@ -55,7 +52,7 @@ static int connect_to(struct cluster *c, struct err **err) {
 }
 
 int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
-                const struct cluster_host *host, struct cluster **ret_cluster, struct err **err) {
+                const struct cluster_means *host, struct cluster **ret_cluster, struct err **err) {
         struct cluster *c = calloc(1, sizeof(*c));
         int r;
 
@@ -85,9 +82,12 @@ void cluster_event(struct cluster *c, const struct event_object *object, bool wa
         const struct recorder_object about = { "v1", object->kind ?: "Pod", object->namespace_, object->name,
                                                object->uid };
 
-        if (c->node.timer &&
-            (object->kind || cluster_pod_find(c, object->uid) || cluster_mirror_of(c, object->uid)))
+        if (c->node.timer && (object->kind || cluster_pod_find(c, object->uid) || cluster_mirror_of(c, object->uid)))
                 recorder_tell(c->recorder, &about, &note, time(NULL));
+}
+
+struct client *cluster_client(const struct cluster *c) {
+        return c->client;
 }
 
 void cluster_free(struct cluster *c) {

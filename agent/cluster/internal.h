@@ -78,8 +78,6 @@ LIST_DEFINE(cluster_mirrors, struct cluster_mirror, in_mirrors)
 LIST_DEFINE(cluster_all, struct cluster_pod, in_all)
 LIST_DEFINE(cluster_due, struct cluster_pod, in_due)
 
-struct identity;
-
 /* The Node as the service has it. */
 struct cluster_own {
         struct informers *informers;
@@ -91,9 +89,10 @@ struct cluster_own {
 };
 struct services;
 
+struct identity;
 struct cluster {
         uv_loop_t *loop;
-        struct cluster_host host;
+        struct cluster_means host;
         struct services *services;
         char unready[ERR_TEXT_MAX]; /* cluster_unready() */
         const struct options *options;

@@ -37,7 +37,7 @@ struct paths {
 };
 
 static int set_paths(const struct kubelet *k, struct paths *paths, struct err **err) {
-        const char *dir = k->world.options->server.pki_dir;
+        const char *dir = k->world.options->cert_dir;
 
         if (snprintf(paths->certificate, PATH_MAX, "%s/kubelet.crt", dir) >= PATH_MAX ||
             snprintf(paths->key, PATH_MAX, "%s/kubelet.key", dir) >= PATH_MAX)
@@ -63,7 +63,7 @@ static int make_files(const struct kubelet *k, const struct paths *paths, struct
 
         node_facts_read(o->node_ip, o->root_dir, &facts);
         if ((r = kubelet_self_signed_new(o->node_name, facts.ip, time(NULL), &certificate, &key, err)) < 0 ||
-            (r = files_make_private(o->server.pki_dir, err)) < 0 ||
+            (r = files_make_private(o->cert_dir, err)) < 0 ||
             (r = files_replace_synced(paths->key, key, strlen(key), 0600, err)) < 0)
                 return r;
         return files_replace_synced(paths->certificate, certificate, strlen(certificate), 0644, err);
@@ -85,7 +85,7 @@ static int use_own(struct kubelet *k, struct err **err) {
 /* --- what the cluster has signed, which agent/identity puts there by rename --- */
 
 static void use_signed(struct kubelet *k) {
-        const char *dir = k->world.options->server.pki_dir;
+        const char *dir = k->world.options->cert_dir;
         _cleanup_err_ struct err *err = NULL;
         char path[PATH_MAX];
 
@@ -103,7 +103,7 @@ static void on_file(uv_fs_event_t *event, const char *name, int events, int stat
 }
 
 static int watch_signed(struct kubelet *k, struct err **err) {
-        const char *dir = k->world.options->server.pki_dir;
+        const char *dir = k->world.options->cert_dir;
         int r;
 
         if (!(k->signed_ones = calloc(1, sizeof(*k->signed_ones))))

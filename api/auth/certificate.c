@@ -38,7 +38,7 @@ static X509_STORE *take_authorities(struct auth_authenticator *a) {
 }
 
 static int make_user(struct arena *arena, const struct x509_subject *subject, struct auth_user *user) {
-        int r = 0;
+        int r = auth_user_add_extra(arena, user, AUTH_EXTRA_CREDENTIAL, subject->credential);
 
         user->name = subject->name;
         user->uid = subject->uid;
@@ -47,21 +47,32 @@ static int make_user(struct arena *arena, const struct x509_subject *subject, st
         return r;
 }
 
-static int64_t ends_at(X509 *certificate) {
-        struct tm tm;
+static int read_user(X509 *certificate, struct arena *arena, struct auth_user *ret_user, struct err **err) {
+        struct x509_subject subject;
+        int r;
 
-        return ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) == 1 ? (int64_t)timegm(&tm) : INT64_MIN;
+        if ((r = x509_subject_read(arena, certificate, &subject, err)) < 0)
+                return r;
+        if (!subject.name || !subject.name[0])
+                return -ENODATA;
+        return make_user(arena, &subject, ret_user);
 }
 
-/* 1: @c counts, but at another time (a node's may be renewed then: renewing.c). Else as x509_check_client(). */
-static int check_time(X509_STORE *store, const struct auth_credentials *c, int64_t now, int64_t *ret_until,
-                      struct err **err) {
+/* One that is right at another time is a node's that has been away (renewing.c), or wrong: @ret_identity, and 0 or
+ * -EACCES. */
+static int renew(struct auth_authenticator *a, X509_STORE *store, const struct auth_credentials *c, struct arena *arena,
+                 struct auth_identity *ret_identity) {
         int64_t until;
-        int r = x509_check_client(store, c->certificate, c->chain, now, ret_until, err);
+        struct tm tm;
+        int r = x509_check_client(store, c->certificate, c->chain, X509_ANY_TIME, &until, NULL);
 
-        if (r != -EACCES || x509_check_client(store, c->certificate, c->chain, X509_ANY_TIME, &until, NULL) < 0)
-                return r;
-        return 1;
+        if (r == 0)
+                r = read_user(c->certificate, arena, &ret_identity->user, NULL);
+        if (r == 0 && ASN1_TIME_to_tm(X509_get0_notAfter(c->certificate), &tm) != 1)
+                r = -EACCES;
+        if (r == 0)
+                r = auth_renewing_become(a, timegm(&tm), arena, ret_identity);
+        return r == -ENODATA ? -EACCES : r;
 }
 
 int auth_certificate(struct auth_authenticator *a, const struct auth_credentials *credentials, int64_t now,
@@ -69,24 +80,18 @@ int auth_certificate(struct auth_authenticator *a, const struct auth_credentials
         _cleanup_x509_authorities_ X509_STORE *store = take_authorities(a);
         struct auth_identity identity = { 0 };
         _cleanup_err_ struct err *why = NULL;
-        X509 *certificate = credentials->certificate;
-        struct x509_subject subject;
-        int r, untimely;
+        int r;
 
-        if (!certificate || !store)
+        if (!credentials->certificate || !store)
                 return -ENODATA;
-        untimely = check_time(store, credentials, now, &identity.valid_until, &why);
-        r = untimely < 0 ? untimely : x509_subject_read(arena, certificate, &subject, err);
-        if (r == 0 && (!subject.name || !subject.name[0]))
-                return -ENODATA;
+        r = x509_check_client(store, credentials->certificate, credentials->chain, now, &identity.valid_until, &why);
         if (r == 0)
-                r = make_user(arena, &subject, &identity.user);
-        if (r == 0 && untimely)
-                r = auth_renewing_become(a, ends_at(certificate), arena, &identity);
+                r = read_user(credentials->certificate, arena, &identity.user, &why);
+        else if (r == -EKEYEXPIRED)
+                r = renew(a, store, credentials, arena, &identity);
         if (r < 0)
                 return why && r == -EACCES ? err_move(err, TAKE_PTR(why)) : r;
-        if ((r = auth_user_add_extra(arena, &identity.user, AUTH_EXTRA_CREDENTIAL, subject.credential)) < 0 ||
-            (r = auth_user_add_group(arena, &identity.user, AUTH_GROUP_AUTHENTICATED)) < 0)
+        if ((r = auth_user_add_group(arena, &identity.user, AUTH_GROUP_AUTHENTICATED)) < 0)
                 return r;
         *ret_identity = identity;
         return 0;
