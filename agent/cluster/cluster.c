@@ -67,6 +67,10 @@ int cluster_new(uv_loop_t *loop, const struct options *options, const struct clu
         return 0;
 }
 
+struct client *cluster_client(const struct cluster *c) {
+        return c->client;
+}
+
 int cluster_start(struct cluster *c) {
         return identity_start(c->identity);
 }

@@ -60,6 +60,9 @@ struct cluster_place {
 int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
                 const struct cluster_place *host, struct cluster **ret_cluster, struct err **err);
 
+/* Who talks to the service, for others who ask it something: until cluster_free(). */
+struct client *cluster_client(const struct cluster *cluster);
+
 /* Begins to talk to the service. 0 or -ENOMEM. */
 int cluster_start(struct cluster *cluster);
 
