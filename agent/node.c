@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/node/endpoint.h"
+#include "agent/kubelet/kubelet.h"
 #include "agent/node/metrics.h"
 #include "agent/pods/pods.h"
 #include "cni/network.h"
@@ -30,7 +30,7 @@ struct node {
         struct cri_server *server;
         struct streaming_cri *streaming;
         struct pods *pods;
-        struct endpoint *endpoint; /* without the watched directory; pods has its own */
+        struct kubelet *kubelet;
 };
 
 /* Addresses of both families at most. */
@@ -125,12 +125,18 @@ static char *write_metrics(void *data) {
         return metrics_text(((struct node *)data)->cri, 0, NULL);
 }
 
-static void start_endpoint(struct node *node, const struct options *o) {
-        static const struct endpoint_route routes[] = { { "/metrics", NULL, write_metrics }, { NULL, NULL, NULL } };
-        _cleanup_err_ struct err *err = NULL;
+static int make_kubelet(struct node *node, const struct options *o, struct err **err) {
+        struct kubelet_world world = { .loop = node->loop,
+                                       .pool = node->pool,
+                                       .cri = node->cri,
+                                       .options = o,
+                                       .streaming = streaming_cri_sessions(node->streaming),
+                                       .metrics = write_metrics,
+                                       .data = node };
 
-        if (endpoint_new(node->loop, o, routes, node, &node->endpoint, &err) < 0)
-                log_error("%s", err_text(err));
+        if (node->pods)
+                pods_tell_kubelet(node->pods, &world);
+        return kubelet_new(&world, &node->kubelet, err);
 }
 
 static int make_parts(struct node *node, const struct options *o, bool cni_shared, struct err **err) {
@@ -141,7 +147,8 @@ static int make_parts(struct node *node, const struct options *o, bool cni_share
         if ((r = make_tracer(node, o, err)) < 0 || (r = make_credential_providers(node, o, err)) < 0 ||
             (r = make_cri(node, o, cni_shared, err)) < 0 ||
             (!o->runtime_only && (r = pods_new(node->loop, node->pool, node->cri, o, &node->pods, err)) < 0) ||
-            (r = streaming_cri_new(node->loop, node->cri, NULL, &node->streaming, err)) < 0)
+            (r = streaming_cri_new(node->loop, node->cri, NULL, &node->streaming, err)) < 0 ||
+            (r = make_kubelet(node, o, err)) < 0)
                 return r;
         return cri_server_new(node->loop, node->cri, o->socket, &node->server, err);
 }
@@ -159,8 +166,6 @@ int node_new(uv_loop_t *loop, const struct options *o, bool cni_shared, struct n
         }
         if (node->pods)
                 pods_start(node->pods);
-        else
-                start_endpoint(node, o);
         *ret_node = node;
         return 0;
 }
@@ -204,8 +209,8 @@ static bool spans_wait(struct node *node) {
 void node_free(struct node *node) {
         if (!node)
                 return;
+        kubelet_free(node->kubelet);
         pods_stop(node->pods);
-        endpoint_free(node->endpoint);
         cri_server_free(node->server);
         streaming_cri_free(node->streaming);
         drain(node, calls_under_way, NODE_DRAIN_SECONDS * 1000);

@@ -9,6 +9,7 @@
 
 #include "api/admission/admission.h"
 #include "api/controllers/controllers.h"
+#include "api/proxy/proxy.h"
 #include "api/server/flow.h"
 #include "api/services/cluster_ip.h"
 #include "lib/arena.h"
@@ -65,7 +66,13 @@ static const struct flag {
         { "terminated-pod-gc-threshold", FLAG_NUMBER, AT(nodes.terminated_max), INT32_MAX, false },
         { "tls-cert-file", FLAG_TEXT, AT(certificate), 0, false },
         { "tls-private-key-file", FLAG_TEXT, AT(key), 0, false },
+        { "cert-extra-sans", FLAG_TEXT, AT(extra_names), 0, false },
         { "client-ca-file", FLAG_TEXT, AT(client_ca), 0, false },
+        { "kubelet-certificate-authority", FLAG_TEXT, AT(kubelet_ca), 0, false },
+        { "kubelet-client-certificate", FLAG_TEXT, AT(kubelet_certificate), 0, false },
+        { "kubelet-client-key", FLAG_TEXT, AT(kubelet_key), 0, false },
+        { "kubelet-preferred-address-types", FLAG_TEXT, AT(kubelet_types), 0, false },
+        { "kubelet-timeout", FLAG_DURATION, AT(kubelet_timeout_ns), 0, false },
         { "loops", FLAG_NUMBER, AT(loops), 64, false },
         { "max-requests-inflight", FLAG_NUMBER, AT(reads_max), IN_FLIGHT_MAX, false },
         { "max-mutating-requests-inflight", FLAG_NUMBER, AT(writes_max), IN_FLIGHT_MAX, false },
@@ -101,7 +108,17 @@ static const char help_text[] =
         "  --tls-cert-file FILE      the server's certificate, PEM, with what is between it and its authority\n"
         "  --tls-private-key-file FILE\n"
         "                            its key, PEM\n"
+        "  --cert-extra-sans NAME,...\n"
+        "                            addresses and DNS names that its own certificate is for beside the usual ones\n"
         "  --client-ca-file FILE     authorities whose certificates clients are known by, PEM\n"
+        "  --kubelet-certificate-authority FILE\n"
+        "                            authorities that kubelets' certificates are checked by, PEM (they are not)\n"
+        "  --kubelet-client-certificate FILE, --kubelet-client-key FILE\n"
+        "                            what kubelets are shown, PEM (made in --data-dir)\n"
+        "  --kubelet-preferred-address-types LIST\n"
+        "                            by which of its addresses a node is reached, best first\n"
+        "                            (Hostname,InternalDNS,InternalIP,ExternalDNS,ExternalIP)\n"
+        "  --kubelet-timeout TIME    for a connection to a kubelet to be made (5s)\n"
         "  --controllers LIST        which controllers run: '*' is all, 'foo' that one, '-foo' not that one (*)\n"
         "  --scheduler=false         leaves pods to a scheduler elsewhere\n"
         "  --enable-admission-plugins NAME,...\n"
@@ -338,6 +355,14 @@ static int check(struct api_config *c, struct err **err) {
                 return -EINVAL;
         if (!c->certificate != !c->key)
                 return err_set(err, EINVAL, "--tls-cert-file and --tls-private-key-file belong together: give both");
+        if (!c->kubelet_certificate != !c->kubelet_key)
+                return err_set(err, EINVAL,
+                               "--kubelet-client-certificate and --kubelet-client-key belong together: give both");
+        if (proxy_check_types(c->kubelet_types, err) < 0)
+                return -EINVAL;
+        if (c->kubelet_timeout_ns == 0)
+                return err_set(err, EINVAL,
+                               "--kubelet-timeout 0s: no kubelet could be reached; give a time such as 5s");
         if (!c->audit_log != !c->audit_policy)
                 return err_set(err, EINVAL, "--audit-policy-file and --audit-log-path belong together: give both");
         if (c->request_timeout_ns == 0)
@@ -410,6 +435,8 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
                                              .event_ttl = "1h0m0s",
                                              .scheduler = true,
                                              .nodes = NODE_CONFIG_INIT,
+                                             .kubelet_types = PROXY_ADDRESS_TYPES,
+                                             .kubelet_timeout_ns = 5 * NS_OF_SECOND,
                                              .port = API_PORT,
                                              .reads_max = API_READS_MAX,
                                              .writes_max = API_WRITES_MAX,

@@ -25,6 +25,11 @@ struct api_config {
         const char *node_ports;    /* --service-node-port-range */
         const char *advertised;    /* --advertise-address; NULL: not given */
         const char *certificate, *key, *client_ca;
+        const char *kubelet_certificate, *kubelet_key;    /* --kubelet-client-certificate, -key; NULL: api/pki's */
+        const char *kubelet_ca;                           /* --kubelet-certificate-authority; NULL: none is asked for */
+        const char *kubelet_types;                        /* --kubelet-preferred-address-types */
+        int64_t kubelet_timeout_ns;                       /* --kubelet-timeout */
+        const char *extra_names;                          /* --cert-extra-sans; NULL: none */
         const char *controllers;                          /* which of them run; NULL: all */
         bool scheduler;                                   /* whether it places pods, too */
         const char *enable_admission, *disable_admission; /* plugins, by name */

@@ -89,6 +89,7 @@ int cluster_node_status(const struct cluster *c, struct arena *arena, struct kub
         if ((r = c->events.node_status(c->events.data, arena, ret_status)) < 0 ||
             (r = describe(arena, &ret_status->node_info)) < 0)
                 return r;
+        ret_status->daemon_endpoints.kubelet_endpoint.port = c->options->server.port;
         conditions->items[conditions->count++] = (struct kube_node_condition){
                 .type = "Ready",
                 .status = unready ? "False" : "True",
@@ -97,6 +98,20 @@ int cluster_node_status(const struct cluster *c, struct arena *arena, struct kub
                 .last_transition_time = { .seconds = c->node.ready_since, .set = true },
         };
         return add_addresses(c, arena, &ret_status->addresses);
+}
+
+int cluster_node_names(void *data, struct arena *arena, const char *const **ret_names) {
+        kube_node_address_items addresses = { 0 };
+        const char **names;
+        int r = add_addresses(data, arena, &addresses);
+
+        if (r < 0)
+                return r;
+        names = arena_alloc_array(arena, addresses.count + 1, sizeof(*names));
+        for (uint32_t i = 0; names && i < addresses.count; i++)
+                names[i] = addresses.items[i].address;
+        *ret_names = names;
+        return names ? 0 : -ENOMEM;
 }
 
 int cluster_node_write(const struct cluster *c, const struct kube_node_status *status, struct json_writer *w) {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,8 @@ enum field_kind {
         FIELD_DURATION, /* milliseconds; 0s means the default, as kubelet has it */
         FIELD_EVICTION, /* a map of texts; the offset is an enum eviction_map */
         FIELD_ENFORCE,
+        FIELD_AUTHENTICATION,
+        FIELD_AUTHORIZATION,
         FIELD_KNOWN, /* right as it is for this agent, whatever it says */
 };
 
@@ -49,7 +52,15 @@ static const struct config_field {
         { "runtimes", FIELD_RUNTIMES, AT(runtimes) }, /* our own, beside kubelet's */
         { "allowedUnsafeSysctls", FIELD_NAMES, AT(unsafe_sysctls) },
         { "resolvConf", FIELD_TEXT, AT(resolv_conf) },
-        { "address", FIELD_TEXT, AT(read_only_address) },
+        { "address", FIELD_TEXT, AT(server.address) },
+        { "port", FIELD_COUNT, AT(server.port) },
+        { "enableServer", FIELD_BOOL, AT(server.enabled) },
+        { "enableDebuggingHandlers", FIELD_BOOL, AT(server.debugs) },
+        { "enableSystemLogHandler", FIELD_BOOL, AT(server.logs) },
+        { "tlsCertFile", FIELD_TEXT, AT(server.certificate) },
+        { "tlsPrivateKeyFile", FIELD_TEXT, AT(server.key) },
+        { "authentication", FIELD_AUTHENTICATION, 0 },
+        { "authorization", FIELD_AUTHORIZATION, 0 },
         { "readOnlyPort", FIELD_COUNT, AT(read_only_port) },
         { "maxPods", FIELD_COUNT, AT(max_pods) },
         { "podPidsLimit", FIELD_COUNT64, AT(pod_pids_limit) },
@@ -74,11 +85,12 @@ static const struct config_field {
         { "systemReserved", FIELD_EVICTION, EVICTION_SYSTEM_RESERVED },
         { "kubeReserved", FIELD_EVICTION, EVICTION_KUBE_RESERVED },
         { "enforceNodeAllocatable", FIELD_ENFORCE, 0 },
+        { "rotateCertificates", FIELD_BOOL, AT(rotate_certificates) },
+        { "serverTLSBootstrap", FIELD_BOOL, AT(rotate_server) },
         { "kernelMemcgNotification", FIELD_KNOWN, 0 },
         { "cgroupDriver", FIELD_KNOWN, 0 },
         { "failCgroupV1", FIELD_KNOWN, 0 },
         { "fileCheckFrequency", FIELD_KNOWN, 0 },
-        { "enableServer", FIELD_KNOWN, 0 },
         { "registerNode", FIELD_KNOWN, 0 },
         { "failSwapOn", FIELD_KNOWN, 0 },
 };
@@ -315,6 +327,89 @@ static int set_enforce(const struct value *value, const char *name, struct optio
         return 0;
 }
 
+/* -- maps in which each field is one of the above ----------------------------------------------------------- */
+
+struct config_part {
+        const char *path; /* from the field on: "x509.clientCAFile" */
+        enum field_kind kind;
+        size_t offset;
+};
+
+static const struct config_part authentication_parts[] = {
+        { "x509.clientCAFile", FIELD_TEXT, AT(server.client_ca) },
+        { "webhook.enabled", FIELD_BOOL, AT(server.tokens) },
+        { "webhook.cacheTTL", FIELD_DURATION, AT(server.token_ms) },
+        { "anonymous.enabled", FIELD_BOOL, AT(server.anonymous) },
+};
+static const struct config_part authorization_parts[] = {
+        { "mode", FIELD_TEXT, AT(server.mode) },
+        { "webhook.cacheAuthorizedTTL", FIELD_DURATION, AT(server.allowed_ms) },
+        { "webhook.cacheUnauthorizedTTL", FIELD_DURATION, AT(server.denied_ms) },
+};
+
+static int set_part(const struct config_part *part, const struct value *value, const char *name, struct options *o,
+                    struct err **err) {
+        void *at = (char *)o + part->offset;
+
+        if (value_is_null(value))
+                return 0;
+        if (part->kind == FIELD_BOOL)
+                return set_bool(value, name, at, err);
+        return part->kind == FIELD_TEXT ? set_text(value, name, at, err) : set_duration(value, name, at, err);
+}
+
+#define PART_NAME_MAX 128
+
+struct part_of {
+        const struct config_part *parts;
+        size_t n;
+        const char *field;
+};
+
+/* @map is what stands at @prefix ("", "webhook."). Names that are no part are errors, as kubelet decodes strictly. */
+static int set_parts(const struct part_of *of, const struct value *map, const char *prefix, struct options *o,
+                     struct err **err) {
+        if (!value_is(map, VALUE_MAP))
+                return want(map, of->field, "a map", err);
+        for (uint32_t i = 0; i < map->count; i++) {
+                const struct value_member *member = &map->members[i];
+                const struct config_part *part = NULL;
+                char path[PART_NAME_MAX], name[2 * PART_NAME_MAX], below[PART_NAME_MAX + 1];
+                bool above = false;
+                int r;
+
+                snprintf(path, sizeof(path), "%s%s", prefix, member->key);
+                snprintf(name, sizeof(name), "%s.%s", of->field, path);
+                for (size_t p = 0; p < of->n && !part; p++) {
+                        size_t length = strlen(path);
+
+                        part = strcmp(of->parts[p].path, path) == 0 ? &of->parts[p] : NULL;
+                        above |= strncmp(of->parts[p].path, path, length) == 0 && of->parts[p].path[length] == '.';
+                }
+                if (!part && !above)
+                        return err_set(err, EINVAL, "line %u: %s: unknown field", member->line, name);
+                if (!part && value_is_null(&member->value))
+                        continue;
+                snprintf(below, sizeof(below), "%s.", path);
+                r = part ? set_part(part, &member->value, name, o, err) : set_parts(of, &member->value, below, o, err);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int set_authentication(const struct value *value, struct options *o, struct err **err) {
+        const struct part_of of = { authentication_parts, ELEMENTS(authentication_parts), "authentication" };
+
+        return set_parts(&of, value, "", o, err);
+}
+
+static int set_authorization(const struct value *value, struct options *o, struct err **err) {
+        const struct part_of of = { authorization_parts, ELEMENTS(authorization_parts), "authorization" };
+
+        return set_parts(&of, value, "", o, err);
+}
+
 int config_field_set(const struct config_field *field, const struct value *value, struct options *o, struct err **err) {
         void *at = (char *)o + field->offset;
         int64_t number;
@@ -359,6 +454,10 @@ int config_field_set(const struct config_field *field, const struct value *value
                 return set_eviction(value, field->name, (enum eviction_map)field->offset, o, err);
         case FIELD_ENFORCE:
                 return set_enforce(value, field->name, o, err);
+        case FIELD_AUTHENTICATION:
+                return set_authentication(value, o, err);
+        case FIELD_AUTHORIZATION:
+                return set_authorization(value, o, err);
         case FIELD_KNOWN:
                 return 0;
         }

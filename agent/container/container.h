@@ -111,6 +111,23 @@ bool member_may_begin(struct member *member, int64_t *wake);
  * member's or cri's, and lie in @arena; without one, ids are bare and what only cri knows is left out. -ENOMEM. */
 int member_status(const struct member *member, struct arena *arena, bool over, struct pod_container_status *ret_status);
 
+/* How its probes ended so far, by kubelet's names. */
+enum member_probe_result {
+        MEMBER_PROBE_SUCCESSFUL,
+        MEMBER_PROBE_FAILED,
+        MEMBER_PROBE_UNKNOWN,
+        MEMBER_PROBE_RESULTS,
+};
+struct member_probe {
+        const char *type; /* "Liveness", "Readiness", "Startup" */
+        const uint32_t *results;
+};
+
+/* Calls @each for each probe that it has. */
+void member_each_probe(const struct member *member,
+                       void (*each)(void *data, const struct member *member, const struct member_probe *probe),
+                       void *data);
+
 /* What a restart of the agent would lose, as one JSON object; taken up again from what was written. @over: the pod was,
  * so the member is as the text says. -ENOMEM. */
 void member_write_hint(const struct member *member, struct json_writer *writer);

@@ -69,6 +69,7 @@ struct prober {
         struct probe *probe; /* under way */
         uint32_t round;      /* tells a late result from the one waited for */
         bool exec;           /* an exec probe is under way */
+        uint32_t results[MEMBER_PROBE_RESULTS];
 };
 
 /* A lifecycle hook under way. */

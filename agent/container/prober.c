@@ -83,6 +83,14 @@ void member_end_probes(struct member *m) {
                         probe_schedule_end(&m->probers[i].schedule);
 }
 
+void member_each_probe(const struct member *m,
+                       void (*each)(void *data, const struct member *member, const struct member_probe *probe),
+                       void *data) {
+        for (int i = 0; i < PROBERS; i++)
+                if (m->probers[i].spec)
+                        each(data, m, &(struct member_probe){ names[i], m->probers[i].results });
+}
+
 static void condemn(struct member *m, const struct prober *p, const char *reason) {
         const struct opt_int *own = &p->spec->termination_grace_period_seconds;
 
@@ -125,6 +133,9 @@ static void take_result(struct prober *p, enum probe_outcome outcome, const char
 
         p->probe = NULL;
         p->exec = false;
+        p->results[outcome == PROBE_FAILURE ? MEMBER_PROBE_FAILED :
+                   outcome == PROBE_UNKNOWN ? MEMBER_PROBE_UNKNOWN :
+                                              MEMBER_PROBE_SUCCESSFUL]++;
         if (outcome == PROBE_FAILURE)
                 member_say(m, true, "Unhealthy", "%s probe failed: %s", name, message);
         else if (outcome == PROBE_UNKNOWN)

@@ -250,6 +250,24 @@ const char *worker_sandbox(const struct worker *w) {
         return w->sandbox.id[0] ? w->sandbox.id : NULL;
 }
 
+struct each_probe {
+        void (*each)(void *data, const struct worker_probe *probe);
+        void *data;
+};
+
+static void on_probe(void *data, const struct member *m, const struct member_probe *probe) {
+        const struct each_probe *e = data;
+
+        e->each(e->data, &(struct worker_probe){ member_spec(m)->name, probe->type, probe->results });
+}
+
+void worker_each_probe(const struct worker *w, void (*each)(void *data, const struct worker_probe *probe), void *data) {
+        struct each_probe e = { each, data };
+
+        for (size_t i = 0; i < w->n_members; i++)
+                member_each_probe(w->members[i], on_probe, &e);
+}
+
 bool worker_each_running(const struct worker *w,
                          bool (*each)(void *data, const char *name, const struct cri_container_info *info),
                          void *data) {

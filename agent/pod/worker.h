@@ -92,6 +92,14 @@ bool worker_evict(struct worker *worker, const char *message, int64_t grace_seco
 bool worker_each_running(const struct worker *worker,
                          bool (*each)(void *data, const char *name, const struct cri_container_info *info), void *data);
 
+/* Calls @each for each probe of its containers, which have had as many results (agent/container/container.h). */
+struct worker_probe {
+        const char *container, *type;
+        const uint32_t *results;
+};
+void worker_each_probe(const struct worker *worker, void (*each)(void *data, const struct worker_probe *probe),
+                       void *data);
+
 /* Removes what is left of an ended pod's containers, if anything is; its status stays. Whether it began to. */
 bool worker_discard(struct worker *worker);
 bool worker_is_discarding(const struct worker *worker);

@@ -13,7 +13,6 @@
 
 struct cluster;
 struct cri_event;
-struct endpoint;
 struct eviction;
 struct objects;
 struct source;
@@ -46,7 +45,6 @@ struct pods {
         struct cri_subscription *subscription;
         struct eviction *eviction;
         struct source *source;
-        struct endpoint *endpoint;
         struct cluster *cluster; /* NULL: the node belongs to none */
         struct objects *objects; /* likewise */
         struct desired_pods desired;
@@ -109,5 +107,4 @@ int pods_get_services(void *data, const struct pod *pod, struct arena *arena, st
                       struct err **err);
 
 /* tell.c: what others may know */
-int pods_serve(struct pods *pods, struct err **err); /* the endpoint */
 void pods_tell(void *data, void (*part)(void *data, enum cri_node_part kind, const char *json), void *part_data);

@@ -22,6 +22,7 @@ struct auth_user;
 struct audit;
 struct err;
 struct http_loops;
+struct proxy;
 struct tls_context;
 
 #define API_CONNECTIONS_MAX 12000
@@ -60,6 +61,7 @@ struct api_server_config {
         struct api_loop_hooks hooks;
         void *data; /* of who has made the table of stages */
         const struct api_admission *admission;
+        struct proxy *proxy; /* the ways to nodes and pods */
 };
 
 struct api_server {

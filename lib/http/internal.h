@@ -178,10 +178,11 @@ struct http_exchange {
         bool discards;  /* what is sent is not transmitted: a response to HEAD, 204, 304 */
         bool deferred;  /* HTTP/2: the data provider waits for more */
         bool finished;
-        bool head_in;              /* the final head is there */
-        bool waited;               /* output waits; drained() is due */
-        bool dry;                  /* in the hub's list */
-        struct http_param *params; /* HTTP_PARAMS_MAX, of which */
+        bool head_in;                   /* the final head is there */
+        bool waited;                    /* output waits; drained() is due */
+        bool dry;                       /* in the hub's list */
+        const struct http_route *route; /* servers: it came by */
+        struct http_param *params;      /* HTTP_PARAMS_MAX, of which */
         unsigned n_params;
 };
 

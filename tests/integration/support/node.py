@@ -32,6 +32,13 @@ def free_number():
     raise AssertionError("no free test number")
 
 
+def free_port():
+    import socket
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 def wait_for(what, probe, timeout=20.0, interval=0.02):
     """The first true value of `probe()`; fails naming `what` when none came in `timeout` seconds."""
     end = time.monotonic() + timeout
@@ -61,6 +68,7 @@ class Node:
         self.log_path = self.dir + "/agent.log"
         self.name = f"node{self.number}"
         self.config = config
+        self.port = None  # of kubelet's API, in a cluster
         self.env = {**os.environ, **(env or {})}
         self.process = None
         self.children = set()
@@ -72,6 +80,9 @@ class Node:
         args = [*self.before, BUILD + "/nacelle-agent", "--root-dir", self.root, "--run-dir", self.run, "--pod-manifest-path", self.manifests,
                 "--pod-logs-dir", self.logs, "--container-runtime-endpoint", "unix://" + self.socket,
                 "--bridge", self.bridge, *self.addresses, "--cgroup-root", self.cgroup, "--hostname-override", self.name, "--cni-conf-dir", self.dir + "/cni", *self.options]
+        if "--kubeconfig" in self.options and "--port" not in self.options:
+            self.port = self.port or free_port()
+            args += ["--port", str(self.port)]
         if self.config:
             with open(self.dir + "/config.yaml", "w") as f:
                 f.write(self.config)
