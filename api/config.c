@@ -66,6 +66,7 @@ static const struct flag {
         { "terminated-pod-gc-threshold", FLAG_NUMBER, AT(nodes.terminated_max), INT32_MAX, false },
         { "tls-cert-file", FLAG_TEXT, AT(certificate), 0, false },
         { "tls-private-key-file", FLAG_TEXT, AT(key), 0, false },
+        { "cert-extra-sans", FLAG_TEXT, AT(extra_names), 0, false },
         { "client-ca-file", FLAG_TEXT, AT(client_ca), 0, false },
         { "kubelet-certificate-authority", FLAG_TEXT, AT(kubelet_ca), 0, false },
         { "kubelet-client-certificate", FLAG_TEXT, AT(kubelet_certificate), 0, false },
@@ -107,6 +108,8 @@ static const char help_text[] =
         "  --tls-cert-file FILE      the server's certificate, PEM, with what is between it and its authority\n"
         "  --tls-private-key-file FILE\n"
         "                            its key, PEM\n"
+        "  --cert-extra-sans NAME,...\n"
+        "                            addresses and DNS names that its own certificate is for beside the usual ones\n"
         "  --client-ca-file FILE     authorities whose certificates clients are known by, PEM\n"
         "  --kubelet-certificate-authority FILE\n"
         "                            authorities that kubelets' certificates are checked by, PEM (they are not)\n"

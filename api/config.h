@@ -29,6 +29,7 @@ struct api_config {
         const char *kubelet_ca;                           /* --kubelet-certificate-authority; NULL: none is asked for */
         const char *kubelet_types;                        /* --kubelet-preferred-address-types */
         int64_t kubelet_timeout_ns;                       /* --kubelet-timeout */
+        const char *extra_names;                          /* --cert-extra-sans; NULL: none */
         const char *controllers;                          /* which of them run; NULL: all */
         bool scheduler;                                   /* whether it places pods, too */
         const char *enable_admission, *disable_admission; /* plugins, by name */

@@ -9,9 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
 #include "api/access.h"
+#include "api/advertise.h"
 #include "api/auth/authenticate.h"
 #include "api/config.h"
+#include "api/pki/certificate.h"
 #include "api/pki/csr.h"
 #include "api/pki/pki.h"
 #include "api/proxy/proxy.h"
@@ -21,6 +26,7 @@
 #include "lib/err.h"
 #include "lib/files.h"
 #include "lib/log.h"
+#include "lib/openssl.h"
 #include "lib/transport/tls.h"
 
 #define RETRY_SECONDS 60 /* after what could not be made */
@@ -33,17 +39,37 @@ struct api_credentials {
         char *kubelet_authorities; /* NULL: whoever answers is a kubelet */
 };
 
+/* What stands between the commas of @list goes behind the @n that @names has, ends with NULL. */
+static int add_names(char *list, const char *names[PKI_NAMES_MAX + 1], size_t n, struct err **err) {
+        for (const char *name; (name = strsep(&list, ","));) {
+                if (n == PKI_NAMES_MAX)
+                        return err_set(err, E2BIG, "--cert-extra-sans: %d names are enough", PKI_NAMES_MAX);
+                if (*name)
+                        names[n++] = name;
+        }
+        names[n] = NULL;
+        return 0;
+}
+
 static int open_pki(const struct api_config *c, struct pki **ret_pki, struct err **err) {
         bool any = strcmp(c->bind_address, "0.0.0.0") == 0 || strcmp(c->bind_address, "::") == 0;
         const char *address = any ? "127.0.0.1" : c->bind_address;
-        char server[160], host[256] = "localhost", service[64];
-        const char *names[] = { address, host, service, NULL };
+        char server[160], host[256] = "localhost", service[64], advertised[CLUSTER_IP_TEXT_MAX];
+        const char *names[PKI_NAMES_MAX + 1] = { address, host, service };
         struct pki_config config = {
                 .directory = c->data_dir, .server = server, .names = names, .domain = "cluster.local"
         };
+        _cleanup_free_ char *more = strdup(c->extra_names ?: "");
+        size_t n = 3;
         int r = api_config_service(c, service, sizeof(service), err);
 
         if (r < 0)
+                return r;
+        if (!more)
+                return err_set(err, ENOMEM, "no memory for keys and certificates");
+        if (api_advertised(c, advertised))
+                names[n++] = advertised;
+        if ((r = add_names(more, names, n, err)) < 0)
                 return r;
         gethostname(host, sizeof(host) - 1);
         snprintf(server, sizeof(server), strchr(address, ':') ? "https://[%s]:%u" : "https://%s:%u", address, c->port);
@@ -114,6 +140,19 @@ int api_credentials_sign(struct api_credentials *credentials, const struct pki_c
         r = pki_csr_sign(credentials->pki, csr, spec, ret_pem, err);
         pthread_mutex_unlock(&credentials->lock);
         return r;
+}
+
+bool api_credentials_name(struct api_credentials *credentials, const char *name) {
+        _cleanup_x509_ X509 *certificate = NULL;
+        bool good;
+
+        pthread_mutex_lock(&credentials->lock);
+        certificate = pki_certificate_read(credentials->certificate ?: pki_certificate(credentials->pki, PKI_SERVING));
+        pthread_mutex_unlock(&credentials->lock);
+        good = certificate && (X509_check_ip_asc(certificate, name, 0) == 1 ||
+                               X509_check_host(certificate, name, strlen(name), 0, NULL) == 1);
+        ERR_clear_error();
+        return good;
 }
 
 const char *api_credentials_token_key(const struct api_credentials *credentials) {

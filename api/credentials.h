@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct api_access;
@@ -25,6 +26,8 @@ const char *api_credentials_authority(const struct api_credentials *credentials)
 /* Signs as the cluster's authority, as pki_csr_sign(). From any thread. */
 int api_credentials_sign(struct api_credentials *credentials, const struct pki_csr *csr,
                          const struct pki_csr_spec *spec, const char **ret_pem, struct err **err);
+/* Whether what the server shows is for @name, an address or a DNS name. From any thread. */
+bool api_credentials_name(struct api_credentials *credentials, const char *name);
 const char *api_credentials_token_key(const struct api_credentials *credentials);
 
 /* What connections are made with from now on; one reference. */

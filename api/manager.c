@@ -50,6 +50,12 @@ static int sign(void *data, const struct pki_csr *csr, const struct pki_csr_spec
         return api_credentials_sign(m->credentials, csr, spec, ret_pem, err);
 }
 
+static bool own_name(void *data, const char *name) {
+        struct api_manager *m = data;
+
+        return api_credentials_name(m->credentials, name);
+}
+
 static bool charged(void *data, const char *namespace) {
         struct api_manager *m = data;
 
@@ -129,6 +135,7 @@ static int begin(struct api_manager *m, const struct api_config *config, struct 
         struct controllers_config c = { .client_of = client_of,
                                         .charged = charged,
                                         .sign = sign,
+                                        .own_name = own_name,
                                         .data = m,
                                         .kinds = server->config.registry,
                                         .which = config->controllers,

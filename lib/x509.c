@@ -62,6 +62,10 @@ static int refuse(struct err **err, X509 *certificate, const char *why) {
         return err_set(err, EACCES, "verifying certificate \"%s\" failed: %s", subject, why);
 }
 
+static bool is_of_time(int error) {
+        return error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID;
+}
+
 int x509_check_client(X509_STORE *store, X509 *certificate, STACK_OF(X509) * others, int64_t now, int64_t *ret_until,
                       struct err **err) {
         _cleanup_(ctx_freep) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
@@ -72,11 +76,18 @@ int x509_check_client(X509_STORE *store, X509 *certificate, STACK_OF(X509) * oth
         if (!ctx || X509_STORE_CTX_init(ctx, store, certificate, others) != 1)
                 return -ENOMEM;
         param = X509_STORE_CTX_get0_param(ctx);
-        X509_VERIFY_PARAM_set_time(param, (time_t)now);
+        if (now == X509_ANY_TIME)
+                X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_NO_CHECK_TIME);
+        else
+                X509_VERIFY_PARAM_set_time(param, (time_t)now);
         X509_VERIFY_PARAM_set_depth(param, X509_CHAIN_MAX);
         X509_VERIFY_PARAM_set_auth_level(param, 1); /* no SHA-1, no RSA below 1024 bits */
-        if (X509_verify_cert(ctx) != 1)
-                return refuse(err, certificate, X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
+        if (X509_verify_cert(ctx) != 1) {
+                int error = X509_STORE_CTX_get_error(ctx);
+
+                refuse(err, certificate, X509_verify_cert_error_string(error));
+                return is_of_time(error) ? -EKEYEXPIRED : -EACCES;
+        }
         chain = X509_STORE_CTX_get0_chain(ctx);
         for (int i = 0; i < sk_X509_num(chain); i++) {
                 struct tm tm;

@@ -19,8 +19,10 @@ struct x509_store_st;
  * no certificate; -ENOMEM. */
 int x509_authorities_read(const char *pem, struct x509_store_st **ret_authorities, struct err **err);
 
-/* Whether @certificate is a client's, at @now (seconds since 1970), by way of @others (NULL: none). *@ret_until: when
- * the first of the chain ends. 0; -EACCES with its subject and what is wrong; -ENOMEM. */
+/* Whether @certificate is a client's, at @now (seconds since 1970; X509_ANY_TIME: its time does not matter), by way of
+ * @others (NULL: none). *@ret_until: when the first of the chain ends. 0; -EACCES with its subject and what is wrong;
+ * -EKEYEXPIRED likewise, where that is the time; -ENOMEM. */
+#define X509_ANY_TIME INT64_C(-1)
 int x509_check_client(struct x509_store_st *authorities, struct x509_st *certificate, struct stack_st_X509 *others,
                       int64_t now, int64_t *ret_until, struct err **err);
 

@@ -47,7 +47,8 @@ static void on_done(struct pool_job *pool_job) {
                 destroy(job);
 }
 
-struct services_job *services_job_new(struct pool *pool, void (*work)(void *data), void (*done)(void *data), void *data) {
+struct services_job *services_job_new(struct pool *pool, void (*work)(void *data), void (*done)(void *data),
+                                      void *data) {
         struct services_job *job = calloc(1, sizeof(*job));
 
         if (!job)

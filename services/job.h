@@ -7,7 +7,8 @@ struct pool;
 struct services_job;
 
 /* @work runs on the pool, @done then on the loop. NULL without memory. */
-struct services_job *services_job_new(struct pool *pool, void (*work)(void *data), void (*done)(void *data), void *data);
+struct services_job *services_job_new(struct pool *pool, void (*work)(void *data), void (*done)(void *data),
+                                      void *data);
 
 /* False: it is under way. */
 bool services_job_run(struct services_job *job);

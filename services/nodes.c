@@ -61,8 +61,9 @@ static void take_own(struct services *s, const struct node *read) {
             (own->n == read->n_cidrs && memcmp(own->items, read->cidrs, own->n * sizeof(own->items[0])) == 0))
                 return;
         if (own->n > 0)
-                log_warning("network: the cluster gives this node other pod CIDRs than it had: pods that run keep their "
-                            "addresses, which other nodes do not reach any more");
+                log_warning(
+                        "network: the cluster gives this node other pod CIDRs than it had: pods that run keep their "
+                        "addresses, which other nodes do not reach any more");
         own->n = read->n_cidrs;
         memcpy(own->items, read->cidrs, sizeof(own->items));
         nodes_later(s, 0);
@@ -134,7 +135,7 @@ static void work(void *data) {
                 network_status(s->config.network, &nodes->unready);
         network_set_peers(s->config.network, &nodes->cluster, failure);
         if (nodes->keeps)
-                kept_write(s->config.directory, nodes->kept, *failure ? NULL : failure);
+                stored_write(s->config.directory, nodes->kept, *failure ? NULL : failure);
 }
 
 /* A node that has no network, or no address, has no pods that could be reached. */
@@ -173,7 +174,7 @@ static void keep(struct services *s) {
 
         if (!nodes->synced)
                 return;
-        text = kept_text(s->config.fixed ? &none : &nodes->wanted, &nodes->cluster);
+        text = stored_text(s->config.fixed ? &none : &nodes->wanted, &nodes->cluster);
         nodes->keeps = text && (!nodes->kept || strcmp(text, nodes->kept) != 0);
         if (!nodes->keeps) {
                 free(text);
@@ -223,9 +224,10 @@ static void tell_failure(struct nodes *nodes) {
 
 static void tell_ready(struct services *s) {
         struct nodes *nodes = &s->nodes;
-        const char *text = !nodes->unready      ? "" :
-                           nodes->wanted.n == 0 ? "the cluster has given this node no pod CIDR yet (spec.podCIDR of its Node)" :
-                                                  err_text(nodes->unready);
+        const char *text =
+                !nodes->unready      ? "" :
+                nodes->wanted.n == 0 ? "the cluster has given this node no pod CIDR yet (spec.podCIDR of its Node)" :
+                                       err_text(nodes->unready);
 
         if (strcmp(nodes->why, text) == 0)
                 return;
@@ -260,7 +262,7 @@ int nodes_init(struct services *s, const struct services_cidrs *own) {
                 snprintf(nodes->why, sizeof(nodes->why), "it is not known yet");
         nodes->timer = handle_timer(s->config.loop, s);
         nodes->job = services_job_new(s->config.pool, work, on_done, s);
-        return nodes->timer && nodes->job ? kept_read(s) : -ENOMEM;
+        return nodes->timer && nodes->job ? stored_read(s) : -ENOMEM;
 }
 
 int nodes_start(struct services *s) {

@@ -57,7 +57,8 @@ void services_kept_cidrs(const char *directory, struct services_cidrs *ret_cidrs
 /* A node that is of no cluster: removes what one has left, in the kernel and in @directory. Best effort; blocks. */
 void services_leave(const char *bridge, const char *directory);
 
-/* @own: the pod CIDRs that the network has now. What @config points to outlives it. -ENOMEM, or what the kernel says. */
+/* @own: the pod CIDRs that the network has now. What @config points to outlives it. -ENOMEM, or what the kernel says.
+ */
 int services_new(const struct services_config *config, const struct services_cidrs *own, struct services **ret_services,
                  struct err **err);
 

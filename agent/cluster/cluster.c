@@ -6,12 +6,9 @@
 
 #include "agent/cluster/internal.h"
 #include "agent/config/options.h"
+#include "agent/identity/identity.h"
 #include "agent/node/events.h"
 #include "client/recorder.h"
-#include "client/remote.h"
-#include "lib/arena.h"
-#include "lib/cleanup.h"
-#include "lib/handle.h"
 #include "lib/log.h"
 #include "services/services.h"
 
@@ -22,46 +19,7 @@ unsigned cluster_back_off(struct cluster_patience *patience) {
         return patience->ms;
 }
 
-static int connect_to(struct cluster *c, struct err **err) {
-        _cleanup_arena_ struct arena *arena = arena_new();
-        struct client_remote_config config = { 0 };
-        int r;
-
-        if (!arena)
-                return err_set(err, ENOMEM, "out of memory");
-        if ((r = client_kubeconfig(arena, c->options->kubeconfig, &config, err)) < 0)
-                return r;
-        config.agent = "nacelle-agent/" NACELLE_VERSION;
-        return client_remote_new(c->loop, &config, &c->client, err);
-}
-
-int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
-                const struct cluster_host *host, struct cluster **ret_cluster, struct err **err) {
-        struct cluster *c = calloc(1, sizeof(*c));
-        int r;
-
-        if (!c)
-                return err_set(err, ENOMEM, "out of memory");
-        *c = (struct cluster){ .loop = loop, .options = options, .events = *events, .host = *host };
-        if ((r = connect_to(c, err)) == 0 && !(c->recorder = recorder_new(c->client, &cluster_event_kind, "kubelet")))
-                r = err_set(err, ENOMEM, "out of memory");
-        if (r < 0) {
-                cluster_free(c);
-                return err_wrap(err, r, "--kubeconfig");
-        }
-        if ((r = cluster_network_new(c, err)) < 0) {
-                cluster_free(c);
-                return r;
-        }
-        *ret_cluster = c;
-        return 0;
-}
-
-struct client *cluster_client(const struct cluster *c) {
-        return c->client;
-}
-
-int cluster_start(struct cluster *c) {
+static int begin(struct cluster *c) {
         int r;
 
         if ((r = cluster_node_start(c)) < 0)
@@ -73,13 +31,58 @@ int cluster_start(struct cluster *c) {
         return services_start(c->services);
 }
 
+/* The node has an identity. */
+static void on_known(void *data) {
+        if (begin(data) < 0)
+                log_error("the cluster: out of memory");
+}
+
+static int connect_to(struct cluster *c, struct err **err) {
+        const struct identity_config config = { .loop = c->loop,
+                                                .pool = c->host.pool,
+                                                .options = c->options,
+                                                .events = { on_known, cluster_node_names, c } };
+        int r = identity_new(&config, &c->identity, err);
+
+        if (r < 0)
+                return r;
+        c->client = identity_client(c->identity);
+        c->recorder = recorder_new(c->client, &cluster_event_kind, "kubelet");
+        return c->recorder ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
+int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
+                const struct cluster_place *host, struct cluster **ret_cluster, struct err **err) {
+        struct cluster *c = calloc(1, sizeof(*c));
+        int r;
+
+        if (!c)
+                return err_set(err, ENOMEM, "out of memory");
+        *c = (struct cluster){ .loop = loop, .options = options, .events = *events, .host = *host };
+        if ((r = connect_to(c, err)) < 0 || (r = cluster_network_new(c, err)) < 0) {
+                cluster_free(c);
+                return r;
+        }
+        *ret_cluster = c;
+        return 0;
+}
+
+int cluster_start(struct cluster *c) {
+        return identity_start(c->identity);
+}
+
+void cluster_look_at(struct cluster *c, const struct client_answer *answer) {
+        if (c->identity && (answer->code == 401 || answer->code == 403))
+                identity_doubt(c->identity);
+}
+
 void cluster_event(struct cluster *c, const struct event_object *object, bool warning, const char *reason,
                    const char *text) {
         const struct recorder_note note = { warning ? "Warning" : "Normal", reason, text };
         const struct recorder_object about = { "v1", object->kind ?: "Pod", object->namespace_, object->name,
                                                object->uid };
 
-        if (object->kind || cluster_pod_find(c, object->uid) || cluster_mirror_of(c, object->uid))
+        if (c->node.timer && (object->kind || cluster_pod_find(c, object->uid) || cluster_mirror_of(c, object->uid)))
                 recorder_tell(c->recorder, &about, &note, time(NULL));
 }
 
@@ -93,6 +96,6 @@ void cluster_free(struct cluster *c) {
         cluster_lease_stop(c);
         cluster_node_stop(c);
         recorder_free(c->recorder);
-        client_remote_free(c->client);
+        identity_free(c->identity);
         free(c);
 }

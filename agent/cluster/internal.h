@@ -89,14 +89,16 @@ struct cluster_own {
 };
 struct services;
 
+struct identity;
 struct cluster {
         uv_loop_t *loop;
-        struct cluster_host host;
+        struct cluster_place host;
         struct services *services;
         char unready[ERR_TEXT_MAX]; /* cluster_unready() */
         const struct options *options;
         struct cluster_events events;
-        struct client *client;
+        struct identity *identity;
+        struct client *client; /* its */
         struct cluster_node node;
         struct cluster_lease lease;
         struct recorder *recorder;
@@ -121,6 +123,9 @@ struct cluster {
 /* The kinds that a node has to do with, without the table of all. */
 extern const struct kube_kind cluster_nodes, cluster_pods, cluster_leases, cluster_event_kind;
 
+/* cluster.c: what the service refuses may be because of who we are. */
+void cluster_look_at(struct cluster *cluster, const struct client_answer *answer);
+
 /* node.c */
 int cluster_node_start(struct cluster *cluster);
 void cluster_node_stop(struct cluster *cluster);
@@ -133,6 +138,9 @@ int cluster_network_new(struct cluster *cluster, struct err **err);
 int cluster_node_write(const struct cluster *cluster, const struct kube_node_status *status, struct json_writer *w);
 /* All of the status but the times of heartbeats. -ENOMEM or 0. */
 int cluster_node_status(const struct cluster *cluster, struct arena *arena, struct kube_node_status *ret_status);
+
+/* What of the addresses in it the node's serving certificate is for (identity_events.names). */
+int cluster_node_names(void *data, struct arena *arena, const char *const **ret_names);
 
 /* lease.c */
 int cluster_lease_start(struct cluster *cluster);

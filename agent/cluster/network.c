@@ -15,7 +15,8 @@ static void take_ready(struct cluster *c) {
         c->unready[0] = '\0';
         if (why)
                 snprintf(c->unready, sizeof(c->unready),
-                         "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:%s",
+                         "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady "
+                         "message:%s",
                          why);
 }
 

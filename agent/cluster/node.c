@@ -6,6 +6,7 @@
 
 #include "agent/cluster/internal.h"
 #include "agent/config/options.h"
+#include "agent/identity/identity.h"
 #include "kube/codec/codec.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -71,8 +72,10 @@ static void on_registered(void *data, const struct client_answer *answer) {
         c->node.call = NULL;
         if (answer->code == 409)
                 return ask(c, KUBE_VERB_PATCH, on_labelled);
-        if (!client_succeeded(answer))
+        if (!client_succeeded(answer)) {
+                cluster_look_at(c, answer);
                 return fail(c, "register", answer->message);
+        }
         log_info("node %s: registered", c->options->node_name);
         c->node.state = CLUSTER_NODE_THERE;
         c->node.patience.ms = 0;
@@ -89,8 +92,10 @@ static void on_told(void *data, const struct client_answer *answer) {
                 c->node.state = CLUSTER_NODE_UNKNOWN;
                 return turn(c);
         }
-        if (!client_succeeded(answer))
+        if (!client_succeeded(answer)) {
+                cluster_look_at(c, answer);
                 return fail(c, "tell its status", answer->message);
+        }
         c->node.patience.ms = 0;
         c->node.told = c->node.sent;
         c->node.told_at = uv_now(c->loop);
@@ -153,6 +158,8 @@ static void post(struct cluster *c, struct kube_node_status *status) {
         if (!(text = status_text(status, &q.length)))
                 return fail(c, "tell its status", "out of memory");
         q.body = text;
+        if (c->identity)
+                identity_names_changed(c->identity);
         if (client_ask(c->client, &q, on_told, c, &c->node.call) < 0)
                 fail(c, "tell its status", "out of memory");
 }

@@ -100,6 +100,20 @@ int cluster_node_status(const struct cluster *c, struct arena *arena, struct kub
         return add_addresses(c, arena, &ret_status->addresses);
 }
 
+int cluster_node_names(void *data, struct arena *arena, const char *const **ret_names) {
+        kube_node_address_items addresses = { 0 };
+        const char **names;
+        int r = add_addresses(data, arena, &addresses);
+
+        if (r < 0)
+                return r;
+        names = arena_alloc_array(arena, addresses.count + 1, sizeof(*names));
+        for (uint32_t i = 0; names && i < addresses.count; i++)
+                names[i] = addresses.items[i].address;
+        *ret_names = names;
+        return names ? 0 : -ENOMEM;
+}
+
 int cluster_node_write(const struct cluster *c, const struct kube_node_status *status, struct json_writer *w) {
         struct node_facts facts;
         struct string_pair labels[] = {

@@ -85,6 +85,8 @@ static const struct config_field {
         { "systemReserved", FIELD_EVICTION, EVICTION_SYSTEM_RESERVED },
         { "kubeReserved", FIELD_EVICTION, EVICTION_KUBE_RESERVED },
         { "enforceNodeAllocatable", FIELD_ENFORCE, 0 },
+        { "rotateCertificates", FIELD_BOOL, AT(rotate_certificates) },
+        { "serverTLSBootstrap", FIELD_BOOL, AT(rotate_server) },
         { "kernelMemcgNotification", FIELD_KNOWN, 0 },
         { "cgroupDriver", FIELD_KNOWN, 0 },
         { "failCgroupV1", FIELD_KNOWN, 0 },

@@ -25,9 +25,8 @@
 /* The kubelet's API (agent/kubelet). */
 struct options_server {
         char *address;           /* NULL: all of the host's, and for the read-only port the loopback */
-        char *certificate, *key; /* files; NULL: self-signed ones in @pki_dir */
+        char *certificate, *key; /* files; NULL: self-signed ones in --cert-dir */
         char *client_ca;         /* file; NULL: the kubeconfig's authority */
-        char *pki_dir;
         char *mode;   /* of authorization: "Webhook" or "AlwaysAllow" */
         int port;     /* 0: none; -1 until it is settled */
         bool enabled; /* enableServer */
@@ -38,8 +37,10 @@ struct options_server {
 };
 
 struct options {
-        char *config;     /* NULL: none */
-        char *kubeconfig; /* of the cluster that the node belongs to; NULL: none */
+        char *config;               /* NULL: none */
+        char *kubeconfig;           /* of the cluster that the node belongs to; NULL: none */
+        char *bootstrap_kubeconfig; /* with which that one is made; NULL: none */
+        char *cert_dir;             /* the node's certificates */
         char *root_dir, *run_dir, *manifest_dir, *pod_logs_dir, *libexec_dir;
         char *socket;   /* the path of --container-runtime-endpoint, without unix:// */
         char *node_ip;  /* NULL: the address of the default route's interface */
@@ -66,6 +67,7 @@ struct options {
         struct options_server server;
         struct eviction_settings eviction;
         enum log_level log_level;
+        bool rotate_certificates, rotate_server; /* rotateCertificates, serverTLSBootstrap */
         bool runtime_only, show_help, show_version;
 };
 

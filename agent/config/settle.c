@@ -51,7 +51,7 @@ static int fill_defaults(struct options *o, struct err **err) {
                 return err_set(err, ENOMEM, "out of memory");
         if (default_below(&o->socket, o->run_dir, "nacelle.sock") < 0 ||
             default_below(&o->seccomp_dir, o->root_dir, "seccomp") < 0 ||
-            default_below(&o->server.pki_dir, o->root_dir, "pki") < 0)
+            default_below(&o->cert_dir, o->root_dir, "pki") < 0)
                 return err_set(err, ENOMEM, "out of memory");
         if (!o->node_name && !(o->node_name = host_name()))
                 return err_set(err, ENOENT, "the host has no name; use --hostname-override");
@@ -141,6 +141,8 @@ static int check(const struct options *o, struct err **err) {
                 return err_set(
                         err, EINVAL,
                         "--image-credential-provider-config and --image-credential-provider-bin-dir go together");
+        if (o->bootstrap_kubeconfig && !o->kubeconfig)
+                return err_set(err, EINVAL, "--bootstrap-kubeconfig: say by --kubeconfig which file is made with it");
         if (o->kubeconfig && o->runtime_only)
                 return err_set(err, EINVAL,
                                "--kubeconfig and --runtime-only: a runtime alone is no node; leave one of them out");

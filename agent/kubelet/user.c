@@ -123,8 +123,10 @@ int kubelet_user_of_certificate(struct http_exchange *x, X509_STORE *authorities
 
         if (!certificate || !authorities)
                 return -ENODATA;
-        if ((r = x509_check_client(authorities, certificate, SSL_get_peer_cert_chain(tls), now, &until, err)) < 0 ||
-            (r = x509_subject_read(http_arena(x), certificate, &subject, err)) < 0)
+        r = x509_check_client(authorities, certificate, SSL_get_peer_cert_chain(tls), now, &until, err);
+        if (r == -EKEYEXPIRED)
+                return -EACCES;
+        if (r < 0 || (r = x509_subject_read(http_arena(x), certificate, &subject, err)) < 0)
                 return r;
         return subject.name && *subject.name ? user_of_subject(&subject, ret_user) : -ENODATA;
 }

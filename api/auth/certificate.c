@@ -44,25 +44,54 @@ static int make_user(struct arena *arena, const struct x509_subject *subject, st
         user->uid = subject->uid;
         for (size_t i = 0; r >= 0 && i < subject->n_organizations; i++)
                 r = auth_list_add(arena, &user->groups, subject->organizations[i]);
-        return r < 0 ? r : auth_user_add_group(arena, user, AUTH_GROUP_AUTHENTICATED);
+        return r;
+}
+
+static int read_user(X509 *certificate, struct arena *arena, struct auth_user *ret_user, struct err **err) {
+        struct x509_subject subject;
+        int r;
+
+        if ((r = x509_subject_read(arena, certificate, &subject, err)) < 0)
+                return r;
+        if (!subject.name || !subject.name[0])
+                return -ENODATA;
+        return make_user(arena, &subject, ret_user);
+}
+
+/* One that is right at another time is a node's that has been away (renewing.c), or wrong: @ret_identity, and 0 or
+ * -EACCES. */
+static int renew(struct auth_authenticator *a, X509_STORE *store, const struct auth_credentials *c, struct arena *arena,
+                 struct auth_identity *ret_identity) {
+        int64_t until;
+        struct tm tm;
+        int r = x509_check_client(store, c->certificate, c->chain, X509_ANY_TIME, &until, NULL);
+
+        if (r == 0)
+                r = read_user(c->certificate, arena, &ret_identity->user, NULL);
+        if (r == 0 && ASN1_TIME_to_tm(X509_get0_notAfter(c->certificate), &tm) != 1)
+                r = -EACCES;
+        if (r == 0)
+                r = auth_renewing_become(a, timegm(&tm), arena, ret_identity);
+        return r == -ENODATA ? -EACCES : r;
 }
 
 int auth_certificate(struct auth_authenticator *a, const struct auth_credentials *credentials, int64_t now,
                      struct arena *arena, struct auth_identity *ret_identity, struct err **err) {
         _cleanup_x509_authorities_ X509_STORE *store = take_authorities(a);
         struct auth_identity identity = { 0 };
-        X509 *certificate = credentials->certificate;
-        struct x509_subject subject;
+        _cleanup_err_ struct err *why = NULL;
         int r;
 
-        if (!certificate || !store)
+        if (!credentials->certificate || !store)
                 return -ENODATA;
-        if ((r = x509_check_client(store, certificate, credentials->chain, now, &identity.valid_until, err)) < 0 ||
-            (r = x509_subject_read(arena, certificate, &subject, err)) < 0)
-                return r;
-        if (!subject.name || !subject.name[0])
-                return -ENODATA;
-        if ((r = make_user(arena, &subject, &identity.user)) < 0)
+        r = x509_check_client(store, credentials->certificate, credentials->chain, now, &identity.valid_until, &why);
+        if (r == 0)
+                r = read_user(credentials->certificate, arena, &identity.user, &why);
+        else if (r == -EKEYEXPIRED)
+                r = renew(a, store, credentials, arena, &identity);
+        if (r < 0)
+                return why && r == -EACCES ? err_move(err, TAKE_PTR(why)) : r;
+        if ((r = auth_user_add_group(arena, &identity.user, AUTH_GROUP_AUTHENTICATED)) < 0)
                 return r;
         *ret_identity = identity;
         return 0;

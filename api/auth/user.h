@@ -19,6 +19,8 @@ struct arena;
 #define AUTH_GROUP_UNAUTHENTICATED "system:unauthenticated"
 #define AUTH_GROUP_NODES "system:nodes"
 #define AUTH_GROUP_ACCOUNTS "system:serviceaccounts"
+/* In place of AUTH_GROUP_NODES: a node by a certificate that is over, or not valid yet (renewing.c). */
+#define AUTH_GROUP_RENEWING "nacelle:nodes-renewing"
 #define AUTH_GROUP_BOOTSTRAPPERS "system:bootstrappers"
 
 #define AUTH_NODE_PREFIX "system:node:"

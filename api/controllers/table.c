@@ -11,6 +11,7 @@ const struct controller_kind *const controller_kinds[] = {
         &controller_secret_token,
         &controller_aggregation,
         &controller_csr_approving,
+        &controller_csr_serving,
         &controller_csr_signing,
         &controller_csr_cleaner,
         &controller_bootstrap_signer,

@@ -68,11 +68,12 @@ class Api:
         self.directory = tempfile.mkdtemp(prefix="nacelle-api-")
         self.data, self.port, self.options, self.process = data or self.directory + "/data", free_port(), options, None
         self.pki, self.kubeconfig = self.data + "/pki", self.data + "/admin.kubeconfig"
+        self.env = {}  # beside this process' own
 
     def launch(self):
         with open(self.directory + "/log", "ab") as log:
             self.process = subprocess.Popen([f"{BUILD}/nacelle-api", "--data-dir", self.data, "--bind-address", self.address, "--secure-port", str(self.port),
-                                             *self.options], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+                                             *self.options], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, **self.env})
 
     def start(self):
         self.launch()
