@@ -33,8 +33,11 @@ static int begin(struct cluster *c) {
 
 /* The node has an identity. */
 static void on_known(void *data) {
-        if (begin(data) < 0)
+        struct cluster *c = data;
+
+        if (begin(c) < 0)
                 log_error("the cluster: out of memory");
+        c->events.known(c->events.data);
 }
 
 static int connect_to(struct cluster *c, struct err **err) {
@@ -65,6 +68,10 @@ int cluster_new(uv_loop_t *loop, const struct options *options, const struct clu
         }
         *ret_cluster = c;
         return 0;
+}
+
+struct client *cluster_client(const struct cluster *c) {
+        return c->client;
 }
 
 int cluster_start(struct cluster *c) {

@@ -91,6 +91,7 @@ struct objects {
 
         uv_timer_t *patience; /* until what was kept stands in */
         bool away;            /* it does */
+        bool asks;            /* objects_ask() was called */
 };
 
 /* objects.c */
@@ -105,12 +106,14 @@ struct holder *objects_find(const struct objects *objects, const char *uid);
 /* watched.c */
 struct watched *watched_get(struct objects *objects, enum pod_object_kind kind, const char *namespace,
                             const char *name); /* with one holder more; NULL without memory */
+int watched_ask(struct watched *watched);      /* begins its watch, if there is none and one is wanted; -ENOMEM */
 void watched_put(struct watched *watched);
 void watched_turn(struct objects *objects); /* what was put off */
 void watched_free_all(struct objects *objects);
 
 /* tokens.c */
 int tokens_begin(struct holder *holder); /* -ENOMEM */
+void tokens_ask(struct holder *holder);  /* for those that there are none of yet */
 void tokens_end(struct holder *holder);
 /* From when it was given until it is asked for anew, in ms; @random is any number. */
 uint64_t tokens_refresh_ms(int64_t seconds, unsigned random);

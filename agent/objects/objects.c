@@ -210,9 +210,21 @@ static void on_away(uv_timer_t *timer) {
                         objects_tell_later(holder);
 }
 
-int objects_start(struct objects *o) {
+void objects_start(struct objects *o) {
+        uv_update_time(o->loop);
         uv_timer_start(o->patience, on_away, OBJECTS_AWAY_MS, 0);
-        return services_begin(o);
+}
+
+int objects_ask(struct objects *o) {
+        int r = services_begin(o);
+
+        o->asks = true;
+        LIST_EACH (holders, holder, &o->holders) {
+                for (size_t i = 0; r == 0 && i < holder->n_watched; i++)
+                        r = watched_ask(holder->watched[i]);
+                tokens_ask(holder);
+        }
+        return r;
 }
 
 void objects_free(struct objects *o) {

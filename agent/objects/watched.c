@@ -106,6 +106,10 @@ static int begin(struct watched *w) {
         return informers_start(w->informers);
 }
 
+int watched_ask(struct watched *w) {
+        return w->informers || w->state == POD_SOURCE_THERE ? 0 : begin(w);
+}
+
 static void destroy(struct watched *w) {
         if (watched_due_contains(w))
                 watched_due_remove(w);
@@ -171,7 +175,7 @@ static struct watched *make(struct objects *o, enum pod_object_kind kind, const 
                 free(w);
                 return NULL;
         }
-        if (begin(w) < 0) {
+        if (o->asks && begin(w) < 0) {
                 destroy(w);
                 return NULL;
         }
