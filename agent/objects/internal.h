@@ -10,6 +10,7 @@
 
 #define OBJECTS_RETRY_MIN_MS 200 /* until a token is asked for again; doubled each time, and up to as much again */
 #define OBJECTS_RETRY_MAX_MS 30000
+#define OBJECTS_MEMORY_MS 1000 /* until what there was no memory for is tried again */
 
 /* An object that pods name. */
 struct watched {
@@ -25,6 +26,7 @@ struct watched {
         int64_t revision;
         bool listed;           /* by the list under way */
         bool changed;          /* its holders are to be told */
+        bool lost;             /* there was no memory for what was told of it: it is listed anew */
         const char *namespace; /* behind @key, as are: */
         const char *name, *fields;
         char key[]; /* kind, namespace, name */
@@ -95,8 +97,9 @@ struct objects {
 };
 
 /* objects.c */
-void objects_turn(struct objects *objects);     /* soon, from the loop */
-void objects_tell_later(struct holder *holder); /* that something of it changed */
+void objects_turn_in(struct objects *objects, unsigned ms); /* or sooner */
+void objects_turn(struct objects *objects);                 /* soon, from the loop */
+void objects_tell_later(struct holder *holder);             /* that something of it changed */
 void objects_tell_all_later(struct objects *objects);
 
 /* What stands in for the service's answer; NULL: nothing does. */

@@ -30,8 +30,12 @@ static void on_turn(uv_timer_t *timer) {
 }
 
 void objects_turn(struct objects *o) {
+        uv_timer_start(o->turn, on_turn, 0, 0);
+}
+
+void objects_turn_in(struct objects *o, unsigned ms) {
         if (!uv_is_active((uv_handle_t *)o->turn))
-                uv_timer_start(o->turn, on_turn, 0, 0);
+                uv_timer_start(o->turn, on_turn, ms, 0);
 }
 
 void objects_tell_later(struct holder *holder) {

@@ -22,6 +22,7 @@ struct err;
 struct objects;
 struct pod;
 
+#define OBJECTS_WATCHED_MAX 3072             /* at a time, of all pods; the client has room for a few more exchanges */
 #define OBJECTS_PER_POD_MAX 1024             /* that a pod names; more are never known */
 #define OBJECTS_TOKENS_PER_POD_MAX 64        /* different ones */
 #define OBJECTS_SERVICES_MAX (64 * 1024)     /* that have an address; more give no variables */
