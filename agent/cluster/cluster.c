@@ -33,8 +33,11 @@ static int begin(struct cluster *c) {
 
 /* The node has an identity. */
 static void on_known(void *data) {
-        if (begin(data) < 0)
+        struct cluster *c = data;
+
+        if (begin(c) < 0)
                 log_error("the cluster: out of memory");
+        c->events.known(c->events.data);
 }
 
 static int connect_to(struct cluster *c, struct err **err) {

@@ -45,6 +45,7 @@ struct cluster_events {
         bool (*has)(void *data, const char *uid); /* something of the pod is on the node */
         /* What the pod is in. -ENOENT: nothing of it is on the node; -ENOMEM. */
         int (*pod_status)(void *data, const char *uid, struct arena *arena, struct kube_pod_status *ret_status);
+        void (*known)(void *data);   /* the node has an identity by which the service may be asked; told once */
         void (*network)(void *data); /* cluster_unready() may say something else now */
         bool (*moved)(void *data);   /* the host's addresses may be others; whether the node's is */
         void *data;
@@ -60,7 +61,8 @@ struct cluster_place {
 int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
                 const struct cluster_place *host, struct cluster **ret_cluster, struct err **err);
 
-/* Who talks to the service, for others who ask it something: until cluster_free(). */
+/* The client of the service, for others who ask it on the loop: as the node, once cluster_events.known() was told, and
+ * until cluster_free(). */
 struct client *cluster_client(const struct cluster *cluster);
 
 /* Begins to talk to the service. 0 or -ENOMEM. */

@@ -151,6 +151,7 @@ bool pods_await_network(struct pods *pods, struct desired *d) {
 int pods_join(struct pods *pods, struct err **err) {
         const struct cluster_events heard = {
                 .node_status = on_node_status,
+                .known = pods_ask_sources,
                 .pod = on_pod,
                 .end = on_end,
                 .listed = on_listed,
