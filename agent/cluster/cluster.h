@@ -47,6 +47,7 @@ struct cluster_events {
         int (*pod_status)(void *data, const char *uid, struct arena *arena, struct kube_pod_status *ret_status);
         void (*network)(void *data); /* cluster_unready() may say something else now */
         bool (*moved)(void *data);   /* the host's addresses may be others; whether the node's is */
+        void (*serving)(void *data); /* there is another cluster_serving() */
         void *data;
 };
 
@@ -86,6 +87,10 @@ void cluster_pod_gone(struct cluster *cluster, const char *uid);
 /* Something happened to the node, or to a pod; of pods that are not the service's nothing is told. */
 void cluster_event(struct cluster *cluster, const struct event_object *object, bool warning, const char *reason,
                    const char *text);
+
+/* The certificate that the service has signed for serving, and its key: PEM, until there is another; NULL: there is
+ * none (yet). */
+const char *cluster_serving(const struct cluster *cluster);
 
 /* The client of the service, for others who ask it on the loop: as the node, and until cluster_free(). */
 struct client *cluster_client(const struct cluster *cluster);

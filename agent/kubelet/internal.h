@@ -113,6 +113,7 @@ bool kubelet_find_pod(struct kubelet_request *q, struct kubelet_pod *ret_pod);
 const char *kubelet_find_running(const struct kubelet_request *q, const struct kubelet_pod *pod, const char *name);
 
 /* serving.c: the certificate that is served, at the start and anew when its time has come. */
+int kubelet_use_certificate(struct kubelet *kubelet, const char *certificate, const char *key, struct err **err);
 int kubelet_certificate_begin(struct kubelet *kubelet, struct err **err);
 
 /* logs.c: what follows containers' logs is told of their ends. */

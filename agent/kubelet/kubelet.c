@@ -82,6 +82,7 @@ static int take_authorities(struct kubelet *k, struct err **err) {
         const struct options *o = k->world.options;
         struct client_remote_config config = { 0 };
         _cleanup_arena_ struct arena *arena = arena_new();
+        const char *path = o->kubeconfig;
         char *pem = NULL;
         int r;
 
@@ -92,14 +93,16 @@ static int take_authorities(struct kubelet *k, struct err **err) {
                 return r < 0 ? err_wrap(err, r, "--client-ca-file") :
                                trust(k, pem, "--client-ca-file", o->server.client_ca, err);
         }
-        if (!o->kubeconfig)
+        if (o->bootstrap_kubeconfig && access(path, F_OK) < 0)
+                path = o->bootstrap_kubeconfig;
+        if (!path)
                 return 0;
-        if ((r = client_kubeconfig(arena, o->kubeconfig, &config, err)) < 0)
+        if ((r = client_kubeconfig(arena, path, &config, err)) < 0)
                 return err_wrap(err, r, "--kubeconfig");
-        return config.authorities ? trust(k, strdup(config.authorities), "--kubeconfig", o->kubeconfig, err) : 0;
+        return config.authorities ? trust(k, strdup(config.authorities), "--kubeconfig", path, err) : 0;
 }
 
-int kubelet_set_certificate(struct kubelet *k, const char *certificate, const char *key, struct err **err) {
+int kubelet_use_certificate(struct kubelet *k, const char *certificate, const char *key, struct err **err) {
         static const char *const protocols[] = { "h2", "http/1.1", NULL };
         const struct tls_config config = { .side = TLS_SERVER,
                                            .verify = k->authorities ? TLS_VERIFY_LATER : TLS_VERIFY_NONE,
@@ -116,6 +119,19 @@ int kubelet_set_certificate(struct kubelet *k, const char *certificate, const ch
                 http_server_set_tls(k->clients, tls);
         tls_context_unref(k->tls);
         k->tls = tls;
+        return 0;
+}
+
+/* One's own is not renewed any more. */
+int kubelet_set_certificate(struct kubelet *k, const char *certificate, const char *key, struct err **err) {
+        int r;
+
+        if (!k->clients || k->world.options->server.certificate)
+                return 0;
+        if ((r = kubelet_use_certificate(k, certificate, key, err)) < 0)
+                return r;
+        handle_free(k->renewal);
+        k->renewal = NULL;
         return 0;
 }
 
