@@ -232,7 +232,7 @@ def test_plain_answers(joined, admin, shell):
     assert admin.ask("/nothing")[0] == 404 and admin.ask("/pods", "POST") == (405, "405: Method Not Allowed")
     assert admin.ask("/events")[0] == 404 and json.loads(joined.get("/events"))["kind"] == "EventList"
     assert json.loads(joined.get("/stats/summary"))["node"]["nodeName"] == joined.name
-    assert joined.get("/containerLogs/default/shell/main") == "404 page not found\n"
+    assert joined.get("/containerLogs/default/shell/main") == "404: Page Not Found"
 
 
 def test_summary_and_metrics(joined, admin, shell):
