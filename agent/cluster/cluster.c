@@ -61,7 +61,7 @@ static int connect_to(struct cluster *c, struct err **err) {
 }
 
 int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
-                const struct cluster_means *host, struct cluster **ret_cluster, struct err **err) {
+                const struct cluster_place *host, struct cluster **ret_cluster, struct err **err) {
         struct cluster *c = calloc(1, sizeof(*c));
         int r;
 
@@ -74,6 +74,10 @@ int cluster_new(uv_loop_t *loop, const struct options *options, const struct clu
         }
         *ret_cluster = c;
         return 0;
+}
+
+struct client *cluster_client(const struct cluster *c) {
+        return c->client;
 }
 
 int cluster_start(struct cluster *c) {
@@ -97,10 +101,6 @@ void cluster_event(struct cluster *c, const struct event_object *object, bool wa
 
 const char *cluster_serving(const struct cluster *c) {
         return identity_serving(c->identity);
-}
-
-struct client *cluster_client(const struct cluster *c) {
-        return c->client;
 }
 
 void cluster_free(struct cluster *c) {

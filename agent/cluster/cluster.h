@@ -52,14 +52,17 @@ struct cluster_events {
 };
 
 /* What the cluster's network is made with. */
-struct cluster_means {
+struct cluster_place {
         struct pool *pool;
         struct network *network;
 };
 
 /* Reads the kubeconfig, and looks the server's name up: may block. @options outlive it. -EINVAL, -ENOENT, -ENOMEM. */
 int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
-                const struct cluster_means *host, struct cluster **ret_cluster, struct err **err);
+                const struct cluster_place *host, struct cluster **ret_cluster, struct err **err);
+
+/* Who talks to the service, for others who ask it something: until cluster_free(). */
+struct client *cluster_client(const struct cluster *cluster);
 
 /* Begins to talk to the service. 0 or -ENOMEM. */
 int cluster_start(struct cluster *cluster);
@@ -91,9 +94,6 @@ void cluster_event(struct cluster *cluster, const struct event_object *object, b
 /* The certificate that the service has signed for serving, and its key: PEM, until there is another; NULL: there is
  * none (yet). */
 const char *cluster_serving(const struct cluster *cluster);
-
-/* The client of the service, for others who ask it on the loop: as the node, and until cluster_free(). */
-struct client *cluster_client(const struct cluster *cluster);
 
 /* Nothing is told or asked any more; the service keeps what it was told. NULL is fine. */
 void cluster_free(struct cluster *cluster);

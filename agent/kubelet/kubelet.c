@@ -82,7 +82,7 @@ static int take_authorities(struct kubelet *k, struct err **err) {
         const struct options *o = k->world.options;
         struct client_remote_config config = { 0 };
         _cleanup_arena_ struct arena *arena = arena_new();
-        const char *path = o->kubeconfig;
+        const char *path;
         char *pem = NULL;
         int r;
 
@@ -93,10 +93,10 @@ static int take_authorities(struct kubelet *k, struct err **err) {
                 return r < 0 ? err_wrap(err, r, "--client-ca-file") :
                                trust(k, pem, "--client-ca-file", o->server.client_ca, err);
         }
-        if (o->bootstrap_kubeconfig && access(path, F_OK) < 0)
-                path = o->bootstrap_kubeconfig;
-        if (!path)
+        if (!o->kubeconfig)
                 return 0;
+        /* Before the node is known there the same authority is in what it joins with. */
+        path = o->bootstrap_kubeconfig && access(o->kubeconfig, F_OK) < 0 ? o->bootstrap_kubeconfig : o->kubeconfig;
         if ((r = client_kubeconfig(arena, path, &config, err)) < 0)
                 return err_wrap(err, r, "--kubeconfig");
         return config.authorities ? trust(k, strdup(config.authorities), "--kubeconfig", path, err) : 0;
@@ -234,6 +234,7 @@ void kubelet_free(struct kubelet *k) {
         cri_unsubscribe(k->heard);
         kubelet_reviews_free(k->reviews);
         handle_free(k->renewal);
+        handle_free(k->signed_ones);
         k->closing = 1 + !!k->readers + !!k->clients;
         if (k->readers)
                 http_server_free(k->readers, on_gone, k);
