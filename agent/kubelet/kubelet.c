@@ -221,6 +221,8 @@ static void forget_requests(struct kubelet *k) {
                 kubelet_log_closed(q);
                 kubelet_file_closed(q);
                 kubelet_waiter_leave(&q->waiter);
+                if (q->call)
+                        cri_cancel(k->world.cri, q->call);
                 q->kubelet = NULL;
         }
 }

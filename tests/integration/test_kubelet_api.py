@@ -3,6 +3,7 @@ import concurrent.futures
 import json
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -465,6 +466,49 @@ def test_many_at_once(admin, shell):
     with concurrent.futures.ThreadPoolExecutor(32) as pool:
         answers = list(pool.map(lambda _: Kubelet(admin.port, admin.certificate).ask(path), range(200)))
     assert {(s, "".join(sorted(t.splitlines()))) for s, t in answers} == {(200, "begunwrong")}
+
+
+@pytest.mark.parametrize("version,tls,shown", [("--http1.1", "1.2", "1.1"), ("--http1.1", "1.3", "1.1"), ("--http2", "1.2", "2"), ("--http2", "1.3", "2")])
+def test_versions_of_http_and_tls(admin, version, tls, shown):
+    curl = subprocess.run(["curl", "-sk", version, "--tlsv" + tls, "--tls-max", tls, "--cert", admin.certificate, f"https://127.0.0.1:{admin.port}/healthz", "-w", " %{http_version}"],
+                          capture_output=True, text=True)
+    assert curl.stdout == f"ok {shown}", curl
+
+
+def test_old_tls_is_refused(admin):
+    assert subprocess.run(["curl", "-sk", "--tlsv1.1", "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0", "--cert", admin.certificate, f"https://127.0.0.1:{admin.port}/healthz"],
+                          capture_output=True).returncode != 0
+
+
+def test_the_agent_leaves_with_clients_there(client, joined, admin, shell):
+    """Followed logs, a command, a forwarded port and one that is run: the agent ends at once and well, and goes on after its start."""
+    follow = admin.stream("/containerLogs/default/shell/main?follow=true")
+    command = upgraded(admin, "/exec/default/shell/main?command=sleep&command=1000&output=1", "v5.channel.k8s.io")
+    forward = upgraded(admin, "/portForward/default/shell", "portforward.k8s.io", Spdy)
+    runs = threading.Thread(target=lambda: pytest.raises(Exception, Kubelet(admin.port, admin.certificate).ask, "/run/default/shell/main?cmd=sleep+1000", "POST"))
+    runs.start()
+    wait_for("the command that is run", lambda: "sleep\0" in _commands() and _commands().count("sleep\0" + "1000\0") >= 2)
+    began = time.monotonic()
+    joined.kill(signal.SIGTERM)
+    assert joined.process.returncode == 0 and time.monotonic() - began < 10, joined.log()[-2000:]
+    for stream in (follow, command, forward):
+        stream.close()
+    runs.join(20)
+    joined.start()
+    admin.connection = None
+    wait_for("its answer", lambda: _certificate(joined.port))
+    assert admin.ask("/healthz") == (200, "ok")
+
+
+def _commands():
+    text = ""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline") as f:
+                text += "\n" + f.read()
+        except OSError:
+            pass
+    return text
 
 
 def test_configurations_that_do_not_go(tmp_path, busybox_archive):
