@@ -48,6 +48,7 @@ struct cluster_events {
         void (*known)(void *data);   /* the node has an identity by which the service may be asked; told once */
         void (*network)(void *data); /* cluster_unready() may say something else now */
         bool (*moved)(void *data);   /* the host's addresses may be others; whether the node's is */
+        void (*serving)(void *data); /* there is another cluster_serving() */
         void *data;
 };
 
@@ -91,6 +92,10 @@ void cluster_pod_gone(struct cluster *cluster, const char *uid);
 /* Something happened to the node, or to a pod; of pods that are not the service's nothing is told. */
 void cluster_event(struct cluster *cluster, const struct event_object *object, bool warning, const char *reason,
                    const char *text);
+
+/* The certificate that the service has signed for serving, and its key: PEM, until there is another; NULL: there is
+ * none (yet). */
+const char *cluster_serving(const struct cluster *cluster);
 
 /* Nothing is told or asked any more; the service keeps what it was told. NULL is fine. */
 void cluster_free(struct cluster *cluster);

@@ -45,6 +45,7 @@ struct pods {
         struct cri_subscription *subscription;
         struct eviction *eviction;
         struct source *source;
+        struct kubelet *kubelet; /* NULL: it is not there yet, or not any more */
         struct cluster *cluster; /* NULL: the node belongs to none */
         struct objects *objects; /* likewise */
         struct desired_pods desired;
