@@ -52,7 +52,7 @@ static int connect_to(struct cluster *c, struct err **err) {
 }
 
 int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
-                const struct cluster_place *host, struct cluster **ret_cluster, struct err **err) {
+                const struct cluster_means *host, struct cluster **ret_cluster, struct err **err) {
         struct cluster *c = calloc(1, sizeof(*c));
         int r;
 

@@ -29,13 +29,13 @@ static const struct {
                                "kubelet-server-current.pem", "kubelet-server.key.tmp" },
 };
 
-static const struct options *options_of(const struct holder *h) {
+static const struct options *options_of(const struct identity_holder *h) {
         return h->identity->config.options;
 }
 
-static void happen(struct holder *h, enum holder_event event);
+static void happen(struct identity_holder *h, enum holder_event event);
 
-static void fail(struct holder *h, const char *why) {
+static void fail(struct identity_holder *h, const char *why) {
         log_write(h->patience_ms ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, "node %s: %s: %s", options_of(h)->node_name,
                   uses[h->use].what, why);
         happen(h, EVENT_FAILED);
@@ -43,14 +43,14 @@ static void fail(struct holder *h, const char *why) {
 
 /* --- time --- */
 
-static bool is_credible(const struct holder *h) {
+static bool is_credible(const struct identity_holder *h) {
         int64_t now = time(NULL);
 
         return now + DAY_S >= h->life.begins && now < h->life.ends;
 }
 
 /* Milliseconds until the next one is needed. */
-static int64_t due_in(const struct holder *h) {
+static int64_t due_in(const struct identity_holder *h) {
         int64_t ripe_ms = (int64_t)(h->share * (double)(h->life.ends - h->life.begins) * 1000), wait = 0;
 
         if (h->received_ms)
@@ -61,14 +61,14 @@ static int64_t due_in(const struct holder *h) {
 }
 
 static void on_timer(uv_timer_t *timer) {
-        struct holder *h = timer->data;
+        struct identity_holder *h = timer->data;
 
         if (h->state == HOLDER_RESTING && due_in(h) > 0)
                 return holder_look(h);
         happen(h, EVENT_DUE);
 }
 
-static void later(struct holder *h, int64_t ms) {
+static void later(struct identity_holder *h, int64_t ms) {
         uv_timer_start(h->timer, on_timer, (uint64_t)ms, 0);
 }
 
@@ -80,7 +80,7 @@ static void free_work(struct holder_work *w) {
         free(w);
 }
 
-static struct holder_work *new_work(struct holder *h) {
+static struct holder_work *new_work(struct identity_holder *h) {
         struct holder_work *w = calloc(1, sizeof(*w));
 
         if (!w)
@@ -97,7 +97,7 @@ static struct holder_work *new_work(struct holder *h) {
         return NULL;
 }
 
-static void submit(struct holder *h, struct holder_work *w, void (*work)(struct pool_job *job),
+static void submit(struct identity_holder *h, struct holder_work *w, void (*work)(struct pool_job *job),
                    void (*done)(struct pool_job *job)) {
         w->job.work = work;
         w->job.done = done;
@@ -106,7 +106,7 @@ static void submit(struct holder *h, struct holder_work *w, void (*work)(struct 
 }
 
 /* The work of @job, which @holder, if it is still there, is told of. */
-static struct holder_work *end_work(struct pool_job *job, struct holder **ret_holder) {
+static struct holder_work *end_work(struct pool_job *job, struct identity_holder **ret_holder) {
         struct holder_work *w = (struct holder_work *)((char *)job - offsetof(struct holder_work, job));
 
         *ret_holder = w->holder;
@@ -118,7 +118,7 @@ static struct holder_work *end_work(struct pool_job *job, struct holder **ret_ho
 /* --- steps --- */
 
 static void on_prepared(struct pool_job *job) {
-        struct holder *h;
+        struct identity_holder *h;
         struct holder_work *w = end_work(job, &h);
 
         if (h && !w->failure) {
@@ -133,7 +133,7 @@ static void on_prepared(struct pool_job *job) {
         free_work(w);
 }
 
-static void prepare(struct holder *h) {
+static void prepare(struct identity_holder *h) {
         struct holder_work *w = new_work(h);
 
         if (!w)
@@ -142,7 +142,7 @@ static void prepare(struct holder *h) {
 }
 
 static void on_signed(void *data, const struct client_signing_answer *answer) {
-        struct holder *h = data;
+        struct identity_holder *h = data;
 
         h->signing = NULL;
         if (answer->error == -EACCES) {
@@ -161,7 +161,7 @@ static void on_signed(void *data, const struct client_signing_answer *answer) {
         happen(h, EVENT_SIGNED);
 }
 
-static int set_subject(struct holder *h, struct arena *arena, struct client_subject *subject) {
+static int set_subject(struct identity_holder *h, struct arena *arena, struct client_subject *subject) {
         const struct identity_events *events = &h->identity->config.events;
 
         *subject =
@@ -172,7 +172,7 @@ static int set_subject(struct holder *h, struct arena *arena, struct client_subj
         return h->use == IDENTITY_SERVING ? events->names(events->data, arena, &subject->names) : 0;
 }
 
-static void ask(struct holder *h) {
+static void ask(struct identity_holder *h) {
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_err_ struct err *err = NULL;
         struct client_signing_order order = {
@@ -188,7 +188,7 @@ static void ask(struct holder *h) {
 
 static void on_stored(struct pool_job *job) {
         _cleanup_err_ struct err *err = NULL;
-        struct holder *h;
+        struct identity_holder *h;
         struct holder_work *w = end_work(job, &h);
 
         if (h && w->failure) {
@@ -206,7 +206,7 @@ static void on_stored(struct pool_job *job) {
         free_work(w);
 }
 
-static void store(struct holder *h) {
+static void store(struct identity_holder *h) {
         const struct identity *identity = h->identity;
         struct holder_work *w = new_work(h);
 
@@ -225,12 +225,12 @@ static void store(struct holder *h) {
         submit(h, w, holder_files_store, on_stored);
 }
 
-static void rest(struct holder *h) {
+static void rest(struct identity_holder *h) {
         h->patience_ms = 0;
         holder_look(h);
 }
 
-static void wait_a_while(struct holder *h) {
+static void wait_a_while(struct identity_holder *h) {
         unsigned ms = h->patience_ms ? h->patience_ms * 2 : IDENTITY_RETRY_MIN_MS;
 
         h->patience_ms = ms < IDENTITY_RETRY_MAX_MS ? ms : IDENTITY_RETRY_MAX_MS;
@@ -239,7 +239,7 @@ static void wait_a_while(struct holder *h) {
 
 /* --- the table: what follows, and what is done then --- */
 
-static void (*const enter[HOLDER_STATES])(struct holder *h) = {
+static void (*const enter[HOLDER_STATES])(struct identity_holder *h) = {
         [HOLDER_RESTING] = rest,  [HOLDER_PREPARING] = prepare,    [HOLDER_ASKING] = ask,
         [HOLDER_STORING] = store, [HOLDER_WAITING] = wait_a_while,
 };
@@ -254,7 +254,7 @@ static const enum holder_state follows[HOLDER_STATES][EVENTS] = {
         [HOLDER_WAITING] = { [EVENT_DUE] = HOLDER_PREPARING },
 };
 
-static void happen(struct holder *h, enum holder_event event) {
+static void happen(struct identity_holder *h, enum holder_event event) {
         enum holder_state next = follows[h->state][event];
 
         if (next == HOLDER_IDLE)
@@ -265,7 +265,7 @@ static void happen(struct holder *h, enum holder_event event) {
 
 /* --- from outside --- */
 
-void holder_look(struct holder *h) {
+void holder_look(struct identity_holder *h) {
         int64_t wait;
 
         if (h->state != HOLDER_RESTING)
@@ -276,19 +276,19 @@ void holder_look(struct holder *h) {
         later(h, wait < DAY_MS ? wait : DAY_MS);
 }
 
-bool holder_fits(struct holder *h) {
+bool holder_fits(struct identity_holder *h) {
         _cleanup_arena_ struct arena *arena = arena_new();
         struct client_subject subject;
 
         return !h->pem || !arena || set_subject(h, arena, &subject) < 0 || client_certificate_names(h->pem, &subject);
 }
 
-void holder_renew(struct holder *h) {
+void holder_renew(struct identity_holder *h) {
         if (h->state == HOLDER_RESTING)
                 happen(h, EVENT_DUE);
 }
 
-void holder_keep(struct holder *h, char *pem) {
+void holder_keep(struct identity_holder *h, char *pem) {
         if (h->pem)
                 explicit_bzero(h->pem, strlen(h->pem));
         free(h->pem);
@@ -305,8 +305,8 @@ static double random_share(void) {
         return SHARE_MIN + SHARE_MORE * random / UINT32_MAX;
 }
 
-int holder_init(struct holder *h, struct identity *identity, enum identity_use use) {
-        *h = (struct holder){ .identity = identity, .use = use, .share = random_share() };
+int holder_init(struct identity_holder *h, struct identity *identity, enum identity_use use) {
+        *h = (struct identity_holder){ .identity = identity, .use = use, .share = random_share() };
         h->timer = handle_timer(identity->config.loop, h);
         if (asprintf(&h->current, "%s/%s", options_of(h)->cert_dir, uses[use].current) < 0)
                 h->current = NULL;
@@ -316,7 +316,7 @@ int holder_init(struct holder *h, struct identity *identity, enum identity_use u
 }
 
 /* With a certificate whose kubeconfig a power cut has left out that one is written. */
-void holder_start(struct holder *h) {
+void holder_start(struct identity_holder *h) {
         if (h->state != HOLDER_IDLE)
                 return;
         if (h->pem && h->use == IDENTITY_CLIENT && h->identity->writes_kubeconfig) {
@@ -330,7 +330,7 @@ void holder_start(struct holder *h) {
         rest(h);
 }
 
-void holder_done(struct holder *h) {
+void holder_done(struct identity_holder *h) {
         if (h->work)
                 h->work->holder = NULL;
         client_signing_free(h->signing);

@@ -14,7 +14,7 @@
 
 #define AGENT "nacelle-agent/" NACELLE_VERSION
 
-static struct holder *client_of(struct identity *i) {
+static struct identity_holder *client_of(struct identity *i) {
         return &i->holders[IDENTITY_CLIENT];
 }
 
@@ -61,7 +61,7 @@ void identity_refused(struct identity *i) {
 
 /* --- what is there at the start --- */
 
-static int read_current(struct holder *h, struct err **err) {
+static int read_current(struct identity_holder *h, struct err **err) {
         char *text;
         int r = files_read(h->current, CLIENT_PEM_MAX, &text, NULL, err);
 
@@ -91,7 +91,7 @@ static int read_bootstrap(struct identity *i, struct err **err) {
 /* The kubeconfig is the node's. What else of it is ours to renew is told by its certificate. */
 static int read_own(struct identity *i, struct err **err) {
         const struct options *o = i->config.options;
-        struct holder *h = client_of(i);
+        struct identity_holder *h = client_of(i);
         int r = client_kubeconfig(i->arena, o->kubeconfig, &i->own, err);
 
         if (r < 0)
@@ -166,7 +166,7 @@ int identity_new(const struct identity_config *config, struct identity **ret_ide
 }
 
 int identity_start(struct identity *i) {
-        struct holder *serving = &i->holders[IDENTITY_SERVING];
+        struct identity_holder *serving = &i->holders[IDENTITY_SERVING];
 
         if (!i->known || i->managed)
                 holder_start(client_of(i));
@@ -193,14 +193,14 @@ void identity_doubt(struct identity *i) {
 }
 
 void identity_names_changed(struct identity *i) {
-        struct holder *h = &i->holders[IDENTITY_SERVING];
+        struct identity_holder *h = &i->holders[IDENTITY_SERVING];
 
         if (h->current && !holder_fits(h))
                 holder_renew(h);
 }
 
 const char *identity_serving(const struct identity *i) {
-        const struct holder *h = &i->holders[IDENTITY_SERVING];
+        const struct identity_holder *h = &i->holders[IDENTITY_SERVING];
 
         return h->pem ? h->current : NULL;
 }

@@ -20,7 +20,7 @@ enum holder_state {
 };
 
 /* One certificate, and how the next one comes. */
-struct holder {
+struct identity_holder {
         struct identity *identity;
         enum identity_use use;
         enum holder_state state;
@@ -40,8 +40,8 @@ struct holder {
 /* What is done on the pool. Its own memory, since it may outlive the holder. */
 struct holder_work {
         struct pool_job job;
-        struct holder *holder; /* NULL: nobody waits for it any more */
-        struct arena *arena;   /* of the texts */
+        struct identity_holder *holder; /* NULL: nobody waits for it any more */
+        struct arena *arena;            /* of the texts */
         const char *directory, *current, *pending;
         const char *pem;                      /* to be stored; NULL: a key is to be made */
         const char *kubeconfig, *config_text; /* to be written behind it; NULL: not */
@@ -59,18 +59,18 @@ struct identity {
         bool managed;                               /* the client certificate is one of our directory */
         bool writes_kubeconfig;
         uint64_t doubted_ms;
-        struct holder holders[IDENTITY_USES];
+        struct identity_holder holders[IDENTITY_USES];
         struct wall *wall;
 };
 
 /* holder.c */
-int holder_init(struct holder *holder, struct identity *identity, enum identity_use use);
-void holder_start(struct holder *holder);
-void holder_look(struct holder *holder); /* the clock, or what is wanted, may be another */
-bool holder_fits(struct holder *holder); /* its names are those that are wanted */
-void holder_renew(struct holder *holder);
-void holder_done(struct holder *holder);
-void holder_keep(struct holder *holder, char *pem); /* takes what is on disk */
+int holder_init(struct identity_holder *holder, struct identity *identity, enum identity_use use);
+void holder_start(struct identity_holder *holder);
+void holder_look(struct identity_holder *holder); /* the clock, or what is wanted, may be another */
+bool holder_fits(struct identity_holder *holder); /* its names are those that are wanted */
+void holder_renew(struct identity_holder *holder);
+void holder_done(struct identity_holder *holder);
+void holder_keep(struct identity_holder *holder, char *pem); /* takes what is on disk */
 
 /* holder_files.c: on the pool. */
 void holder_files_prepare(struct pool_job *job);

@@ -61,14 +61,14 @@ LIST_DEFINE(holders, struct holder, in_all)
 LIST_DEFINE(holders_due, struct holder, in_due)
 
 /* What variables are made of. */
-struct service_port {
+struct objects_port {
         const char *name, *protocol;
         int64_t port;
 };
 
-struct service {
+struct objects_service {
         const char *namespace, *name, *ip;
-        struct service_port *ports;
+        struct objects_port *ports;
         size_t n_ports;
         bool listed;
         struct arena *arena; /* of all this */
@@ -120,4 +120,4 @@ int services_write(const struct objects *objects, const char *namespace, bool li
                    string_map *ret_variables);
 int services_begin(struct objects *objects);
 void services_end(struct objects *objects);
-INDEX_PAIR_ORDER(service, struct service, namespace, name)
+INDEX_PAIR_ORDER(service, struct objects_service, namespace, name)

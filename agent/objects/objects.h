@@ -41,9 +41,9 @@ void objects_free(struct objects *objects); /* NULL is fine; nothing more is tol
 /* Begins to watch Services, and to wait for the service. 0 or -ENOMEM. */
 int objects_start(struct objects *objects);
 
-/* From now on what @pod names is kept up with, until objects_release(). Again: what it names now, too. @kept: what was known of it
- * before the agent's start; it stands in for what the service does not say within OBJECTS_AWAY_MS, and the pod goes on
- * without its tokens then. NULL: nothing was. 0 or -ENOMEM. */
+/* From now on what @pod names is kept up with, until objects_release(). Again: what it names now, too. @kept: what was
+ * known of it before the agent's start; it stands in for what the service does not say within OBJECTS_AWAY_MS, and the
+ * pod goes on without its tokens then. NULL: nothing was. 0 or -ENOMEM. */
 int objects_hold(struct objects *objects, struct pod *pod, struct pod_sources *kept);
 void objects_release(struct objects *objects, const char *uid); /* one that is not held, too */
 

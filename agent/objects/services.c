@@ -25,7 +25,7 @@ static struct objects *objects_of(struct informer_handler *handler) {
         return (struct objects *)((char *)handler - offsetof(struct objects, heard));
 }
 
-static struct service *free_service(struct service *s) {
+static struct objects_service *free_service(struct objects_service *s) {
         if (s)
                 arena_free(s->arena);
         return NULL;
@@ -35,14 +35,14 @@ static bool has_address(const char *ip) {
         return *ip && strcmp(ip, "None") != 0;
 }
 
-static int read_ports(struct service *s, const struct value *ports) {
+static int read_ports(struct objects_service *s, const struct value *ports) {
         uint32_t n = value_count(ports) < PORTS_MAX ? value_count(ports) : PORTS_MAX;
 
         if (!(s->ports = arena_alloc_array(s->arena, n + 1, sizeof(*s->ports))))
                 return -ENOMEM;
         for (uint32_t i = 0; i < n; i++) {
                 const struct value *from = value_at(ports, i);
-                struct service_port *port = &s->ports[i];
+                struct objects_port *port = &s->ports[i];
 
                 port->name = arena_strdup(s->arena, value_string_or(value_get(from, "name"), ""));
                 port->protocol = arena_strdup(s->arena, value_string_or(value_get(from, "protocol"), "TCP"));
@@ -55,11 +55,11 @@ static int read_ports(struct service *s, const struct value *ports) {
 }
 
 /* NULL in *@ret_service: it has no address. */
-static int read_service(const struct client_object *object, struct service **ret_service) {
+static int read_service(const struct client_object *object, struct objects_service **ret_service) {
         _cleanup_arena_ struct arena *scratch = arena_new();
         struct arena *arena = NULL;
         const struct value *tree = NULL;
-        struct service *s;
+        struct objects_service *s;
         const char *ip;
 
         if (!scratch || client_object_tree(scratch, object, &tree) < 0)
@@ -68,7 +68,7 @@ static int read_service(const struct client_object *object, struct service **ret
         if (!has_address(ip))
                 return 0;
         arena = arena_new_small(256);
-        s = arena ? arena_new_of(arena, struct service) : NULL;
+        s = arena ? arena_new_of(arena, struct objects_service) : NULL;
         if (!s) {
                 arena_free(arena);
                 return -ENOMEM;
@@ -86,13 +86,13 @@ static int read_service(const struct client_object *object, struct service **ret
 }
 
 static void drop(struct objects *o, const struct client_object *object) {
-        const struct service like = { .namespace = object->namespace, .name = object->name };
+        const struct objects_service like = { .namespace = object->namespace, .name = object->name };
 
         free_service(index_remove(&o->services, &like));
 }
 
 static void take(struct objects *o, const struct client_object *object) {
-        struct service *made = NULL;
+        struct objects_service *made = NULL;
         int r = read_service(object, &made);
 
         drop(o, object);
@@ -118,13 +118,13 @@ static void on_changed(struct informer_handler *handler, enum client_change chan
 static void on_list_begins(struct informer_handler *handler) {
         struct index_cursor at = index_seek(&objects_of(handler)->services, NULL, NULL);
 
-        for (struct service *s = index_at(&at); s; s = index_next(&at))
+        for (struct objects_service *s = index_at(&at); s; s = index_next(&at))
                 s->listed = false;
 }
 
-static struct service *find_unlisted(struct objects *o) {
+static struct objects_service *find_unlisted(struct objects *o) {
         struct index_cursor at = index_seek(&o->services, NULL, NULL);
-        struct service *s = index_at(&at);
+        struct objects_service *s = index_at(&at);
 
         while (s && s->listed)
                 s = index_next(&at);
@@ -134,7 +134,7 @@ static struct service *find_unlisted(struct objects *o) {
 /* What a list brings is all there is; after the first, containers that waited for it are made. */
 static void on_list_ends(struct informer_handler *handler) {
         struct objects *o = objects_of(handler);
-        struct service *s;
+        struct objects_service *s;
 
         while ((s = find_unlisted(o)))
                 free_service(index_remove(&o->services, s));
@@ -188,7 +188,7 @@ int services_begin(struct objects *o) {
 void services_end(struct objects *o) {
         struct index_cursor at = index_seek(&o->services, NULL, NULL);
 
-        for (struct service *s = index_at(&at); s; s = index_next(&at))
+        for (struct objects_service *s = index_at(&at); s; s = index_next(&at))
                 free_service(s);
         index_clear(&o->services);
         informers_free(o->informers);

@@ -39,8 +39,8 @@ static char *lower(struct arena *arena, const char *text) {
         return name;
 }
 
-static void add_port(struct made *made, const char *prefix, const struct service *s, size_t i) {
-        const struct service_port *port = &s->ports[i];
+static void add_port(struct made *made, const char *prefix, const struct objects_service *s, size_t i) {
+        const struct objects_port *port = &s->ports[i];
         bool six = strchr(s->ip, ':');
         const char *protocol = lower(made->arena, port->protocol), *upper = variable_name(made->arena, port->protocol);
         const char *number = arena_printf(made->arena, "%lld", (long long)port->port), *url, *link;
@@ -59,7 +59,7 @@ static void add_port(struct made *made, const char *prefix, const struct service
         add(made, link ? arena_printf(made->arena, "%s_ADDR", link) : NULL, s->ip);
 }
 
-static void add_service(struct made *made, const struct service *s) {
+static void add_service(struct made *made, const struct objects_service *s) {
         const char *prefix = variable_name(made->arena, s->name);
 
         if (!prefix || s->n_ports == 0) {
@@ -80,12 +80,12 @@ static void add_service(struct made *made, const struct service *s) {
                 add_port(made, prefix, s, i);
 }
 
-static bool is_master(const struct service *s) {
+static bool is_master(const struct objects_service *s) {
         return strcmp(s->namespace, "default") == 0 && strcmp(s->name, "kubernetes") == 0;
 }
 
 /* The texts are the services', and may go before the map does: they are copied. */
-static int make(struct made *made, const struct service *const *chosen, size_t n) {
+static int make(struct made *made, const struct objects_service *const *chosen, size_t n) {
         size_t room = 1;
 
         for (size_t i = 0; i < n; i++)
@@ -93,7 +93,7 @@ static int make(struct made *made, const struct service *const *chosen, size_t n
         if (!(made->map.items = arena_alloc_array(made->arena, room, sizeof(*made->map.items))))
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++) {
-                struct service s = *chosen[i];
+                struct objects_service s = *chosen[i];
 
                 if (!(s.ip = arena_strdup(made->arena, s.ip)))
                         return -ENOMEM;
@@ -106,17 +106,17 @@ static int make(struct made *made, const struct service *const *chosen, size_t n
 int services_write(const struct objects *o, const char *namespace, bool links, struct arena *arena,
                    string_map *ret_variables) {
         const struct index_pair own = { namespace, NULL }, master = { "default", "kubernetes" };
-        const struct service *kubernetes = index_find(&o->services, service_key, &master);
+        const struct objects_service *kubernetes = index_find(&o->services, service_key, &master);
         struct made made = { .arena = arena };
-        const struct service **chosen;
+        const struct objects_service **chosen;
         size_t n = 0, room = 2;
         int r;
 
-        INDEX_EACH (struct service, s, &o->services, service_key, &own)
+        INDEX_EACH (struct objects_service, s, &o->services, service_key, &own)
                 room += links;
         if (!(chosen = arena_alloc_array(arena, room, sizeof(*chosen))))
                 return -ENOMEM;
-        INDEX_EACH (struct service, s, &o->services, service_key, &own) {
+        INDEX_EACH (struct objects_service, s, &o->services, service_key, &own) {
                 if (!links || is_master(s))
                         continue;
                 if (strcmp(s->name, "kubernetes") == 0)
