@@ -1,8 +1,8 @@
 /* Services' addresses, as the nftables table `nacelle_services_BRIDGE`: what is sent to one goes to one of those behind
  * it.
  *
- *   counts     address . protocol . port → how many are behind it
- *   chains     how many → the chain that draws a number below it: at random, or by the sender's address
+ *   counts     address . protocol . port → the chain that draws a number below how many are behind it: at random, or by
+ *              the sender's address
  *   backs      address . protocol . port . number → address . port of one behind it
  *   addresses  all of these addresses: what is still for one after the translation has nobody behind it, and is refused
  *

@@ -194,9 +194,8 @@ void cni_rule_translate_port(struct rule *rule, const char *map, uint8_t family,
         translate(rule, map, family);
 }
 
-void cni_rule_choose_chain(struct rule *rule, const char *counts, const char *chains, uint8_t family) {
+void cni_rule_choose_chain(struct rule *rule, const char *chains, uint8_t family) {
         load_port_key(rule, family);
-        LOOK_UP(rule, counts, { NFTNL_EXPR_LOOKUP_SREG, REGISTER }, { NFTNL_EXPR_LOOKUP_DREG, REGISTER });
         LOOK_UP(rule, chains, { NFTNL_EXPR_LOOKUP_SREG, REGISTER }, { NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT });
 }
 

@@ -50,8 +50,8 @@ void cni_rule_match_port(struct rule *rule, const char *set, uint8_t address_fam
 /* dnat ip to [ip daddr .] meta l4proto . th dport map @map, for maps to an address . port of @family. */
 void cni_rule_translate_port(struct rule *rule, const char *map, uint8_t family, bool by_address);
 
-/* ip daddr . meta l4proto . th dport @counts, and what that map says looked up in @chains, whose verdict is taken. */
-void cni_rule_choose_chain(struct rule *rule, const char *counts, const char *chains, uint8_t family);
+/* ip daddr . meta l4proto . th dport vmap @chains */
+void cni_rule_choose_chain(struct rule *rule, const char *chains, uint8_t family);
 
 /* How one of several is chosen: at random, or always the same for a sender's address. */
 enum rule_choice { RULE_RANDOM, RULE_BY_SOURCE };

@@ -214,6 +214,8 @@ def test_who_is_behind_a_service_changes(lan, pods, service):
         else:
             wait_for("refusal", lambda: refused(where, ip, 8000) and refused(netns(lan.nodes[1]), ip, 8000), timeout=5)
         assert time.monotonic() - began < 3
+        listed = lan.nodes[0].run("nft", "list", "table", "inet", f"nacelle_services_{lan.nodes[0].node.bridge}")
+        assert not ends or "numgen random mod" in listed
     made.delete()
     wait_for("no more refusal", lambda: not refused(where, ip, 8000), timeout=5)
 
