@@ -1,7 +1,7 @@
 """Pods of several hosts reach each other and Services: agents of one cluster in network namespaces (support/hosts.py)."""
 import json
+import os
 import signal
-import subprocess
 import time
 
 import pytest
@@ -522,6 +522,29 @@ def test_the_addresses_outlive_the_service_and_the_agent(alone):
     node.running("late")
     assert address_of(node, "late").startswith("10.215.8.")
     alone.api.launch()
+
+
+def test_a_node_that_leaves_keeps_nothing_of_the_cluster(alone):
+    """Started without a kubeconfig: Services' addresses, ways to nodes and what was kept go; pods of files stay."""
+    client, host = alone.client, alone.all[0]
+    node = host.node
+    give_cidr(client, host, 11)
+    node.write("stays.yaml", named("stays"))
+    own = node.running("stays")["id"]
+    path, other = "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "other"}, "spec": {"podCIDR": "10.215.12.0/24", "podCIDRs": ["10.215.12.0/24"]}}
+    assert client.ask("POST", path, other)[0] == 201
+    status = {"status": {"addresses": [{"type": "InternalIP", "address": "198.51.100.1"}]}}
+    assert client.ask("PATCH", f"{path}/other/status", status, **{"Content-Type": "application/merge-patch+json"})[0] == 200
+    kept = node.root + "/network"
+    wait_for("a tunnel, Services and what is kept", lambda: "10.215.12.0/24" in host.run("ip", "route") and os.path.exists(kept)
+             and "nacelle_services_" in host.run("nft", "list", "tables"))
+    assert host.run("ip", "link", "show", "type", "vxlan")
+    at = node.options.index("--kubeconfig")
+    del node.options[at:at + 2]
+    node.restart()
+    assert "nacelle_services_" not in host.run("nft", "list", "tables") and not os.path.exists(kept)
+    assert not host.run("ip", "link", "show", "type", "vxlan") and "10.215.12.0/24" not in host.run("ip", "route")
+    assert node.running("stays")["id"] == own
 
 
 def test_a_node_made_anew_gets_other_addresses(alone):
