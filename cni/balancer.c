@@ -67,6 +67,10 @@ static void put_change(struct nft_elements *elements, const struct balancer_chan
         case BALANCER_ADDRESS:
                 cni_nft_add_ip(&element.key, &change->front.ip);
                 break;
+        case BALANCER_SELF:
+                cni_nft_add_ip(&element.key, &change->front.ip);
+                cni_nft_add_ip(&element.key, &change->front.ip);
+                break;
         case BALANCER_COUNT:
                 fill_front(&element.key, &change->front);
                 cni_balancer_chain(&choice, chain);

@@ -1,6 +1,7 @@
 #include "cni/balancer_rules.h"
 
 #include <stdio.h>
+#include <string.h>
 /* Before the kernel's headers, which then leave its types out. */
 #include <netinet/in.h>
 
@@ -8,6 +9,7 @@
 #include <linux/netfilter_ipv4.h>
 
 #include "cni/nft.h"
+#include "cni/sysctl.h"
 #include "lib/cleanup.h"
 
 static const struct {
@@ -16,12 +18,14 @@ static const struct {
 } families[] = {
         { AF_INET,
           { [BALANCER_ADDRESS] = { .name = "addresses4", .key = { NFT_IPV4 } },
+            [BALANCER_SELF] = { .name = "selfs4", .key = { NFT_IPV4, NFT_IPV4 } },
             [BALANCER_COUNT] = { .name = "counts4", .key = { NFT_IPV4, NFT_PROTOCOL, NFT_PORT }, .verdicts = true },
             [BALANCER_BACK] = { .name = "backs4",
                                 .key = { NFT_IPV4, NFT_PROTOCOL, NFT_PORT, NFT_NUMBER },
                                 .data = { NFT_IPV4, NFT_PORT } } } },
         { AF_INET6,
           { [BALANCER_ADDRESS] = { .name = "addresses6", .key = { NFT_IPV6 } },
+            [BALANCER_SELF] = { .name = "selfs6", .key = { NFT_IPV6, NFT_IPV6 } },
             [BALANCER_COUNT] = { .name = "counts6", .key = { NFT_IPV6, NFT_PROTOCOL, NFT_PORT }, .verdicts = true },
             [BALANCER_BACK] = { .name = "backs6",
                                 .key = { NFT_IPV6, NFT_PROTOCOL, NFT_PORT, NFT_NUMBER },
@@ -71,15 +75,29 @@ static int put_services(const struct balancer_rules *rules, struct netlink *netl
         return r < 0 ? r : put_jump(rules, netlink, "output");
 }
 
+/* Whether what goes over bridges is shown to the rules. */
+static bool sees_bridged(uint8_t family) {
+        char value[16];
+
+        return cni_sysctl_get(family == AF_INET ? "net/bridge/bridge-nf-call-iptables" :
+                                                  "net/bridge/bridge-nf-call-ip6tables",
+                              value, sizeof(value), NULL) == 0 &&
+               strcmp(value, "1") == 0;
+}
+
 static int put_hairpin(const struct balancer_rules *rules, struct netlink *netlink) {
         int r = 0;
 
         for (size_t i = 0; i < rules->n_pod_cidrs && r == 0; i++) {
+                uint8_t family = rules->pod_cidrs[i].ip.family;
                 struct rule rule = cni_rule_begin(rules->table, "postrouting");
 
                 cni_rule_match_output(&rule, rules->bridge, true);
-                cni_rule_match_family(&rule, rules->pod_cidrs[i].ip.family);
-                cni_rule_match_cidr(&rule, RULE_SOURCE, &rules->pod_cidrs[i], true);
+                cni_rule_match_family(&rule, family);
+                if (sees_bridged(family))
+                        cni_rule_match_pair(&rule, cni_balancer_set(family, BALANCER_SELF)->name, family);
+                else
+                        cni_rule_match_cidr(&rule, RULE_SOURCE, &rules->pod_cidrs[i], true);
                 cni_rule_match_translated(&rule);
                 cni_rule_masquerade(&rule, true);
                 r = cni_rule_put(&rule, netlink);

@@ -139,6 +139,12 @@ void cni_rule_match_address(struct rule *rule, enum rule_side side, const char *
                 { NFTNL_EXPR_LOOKUP_FLAGS, in ? 0 : NFT_LOOKUP_F_INV });
 }
 
+void cni_rule_match_pair(struct rule *rule, const char *set, uint8_t family) {
+        load_address(rule, family, RULE_SOURCE, REGISTER);
+        load_address(rule, family, RULE_DESTINATION, REGISTER + (uint32_t)ip_size(family) / 4);
+        LOOK_UP(rule, set, { NFTNL_EXPR_LOOKUP_SREG, REGISTER });
+}
+
 void cni_rule_match_new(struct rule *rule) {
         uint32_t bits = NF_CT_STATE_BIT(IP_CT_NEW), zero = 0;
 

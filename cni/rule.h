@@ -35,6 +35,9 @@ void cni_rule_match_cidr(struct rule *rule, enum rule_side side, const struct ip
 /* ip saddr/daddr [!=] @set, a set of addresses of @family. */
 void cni_rule_match_address(struct rule *rule, enum rule_side side, const char *set, uint8_t family, bool in);
 
+/* ip saddr . ip daddr @set, of @family. */
+void cni_rule_match_pair(struct rule *rule, const char *set, uint8_t family);
+
 /* ct state new */
 void cni_rule_match_new(struct rule *rule);
 

@@ -200,6 +200,34 @@ def test_a_service_leads_to_all_behind_it(lan, pods, service):
         assert ask(pods[1].netns, far.ips[family], 8001)[0] == "p1"  # itself
 
 
+def test_pods_of_one_node_by_a_service(lan, pods, service):
+    """What asks is seen by its own address, where bridged packets are shown to the rules; else by the node's among the pods'."""
+    neighbour = Pod(lan.client, lan.nodes[1], "neighbour")
+    made = service("near", pods[1], port=8000)
+    wait_for("answer", lambda: answers(neighbour.netns, made.ips[0], 8000, n=1) == {"p1"}, timeout=5)
+
+    def bridged(value=None):
+        names = [f"/proc/sys/net/bridge/bridge-nf-call-{t}" for t in ("iptables", "ip6tables")]
+        if value is not None:
+            lan.nodes[1].run("sh", "-c", "; ".join(f"echo {value} > {n}" for n in names))
+        return os.path.exists(names[0]) and lan.nodes[1].run("cat", *names).split() == ["1", "1"]
+
+    was = bridged()
+    assert all(ask(neighbour.netns, made.ips[f], 8000) == ("p1", neighbour.ips[f] if was else ["10.215.2.1", "fd00:215:2::1"][f]) for f in (0, 1))
+    if was:
+        bridged(0)
+        try:
+            lan.nodes[1].node.restart()
+            for f in 0, 1:
+                wait_for("the node's own", lambda: ask(neighbour.netns, made.ips[f], 8000, timeout=1) == ("p1", ["10.215.2.1", "fd00:215:2::1"][f]), timeout=10)
+                wait_for("itself", lambda: answers(pods[1].netns, made.ips[f], 8000, n=3) == {"p1"}, timeout=10)
+        finally:
+            bridged(1)
+            lan.nodes[1].node.restart()
+        wait_for("its own again", lambda: ask(neighbour.netns, made.ips[0], 8000, timeout=1) == ("p1", neighbour.ips[0]), timeout=10)
+    neighbour.delete()
+
+
 def test_who_is_behind_a_service_changes(lan, pods, service):
     """At once, to the last: then it is refused. An address without that port is refused too."""
     made = service("changing", pods[0], port=8000)
