@@ -105,19 +105,23 @@ static int put_hairpin(const struct balancer_rules *rules, struct netlink *netli
         return r;
 }
 
+/* TCP by a reset: of ICMP's answers the kernel sends a few a second. */
 static int put_refused(const struct balancer_rules *rules, struct netlink *netlink, const char *chain) {
         int r = 0;
 
-        for (size_t i = 0; i < ELEMENTS(families) && r == 0; i++) {
-                struct rule rule = cni_rule_begin(rules->table, chain);
+        for (size_t i = 0; i < ELEMENTS(families) && r == 0; i++)
+                for (int reset = 1; reset >= 0 && r == 0; reset--) {
+                        struct rule rule = cni_rule_begin(rules->table, chain);
 
-                cni_rule_match_new(&rule);
-                cni_rule_match_family(&rule, families[i].family);
-                cni_rule_match_address(&rule, RULE_DESTINATION, families[i].sets[BALANCER_ADDRESS].name,
-                                       families[i].family, true);
-                cni_rule_reject(&rule);
-                r = cni_rule_put(&rule, netlink);
-        }
+                        cni_rule_match_new(&rule);
+                        cni_rule_match_family(&rule, families[i].family);
+                        if (reset)
+                                cni_rule_match_protocol(&rule, IPPROTO_TCP);
+                        cni_rule_match_address(&rule, RULE_DESTINATION, families[i].sets[BALANCER_ADDRESS].name,
+                                               families[i].family, true);
+                        cni_rule_reject(&rule, reset);
+                        r = cni_rule_put(&rule, netlink);
+                }
         return r;
 }
 

@@ -145,6 +145,11 @@ void cni_rule_match_pair(struct rule *rule, const char *set, uint8_t family) {
         LOOK_UP(rule, set, { NFTNL_EXPR_LOOKUP_SREG, REGISTER });
 }
 
+void cni_rule_match_protocol(struct rule *rule, uint8_t protocol) {
+        load_meta(rule, NFT_META_L4PROTO, REGISTER);
+        compare(rule, true, &protocol, sizeof(protocol));
+}
+
 void cni_rule_match_new(struct rule *rule) {
         uint32_t bits = NF_CT_STATE_BIT(IP_CT_NEW), zero = 0;
 
@@ -221,10 +226,11 @@ void cni_rule_translate_choice(struct rule *rule, const char *map, uint8_t famil
         translate(rule, map, family);
 }
 
-void cni_rule_reject(struct rule *rule) {
-        struct nftnl_expr *expression = ADD(rule, "reject", { NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_ICMPX_UNREACH });
+void cni_rule_reject(struct rule *rule, bool reset) {
+        struct nftnl_expr *expression =
+                ADD(rule, "reject", { NFTNL_EXPR_REJECT_TYPE, reset ? NFT_REJECT_TCP_RST : NFT_REJECT_ICMPX_UNREACH });
 
-        if (expression)
+        if (expression && !reset)
                 nftnl_expr_set_u8(expression, NFTNL_EXPR_REJECT_CODE, NFT_REJECT_ICMPX_PORT_UNREACH);
 }
 

@@ -38,6 +38,9 @@ void cni_rule_match_address(struct rule *rule, enum rule_side side, const char *
 /* ip saddr . ip daddr @set, of @family. */
 void cni_rule_match_pair(struct rule *rule, const char *set, uint8_t family);
 
+/* meta l4proto @protocol */
+void cni_rule_match_protocol(struct rule *rule, uint8_t protocol);
+
 /* ct state new */
 void cni_rule_match_new(struct rule *rule);
 
@@ -62,8 +65,8 @@ enum rule_choice { RULE_RANDOM, RULE_BY_SOURCE };
 /* dnat ip to ip daddr . meta l4proto . th dport . (a number below @n) map @map, an address . port of @family. */
 void cni_rule_translate_choice(struct rule *rule, const char *map, uint8_t family, enum rule_choice how, uint32_t n);
 
-/* reject with icmpx port-unreachable: in filter chains. */
-void cni_rule_reject(struct rule *rule);
+/* reject with tcp reset, for what was matched so; or with icmpx port-unreachable. In filter chains. */
+void cni_rule_reject(struct rule *rule, bool reset);
 
 /* masquerade [fully-random] */
 void cni_rule_masquerade(struct rule *rule, bool random);

@@ -233,7 +233,7 @@ def test_who_is_behind_a_service_changes(lan, pods, service):
     made = service("changing", pods[0], port=8000)
     ip, where = made.ips[0], pods[1].netns
     wait_for("answer", lambda: answers(where, ip, 8000, n=5) == {"p0"}, timeout=5)
-    assert refused(where, ip, 8001) and refused(netns(lan.nodes[1]), ip, 8001)
+    assert all(refused(where, ip, 8001) and refused(netns(lan.nodes[1]), ip, 8001) for _ in range(30))
     for ends in [pods, pods[1:], pods[:1], pods, []] * 2:
         made.set(*ends)
         began = time.monotonic()
