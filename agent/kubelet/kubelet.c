@@ -82,6 +82,7 @@ static int take_authorities(struct kubelet *k, struct err **err) {
         const struct options *o = k->world.options;
         struct client_remote_config config = { 0 };
         _cleanup_arena_ struct arena *arena = arena_new();
+        const char *path;
         char *pem = NULL;
         int r;
 
@@ -94,9 +95,11 @@ static int take_authorities(struct kubelet *k, struct err **err) {
         }
         if (!o->kubeconfig)
                 return 0;
-        if ((r = client_kubeconfig(arena, o->kubeconfig, &config, err)) < 0)
+        /* Before the node is known there the same authority is in what it joins with. */
+        path = o->bootstrap_kubeconfig && access(o->kubeconfig, F_OK) < 0 ? o->bootstrap_kubeconfig : o->kubeconfig;
+        if ((r = client_kubeconfig(arena, path, &config, err)) < 0)
                 return err_wrap(err, r, "--kubeconfig");
-        return config.authorities ? trust(k, strdup(config.authorities), "--kubeconfig", o->kubeconfig, err) : 0;
+        return config.authorities ? trust(k, strdup(config.authorities), "--kubeconfig", path, err) : 0;
 }
 
 int kubelet_set_certificate(struct kubelet *k, const char *certificate, const char *key, struct err **err) {
@@ -218,6 +221,7 @@ void kubelet_free(struct kubelet *k) {
         cri_unsubscribe(k->heard);
         kubelet_reviews_free(k->reviews);
         handle_free(k->renewal);
+        handle_free(k->signed_ones);
         k->closing = 1 + !!k->readers + !!k->clients;
         if (k->readers)
                 http_server_free(k->readers, on_gone, k);

@@ -134,14 +134,14 @@ const char *cli_cluster_kubeconfig(struct arena *arena, const struct cluster_fou
 
 /* --- node.c: this host as a node --- */
 
-struct cluster_host {
+struct cluster_member {
         const char *name, *address;    /* --node-name, --node-ip; NULL: what the agent finds */
         const struct cli_values *more; /* arguments of the agent's */
         const char *token;
 };
 int cli_cluster_node_preflight(struct err **err);
 /* Writes its files, has the agent start, and waits until it has its identity and is Ready. */
-int cli_cluster_node_join(struct cli *cli, const struct cluster_found *cluster, const struct cluster_host *node,
+int cli_cluster_node_join(struct cli *cli, const struct cluster_found *cluster, const struct cluster_member *node,
                           struct err **err);
 /* The node's name: @name, or the host's in lower case, in @arena. */
 const char *cli_cluster_node_name(struct arena *arena, const char *name);

@@ -237,7 +237,7 @@ static int read_authority(struct making *m, struct err **err) {
 
 static int make_node(struct making *m, struct err **err) {
         static const char label[] = "{\"metadata\":{\"labels\":{\"" CONTROL_PLANE "\":\"\"}}}";
-        const struct cluster_host node = { node_name, node_ip, &agent_arguments, token ?: m->new_token };
+        const struct cluster_member node = { node_name, node_ip, &agent_arguments, token ?: m->new_token };
         struct client_request q = { .verb = KUBE_VERB_PATCH,
                                     .kind = &cli_cluster_nodes,
                                     .body = label,

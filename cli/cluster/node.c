@@ -40,7 +40,7 @@ static void add(struct cli_values *list, const char *text, int *failed) {
                 *failed = -E2BIG;
 }
 
-static int write_arguments(struct arena *arena, const struct cluster_host *node, struct err **err) {
+static int write_arguments(struct arena *arena, const struct cluster_member *node, struct err **err) {
         const char *own = cli_cluster_file(arena, KUBECONFIG), *bootstrap = cli_cluster_file(arena, BOOTSTRAP);
         struct cli_values all = { .n = 0 };
         int failed = own && bootstrap ? 0 : -ENOMEM;
@@ -113,7 +113,7 @@ static int wait_ready(struct waiting *w, struct arena *arena, struct err **err) 
         return r;
 }
 
-int cli_cluster_node_join(struct cli *cli, const struct cluster_found *cluster, const struct cluster_host *node,
+int cli_cluster_node_join(struct cli *cli, const struct cluster_found *cluster, const struct cluster_member *node,
                           struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         struct waiting w = { .cli = cli };
