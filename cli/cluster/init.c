@@ -119,6 +119,9 @@ static int write_service(struct making *m, struct err **err) {
                 /* that of a loopback is advertised to nobody, but may be what tests and single hosts use */
                 arena_printf(m->arena, "--cert-extra-sans=%s%s%s", m->own_address, extra_names ? "," : "",
                              extra_names ?: ""),
+                /* nodes' names need no DNS; who answers there has a certificate of the cluster's */
+                "--kubelet-preferred-address-types=InternalIP,ExternalIP,Hostname",
+                arena_printf(m->arena, "--kubelet-certificate-authority=%s/pki/ca.crt", cli_cluster_places.data),
                 service_cidr ? arena_printf(m->arena, "--service-cluster-ip-range=%s", service_cidr) : "",
         };
 
@@ -252,7 +255,7 @@ static int make_node(struct making *m, struct err **err) {
         if ((r = cli_cluster_node_join(m->cli, &m->cluster, &node, err)) < 0)
                 return r;
         q.name = cli_cluster_node_name(m->arena, node_name);
-        if (cli_cluster_places.start && strcmp(cli_cluster_places.start, "none") == 0)
+        if (cli_cluster_is_left())
                 return 0;
         return q.name ? cli_cluster_ask(&m->api, &q, NULL, err) : err_set(err, ENOMEM, "out of memory");
 }

@@ -152,6 +152,17 @@ def test_demo_api(tmp_path):
     assert not os.listdir(tmp_path)
 
 
+def test_demo_cluster():
+    """Two commands make a cluster of two hosts, and kubectl drives it; nothing of it is left."""
+    done = make("demo-cluster")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    for words in ("This node is in the cluster of https://10.215.0.2:6443.", 'deployment "web" successfully rolled out', "Hello from the cluster", "this is a terminal",
+                  "Hello again", "node/two drained", "CPU(cores)", "The demo is over"):
+        assert words in done.stdout, words + done.stdout[-6000:]
+    assert not os.path.exists("/var/tmp/nacelle-demo-cluster") and not os.path.exists("/run/nacelle-demo-cluster")
+    assert not {"nacelle-hosts", "nacelle-one", "nacelle-two"} & set(os.listdir("/sys/class/net"))
+
+
 def test_demo_and_demo_stop(tmp_path):
     """With a directory of its own; everything it made is gone after demo-stop."""
     env = {"DEMO_DIR": str(tmp_path / "demo")}
