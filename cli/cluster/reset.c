@@ -63,7 +63,7 @@ static int probe_pods(void *data, struct err **err) {
         size_t n = 0;
 
         if (cli_cluster_has_ended(&cli_cluster_agent))
-                return err_set(err, ECHILD, "nacelle-agent has ended");
+                return err_set(err, ECHILD, "nacelle-agent has ended; its log says why, in %s", cli_cluster_places.run);
         if (cli_call(data, RUNTIME("ListPodSandbox"), &request.base, &cri__list_pod_sandbox_response__descriptor,
                      &unpacked, err) < 0)
                 return -EAGAIN;
@@ -84,6 +84,8 @@ static int end_pods(struct cli *cli, struct arena *arena, struct err **err) {
                 if (strncmp(all.values[i], "--kubeconfig=", 13) != 0 &&
                     strncmp(all.values[i], "--bootstrap-kubeconfig=", 23) != 0)
                         own.values[own.n++] = all.values[i];
+        if (own.n < CLI_VALUES_MAX)
+                own.values[own.n++] = "--port=0"; /* there is no service to ask who its clients are */
         cli->endpoint = arena_printf(arena, "unix://%s/nacelle.sock", cli_cluster_places.run);
         if (!cli->endpoint)
                 return err_set(err, ENOMEM, "out of memory");

@@ -95,6 +95,7 @@ def test_join_and_reset(first, second, busybox_archive):
     assert os.path.exists(second.kubelet)
     # its pods of the cluster end, and leave nothing behind
     n = second.node
+    wait_for("the agent, which the second join has started anew", lambda: n.nacelle("version", check=False).returncode == 0)
     n.nacelle("import", busybox_archive)
     made = first.ask("POST", "/api/v1/namespaces/default/pods", pod("here", "trap 'exit 0' TERM; while :; do sleep 0.1; done", nodeName=n.name))
     wait_for("pod", lambda: first.ask("GET", "/api/v1/namespaces/default/pods/here").get("status", {}).get("phase") == "Running")
