@@ -12,9 +12,12 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 
+/* A batch of more is a rare one. */
+#define KEPT_CHANGES_MAX 1024
+
 struct balancer {
         struct balancer_rules rules;
-        struct netlink netlink; /* kept open: see cni/firewall.c */
+        struct netlink netlink;                             /* kept open: see cni/firewall.c */
         bool made[2][RULE_CHOICES][BALANCER_BACKS_MAX + 1]; /* the chains that there are */
 };
 
@@ -172,6 +175,9 @@ int cni_balancer_apply(struct balancer *b, const struct balancer_change *changes
         if (r < 0)
                 return err_wrap(err, r, "nftables table %s", b->rules.table);
         forget_flows(b, changes, n);
+        /* Of a large batch the socket keeps the room. */
+        if (n > KEPT_CHANGES_MAX)
+                cni_netlink_close(&b->netlink);
         return 0;
 }
 

@@ -1,4 +1,5 @@
-/* Services' addresses, as the nftables table `nacelle_services_BRIDGE`: what is sent to one goes to one of those behind it.
+/* Services' addresses, as the nftables table `nacelle_services_BRIDGE`: what is sent to one goes to one of those behind
+ * it.
  *
  *   counts     address . protocol . port → how many are behind it
  *   chains     how many → the chain that draws a number below it: at random, or by the sender's address
@@ -25,8 +26,8 @@ struct err;
 /* Behind one address and port, at most. */
 #define BALANCER_BACKS_MAX 1024
 
-/* Changes at a time, at most: with 1,024 backs each, of a thousand Services. */
-#define BALANCER_CHANGES_MAX (2 << 20)
+/* Changes at a time, at most: what one transaction has room for. */
+#define BALANCER_CHANGES_MAX 400000
 
 struct balancer_front {
         struct ip ip;
@@ -47,7 +48,8 @@ struct balancer_change {
         bool by_source;              /* of a count: the same sender gets the same one */
         struct balancer_front front; /* of an address: .ip */
         uint32_t n;                  /* the count, 1 to BALANCER_BACKS_MAX; the back's number */
-        struct balancer_back back;   /* that is added, or has gone: flows of UDP to it end. Family 0: it has another number */
+        struct balancer_back
+                back; /* that is added, or has gone: flows of UDP to it end. Family 0: it has another number */
 };
 
 struct balancer_options {

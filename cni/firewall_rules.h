@@ -27,7 +27,8 @@ enum cni_firewall_set { FIREWALL_ANY, FIREWALL_ADDRESS, FIREWALL_TARGETS, FIREWA
 
 const struct nft_ports *cni_firewall_set(uint8_t family, enum cni_firewall_set which);
 
-/* Appends what the set of rules->inside holds to @netlink's transaction; with @flush in place of what it held. -ENOMEM. */
+/* Appends what the set of rules->inside holds to @netlink's transaction; with @flush in place of what it held. -ENOMEM.
+ */
 int cni_firewall_put_inside(const struct firewall_rules *rules, struct netlink *netlink, bool flush);
 
 /* Appends the table anew to @netlink's transaction: without the old one, with sets, chains and rules. -ENOMEM. */

@@ -74,7 +74,7 @@ static int port_in(const struct nlattr *tuple) {
         const struct nlattr *destination = protocol ? find_nested(protocol, CTA_PROTO_DST_PORT) : NULL;
 
         return number && destination && mnl_attr_get_u8(number) == IPPROTO_UDP ? ntohs(mnl_attr_get_u16(destination)) :
-                                                                                  -1;
+                                                                                 -1;
 }
 
 /* Once more what the filter asked for: kernels before 5.8 take no notice of it. */
@@ -84,7 +84,9 @@ static bool is_wanted(const struct found *found, const struct nlattr *there, con
 
         if (port < 0 || !found->flows)
                 return port == found->port;
-        flow = (struct flow){ .to = address_in(there, false), .answers = address_in(back, true), .port = (uint16_t)port };
+        flow = (struct flow){ .to = address_in(there, false),
+                              .answers = address_in(back, true),
+                              .port = (uint16_t)port };
         return bsearch(&flow, found->flows, found->n_flows, sizeof(flow), compare);
 }
 

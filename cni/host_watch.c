@@ -39,9 +39,10 @@ static bool counts(const struct nlmsghdr *message) {
         case RTM_DELADDR:
                 return nlmsg_valid_hdr(message, sizeof(*address)) && address->ifa_scope == RT_SCOPE_UNIVERSE;
         case RTM_NEWROUTE:
-        case RTM_DELROUTE:
+        case RTM_DELROUTE: /* of ours as well: who else has removed it? */
                 return nlmsg_valid_hdr(message, sizeof(*route)) && route->rtm_table == RT_TABLE_MAIN &&
-                       route->rtm_protocol != ROUTE_PROTOCOL && !(route->rtm_flags & RTM_F_CLONED);
+                       !(route->rtm_flags & RTM_F_CLONED) &&
+                       (message->nlmsg_type == RTM_DELROUTE || route->rtm_protocol != ROUTE_PROTOCOL);
         default:
                 return false;
         }

@@ -12,7 +12,13 @@
 #include "lib/ip.h"
 
 /* What nft(8) shows a field as: its own numbers of types. */
-enum nft_field { NFT_IPV4 = 7, NFT_IPV6 = 8, NFT_PROTOCOL = 12, NFT_PORT = 13, NFT_NUMBER = 19 /* of the host's order */ };
+enum nft_field {
+        NFT_IPV4 = 7,
+        NFT_IPV6 = 8,
+        NFT_PROTOCOL = 12,
+        NFT_PORT = 13,
+        NFT_NUMBER = 19 /* of the host's order */
+};
 #define NFT_FIELDS_MAX 4
 
 /* The longest key or data: two IPv6 addresses. */
@@ -31,7 +37,7 @@ struct nft_set {
         const char *name;
         uint8_t key[NFT_FIELDS_MAX], data[NFT_FIELDS_MAX]; /* fields up to the first 0; no data: a plain set */
         bool verdicts;                                     /* a map whose data are chains to go to */
-        bool intervals; /* keys are where ranges begin, and where they have ended */
+        bool intervals;                                    /* keys are where ranges begin, and where they have ended */
 };
 
 void cni_nft_put_set(struct netlink *netlink, const char *table, const struct nft_set *set);

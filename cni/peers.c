@@ -170,9 +170,9 @@ static int take_neighbour(const struct nlmsghdr *message, void *data) {
             !attributes[NDA_DST] || !attributes[NDA_LLADDR] || nla_len(attributes[NDA_LLADDR]) != MAC_SIZE)
                 return 0;
         nla_memcpy(found.mac, attributes[NDA_LLADDR], MAC_SIZE);
-        read_address(attributes[NDA_DST], header->ndm_family == AF_BRIDGE       ? &found.carrier :
-                                          header->ndm_family == AF_INET6 ? &found.ip[1] :
-                                                                           &found.ip[0]);
+        read_address(attributes[NDA_DST], header->ndm_family == AF_BRIDGE ? &found.carrier :
+                                          header->ndm_family == AF_INET6  ? &found.ip[1] :
+                                                                            &found.ip[0]);
         if (wants_neighbour(stale->work, &found))
                 return 0;
         if (stale->n == stale->size) {

@@ -1,8 +1,9 @@
-/* The ways to other nodes' pods: for each of their networks a route, and, where no link is shared with the node, a tunnel.
+/* The ways to other nodes' pods: for each of their networks a route, and, where no link is shared with the node, a
+ * tunnel.
  *
  *   direct   via the node's address, where that is reached without a gateway; of the network's family
- *   tunnel   VXLAN (RFC 7348) over UDP to the node's address, of either family. One device for each family that carries;
- *            PEERS_PORT is Linux' own and flannel's, PEERS_ID ours, so that devices of others can use the port beside it.
+ *   tunnel   VXLAN (RFC 7348) over UDP to the node's address, of either family. One device for each family that
+ * carries; PEERS_PORT is Linux' own and flannel's, PEERS_ID ours, so that devices of others can use the port beside it.
  *            An end's hardware address is a hash of its node's name: who knows a node's name and address knows all
  *            that is needed, and nothing is learnt or flooded. The network's first address stands for the end.
  *

@@ -105,7 +105,8 @@ static void plan_end(struct peers_plan *plan, const struct network_peer *peer, c
         cni_peers_mac(peer->name, mac);
         if (!end || memcmp(end->end.mac, mac, MAC_SIZE) != 0) {
                 end = &plan->ends[plan->n_ends++];
-                *end = (struct peers_end){ .carrier = route->carrier, .end.carrier = *address_of(peer, reach->carrier) };
+                *end = (struct peers_end){ .carrier = route->carrier,
+                                           .end.carrier = *address_of(peer, reach->carrier) };
                 memcpy(end->end.mac, mac, MAC_SIZE);
         }
         end->end.ip[route->route.to.ip.family == AF_INET6] = route->route.via;
@@ -155,7 +156,8 @@ static void plan_peer(struct peers_plan *plan, const struct peers_host *host, co
 }
 
 static int compare(const void *a, const void *b) {
-        const struct route *one = &((const struct peers_route *)a)->route, *other = &((const struct peers_route *)b)->route;
+        const struct route *one = &((const struct peers_route *)a)->route,
+                           *other = &((const struct peers_route *)b)->route;
         int order = one->to.ip.family - other->to.ip.family;
 
         order = order ?: memcmp(one->to.ip.bytes, other->to.ip.bytes, sizeof(one->to.ip.bytes));

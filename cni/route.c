@@ -74,8 +74,9 @@ static bool read_ip(uint8_t family, struct nlattr *attribute, struct ip *ret_ip)
 }
 
 static int take_route(const struct nlmsghdr *message, void *data) {
-        static const struct nla_policy policy[RTA_MAX + 1] = { [RTA_OIF] = { .type = NLA_U32 },
-                                                               [RTA_PRIORITY] = { .type = NLA_U32 } };
+        static const struct nla_policy policy[RTA_MAX + 1] = {
+                [RTA_OIF] = { .type = NLA_U32 }, [RTA_PRIORITY] = { .type = NLA_U32 }
+        };
         const struct rtmsg *header = nlmsg_data(message);
         struct nlattr *attributes[RTA_MAX + 1];
         const struct each_route *each = data;
@@ -102,8 +103,8 @@ int cni_route_for_each(struct netlink *netlink, uint32_t metric, int (*each)(con
                 struct nl_msg *message = nlmsg_alloc_simple(RTM_GETROUTE, NLM_F_DUMP);
                 struct rtmsg header = { .rtm_family = families[i] };
 
-                put(netlink, message,
-                    message && nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO) == 0, "list routes", 0);
+                put(netlink, message, message && nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO) == 0,
+                    "list routes", 0);
                 r = cni_netlink_dump(netlink, take_route, &state, err);
         }
         return r;
@@ -160,8 +161,8 @@ static bool set_vxlan(struct rtnl_link *link, const struct vxlan *vxlan) {
         rtnl_link_set_mtu(link, vxlan->mtu);
         rtnl_link_set_addr(link, mac);
         /* Without one of IPv6 it would be carried by IPv4 alone. */
-        if (vxlan->family == AF_INET6 && (!(group = nl_addr_build(AF_INET6, any, sizeof(any))) ||
-                                          rtnl_link_vxlan_set_group(link, group) < 0))
+        if (vxlan->family == AF_INET6 &&
+            (!(group = nl_addr_build(AF_INET6, any, sizeof(any))) || rtnl_link_vxlan_set_group(link, group) < 0))
                 return false;
         return rtnl_link_vxlan_set_id(link, vxlan->id) == 0 && rtnl_link_vxlan_set_port(link, vxlan->port) == 0 &&
                rtnl_link_vxlan_set_learning(link, 0) == 0;
@@ -197,8 +198,8 @@ struct neighbour {
 };
 
 static void put_neighbour(struct netlink *netlink, const struct neighbour *n) {
-        struct nl_msg *message = nlmsg_alloc_simple(n->add ? RTM_NEWNEIGH : RTM_DELNEIGH,
-                                                    n->add ? NLM_F_CREATE | NLM_F_REPLACE : 0);
+        struct nl_msg *message =
+                nlmsg_alloc_simple(n->add ? RTM_NEWNEIGH : RTM_DELNEIGH, n->add ? NLM_F_CREATE | NLM_F_REPLACE : 0);
         struct ndmsg header = { .ndm_family = n->family,
                                 .ndm_ifindex = n->index,
                                 .ndm_state = n->family == AF_BRIDGE ? NUD_NOARP | NUD_PERMANENT : NUD_PERMANENT,
@@ -214,8 +215,8 @@ static void put_end(struct netlink *netlink, const struct tunnel_end *end, bool 
         put_neighbour(netlink, &(struct neighbour){ end->index, AF_BRIDGE, &end->carrier, end->mac, add });
         for (size_t i = 0; i < ELEMENTS(end->ip); i++)
                 if (end->ip[i].family)
-                        put_neighbour(netlink, &(struct neighbour){ end->index, end->ip[i].family, &end->ip[i],
-                                                                    end->mac, add });
+                        put_neighbour(netlink,
+                                      &(struct neighbour){ end->index, end->ip[i].family, &end->ip[i], end->mac, add });
 }
 
 void cni_link_put_end(struct netlink *netlink, const struct tunnel_end *end) {

@@ -22,7 +22,8 @@ struct route {
         uint32_t metric;
 };
 
-/* Adds the route, in place of another one to the same with this metric; or removes it: that there is none is no error. */
+/* Adds the route, in place of another one to the same with this metric; or removes it: that there is none is no error.
+ */
 void cni_route_put(struct netlink *netlink, const struct route *route);
 void cni_route_put_delete(struct netlink *netlink, const struct route *route);
 
@@ -55,8 +56,8 @@ void cni_link_put_vxlan(struct netlink *netlink, const struct vxlan *vxlan);
 /* Sets the MTU of the interface @index. */
 void cni_link_put_mtu(struct netlink *netlink, int index, uint32_t mtu);
 
-/* What the device @index knows of another end: its hardware address is @mac, on the link it is @ip, and frames for it go
- * to @carrier. Both are added in place of what was known, or removed. */
+/* What the device @index knows of another end: its hardware address is @mac, on the link it is @ip, and frames for it
+ * go to @carrier. Both are added in place of what was known, or removed. */
 struct tunnel_end {
         int index;
         uint8_t mac[MAC_SIZE];

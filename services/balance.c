@@ -31,7 +31,7 @@ void balance_renew(struct services *s) {
 /* What all of them need, or those of which something is another. */
 static int collect(struct services *s) {
         struct balance *b = &s->balance;
-        struct service *service;
+        struct model_service *service;
         int r = 0;
 
         b->n_changes = 0;

@@ -36,7 +36,7 @@ static const struct balancer_back *find_back(const struct balancer_back *backs, 
 }
 
 /* Those that are @ready, or, of those that end, serve; in @ret_backs where it is not NULL. Returns how many. */
-static size_t gather(const struct service *service, const struct service_port *port, uint8_t family, bool ready,
+static size_t gather(const struct model_service *service, const struct model_port *port, uint8_t family, bool ready,
                      struct balancer_back *ret_backs) {
         size_t n = 0;
 
@@ -60,7 +60,7 @@ static size_t gather(const struct service *service, const struct service_port *p
 }
 
 /* In order, each once. Where nobody is ready, who ends and still serves is better than nobody (KEP-1669). */
-static int find_backs(const struct service *service, const struct service_port *port, uint8_t family,
+static int find_backs(const struct model_service *service, const struct model_port *port, uint8_t family,
                       struct balancer_back **ret_backs, size_t *ret_n) {
         bool ready = gather(service, port, family, true, NULL) > 0;
         size_t n = gather(service, port, family, ready, NULL), kept = 0;
@@ -151,7 +151,7 @@ static bool same_front(const struct balancer_front *a, const struct balancer_fro
         return a->protocol == b->protocol && a->port == b->port && ip_equal(&a->ip, &b->ip);
 }
 
-static struct service_front *find_front(const struct service *service, const struct balancer_front *at) {
+static struct service_front *find_front(const struct model_service *service, const struct balancer_front *at) {
         for (size_t i = 0; i < service->n_fronts; i++)
                 if (same_front(&service->fronts[i].at, at))
                         return &service->fronts[i];
@@ -159,7 +159,7 @@ static struct service_front *find_front(const struct service *service, const str
 }
 
 /* Makes @front what it is to be, its changes from @old (NULL: it was not there) told. */
-static int make_front(struct balance *b, const struct service *service, const struct service_port *port,
+static int make_front(struct balance *b, const struct model_service *service, const struct model_port *port,
                       const struct service_front *old, struct service_front *front) {
         static const struct service_front none;
         _cleanup_free_ struct balancer_back *wanted = NULL;
@@ -194,7 +194,7 @@ static bool has_ip(const struct ip *ips, size_t n, const struct ip *ip) {
         return false;
 }
 
-static int change_addresses(struct balance *b, const struct service *service, const struct ip *now, size_t n) {
+static int change_addresses(struct balance *b, const struct model_service *service, const struct ip *now, size_t n) {
         int r = 0;
 
         for (size_t i = 0; i < service->n_addresses && r == 0; i++)
@@ -212,7 +212,7 @@ static void fronts_free(struct service_front *fronts, size_t n) {
         free(fronts);
 }
 
-void fronts_done(struct service *service) {
+void fronts_done(struct model_service *service) {
         fronts_free(service->fronts, service->n_fronts);
         free(service->addresses);
         service->fronts = NULL;
@@ -221,7 +221,7 @@ void fronts_done(struct service *service) {
 }
 
 /* Of a service twice the same address and port is one. */
-static int make_fronts(struct balance *b, struct service *service, struct service *now) {
+static int make_fronts(struct balance *b, struct model_service *service, struct model_service *now) {
         int r = 0;
 
         for (size_t i = 0; i < service->n_ips && service->there; i++)
@@ -242,10 +242,10 @@ static int make_fronts(struct balance *b, struct service *service, struct servic
         return r;
 }
 
-int fronts_update(struct services *s, struct service *service) {
+int fronts_update(struct services *s, struct model_service *service) {
         size_t n_ips = service->there ? service->n_ips : 0;
-        struct service now = { .fronts = calloc(service->n_ips * service->n_ports + 1, sizeof(*now.fronts)),
-                               .addresses = calloc(n_ips + 1, sizeof(*now.addresses)) };
+        struct model_service now = { .fronts = calloc(service->n_ips * service->n_ports + 1, sizeof(*now.fronts)),
+                                     .addresses = calloc(n_ips + 1, sizeof(*now.addresses)) };
         int r = now.fronts && now.addresses ? 0 : -ENOMEM;
 
         if (r == 0)
@@ -267,7 +267,7 @@ int fronts_update(struct services *s, struct service *service) {
         return 0;
 }
 
-int fronts_all(struct services *s, struct service *service) {
+int fronts_all(struct services *s, struct model_service *service) {
         fronts_done(service);
         return fronts_update(s, service);
 }

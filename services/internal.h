@@ -54,7 +54,7 @@ struct nodes {
 
 /* --- model.c: Services and their EndpointSlices --- */
 
-struct service_port {
+struct model_port {
         const char *name; /* "": it has none */
         uint16_t port;
         uint8_t protocol;
@@ -76,9 +76,9 @@ struct slice_end {
 struct slice {
         struct table_node by_key;
         struct list_node in_service;
-        struct service *service;
+        struct model_service *service;
         struct arena *arena; /* with all of it */
-        const struct service_port *ports;
+        const struct model_port *ports;
         const struct slice_end *ends;
         size_t n_ports, n_ends;
         bool listed;
@@ -86,7 +86,7 @@ struct slice {
 };
 LIST_DEFINE(slices, struct slice, in_service)
 
-struct service {
+struct model_service {
         struct table_node by_key;
         struct list_node in_all, in_due;
         struct slices slices;
@@ -94,7 +94,7 @@ struct service {
         /* What the Service says, while it is there. */
         struct arena *arena;
         const struct ip *ips;
-        const struct service_port *ports;
+        const struct model_port *ports;
         size_t n_ips, n_ports;
         bool by_source, local_only;
         /* What the kernel has, or is about to. */
@@ -103,8 +103,8 @@ struct service {
         size_t n_fronts, n_addresses;
         char key[];
 };
-LIST_DEFINE(services_all, struct service, in_all)
-LIST_DEFINE(services_due, struct service, in_due)
+LIST_DEFINE(services_all, struct model_service, in_all)
+LIST_DEFINE(services_due, struct model_service, in_due)
 
 struct balance {
         struct informers *informers;
@@ -146,30 +146,30 @@ int model_init(struct services *s);
 int model_start(struct services *s);
 void model_done(struct services *s);
 
-/* kept.c: DIRECTORY/network */
-char *kept_text(const struct services_cidrs *own, const struct network_cluster *cluster); /* NULL without memory */
-int services_kept_read(struct services *s); /* the nodes of before. -ENOMEM or 0 */
-int services_kept_write(const char *directory, const char *text, struct err **err);
+/* stored.c: DIRECTORY/network */
+char *stored_text(const struct services_cidrs *own, const struct network_cluster *cluster); /* NULL without memory */
+int stored_read(struct services *s); /* the nodes of before. -ENOMEM or 0 */
+int stored_write(const char *directory, const char *text, struct err **err);
 struct node *nodes_add(struct services *s, const char *name); /* one that is not there; NULL: no room, no memory */
 
 /* read.c: objects to what is kept of them. -EINVAL, -ENOMEM. */
 int read_node(const struct client_object *object, struct node *ret_node);
-int read_service(const struct client_object *object, struct service *ret_service);
+int read_service(const struct client_object *object, struct model_service *ret_service);
 /* @ret_owner: the key of its Service, in the slice's arena; NULL: it has none. */
 int read_slice(const struct client_object *object, const char *node, struct slice **ret_slice, const char **ret_owner);
 
 /* fronts.c: what the kernel needs of a service. -ENOMEM. */
-int fronts_update(struct services *s, struct service *service);
+int fronts_update(struct services *s, struct model_service *service);
 /* All of it, for a table that is begun anew. */
-int fronts_all(struct services *s, struct service *service);
-void fronts_done(struct service *service);
+int fronts_all(struct services *s, struct model_service *service);
+void fronts_done(struct model_service *service);
 
 /* balance.c: the kernel is brought to it */
 void balance_later(struct services *s, unsigned ms);
 int balance_init(struct services *s);
 void balance_done(struct services *s);
-void balance_renew(struct services *s);                       /* the table is begun anew: the pod CIDRs are others */
-void model_drop(struct services *s, struct service *service); /* nothing says a word of it any more */
+void balance_renew(struct services *s); /* the table is begun anew: the pod CIDRs are others */
+void model_drop(struct services *s, struct model_service *service); /* nothing says a word of it any more */
 
 /* host.c */
 int host_watch(struct services *s, struct err **err);

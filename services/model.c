@@ -14,20 +14,20 @@
 #define OF_SLICES(handler) ((struct services *)((char *)(handler)-offsetof(struct services, balance.heard_slices)))
 
 /* Something of it is another. */
-static void touch(struct services *s, struct service *service) {
+static void touch(struct services *s, struct model_service *service) {
         if (services_due_contains(service))
                 return;
         services_due_append(&s->balance.due, service);
         balance_later(s, SERVICES_GATHER_MS);
 }
 
-static struct service *find(struct balance *b, const char *key) {
-        return table_object(table_find(&b->by_key, key), struct service, by_key);
+static struct model_service *find(struct balance *b, const char *key) {
+        return table_object(table_find(&b->by_key, key), struct model_service, by_key);
 }
 
 /* What has @key, as empty as it may be; NULL without room or memory. */
-static struct service *get(struct balance *b, const char *key) {
-        struct service *service = find(b, key);
+static struct model_service *get(struct balance *b, const char *key) {
+        struct model_service *service = find(b, key);
         size_t n = strlen(key) + 1;
 
         if (service || b->by_key.n >= SERVICES_MAX)
@@ -44,7 +44,7 @@ static struct service *get(struct balance *b, const char *key) {
         return service;
 }
 
-void model_drop(struct services *s, struct service *service) {
+void model_drop(struct services *s, struct model_service *service) {
         if (service->there || !slices_is_empty(&service->slices) || services_due_contains(service))
                 return;
         services_all_remove(service);
@@ -67,7 +67,7 @@ static void tell_passed_over(const char *kind, const char *key, int r) {
 
 /* -- Services ---------------------------------------------------------------------------------------------- */
 
-static void forget_service(struct services *s, struct service *service) {
+static void forget_service(struct services *s, struct model_service *service) {
         service->there = false;
         touch(s, service);
 }
@@ -76,7 +76,7 @@ static void on_service(struct informer_handler *handler, enum client_change chan
                        struct client_object *old) {
         struct services *s = OF_SERVICES(handler);
         char key[2 * CLIENT_NAME_MAX + 2];
-        struct service *service;
+        struct model_service *service;
         int r;
 
         key_of(object, key);
@@ -130,7 +130,7 @@ static void forget_slice(struct services *s, struct slice *slice) {
 
 static int add_slice(struct services *s, struct slice *slice, const char *owner) {
         struct balance *b = &s->balance;
-        struct service *service = get(b, owner);
+        struct model_service *service = get(b, owner);
 
         if (!service || b->slices_by_key.n >= SERVICES_SLICES_MAX)
                 return b->by_key.n >= SERVICES_MAX || b->slices_by_key.n >= SERVICES_SLICES_MAX ? -E2BIG : -ENOMEM;
@@ -246,7 +246,7 @@ int model_start(struct services *s) {
 
 void model_done(struct services *s) {
         struct balance *b = &s->balance;
-        struct service *service;
+        struct model_service *service;
 
         informers_free(b->informers);
         b->informers = NULL;

@@ -135,7 +135,7 @@ static void work(void *data) {
                 network_status(s->config.network, &nodes->unready);
         network_set_peers(s->config.network, &nodes->cluster, failure);
         if (nodes->keeps)
-                services_kept_write(s->config.directory, nodes->kept, *failure ? NULL : failure);
+                stored_write(s->config.directory, nodes->kept, *failure ? NULL : failure);
 }
 
 /* A node that has no network, or no address, has no pods that could be reached. */
@@ -174,7 +174,7 @@ static void keep(struct services *s) {
 
         if (!nodes->synced)
                 return;
-        text = kept_text(s->config.fixed ? &none : &nodes->wanted, &nodes->cluster);
+        text = stored_text(s->config.fixed ? &none : &nodes->wanted, &nodes->cluster);
         nodes->keeps = text && (!nodes->kept || strcmp(text, nodes->kept) != 0);
         if (!nodes->keeps) {
                 free(text);
@@ -262,7 +262,7 @@ int nodes_init(struct services *s, const struct services_cidrs *own) {
                 snprintf(nodes->why, sizeof(nodes->why), "it is not known yet");
         nodes->timer = handle_timer(s->config.loop, s);
         nodes->job = services_job_new(s->config.pool, work, on_done, s);
-        return nodes->timer && nodes->job ? services_kept_read(s) : -ENOMEM;
+        return nodes->timer && nodes->job ? stored_read(s) : -ENOMEM;
 }
 
 int nodes_start(struct services *s) {

@@ -65,9 +65,9 @@ static uint8_t protocol_of(const char *name) {
 }
 
 /* The ports that can be told of; -ENOMEM. */
-static int add_port(struct arena *arena, struct service_port *ports, size_t *n, const char *name, const char *protocol,
+static int add_port(struct arena *arena, struct model_port *ports, size_t *n, const char *name, const char *protocol,
                     int64_t number) {
-        struct service_port *port = &ports[*n];
+        struct model_port *port = &ports[*n];
 
         port->protocol = protocol_of(protocol);
         port->port = (uint16_t)number;
@@ -79,7 +79,7 @@ static int add_port(struct arena *arena, struct service_port *ports, size_t *n, 
         return 0;
 }
 
-static int add_ips(struct arena *arena, const struct kube_service_spec *spec, struct service *service) {
+static int add_ips(struct arena *arena, const struct kube_service_spec *spec, struct model_service *service) {
         size_t most = (size_t)spec->cluster_ips.count + 1;
         struct ip *ips = arena_alloc_array(arena, most, sizeof(*ips));
 
@@ -93,8 +93,8 @@ static int add_ips(struct arena *arena, const struct kube_service_spec *spec, st
         return 0;
 }
 
-static int fill_service(struct arena *arena, const struct kube_service *read, struct service *service) {
-        struct service_port *ports = arena_alloc_array(arena, (size_t)read->spec.ports.count + 1, sizeof(*ports));
+static int fill_service(struct arena *arena, const struct kube_service *read, struct model_service *service) {
+        struct model_port *ports = arena_alloc_array(arena, (size_t)read->spec.ports.count + 1, sizeof(*ports));
         int r;
 
         if (!ports)
@@ -114,9 +114,9 @@ static int fill_service(struct arena *arena, const struct kube_service *read, st
         return 0;
 }
 
-int read_service(const struct client_object *object, struct service *ret_service) {
+int read_service(const struct client_object *object, struct model_service *ret_service) {
         _cleanup_arena_ struct arena *arena = arena_new(), *kept = arena_new_small(ARENA_FIRST);
-        struct service made = { 0 };
+        struct model_service made = { 0 };
         struct kube_service read = { 0 };
         int r = arena && kept ? client_object_read(arena, object, &kube_service_type, &read) : -ENOMEM;
 
@@ -146,7 +146,7 @@ static struct slice_end end_of(const struct kube_discovery_v1_endpoint *from, co
 /* Of an end's addresses only the first counts (discovery/v1). */
 static int fill_slice(struct slice *slice, const struct kube_discovery_v1_endpoint_slice *read, const char *node) {
         uint8_t family = is(read->address_type, "IPv6") ? AF_INET6 : is(read->address_type, "IPv4") ? AF_INET : 0;
-        struct service_port *ports = arena_alloc_array(slice->arena, (size_t)read->ports.count + 1, sizeof(*ports));
+        struct model_port *ports = arena_alloc_array(slice->arena, (size_t)read->ports.count + 1, sizeof(*ports));
         struct slice_end *ends = arena_alloc_array(slice->arena, (size_t)read->endpoints.count + 1, sizeof(*ends));
         int r = 0;
 

@@ -52,7 +52,7 @@ static int connect_to(struct cluster *c, struct err **err) {
 }
 
 int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
-                const struct cluster_means *host, struct cluster **ret_cluster, struct err **err) {
+                const struct cluster_place *host, struct cluster **ret_cluster, struct err **err) {
         struct cluster *c = calloc(1, sizeof(*c));
         int r;
 
@@ -65,6 +65,10 @@ int cluster_new(uv_loop_t *loop, const struct options *options, const struct clu
         }
         *ret_cluster = c;
         return 0;
+}
+
+struct client *cluster_client(const struct cluster *c) {
+        return c->client;
 }
 
 int cluster_start(struct cluster *c) {
@@ -84,10 +88,6 @@ void cluster_event(struct cluster *c, const struct event_object *object, bool wa
 
         if (c->node.timer && (object->kind || cluster_pod_find(c, object->uid) || cluster_mirror_of(c, object->uid)))
                 recorder_tell(c->recorder, &about, &note, time(NULL));
-}
-
-struct client *cluster_client(const struct cluster *c) {
-        return c->client;
 }
 
 void cluster_free(struct cluster *c) {

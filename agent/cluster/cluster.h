@@ -51,14 +51,14 @@ struct cluster_events {
 };
 
 /* What the cluster's network is made with. */
-struct cluster_means {
+struct cluster_place {
         struct pool *pool;
         struct network *network;
 };
 
 /* Reads the kubeconfig, and looks the server's name up: may block. @options outlive it. -EINVAL, -ENOENT, -ENOMEM. */
 int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
-                const struct cluster_means *host, struct cluster **ret_cluster, struct err **err);
+                const struct cluster_place *host, struct cluster **ret_cluster, struct err **err);
 
 /* Who talks to the service, for others who ask it something: until cluster_free(). */
 struct client *cluster_client(const struct cluster *cluster);
@@ -89,9 +89,6 @@ void cluster_pod_gone(struct cluster *cluster, const char *uid);
 /* Something happened to the node, or to a pod; of pods that are not the service's nothing is told. */
 void cluster_event(struct cluster *cluster, const struct event_object *object, bool warning, const char *reason,
                    const char *text);
-
-/* The client of the service, for others who ask it on the loop: as the node, and until cluster_free(). */
-struct client *cluster_client(const struct cluster *cluster);
 
 /* Nothing is told or asked any more; the service keeps what it was told. NULL is fine. */
 void cluster_free(struct cluster *cluster);

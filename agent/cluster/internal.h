@@ -92,7 +92,7 @@ struct services;
 struct identity;
 struct cluster {
         uv_loop_t *loop;
-        struct cluster_means host;
+        struct cluster_place host;
         struct services *services;
         char unready[ERR_TEXT_MAX]; /* cluster_unready() */
         const struct options *options;

@@ -9,7 +9,7 @@
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
-enum kind { TEXT, COUNT, COUNT64, BOOL, DURATION, BYTES, SOCKET };
+enum kind { TEXT, COUNT, COUNT_IF, COUNT64, BOOL, DURATION, BYTES, SOCKET };
 
 #define AT(member) offsetof(struct options, member)
 
@@ -24,7 +24,7 @@ static const struct row {
         { "podLogsDir", TEXT, AT(pod_logs_dir) },
         { "address", TEXT, AT(server.address) },
         { "port", COUNT, AT(server.port) },
-        { "readOnlyPort", COUNT, AT(read_only_port) },
+        { "readOnlyPort", COUNT_IF, AT(read_only_port) },
         { "tlsCertFile", TEXT, AT(server.certificate) },
         { "tlsPrivateKeyFile", TEXT, AT(server.key) },
         { "enableDebuggingHandlers", BOOL, AT(server.debugs) },
@@ -40,7 +40,7 @@ static const struct row {
         { "resolvConf", TEXT, AT(resolv_conf) },
         { "maxParallelImagePulls", COUNT, AT(max_parallel_pulls) },
         { "evictionPressureTransitionPeriod", DURATION, AT(eviction.transition_ms) },
-        { "evictionMaxPodGracePeriod", COUNT, AT(eviction.max_pod_grace) },
+        { "evictionMaxPodGracePeriod", COUNT_IF, AT(eviction.max_pod_grace) },
         { "mergeDefaultEvictionSettings", BOOL, AT(eviction.merge_defaults) },
         { "localStorageCapacityIsolation", BOOL, AT(eviction.local_storage) },
         { "containerLogMaxSize", BYTES, AT(log_max_size) },
@@ -89,6 +89,8 @@ static void add_row(struct json_writer *w, const struct row *row, const struct o
                 return json_add_string_if(w, row->name, *(char *const *)at);
         case COUNT:
                 return json_add_int(w, row->name, *(const int *)at);
+        case COUNT_IF:
+                return *(const int *)at ? json_add_int(w, row->name, *(const int *)at) : (void)0;
         case COUNT64:
                 return json_add_int(w, row->name, *(const int64_t *)at);
         case BOOL:
@@ -129,7 +131,16 @@ static void add_authentication(struct json_writer *w, const struct options_serve
         json_end_map(w);
 }
 
+static bool has_amounts(const struct eviction_amount *amounts) {
+        for (int i = 0; i < _EVICTION_SIGNALS; i++)
+                if (amounts[i].kind != AMOUNT_NONE)
+                        return true;
+        return false;
+}
+
 static void add_amounts(struct json_writer *w, const char *key, const struct eviction_amount *amounts) {
+        if (!has_amounts(amounts))
+                return;
         begin(w, key);
         for (int i = 0; i < _EVICTION_SIGNALS; i++) {
                 const struct eviction_amount *a = &amounts[i];

@@ -168,12 +168,10 @@ static bool waits(const struct kubelet_log *l) {
 /* -- sending ----------------------------------------------------------------------------------------------- */
 
 static int begin(struct kubelet_log *l) {
-        static const struct http_field type = { "content-type", "text/plain; charset=utf-8" };
-
         if (l->began)
                 return 0;
         l->began = true;
-        return http_respond(l->q->x, 200, &type, 1, -1);
+        return http_respond(l->q->x, 200, NULL, 0, -1);
 }
 
 static int send_piece(struct kubelet_log *l) {
@@ -209,11 +207,16 @@ static int go_on(struct kubelet_log *l) {
         return wait(l);
 }
 
+/* As kubelet, which has begun to answer by then: without a type. */
+static void refuse(struct kubelet_request *q, const char *why) {
+        kubelet_answer(q, 400, NULL, why, strlen(why));
+}
+
 static void fail(struct kubelet_log *l) {
         struct kubelet_request *q = l->q;
 
         if (!l->began)
-                kubelet_text(q, 400, "%s", err_text(l->err));
+                refuse(q, err_text(l->err));
         else
                 log_warning("kubelet's API: %s", err_text(l->err));
         if (l->began)
@@ -309,7 +312,7 @@ static void start(struct kubelet_request *q, const struct kubelet_log_options *o
         log_free(l);
         if (r == -ENOMEM)
                 return http_reset(q->x, r);
-        kubelet_text(q, 400, "unable to retrieve container logs for %s", id);
+        refuse(q, arena_printf(http_arena(q->x), "unable to retrieve container logs for %s", id) ?: "");
 }
 
 static void serve_container(struct kubelet_request *q, const struct kubelet_pod *pod,
@@ -325,9 +328,12 @@ static void serve_container(struct kubelet_request *q, const struct kubelet_pod 
         if (r == -ENOMEM)
                 return http_reset(q->x, r);
         if (r < 0)
-                return kubelet_text(q, 400, "pod \"%s\" cannot be found - no logs available", choice.pod);
+                return refuse(
+                        q,
+                        arena_printf(http_arena(q->x), "pod \"%s\" cannot be found - no logs available", choice.pod) ?:
+                                "");
         if (kubelet_log_choose(&choice, &status, &id, &err) < 0)
-                return kubelet_text(q, 400, "%s", err_text(err));
+                return refuse(q, err_text(err));
         start(q, options, id);
 }
 

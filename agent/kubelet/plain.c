@@ -99,7 +99,7 @@ static bool add_pod(void *data, const struct cri_sandbox_info *info) {
         r->pod.metadata.name = info->name;
         r->pod.metadata.namespace = info->namespace_;
         r->pod.metadata.uid = info->uid;
-        r->pod.spec.containers.items = r->containers;
+        r->pod.spec.containers.items = r->n > 0 ? r->containers : NULL; /* null, as Go has none */
         r->pod.spec.containers.count = r->n;
         kube_json_write(r->w, &kube_pod_type, &r->pod);
         return true;

@@ -69,9 +69,15 @@ struct kubelet_request *kubelet_request_new(struct kubelet *kubelet, struct http
 
 /* -- answers ----------------------------------------------------------------------------------------------- */
 
+/* NULL as @type: none is said. */
 void kubelet_answer(struct kubelet_request *q, int status, const char *type, const char *text, size_t length) {
-        int r = http_reply(q->x, status, type, text, length);
+        const struct http_field field = { "content-type", type };
+        int r = http_respond(q->x, status, &field, type ? 1 : 0, (int64_t)length);
 
+        if (r == 0 && length > 0)
+                r = http_send(q->x, text, length);
+        if (r == 0)
+                r = http_end(q->x, NULL, 0);
         if (r < 0)
                 http_reset(q->x, r);
 }

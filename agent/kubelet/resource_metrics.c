@@ -60,6 +60,15 @@ static bool container_swap(const struct subject *s, struct sample *ret) {
         return swap_of(s->container->swap, ret);
 }
 
+static bool container_swap_limit(const struct subject *s, struct sample *ret) {
+        const Cri__SwapUsage *swap = s->container->swap;
+
+        if (!swap_of(swap, ret))
+                return false;
+        ret->value += swap->swap_available_bytes ? (double)swap->swap_available_bytes->value : 0;
+        return true;
+}
+
 static bool container_start(const struct subject *s, struct sample *ret) {
         struct cri_container_info info;
 
@@ -120,6 +129,9 @@ static const struct family {
           WHAT_CONTAINER, container_memory },
         { "container_start_time_seconds", METRICS_GAUGE,
           "[STABLE] Start time of the container since unix epoch in seconds", WHAT_CONTAINER, container_start },
+        { "container_swap_limit_bytes", METRICS_GAUGE,
+          "[ALPHA] Current amount of the container swap limit in bytes. Reported only on non-windows systems",
+          WHAT_CONTAINER, container_swap_limit },
         { "container_swap_usage_bytes", METRICS_GAUGE,
           "[ALPHA] Current amount of the container swap usage in bytes. Reported only on non-windows systems",
           WHAT_CONTAINER, container_swap },

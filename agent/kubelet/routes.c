@@ -16,17 +16,30 @@
 #define PATH_OF_CONTAINER PATH_OF_POD "/{container}"
 #define PATH_OF_UID PATH_OF_POD "/{uid}"
 
+/* Whether it is below one of the paths of which go-restful has the words, which differ from those of Go's mux. */
+static bool is_restful(const char *path) {
+        static const char *const roots[] = { "containerLogs", "exec",  "attach",      "run",       "portForward",
+                                             "pods",          "stats", "runningpods", "checkpoint" };
+        size_t n = strcspn(path + 1, "/?");
+
+        for (size_t i = 0; i < ELEMENTS(roots); i++)
+                if (strlen(roots[i]) == n && memcmp(roots[i], path + 1, n) == 0)
+                        return true;
+        return false;
+}
+
 /* What is no route, or not with this method: known only to who may ask for all. */
 static void serve_nothing(struct kubelet_request *q) {
+        bool restful = is_restful(http_request_of(q->x)->target);
         struct http_route all[KUBELET_ROUTES_MAX];
         const char *methods = route_methods(all, kubelet_routes_of(q->kubelet, q->reader, all), q->x);
         struct http_field fields[] = { { "allow", methods }, { "content-type", "text/plain; charset=utf-8" } };
-        static const char refused[] = "Method Not Allowed";
+        const char *refused = restful ? "405: Method Not Allowed" : "Method Not Allowed";
 
         if (!*methods)
-                return kubelet_text(q, 404, "404 page not found\n");
-        if (http_respond(q->x, 405, fields, ELEMENTS(fields), sizeof(refused) - 1) < 0 ||
-            http_send(q->x, refused, sizeof(refused) - 1) < 0 || http_end(q->x, NULL, 0) < 0)
+                return kubelet_text(q, 404, restful ? "404: Page Not Found" : "404 page not found\n");
+        if (http_respond(q->x, 405, fields, ELEMENTS(fields), (int64_t)strlen(refused)) < 0 ||
+            http_send(q->x, refused, strlen(refused)) < 0 || http_end(q->x, NULL, 0) < 0)
                 http_reset(q->x, -ENOMEM);
 }
 

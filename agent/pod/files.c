@@ -9,7 +9,7 @@
 
 #include "agent/config/options.h"
 #include "agent/container/log_links.h"
-#include "agent/volumes/kept.h"
+#include "agent/volumes/remembered.h"
 #include "agent/volumes/tree.h"
 #include "agent/volumes/volumes.h"
 #include "cgroups/cgroup.h"
@@ -117,7 +117,7 @@ int pod_files_prepare(const struct pod_files *f, int64_t burstable_milli, struct
         if ((r = make_cgroup(f, burstable_milli, err)) < 0)
                 return err_wrap(err, r, "cannot make the pod's cgroup");
         if ((r = volumes_make(f, err)) == 0)
-                kept_write(f);
+                remembered_write(f);
         return r;
 }
 
@@ -146,7 +146,7 @@ int pod_files_drop_logs(const struct pod_files *f, struct err **err) {
 int pod_files_sweep(const struct pod_files *f, struct err **err) {
         int r = pod_tree_remove(f->dir, err);
 
-        kept_remove(f);
+        remembered_remove(f);
         log_links_sweep(f->logs);
         if (r < 0)
                 return r;

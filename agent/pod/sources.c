@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "agent/pod/internal.h"
-#include "agent/volumes/kept.h"
+#include "agent/volumes/remembered.h"
 #include "agent/volumes/volumes.h"
 #include "lib/cleanup.h"
 
@@ -29,7 +29,7 @@ bool worker_has_gathered(const struct worker *w) {
 /* -- changes ----------------------------------------------------------------------------------------------- */
 
 static int update_work(struct op *op, struct err **err) {
-        kept_write(op->input);
+        remembered_write(op->input);
         return volumes_update(op->input, err);
 }
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "agent/config/options.h"
-#include "agent/volumes/kept.h"
+#include "agent/volumes/remembered.h"
 #include "cri/cri.h"
 #include "kube/pod/pod.h"
 #include "kube/problem.h"
@@ -261,7 +261,7 @@ static int find_pod(struct cri *cri, const struct options *options, struct found
         }
         r = read_hint(pod, path, &err);
         if (r == 0)
-                return kept_read(options, pod->uid, &pod->kept);
+                return remembered_read(options, pod->uid, &pod->kept);
         if (r == -ENOMEM)
                 return r;
         if (!pod->found.sandbox_id) {

@@ -162,7 +162,7 @@ int pods_join(struct pods *pods, struct err **err) {
         };
         int r;
 
-        const struct cluster_means host = { pods->pool, cri_network(pods->cri) };
+        const struct cluster_place host = { pods->pool, cri_network(pods->cri) };
 
         if (!pods->options->kubeconfig)
                 return 0;

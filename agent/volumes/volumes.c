@@ -162,7 +162,7 @@ int volumes_update(const struct pod_files *files, struct err **err) {
         int result = 0;
 
         list_for_each (volume, &files->pod->spec.volumes) {
-                int r = written_has_sources(volume) ? make_named(files, volume, result ? NULL : err) : 0;
+                int r = written_is(volume) ? make_named(files, volume, result ? NULL : err) : 0;
 
                 result = result ?: r;
         }

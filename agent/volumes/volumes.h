@@ -8,7 +8,7 @@
 /* Makes each volume, or refuses one with `MountVolume.SetUp failed for volume "x" : why`. Safe to repeat. */
 int volumes_make(const struct pod_files *files, struct err **err);
 
-/* Brings the volumes whose files come from the API's objects to what @files knows of these. All are tried; the error is
+/* Brings the volumes whose files are written here to what @files knows of the pod and the API's objects. All are tried; the error is
  * the first one's. */
 int volumes_update(const struct pod_files *files, struct err **err);
 

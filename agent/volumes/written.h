@@ -4,9 +4,8 @@
 
 #include "agent/volumes/files.h"
 
-/* Whether @volume is one; and one of what the API's objects hold. */
+/* Whether @volume is one. */
 bool written_is(const struct kube_volume *volume);
-bool written_has_sources(const struct kube_volume *volume);
 
 /* Brings the volume at @path to what its sources say now; it is made where it is not there. Blocks. */
 int written_make(const struct pod_files *files, const struct kube_volume *volume, const char *path, struct err **err);

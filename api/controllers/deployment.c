@@ -18,20 +18,12 @@
 
 #define SOON (WORK_SECOND / 100)
 
-/* What the steps of a sync tell each other. */
-struct sync {
-        deployment d;       /* as it was */
-        const char *before; /* its status and annotations then, as text */
-        struct deployment_plan plan;
-        const char *error; /* why the new set was not made */
-};
-
 static struct known *known_of(const struct task *task, unsigned watch) {
         return controller_known(task_controller(task), watch);
 }
 
-static void tell(struct task *task, const char *type, const char *reason, const char *message) {
-        const struct sync *sync = task_data(task);
+void deployment_tell(struct task *task, const char *type, const char *reason, const char *message) {
+        const struct deployment_sync *sync = task_data(task);
         const struct recorder_object object = { "apps/v1", "Deployment", task_namespace(task), task_name(task),
                                                 sync->d.metadata.uid };
 
@@ -39,11 +31,11 @@ static void tell(struct task *task, const char *type, const char *reason, const 
                 controller_tell(task_controller(task), &object, &(struct recorder_note){ type, reason, message });
 }
 
-static void tell_scaled(struct task *task, const char *name, int32_t from, int32_t to) {
+void deployment_tell_scaled(struct task *task, const char *name, int32_t from, int32_t to) {
         if (from != to)
-                tell(task, "Normal", "ScalingReplicaSet",
-                     arena_printf(task_arena(task), "Scaled %s replica set %s from %" PRId32 " to %" PRId32,
-                                  to > from ? "up" : "down", name, from, to));
+                deployment_tell(task, "Normal", "ScalingReplicaSet",
+                                arena_printf(task_arena(task), "Scaled %s replica set %s from %" PRId32 " to %" PRId32,
+                                             to > from ? "up" : "down", name, from, to));
 }
 
 /* --- the status, last --- */
@@ -58,8 +50,8 @@ static const char *text_of(struct arena *arena, const deployment *d) {
         return json_writer_finish(&w, &json, NULL) == 0 ? arena_strdup(arena, json) : NULL;
 }
 
-static int finish(struct task *task) {
-        struct sync *sync = task_data(task);
+int deployment_finish(struct task *task) {
+        struct deployment_sync *sync = task_data(task);
         const deployment *d = &sync->plan.d;
         const char *after = text_of(task_arena(task), d);
         const struct task_change change = { .known = known_of(task, DEPLOYMENT_DEPLOYMENTS),
@@ -87,7 +79,7 @@ static int on_resized(struct task *task, const struct client_answer *answer, voi
         const struct deployment_set *set = data;
 
         if (client_succeeded(answer))
-                tell_scaled(task, set->set.metadata.name, set->before, deployment_replicas(set));
+                deployment_tell_scaled(task, set->set.metadata.name, set->before, deployment_replicas(set));
         return 0;
 }
 
@@ -101,8 +93,8 @@ static void remove_set(struct task *task, const struct deployment_set *set) {
                 task_remove(task, &removal);
 }
 
-static int change_sets(struct task *task) {
-        struct sync *sync = task_data(task);
+int deployment_change_sets(struct task *task) {
+        struct deployment_sync *sync = task_data(task);
         struct task_change change = { .known = known_of(task, DEPLOYMENT_SETS),
                                       .verb = KUBE_VERB_UPDATE,
                                       .namespace = task_namespace(task),
@@ -126,108 +118,9 @@ static int change_sets(struct task *task) {
                         task_again(task, SOON);
         }
         if (!any)
-                return finish(task);
-        task_then(task, finish);
+                return deployment_finish(task);
+        task_then(task, deployment_finish);
         return 0;
-}
-
-/* --- the new set --- */
-
-/* A set of another template has the name: the next hash is another. */
-static int collide(struct task *task) {
-        struct sync *sync = task_data(task);
-        struct opt_int *count = &sync->d.status.collision_count;
-        const struct task_change change = { .known = known_of(task, DEPLOYMENT_DEPLOYMENTS),
-                                            .verb = KUBE_VERB_UPDATE,
-                                            .namespace = task_namespace(task),
-                                            .name = task_name(task),
-                                            .sub = "status",
-                                            .object = &sync->d,
-                                            .fine = TASK_GONE_IS_FINE };
-
-        *count = (struct opt_int){ (count->set ? count->value : 0) + 1, true };
-        task_change(task, &change);
-        task_again(task, SOON);
-        return 0;
-}
-
-static int on_there(struct task *task, const struct client_answer *answer, void *data) {
-        struct sync *sync = task_data(task);
-        const struct known_object *there =
-                answer->body ? known_assume(known_of(task, DEPLOYMENT_SETS), answer->body) : NULL;
-        const struct kube_apps_v1_replica_set *set = there ? known_typed(known_of(task, DEPLOYMENT_SETS), there) : NULL;
-        const char *a, *b;
-
-        if (!client_succeeded(answer)) { /* it has gone again */
-                task_again(task, SOON);
-                return 0;
-        }
-        a = set ? deployment_template_text(task_arena(task), &set->spec.template) : NULL;
-        b = deployment_template_text(task_arena(task), &sync->d.spec.template);
-        if (!a || !b)
-                return -ENOMEM;
-        if (strcmp(there->owner, sync->d.metadata.uid) != 0 || strcmp(a, b) != 0)
-                return collide(task);
-        task_again(task, SOON); /* ours: it is known now */
-        return 0;
-}
-
-static int look_who_is_there(struct task *task, const char *name) {
-        const struct client_request get = { .verb = KUBE_VERB_GET,
-                                            .kind = known_kind(known_of(task, DEPLOYMENT_SETS)),
-                                            .namespace = task_namespace(task),
-                                            .name = name };
-
-        task_send(task, &get, TASK_GONE_IS_FINE, on_there, NULL);
-        return 0;
-}
-
-/* It could not be made: of the plan nothing else is done. */
-static int fail(struct task *task, const char *name, const char *why) {
-        struct sync *sync = task_data(task);
-        const char *message = arena_printf(task_arena(task), "Failed to create new replica set \"%s\": %s", name, why);
-
-        if (!message)
-                return -ENOMEM;
-        sync->error = message;
-        sync->plan.d.status = sync->d.status;
-        sync->plan.d.metadata = sync->d.metadata;
-        sync->plan.due = 0;
-        if (deployment_has_deadline(&sync->d))
-                deployment_set_condition(&sync->plan, "Progressing", "False", "ReplicaSetCreateError", message);
-        tell(task, "Warning", "ReplicaSetCreateError", message);
-        return sync->plan.no_memory ? -ENOMEM : finish(task);
-}
-
-static int on_made(struct task *task, const struct client_answer *answer, void *data) {
-        const struct deployment_set *set = data;
-        const char *name = set->set.metadata.name;
-
-        if (client_succeeded(answer)) {
-                tell_scaled(task, name, 0, set->before);
-                return change_sets(task);
-        }
-        if (strcmp(answer->reason, "AlreadyExists") == 0)
-                return look_who_is_there(task, name);
-        return task_is_leaving(answer) ? 0 : fail(task, name, answer->message);
-}
-
-static int carry_out(struct task *task) {
-        struct sync *sync = task_data(task);
-        struct task_change change = { .known = known_of(task, DEPLOYMENT_SETS),
-                                      .verb = KUBE_VERB_CREATE,
-                                      .namespace = task_namespace(task),
-                                      .fine = TASK_ALL_IS_FINE,
-                                      .answered = on_made };
-
-        for (unsigned i = 0; i < sync->plan.n_sets; i++)
-                if (sync->plan.sets[i].is_new) {
-                        change.object = &sync->plan.sets[i].set;
-                        change.data = &sync->plan.sets[i];
-                        task_change(task, &change);
-                        return 0;
-                }
-        return change_sets(task);
 }
 
 /* --- a sync --- */
@@ -272,7 +165,7 @@ static int gather(struct task *task, const struct known_object *owner, struct de
 static int decide(struct task *task) {
         const struct known_object *owner =
                 known_find(known_of(task, DEPLOYMENT_DEPLOYMENTS), task_namespace(task), task_name(task));
-        struct sync *sync = arena_new_of(task_arena(task), struct sync);
+        struct deployment_sync *sync = arena_new_of(task_arena(task), struct deployment_sync);
         int r = sync ? 0 : -ENOMEM;
 
         if (r < 0 || !owner)
@@ -287,7 +180,7 @@ static int decide(struct task *task) {
         sync->plan.d = sync->d;
         sync->before = text_of(task_arena(task), &sync->d);
         r = sync->before ? deployment_decide(&sync->plan) : -ENOMEM;
-        return r ?: carry_out(task);
+        return r ?: deployment_carry_out(task);
 }
 
 static void warn_of_all(struct task *task) {

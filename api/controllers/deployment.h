@@ -91,3 +91,21 @@ bool deployment_is_complete(const deployment *d, const struct kube_apps_v1_deplo
 void deployment_count(struct deployment_plan *plan);         /* numbers, and whether it is available */
 void deployment_tell_progress(struct deployment_plan *plan); /* the same, with how it gets on */
 void deployment_check_pause(struct deployment_plan *plan);
+
+/* --- what is done --- */
+
+/* What the steps of a sync tell each other. */
+struct deployment_sync {
+        deployment d;       /* as it was */
+        const char *before; /* its status and annotations then, as text */
+        struct deployment_plan plan;
+        const char *error; /* why the new set was not made */
+};
+
+/* The new set, the others, the status: each goes on with the next. */
+int deployment_carry_out(struct task *task);
+int deployment_change_sets(struct task *task);
+int deployment_finish(struct task *task);
+
+void deployment_tell(struct task *task, const char *type, const char *reason, const char *message);
+void deployment_tell_scaled(struct task *task, const char *name, int32_t from, int32_t to);

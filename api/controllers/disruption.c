@@ -4,15 +4,12 @@
 #include <string.h>
 
 #include "api/controllers/deployment.h"
+#include "api/controllers/disruption.h"
 #include "api/controllers/kinds.h"
-#include "api/controllers/known.h"
 #include "client/recorder.h"
-#include "kube/core_v1.h"
 #include "kube/policy_v1.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
-
-enum { BUDGETS, PODS, SETS, DEPLOYMENTS, CONTROLLERS, STATEFUL };
 
 #define DELETION_S 120             /* a pod that was to go and is still there after that is counted again */
 #define GATHER (WORK_SECOND / 100) /* pods that change at once are one count */
@@ -43,66 +40,7 @@ static void tell(const struct count *c, const char *type, const char *reason, co
                 controller_tell(task_controller(c->task), &object, &(struct recorder_note){ type, reason, message });
 }
 
-/* --- what controls the pods, and how many of them that wants --- */
-
-static int32_t or_one(struct opt_int replicas) {
-        return replicas.set ? (int32_t)replicas.value : 1;
-}
-
-static const struct known_object *find(const struct known *known, const char *namespace, const char *name,
-                                       const char *uid) {
-        const struct known_object *o = known_find(known, namespace, name);
-
-        return o && strcmp(o->uid, uid) == 0 ? o : NULL;
-}
-
-/* Of a ReplicaSet that a Deployment has that one counts. */
-static const char *set_scale(const struct task *task, const struct known_object *pod, int32_t *ret_scale) {
-        const struct known *sets = known_of(task, SETS), *deployments = known_of(task, DEPLOYMENTS);
-        const struct known_object *set = find(sets, pod->namespace, pod->owner_name, pod->owner), *d;
-        const struct kube_apps_v1_replica_set *s = set ? known_typed(sets, set) : NULL;
-        const struct kube_apps_v1_deployment *typed;
-
-        if (!s)
-                return NULL;
-        d = find(deployments, set->namespace, set->owner_name, set->owner);
-        typed = d ? known_typed(deployments, d) : NULL;
-        *ret_scale = or_one(typed ? typed->spec.replicas : s->spec.replicas);
-        return typed ? d->uid : set->uid;
-}
-
-static const char *controller_scale(const struct task *task, const struct known_object *pod, int32_t *ret_scale) {
-        const struct known *all = known_of(task, CONTROLLERS);
-        const struct known_object *o = find(all, pod->namespace, pod->owner_name, pod->owner);
-        const struct kube_replication_controller *typed = o ? known_typed(all, o) : NULL;
-
-        *ret_scale = typed && typed->spec.replicas.set ? (int32_t)typed->spec.replicas.value : 1;
-        return typed ? o->uid : NULL;
-}
-
-static const char *stateful_scale(const struct task *task, const struct known_object *pod, int32_t *ret_scale) {
-        const struct known *all = known_of(task, STATEFUL);
-        const struct known_object *o = find(all, pod->namespace, pod->owner_name, pod->owner);
-        const struct kube_apps_v1_stateful_set *typed = o ? known_typed(all, o) : NULL;
-
-        *ret_scale = typed ? or_one(typed->spec.replicas) : 0;
-        return typed ? o->uid : NULL;
-}
-
-static const struct {
-        const char *kind;
-        /* Who has the pod at last, by its uid, and how many it wants; NULL: it is not there. */
-        const char *(*scale)(const struct task *task, const struct known_object *pod, int32_t *ret_scale);
-} finders[] = { { "ReplicaSet", set_scale },
-                { "ReplicationController", controller_scale },
-                { "StatefulSet", stateful_scale } };
-
-static const char *scale_of(const struct task *task, const struct known_object *pod, int32_t *ret_scale) {
-        for (unsigned i = 0; i < ELEMENTS(finders); i++)
-                if (strcmp(finders[i].kind, pod->owner_kind) == 0)
-                        return finders[i].scale(task, pod, ret_scale);
-        return NULL;
-}
+/* --- how many pods are wanted --- */
 
 static int add_scale(struct count *c, const struct known_object *pod, const char **seen, unsigned *n) {
         int32_t scale = 0;
@@ -112,7 +50,7 @@ static int add_scale(struct count *c, const struct known_object *pod, const char
                 c->unmanaged = true;
                 return 0;
         }
-        uid = scale_of(c->task, pod, &scale);
+        uid = disruption_scale(c->task, pod, &scale);
         if (!uid) {
                 c->error = arena_printf(task_arena(c->task), "found no controllers for pod \"%s\"", pod->name);
                 return c->error ? 0 : -ENOMEM;
@@ -131,7 +69,7 @@ static int count_scale(struct count *c) {
         unsigned n = 0;
         int r = 0;
 
-        for (struct known_walk w = known_first(known_of(c->task, PODS), c->known->namespace);
+        for (struct known_walk w = known_first(known_of(c->task, DISRUPTION_PODS), c->known->namespace);
              r == 0 && !c->error && w.object; known_next(&w))
                 if (known_selects(&c->known->selector, w.object))
                         r = add_scale(c, w.object, seen, &n);
@@ -152,7 +90,7 @@ static void count_pods(struct count *c, int64_t now, budget *next) {
         struct kube_time_entry *kept = next->status.disrupted_pods.items;
         uint32_t n = 0;
 
-        for (struct known_walk w = known_first(known_of(c->task, PODS), c->known->namespace); w.object;
+        for (struct known_walk w = known_first(known_of(c->task, DISRUPTION_PODS), c->known->namespace); w.object;
              known_next(&w)) {
                 int64_t at;
 
@@ -258,7 +196,7 @@ static void fill(const struct count *c, budget *next) {
 }
 
 static int finish(struct count *c, budget *next, int64_t now) {
-        const struct task_change change = { .known = known_of(c->task, BUDGETS),
+        const struct task_change change = { .known = known_of(c->task, DISRUPTION_BUDGETS),
                                             .verb = KUBE_VERB_UPDATE,
                                             .namespace = task_namespace(c->task),
                                             .name = task_name(c->task),
@@ -294,7 +232,7 @@ static void tell_all(const struct count *c) {
 }
 
 static int reconcile(struct task *task) {
-        const struct known *all = known_of(task, BUDGETS);
+        const struct known *all = known_of(task, DISRUPTION_BUDGETS);
         const struct known_object *known = known_find(all, task_namespace(task), task_name(task));
         const budget *typed = known ? known_typed(all, known) : NULL;
         struct count *c = arena_new_of(task_arena(task), struct count);
@@ -326,13 +264,13 @@ static bool same_pod(const struct known_object *a, const struct known_object *b)
 }
 
 static void on_pod(struct controller *controller, const struct client_object *object, const struct client_object *old) {
-        const struct known_change change = known_change(controller_known(controller, PODS));
+        const struct known_change change = known_change(controller_known(controller, DISRUPTION_PODS));
         const struct known_object *any = change.now ?: change.before;
 
         if (!any || (change.before && change.now && same_pod(change.before, change.now)))
                 return;
-        for (struct known_walk w = known_first(controller_known(controller, BUDGETS), any->namespace); w.object;
-             known_next(&w))
+        for (struct known_walk w = known_first(controller_known(controller, DISRUPTION_BUDGETS), any->namespace);
+             w.object; known_next(&w))
                 if ((change.before && known_selects(&w.object->selector, change.before)) ||
                     (change.now && known_selects(&w.object->selector, change.now)))
                         controller_add_named(controller, w.object->namespace, w.object->name, GATHER);
@@ -341,6 +279,7 @@ static void on_pod(struct controller *controller, const struct client_object *ob
 const struct controller_kind controller_disruption = {
         .name = "disruption-controller",
         .alias = "disruption",
+        .component = "controllermanager",
         .account = "disruption-controller",
         .watches = { { "policy", "poddisruptionbudgets", NULL, controller_add_object, .known = true },
                      { "", "pods", NULL, on_pod, .known = true },

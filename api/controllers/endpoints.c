@@ -159,6 +159,7 @@ static void on_endpoints(struct controller *controller, const struct client_obje
 const struct controller_kind controller_endpoints = {
         .name = "endpoints-controller",
         .alias = "endpoint",
+        .component = "endpoint-controller",
         .account = "endpoint-controller",
         .watches = { { "", "services", NULL, backends_on_service, .known = true },
                      { "", "pods", NULL, on_pod, .known = true },

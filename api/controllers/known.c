@@ -6,19 +6,14 @@
 
 #include "kube/kinds.h"
 #include "kube/project.h"
-#include "kube/scalar.h"
 #include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
-#include "lib/hash.h"
 #include "lib/index.h"
 #include "lib/log.h"
 #include "lib/value.h"
 
-#define META_PATHS                                                                                                     \
-        "metadata.namespace metadata.name metadata.uid metadata.resourceVersion metadata.creationTimestamp "           \
-        "metadata.deletionTimestamp metadata.labels metadata.ownerReferences spec.selector"
 #define OBJECT_BYTES 512 /* about what is known of one */
 
 LIST_DEFINE(assumptions, struct known_object, in_assumed)
@@ -57,91 +52,7 @@ static int owned_order(const void *a, const void *b) {
         return owned_key(&(struct owned_key){ o->owner, o->namespace, o->name }, b);
 }
 
-/* --- reading --- */
-
-static const char *text_of(struct arena *arena, const struct value *value) {
-        return arena_strdup(arena, value_string_or(value, ""));
-}
-
-static uint64_t id_of(const char *text) {
-        return hash_bytes(text, strlen(text));
-}
-
-static int64_t time_of(const struct value *value) {
-        const char *text = value_string(value);
-        struct kube_time time;
-
-        return text && kube_time_parse(text, strlen(text), false, &time) ? time.seconds : 0;
-}
-
-static int read_labels(struct arena *arena, const struct value *labels, string_map *ret_labels) {
-        uint32_t n = labels && labels->kind == VALUE_MAP ? labels->count : 0;
-        struct string_pair *items = arena_alloc_array(arena, n + 1, sizeof(*items));
-
-        for (uint32_t i = 0; items && i < n; i++) {
-                items[i].key = arena_strdup(arena, labels->members[i].key);
-                items[i].value = text_of(arena, &labels->members[i].value);
-                if (!items[i].key || !items[i].value)
-                        return -ENOMEM;
-        }
-        ret_labels->items = items;
-        ret_labels->count = n;
-        return items ? 0 : -ENOMEM;
-}
-
-static int read_owner(struct arena *arena, const struct value *owners, struct known_object *o) {
-        const struct value *owner = NULL;
-
-        for (uint32_t i = 0; !owner && i < value_count(owners); i++)
-                if (value_bool_or(value_get(value_at(owners, i), "controller"), false))
-                        owner = value_at(owners, i);
-        o->owner = text_of(arena, value_get(owner, "uid"));
-        o->owner_kind = text_of(arena, value_get(owner, "kind"));
-        o->owner_name = text_of(arena, value_get(owner, "name"));
-        return o->owner && o->owner_kind && o->owner_name ? 0 : -ENOMEM;
-}
-
-/* Of a plain map nothing is selected where it is empty; of a LabelSelector everything. */
-static int read_selector(const struct known *known, struct arena *arena, const struct value *selector,
-                         struct selector_labels *ret_selector) {
-        struct value_member *member;
-        struct value *around;
-
-        *ret_selector = (struct selector_labels){ .nothing = true };
-        if (value_is_null(selector) || (known->maps && value_count(selector) == 0))
-                return 0;
-        selector = value_copy(arena, selector);
-        around = arena_new_of(arena, struct value);
-        member = arena_new_of(arena, struct value_member);
-        if (!selector || !around || !member)
-                return -ENOMEM;
-        *member = (struct value_member){ .key = "matchLabels", .value = *selector };
-        *around = (struct value){ .kind = VALUE_MAP, .count = 1, .members = member };
-        return selector_label_from(arena, known->maps ? around : selector, ret_selector, NULL);
-}
-
-static int read_object(const struct known *known, const struct value *tree, struct known_object *o) {
-        const struct value *meta = value_get(tree, "metadata");
-        struct arena *arena = o->arena;
-        int r;
-
-        o->namespace = text_of(arena, value_get(meta, "namespace"));
-        o->name = text_of(arena, value_get(meta, "name"));
-        o->uid = text_of(arena, value_get(meta, "uid"));
-        o->revision = strtoll(value_string_or(value_get(meta, "resourceVersion"), "0"), NULL, 10);
-        o->created = time_of(value_get(meta, "creationTimestamp"));
-        o->deleting = value_string(value_get(meta, "deletionTimestamp"));
-        if (!o->namespace || !o->name || !o->uid)
-                return -ENOMEM;
-        r = read_labels(arena, value_get(meta, "labels"), &o->labels);
-        r = r ?: read_owner(arena, value_get(meta, "ownerReferences"), o);
-        o->namespace_id = id_of(o->namespace);
-        o->owner_id = r == 0 ? id_of(o->owner) : 0;
-        r = r ?: read_selector(known, arena, value_find(tree, "spec.selector"), &o->selector);
-        if (r == 0 && known->pods)
-                r = (o->pod = known_pod_read(arena, tree)) ? 0 : -ENOMEM;
-        return r;
-}
+/* --- objects --- */
 
 static struct known_object *object_free(struct known_object *o) {
         if (!o)
@@ -167,7 +78,7 @@ static int object_new(struct known *known, struct bytes *json, struct known_obje
         o->arena = arena;
         arena_reset(known->scratch);
         r = kube_project(known->scratch, known->wanted, (const char *)json->data, json->size, &tree);
-        r = r ?: read_object(known, &tree, o);
+        r = r ?: known_read(&tree, known->maps, known->pods, o);
         if (r < 0 || !*o->name) {
                 object_free(o);
                 return r ?: -EINVAL;
@@ -319,7 +230,7 @@ static void settle(struct known_walk *walk) {
 
 struct known_walk known_first(const struct known *known, const char *namespace) {
         const struct index_pair pair = { namespace, NULL };
-        struct known_walk walk = { .namespace_id = namespace ? id_of(namespace) : 0, .one_namespace = namespace };
+        struct known_walk walk = { .namespace_id = namespace ? known_id(namespace) : 0, .one_namespace = namespace };
 
         walk.cursor = index_seek(&known->by_name, place_key, &pair);
         settle(&walk);
@@ -328,9 +239,10 @@ struct known_walk known_first(const struct known *known, const char *namespace) 
 
 struct known_walk known_first_owned(const struct known *known, const char *owner, const char *namespace) {
         const struct owned_key key = { owner, namespace, NULL };
-        struct known_walk walk = {
-                .namespace_id = id_of(namespace), .owner_id = id_of(owner), .one_namespace = true, .one_owner = true
-        };
+        struct known_walk walk = { .namespace_id = known_id(namespace),
+                                   .owner_id = known_id(owner),
+                                   .one_namespace = true,
+                                   .one_owner = true };
 
         walk.cursor = index_seek(&known->by_owner, owned_key, &key);
         settle(&walk);
@@ -342,7 +254,7 @@ void known_next(struct known_walk *walk) {
         settle(walk);
 }
 
-/* --- objects --- */
+/* --- what is asked of one --- */
 
 const void *known_typed(const struct known *known, const struct known_object *object) {
         struct known_object *o = (struct known_object *)object;
@@ -406,7 +318,7 @@ struct known *known_new(struct informer *informer) {
         known->arena = arena_new();
         known->scratch = arena_new();
         known->wanted = known->arena ? kube_wanted_new(known->arena) : NULL;
-        r = known->wanted && known->scratch ? kube_wanted_add(known->arena, known->wanted, META_PATHS) : -ENOMEM;
+        r = known->wanted && known->scratch ? kube_wanted_add(known->arena, known->wanted, known_paths) : -ENOMEM;
         if (r == 0 && known->pods)
                 r = kube_wanted_add(known->arena, known->wanted, known_pod_paths);
         if (r < 0) {

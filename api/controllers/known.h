@@ -109,6 +109,15 @@ const char *known_label(const void *object, const char *key);
 bool known_labels_equal(const string_map *a, const string_map *b);
 bool known_selects(const struct selector_labels *selector, const struct known_object *object);
 
+/* --- for its files --- */
+
+/* Reads @o, which has its arena, from its tree; @map: its selector is a plain map. 0, -EINVAL (its selector), -ENOMEM.
+ */
+struct value;
+int known_read(const struct value *tree, bool map, bool pod, struct known_object *o);
+extern const char known_paths[]; /* that it wants */
+uint64_t known_id(const char *text);
+
 /* --- pods --- */
 
 bool known_is_active(const struct known_object *pod);      /* it runs, or will */
@@ -118,7 +127,6 @@ bool known_is_terminating(const struct known_object *pod); /* it is going, and h
 int64_t known_available_at(const struct known_object *pod, int32_t seconds);
 
 /* Reads a pod into @arena by the tree of it. NULL without memory. */
-struct value;
 const struct known_pod *known_pod_read(struct arena *arena, const struct value *tree);
 extern const char known_pod_paths[];                                          /* that it wants */
 bool known_pod_differs(const struct known_pod *a, const struct known_pod *b); /* in what counts pods */

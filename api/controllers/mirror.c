@@ -284,6 +284,7 @@ static void on_endpoints(struct controller *controller, const struct client_obje
 const struct controller_kind controller_mirror = {
         .name = "endpointslice-mirroring-controller",
         .alias = "endpointslicemirroring",
+        .component = "endpoint-slice-mirroring-controller",
         .account = "endpointslicemirroring-controller",
         .watches = { { "", "endpoints", NULL, on_endpoints, .known = true },
                      { "", "services", NULL, controller_add_object, .known = true },

@@ -194,10 +194,8 @@ static void add_nodes(const struct known *pods, const struct known_object *set, 
         }
 }
 
-/* Those of the set, and of the others that have its owner. */
+/* Those of the sets that have its owner, itself among them. */
 static void gather_nodes(const struct task *task, const struct known_object *owner, struct nodes *nodes) {
-        if (!*owner->owner)
-                return add_nodes(pods_of(task), owner, nodes);
         for (struct known_walk w = known_first_owned(sets_of(task), owner->owner, owner->namespace); w.object;
              known_next(&w))
                 add_nodes(pods_of(task), w.object, nodes);
@@ -222,6 +220,8 @@ static size_t place_of(const struct nodes *nodes, const char *node, bool also) {
 static int rank(struct task *task, const struct known_object *owner, struct replicaset_ranked *pods, size_t n) {
         struct nodes nodes = { 0 };
 
+        if (!*owner->owner) /* where a set is nobody's its pods do not count, as in kube-controller-manager */
+                return 0;
         gather_nodes(task, owner, &nodes);
         nodes.names = arena_alloc_array(task_arena(task), nodes.n + 1, sizeof(*nodes.names));
         if (!nodes.names)
@@ -346,6 +346,7 @@ const struct controller_kind controller_replicaset = {
 const struct controller_kind controller_replication = {
         .name = "replicationcontroller-controller",
         .alias = "replicationcontroller",
+        .component = "replication-controller",
         .account = "replication-controller",
         .watches = { { "", "replicationcontrollers", NULL, controller_add_object, .known = true },
                      { "", "pods", NULL, on_pod, .known = true } },

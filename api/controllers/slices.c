@@ -229,6 +229,7 @@ static void on_node(struct controller *controller, const struct client_object *o
 const struct controller_kind controller_endpointslice = {
         .name = "endpointslice-controller",
         .alias = "endpointslice",
+        .component = "endpoint-slice-controller",
         .account = "endpointslice-controller",
         .watches = { { "", "services", NULL, backends_on_service, .known = true },
                      { "", "pods", NULL, on_pod, .known = true },

@@ -88,6 +88,7 @@ void proxy_refuse(struct api_request *r, const struct proxy_target *target, cons
 
 /* The same of a log that a kubelet does not give: its @status and what it says. */
 void proxy_refuse_log(struct api_request *r, int status, const char *text);
+void proxy_refuse_redirect(struct api_request *r, const char *location);
 
 enum api_step proxy_log(struct api_request *r);
 enum api_step proxy_stream(struct api_request *r);

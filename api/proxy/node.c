@@ -83,10 +83,10 @@ enum api_step proxy_node(struct api_request *r) {
                 return step;
         if (*id.port && strcmp(id.port, target.port) != 0) {
                 target.kubelet = false;
-                target.unicast = true;
                 target.scheme = id.scheme;
                 target.port = id.port;
         }
+        target.unicast = true;
         target.path = proxy_rest(r);
         target.query = http_request_of(r->x)->query;
         return proxy_send(r, &target);

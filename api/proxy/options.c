@@ -5,6 +5,7 @@
 #include "api/proxy/internal.h"
 #include "api/server/request.h"
 #include "kube/kinds.h"
+#include "kube/scalar.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/http/exchange.h"
@@ -28,6 +29,16 @@ static const char *add(struct api_request *r, const char *query, const char *nam
         return escaped ? arena_printf(r->arena, "%s%s%s=%s", query, *query ? "&" : "", name, escaped) : NULL;
 }
 
+/* In UTC and whole seconds: as an object would have it. */
+static const char *time_text(struct api_request *r, const char *text) {
+        char formatted[KUBE_TIME_TEXT_MAX];
+        struct kube_time time;
+
+        if (!kube_time_parse(text, strlen(text), false, &time))
+                return text;
+        return arena_strndup(r->arena, formatted, kube_time_format(&time, false, formatted));
+}
+
 /* In the order of their names, as Go encodes them. */
 const char *proxy_log_query(struct api_request *r) {
         static const struct {
@@ -45,7 +56,8 @@ const char *proxy_log_query(struct api_request *r) {
                 if (options[i].flag && proxy_ask_bool(r, options[i].name))
                         query = add(r, query, options[i].name, "true");
                 else if (!options[i].flag && text && *text)
-                        query = add(r, query, options[i].name, text);
+                        query = add(r, query, options[i].name,
+                                    strcmp(options[i].name, "sinceTime") == 0 ? time_text(r, text) : text);
         }
         return query;
 }

@@ -80,6 +80,13 @@ void proxy_relay_refuse_log(struct proxy_relay *relay, int status, const char *t
                 proxy_refuse_log(relay->r, status, text);
 }
 
+void proxy_relay_refuse_redirect(struct proxy_relay *relay, const char *location) {
+        proxy_relay_let_go(relay);
+        if (relay->r->x)
+                proxy_refuse_redirect(relay->r, location);
+        http_reset(relay->up, -ECANCELED);
+}
+
 static void on_lingered(uv_timer_t *timer) {
         proxy_relay_end(timer->data, -ETIMEDOUT);
 }
@@ -274,7 +281,7 @@ static void up_drained(struct http_exchange *x) {
 static const char *why_closed(struct proxy_relay *relay, bool sent, int error, const char *why) {
         if (!sent)
                 return proxy_dial_words(relay->r->arena, relay->address_text, error, why);
-        return error == -ECONNRESET || error == 0 ? "EOF" : why ?: strerror(-error);
+        return error == -ECONNRESET || error == -EPIPE || error == 0 ? "EOF" : why ?: strerror(-error);
 }
 
 static void up_closed(struct http_exchange *x, int error, const char *why) {

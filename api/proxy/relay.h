@@ -91,6 +91,7 @@ void proxy_relay_refuse(struct proxy_relay *relay, const char *words, bool sent)
 
 /* The same of a log, by what the kubelet answered. */
 void proxy_relay_refuse_log(struct proxy_relay *relay, int status, const char *text);
+void proxy_relay_refuse_redirect(struct proxy_relay *relay, const char *location);
 
 /* Gives both sides up. */
 void proxy_relay_end(struct proxy_relay *relay, int error);

@@ -140,10 +140,17 @@ static int ask_for_log(struct proxy_relay *relay, struct http_client_request *re
         return 0;
 }
 
+static bool is_redirect(int status) {
+        return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
 static void log_head(struct proxy_relay *relay, const struct http_response *response) {
         static const struct http_field own[] = { CACHE_CONTROL, { "content-type", "text/plain" } };
+        const char *location = http_fields_get(&response->fields, "location");
         struct refusal *refusal;
 
+        if (location && is_redirect(response->status))
+                return proxy_relay_refuse_redirect(relay, location);
         if (response->status >= 200 && response->status <= 206)
                 return proxy_relay_answer(relay, 200, own, ELEMENTS(own), -1);
         refusal = calloc(1, sizeof(*refusal));

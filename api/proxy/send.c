@@ -16,6 +16,14 @@
 #include "lib/cleanup.h"
 #include "lib/http/exchange.h"
 
+/* Who may not be gone to at all. */
+static void refuse_address(struct proxy_relay *relay, const char *words) {
+        proxy_relay_let_go(relay);
+        if (relay->r->x)
+                api_refuse(relay->r, API_BAD_REQUEST, "%s", words ?: "out of memory");
+        proxy_relay_maybe_free(relay);
+}
+
 static void go_to(struct proxy_relay *relay, const struct sockaddr *address, socklen_t n_address) {
         struct api_request *r = relay->r;
         char text[INET6_ADDRSTRLEN] = "";
@@ -32,11 +40,8 @@ static void go_to(struct proxy_relay *relay, const struct sockaddr *address, soc
                 inet_ntop(AF_INET, &((struct sockaddr_in *)&relay->address)->sin_addr, text, sizeof(text));
         }
         relay->address_text = arena_printf(r->arena, six ? "[%s]:%u" : "%s:%u", text, port);
-        if (relay->target.unicast && !proxy_is_unicast(text)) {
-                proxy_relay_let_go(relay);
-                api_refuse(r, API_BAD_REQUEST, "address not allowed");
-                return proxy_relay_maybe_free(relay);
-        }
+        if (relay->target.unicast && !proxy_is_unicast(text))
+                return refuse_address(relay, "address not allowed");
         error = proxy_relay_ask(relay, n_address);
         if (error < 0)
                 proxy_relay_fail(relay, error, NULL);
@@ -45,6 +50,7 @@ static void go_to(struct proxy_relay *relay, const struct sockaddr *address, soc
 static void on_looked_up(void *data, int error, const struct addrinfo *found) {
         struct proxy_relay *relay = data;
         const struct addrinfo *first = found;
+        const char *words;
 
         relay->lookup = NULL;
         for (const struct addrinfo *i = found; i; i = i->ai_next)
@@ -54,17 +60,26 @@ static void on_looked_up(void *data, int error, const struct addrinfo *found) {
                 }
         if (error == 0 && first)
                 return go_to(relay, first->ai_addr, first->ai_addrlen);
-        proxy_relay_fail(
-                relay, -EHOSTUNREACH,
-                arena_printf(relay->r->arena, "lookup %s: %s", relay->target.host,
-                             error == UV_EAI_NONAME || error == UV_EAI_NODATA ? "no such host" : uv_strerror(error)));
+        words = arena_printf(relay->r->arena, "lookup %s: %s", relay->target.host,
+                             error == UV_EAI_NONAME || error == UV_EAI_NODATA ? "no such host" : uv_strerror(error));
+        if (relay->target.unicast)
+                return refuse_address(relay, words);
+        proxy_relay_fail(relay, -EHOSTUNREACH, words);
 }
 
 static void set_out(struct proxy_relay *relay) {
         struct sockaddr_in6 six = { .sin6_family = AF_INET6 };
         struct sockaddr_in four = { .sin_family = AF_INET };
+        const char *port = relay->target.port;
+        int64_t number = 1;
         int error;
 
+        if (*port && !proxy_number(port, &number))
+                return proxy_relay_fail(relay, -EINVAL,
+                                        arena_printf(relay->r->arena, "lookup tcp/%s: unknown port", port));
+        if (number < 0 || number > UINT16_MAX)
+                return proxy_relay_fail(relay, -EINVAL,
+                                        arena_printf(relay->r->arena, "address %s: invalid port", port));
         if (inet_pton(AF_INET, relay->target.host, &four.sin_addr) == 1)
                 return go_to(relay, (struct sockaddr *)&four, sizeof(four));
         if (inet_pton(AF_INET6, relay->target.host, &six.sin6_addr) == 1)

@@ -1,14 +1,18 @@
 /* What is said of those that are not reached: in the words of Go's net and crypto/tls, as kube-apiserver passes them
  * on. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/proxy/internal.h"
 #include "api/server/request.h"
+#include "api/server/respond.h"
 #include "api/server/status.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/go_text.h"
+#include "lib/http/exchange.h"
+#include "lib/json_writer.h"
 
 const char *proxy_host_port(struct arena *arena, const struct proxy_target *target) {
         bool six = strchr(target->host, ':');
@@ -73,6 +77,10 @@ void proxy_refuse(struct api_request *r, const struct proxy_target *target, cons
         const char *url;
 
         words = words ?: "out of memory";
+        if (target->form == PROXY_REQUEST && http_request_of(r->x)->upgrade) {
+                api_refuse(r, API_BROKEN, sent ? "%s" : "error dialing backend: %s", words);
+                return;
+        }
         switch (target->form) {
         case PROXY_EXEC:
         case PROXY_FORWARD:
@@ -90,36 +98,61 @@ void proxy_refuse(struct api_request *r, const struct proxy_target *target, cons
 }
 
 /* What apimachinery's NewGenericServerResponse() says of a status. */
-static enum api_step refuse_as(struct api_request *r, int status, const char *text) {
-        const char *object = arena_printf(r->arena, "( pods/log %s)", r->path.name) ?: "";
+static const struct {
+        int status;
+        const char *reason, *words; /* @words NULL: the kubelet's own */
+} refusals[] = {
+        { 401, "Unauthorized", "the server has asked for the client to provide credentials" },
+        { 403, "Forbidden", NULL },
+        { 404, "NotFound", "the server could not find the requested resource" },
+        { 405, "MethodNotAllowed", "the server does not allow this method on the requested resource" },
+        { 409, "Conflict", "the server reported a conflict" },
+        { 429, "TooManyRequests", "the server has received too many requests and has asked us to try again later" },
+        { 503, "ServiceUnavailable", "the server is currently unable to handle the request" },
+        { 504, "Timeout",
+          "the server was unable to return a response in the time allotted, but may still be processing the request" },
+};
 
-        switch (status) {
-        case 401:
-                return api_refuse_object(r, API_UNAUTHORIZED, r->path.name,
-                                         "the server has asked for the client to provide credentials %s", object);
-        case 403:
-                return api_refuse_object(r, API_FORBIDDEN, r->path.name, "%s %s", text, object);
-        case 404:
-                return api_refuse_object(r, API_NOT_FOUND, r->path.name,
-                                         "the server could not find the requested resource %s", object);
-        case 429:
-                return api_refuse_object(
-                        r, API_TOO_MANY, r->path.name,
-                        "the server has received too many requests and has asked us to try again later %s", object);
-        case 503:
-                return api_refuse_object(r, API_UNAVAILABLE, r->path.name,
-                                         "the server is currently unable to handle the request %s", object);
-        case 504:
-                return api_refuse_object(
-                        r, API_TIMEOUT, r->path.name,
-                        "the server was unable to return a response in the time allotted, but may still be "
-                        "processing the request %s",
-                        object);
-        default:
-                return api_refuse_object(r, API_INTERNAL, r->path.name,
-                                         "an error on the server (%s) has prevented the request from succeeding %s",
-                                         go_text_quote(r->arena, text) ?: "", object);
-        }
+static const char *log_words(struct arena *arena, int status, const char *text, const char **ret_reason) {
+        for (size_t i = 0; i < ELEMENTS(refusals); i++)
+                if (refusals[i].status == status) {
+                        *ret_reason = refusals[i].reason;
+                        return refusals[i].words ?: text;
+                }
+        *ret_reason = status > 500 ? "InternalError" : NULL;
+        return status > 500 ?
+                       arena_printf(arena, "an error on the server (%s) has prevented the request from succeeding",
+                                    go_text_quote(arena, text) ?: "") :
+                       arena_printf(arena,
+                                    "the server responded with the status code %d but did not return more details",
+                                    status);
+}
+
+static void refuse_as(struct api_request *r, int status, const char *text) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        _cleanup_free_ char *json = NULL;
+        const char *reason, *words = log_words(r->arena, status, text, &reason);
+        size_t length = 0;
+
+        json_begin_map(&w);
+        json_add_string(&w, "kind", "Status");
+        json_add_string(&w, "apiVersion", "v1");
+        json_key(&w, "metadata");
+        json_begin_map(&w);
+        json_end_map(&w);
+        json_add_string(&w, "status", "Failure");
+        json_add_string(&w, "message", arena_printf(r->arena, "%s ( pods/log %s)", words ?: "", r->path.name) ?: "");
+        json_add_string_if(&w, "reason", reason);
+        json_key(&w, "details");
+        json_begin_map(&w);
+        json_add_string(&w, "name", r->path.name);
+        json_add_string(&w, "kind", "pods/log");
+        json_end_map(&w);
+        json_add_int(&w, "code", status);
+        json_end_map(&w);
+        if (json_writer_finish(&w, &json, &length) < 0)
+                length = 0;
+        api_respond_status(r, status, json, length);
 }
 
 void proxy_refuse_log(struct api_request *r, int status, const char *text) {
@@ -132,4 +165,8 @@ void proxy_refuse_log(struct api_request *r, int status, const char *text) {
                                  &cause, 0);
         else
                 refuse_as(r, status, text);
+}
+
+void proxy_refuse_redirect(struct api_request *r, const char *location) {
+        api_refuse(r, API_BROKEN, "Get \"%s\": redirects forbidden", location);
 }

@@ -101,6 +101,7 @@ void sched_attempt(struct scheduler *s, struct sched_pod *pod) {
         int error = begin(s, pod, &c);
 
         pod->attempts++;
+        pod->tried = began;
         pod->first_tried = pod->first_tried ?: began;
         if (error == 0)
                 node = find_node(s, &c, &error);

@@ -15,6 +15,9 @@ enum sched_event {
         SCHED_CLAIM = 1 << 8,      /* a PersistentVolumeClaim */
         SCHED_SPACE_LABELS = 1 << 9,
 };
+#define SCHED_EVENTS 10
+
+#define SCHED_PLUGINS_MAX 32 /* bits of sched_pod.failed */
 
 struct sched_node;
 struct sched_pod;

@@ -98,7 +98,7 @@ void sched_fail(struct scheduler *s, struct sched_pod *pod, const char *words) {
         const struct recorder_note event = { "Warning", "FailedScheduling", words },
                                    condition = { NULL, reason, words };
 
-        sched_metrics_failed(&s->metrics, pod->has_erred);
+        sched_metrics_failed(&s->metrics, pod, sched_now(s));
         sched_queue_fail(&s->queue, pod, sched_now(s));
         sched_tell(s, pod, &event);
         if (!is_said(pod, reason, words))

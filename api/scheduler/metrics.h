@@ -4,24 +4,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/scheduler/queue.h"
 #include "lib/metrics.h"
 
 struct sched_pod;
 struct scheduler;
 
 enum sched_result { SCHED_RESULT_SCHEDULED, SCHED_RESULT_UNSCHEDULABLE, SCHED_RESULT_ERROR, SCHED_RESULTS };
-enum sched_pending { SCHED_PENDING_ACTIVE, SCHED_PENDING_BACK_OFF, SCHED_PENDING_HOPELESS, SCHED_PENDING_KINDS };
 
 /* The loop counts, others read. */
 struct sched_metrics {
         uint64_t attempts[SCHED_RESULTS];
-        uint64_t pending[SCHED_PENDING_KINDS];
+        uint64_t pending[SCHED_PARTS];
         uint64_t nodes, pods, assumed;
-        uint64_t preemptions, victims;
-        struct metrics_histogram algorithm, attempt, sli, tries;
+        uint64_t preemptions;
+        struct metrics_histogram algorithm, attempt[SCHED_RESULTS], sli, tries, victims;
 };
 
 void sched_metrics_tried(struct sched_metrics *m, uint64_t began, uint64_t now);
 void sched_metrics_scheduled(struct sched_metrics *m, const struct sched_pod *pod, uint64_t began, uint64_t now);
-void sched_metrics_failed(struct sched_metrics *m, bool erred);
+void sched_metrics_failed(struct sched_metrics *m, const struct sched_pod *pod, uint64_t now);
+void sched_metrics_preempted(struct sched_metrics *m, uint32_t n_victims);
 void sched_metrics_look(struct scheduler *s); /* at what there is now */

@@ -34,8 +34,6 @@ struct sched_affinity_state;
 struct sched_spread_state;
 struct informer;
 
-#define SCHED_PLUGINS_MAX 32
-
 /* An attempt to place a pod. */
 struct sched_cycle {
         struct sched_cluster *cluster;

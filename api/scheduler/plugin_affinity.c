@@ -19,9 +19,9 @@ struct tally {
 
 struct sched_affinity_state {
         const struct sched_namespace *space; /* the pod's; NULL: not known */
-        struct tally wanted;   /* pods that all required terms of the pod select */
-        struct tally unwanted; /* those that a term of its anti-affinity selects */
-        struct tally averse;   /* those whose anti-affinity selects it */
+        struct tally wanted;                 /* pods that all required terms of the pod select */
+        struct tally unwanted;               /* those that a term of its anti-affinity selects */
+        struct tally averse;                 /* those whose anti-affinity selects it */
         struct tally scores;
 };
 

@@ -75,6 +75,11 @@ static int fill_names(struct sched_pod *pod, const struct kube_pod *kept) {
         return pod->key ? 0 : -ENOMEM;
 }
 
+static size_t count_rules(const struct sched_pod *pod) {
+        return (size_t)pod->affinity.n_required + pod->affinity.n_preferred + pod->aversion.n_required +
+               pod->aversion.n_preferred;
+}
+
 static int fill(struct sched_pod *pod, const struct kube_pod *whole, const struct kube_pod *kept) {
         const struct kube_affinity *affinity = kept->spec.affinity;
         int r = fill_names(pod, kept);
@@ -89,6 +94,8 @@ static int fill(struct sched_pod *pod, const struct kube_pod *whole, const struc
         r = r     ?:
                     sched_terms_read_anti(pod->arena, &kept->metadata, affinity ? affinity->pod_anti_affinity : NULL,
                                           &pod->aversion);
+        if (r == 0 && count_rules(pod) + (size_t)whole->spec.topology_spread_constraints.count > SCHED_RULES_MAX)
+                return -E2BIG;
         if (r == 0 && kept == whole) {
                 pod->whole = whole;
                 r = read_spreads(pod, whole);

@@ -88,8 +88,9 @@ struct sched_pod {
         enum sched_place place;
         struct list_node in_hopeless;
         uint32_t at;          /* in its heap */
-        uint64_t since;       /* ns: when it came into the queue, */
-        uint64_t first_tried; /* was tried first, 0: not yet, */
+        uint64_t since;       /* ns: when it came into the queue; */
+        uint64_t first_tried; /* was tried first, 0: not yet; */
+        uint64_t tried;       /* was tried last; */
         uint64_t due;         /* and may be tried again */
         unsigned attempts, failures;
         uint32_t failed; /* plugins that it failed by, bits */
@@ -100,7 +101,10 @@ struct sched_pod {
         uint32_t seen; /* in this list of all */
 };
 
-/* Reads @object. What is bound is kept small. 0; -EINVAL, -ENOMEM. */
+/* Terms of affinity and rules of spreading of one pod: what each costs is paid for every other pod. */
+#define SCHED_RULES_MAX 256
+
+/* Reads @object. What is bound is kept small. 0; -EINVAL, -E2BIG, -ENOMEM. */
 int sched_pod_read(const struct client_object *object, struct sched_pod **ret_pod);
 void sched_pod_free(struct sched_pod *pod); /* NULL is fine; it is in no list and on no node any more */
 

@@ -150,8 +150,7 @@ static void preempt(struct scheduler *s, struct sched_pod *pod, const struct sch
                         sched_queue_add(&s->queue, other, sched_now(s));
                 }
         sched_nominate(pod, victims->node);
-        metrics_count(&s->metrics.preemptions, 1);
-        metrics_count(&s->metrics.victims, victims->n);
+        sched_metrics_preempted(&s->metrics, victims->n);
 }
 
 /* --- where --- */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/scheduler/plugin.h"
+#include "lib/metrics.h"
 
 #define ROOM_FIRST 64
 
@@ -84,6 +85,12 @@ void sched_queue_clear(struct sched_queue *queue) {
         sched_queue_init(queue);
 }
 
+static void count_hopeless(struct sched_queue *queue, const struct sched_pod *pod, int64_t more) {
+        queue->n_hopeless += (uint32_t)more;
+        for (uint32_t left = pod->failed; left != 0; left &= left - 1)
+                metrics_count(&queue->hopeless_by[__builtin_ctz(left)], more);
+}
+
 void sched_queue_remove(struct sched_queue *queue, struct sched_pod *pod) {
         switch (pod->place) {
         case SCHED_READY:
@@ -94,7 +101,7 @@ void sched_queue_remove(struct sched_queue *queue, struct sched_pod *pod) {
                 break;
         case SCHED_HOPELESS:
                 sched_hopeless_remove(pod);
-                queue->n_hopeless--;
+                count_hopeless(queue, pod, -1);
                 break;
         default:
                 return;
@@ -104,21 +111,26 @@ void sched_queue_remove(struct sched_queue *queue, struct sched_pod *pod) {
 
 static void despair(struct sched_queue *queue, struct sched_pod *pod) {
         sched_hopeless_append(&queue->hopeless, pod);
-        queue->n_hopeless++;
+        count_hopeless(queue, pod, 1);
         pod->place = SCHED_HOPELESS;
 }
 
-static void enter(struct sched_queue *queue, struct sched_pod *pod, enum sched_place place) {
+static void enter(struct sched_queue *queue, struct sched_pod *pod, enum sched_place place, unsigned why) {
+        static const enum sched_part parts[] = { [SCHED_READY] = SCHED_PART_READY,
+                                                 [SCHED_BACKING_OFF] = SCHED_PART_BACKING_OFF,
+                                                 [SCHED_HOPELESS] = SCHED_PART_HOPELESS };
+
         if (place != SCHED_HOPELESS && push(place == SCHED_READY ? &queue->ready : &queue->backing_off, pod) == 0)
                 pod->place = place;
         else
                 despair(queue, pod);
+        metrics_count(&queue->incoming[why][parts[pod->place]], 1);
 }
 
 void sched_queue_add(struct sched_queue *queue, struct sched_pod *pod, uint64_t now) {
         sched_queue_remove(queue, pod);
         pod->since = now;
-        enter(queue, pod, SCHED_READY);
+        enter(queue, pod, SCHED_READY, SCHED_WHY_ADDED);
 }
 
 void sched_queue_replace(struct sched_queue *queue, struct sched_pod *old, struct sched_pod *pod) {
@@ -133,12 +145,12 @@ void sched_queue_replace(struct sched_queue *queue, struct sched_pod *old, struc
         pod->has_erred = old->has_erred;
         if (place == SCHED_HOPELESS) {
                 sched_hopeless_insert(&queue->hopeless, old, pod);
-                queue->n_hopeless++;
+                count_hopeless(queue, pod, 1);
                 pod->place = place;
         }
         sched_queue_remove(queue, old);
         if (place == SCHED_READY || place == SCHED_BACKING_OFF)
-                enter(queue, pod, place);
+                enter(queue, pod, place, SCHED_WHY_ADDED);
 }
 
 static uint64_t back_off(const struct sched_pod *pod) {
@@ -153,14 +165,14 @@ void sched_queue_fail(struct sched_queue *queue, struct sched_pod *pod, uint64_t
         pod->failures++;
         pod->since = now;
         pod->due = now + back_off(pod);
-        enter(queue, pod, pod->has_erred ? SCHED_BACKING_OFF : SCHED_HOPELESS);
+        enter(queue, pod, pod->has_erred ? SCHED_BACKING_OFF : SCHED_HOPELESS, SCHED_WHY_FAILED);
 }
 
 /* Its back-off goes on where it was. */
-static void try_again(struct sched_queue *queue, struct sched_pod *pod, uint64_t now) {
+static void try_again(struct sched_queue *queue, struct sched_pod *pod, uint64_t now, unsigned why) {
         sched_queue_remove(queue, pod);
         pod->since = now;
-        enter(queue, pod, pod->due > now ? SCHED_BACKING_OFF : SCHED_READY);
+        enter(queue, pod, pod->due > now ? SCHED_BACKING_OFF : SCHED_READY, why);
 }
 
 uint32_t sched_queue_tell(struct sched_queue *queue, const struct sched_change *change, uint64_t now) {
@@ -168,7 +180,7 @@ uint32_t sched_queue_tell(struct sched_queue *queue, const struct sched_change *
 
         LIST_EACH (sched_hopeless, pod, &queue->hopeless)
                 if (pod->failed == 0 || sched_helps(pod, pod->failed, change)) { /* there were no nodes */
-                        try_again(queue, pod, now);
+                        try_again(queue, pod, now, SCHED_WHY_CHANGE + (unsigned)__builtin_ctz(change->event));
                         n++;
                 }
         return n;
@@ -178,10 +190,10 @@ struct sched_pod *sched_queue_pop(struct sched_queue *queue, uint64_t now) {
         struct sched_pod *pod;
 
         while ((pod = sched_hopeless_first(&queue->hopeless)) && now - pod->since >= SCHED_FLUSH)
-                try_again(queue, pod, now);
+                try_again(queue, pod, now, SCHED_WHY_FLUSHED);
         while ((pod = first(&queue->backing_off)) && pod->due <= now) {
                 sched_queue_remove(queue, pod);
-                enter(queue, pod, SCHED_READY);
+                enter(queue, pod, SCHED_READY, SCHED_WHY_BACKED_OFF);
         }
         pod = first(&queue->ready);
         if (!pod && (pod = first(&queue->backing_off)) && pod->has_erred)

@@ -27,10 +27,18 @@ struct sched_heap {
         bool (*before)(const struct sched_pod *a, const struct sched_pod *b);
 };
 
+/* Why pods come into a part of the queue; from SCHED_WHY_CHANGE on a change, by its event's bit. */
+enum sched_why { SCHED_WHY_ADDED, SCHED_WHY_FAILED, SCHED_WHY_BACKED_OFF, SCHED_WHY_FLUSHED, SCHED_WHY_CHANGE };
+#define SCHED_WHYS (SCHED_WHY_CHANGE + SCHED_EVENTS)
+
+enum sched_part { SCHED_PART_READY, SCHED_PART_BACKING_OFF, SCHED_PART_HOPELESS, SCHED_PARTS };
+
 struct sched_queue {
         struct sched_heap ready, backing_off;
         struct sched_hopeless hopeless; /* in the order in which they came */
         uint32_t n_hopeless;
+        uint64_t incoming[SCHED_WHYS][SCHED_PARTS]; /* that have come, for metrics */
+        uint64_t hopeless_by[SCHED_PLUGINS_MAX];    /* that are there, by the plugins that they failed by */
 };
 
 void sched_queue_init(struct sched_queue *queue);

@@ -9,9 +9,9 @@ from stock_kubelet import Kubelet
 
 import oci  # noqa: E402
 from support.api import Api  # noqa: E402
+from support.hosts import kubeconfig  # noqa: E402
 from support.leaks import leaked, remove_cgroups  # noqa: E402
 from support.node import PEERS, Node, free_port, pod, wait_for  # noqa: E402
-from test_node_api import get, kubeconfig  # noqa: E402
 from test_streaming import Terminal  # noqa: E402
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -22,16 +22,30 @@ authorization: {{mode: Webhook}}
 """
 
 
+def get(client, path):
+    status, body = client.ask("GET", path)
+    return body if status == 200 else None
+
+
 @pytest.fixture(scope="module")
-def api(tmp_path_factory):
-    node = Node("--runtime-only").start()
-    archive = node.dir + "/busybox.tar"
+def node():
+    n = Node("--runtime-only").start()
+    archive = n.dir + "/busybox.tar"
     oci.Image([oci.busybox_layer()], Cmd=["sh"]).write_docker_archive(archive, "localhost/busybox:test")
-    node.nacelle("import", archive)
+    n.nacelle("import", archive)
+    yield n
+    for p in n.pods():
+        n.crictl("rmp", "-f", p["id"], check=False)
+    remove_cgroups(n)
+    n.stop()
+
+
+@pytest.fixture(scope="module")
+def api(node, tmp_path_factory):
     api = Api("--kubelet-preferred-address-types=InternalIP", controllers="*").start()
-    config = kubeconfig(api, api.client(), tmp_path_factory.mktemp("kubelet"), "stock")
-    kubelet = Kubelet(node, CONFIG.format(pki=api.pki), without=REPLACED, flags=("--kubeconfig", config))
     client = api.client()
+    kubelet = Kubelet(node, CONFIG.format(pki=api.pki), without=REPLACED,
+                      flags=("--kubeconfig", kubeconfig(api, tmp_path_factory.mktemp("kubelet"), "stock")))
     try:
         wait_for("the node", lambda: get(client, "/api/v1/nodes/stock"), timeout=60)
         made = pod("web", "mkdir /w; echo hello > /w/index.html; httpd -p 8080 -h /w; while true; do echo tick; sleep 0.2; done", tolerations=[{"operator": "Exists"}])
@@ -39,19 +53,13 @@ def api(tmp_path_factory):
         assert status == 201, answer
         wait_for("the pod", lambda: get(client, PODS + "/web")["status"].get("phase") == "Running", timeout=60)
         yield api
+        client.ask("DELETE", PODS + "/web?gracePeriodSeconds=1")
+        wait_for("end of the pod", lambda: not get(client, PODS + "/web"), timeout=60)
+        wait_for("kubelet to remove the pod's cgroup", lambda: "cgroups" not in leaked(node), timeout=60)
     finally:
-        try:
-            client.ask("DELETE", PODS + "/web?gracePeriodSeconds=1")
-            wait_for("end of the pod", lambda: not get(client, PODS + "/web"), timeout=60)
-            wait_for("kubelet to remove the pod's cgroup", lambda: "cgroups" not in leaked(node), timeout=60)
-        finally:
-            print(kubelet.text()[-3000:])
-            kubelet.stop()
-            for p in node.pods():
-                node.crictl("rmp", "-f", p["id"], check=False)
-            remove_cgroups(node)
-            node.stop()
-            api.stop()
+        print(kubelet.text()[-3000:])
+        kubelet.stop()
+        api.stop()
 
 
 @pytest.fixture(params=["kubectl", "kubectl-debian"])

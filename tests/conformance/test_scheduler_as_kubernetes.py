@@ -151,9 +151,13 @@ def attempt(client, pod, there):
         c = t.condition(found)
         return (None, f"{c['reason']}: {c['message']}") if c and not found["status"].get("nominatedNodeName") else None
     try:
-        node, words = wait_for("outcome", outcome, timeout=30, interval=0.005)
+        node, words = wait_for("outcome", outcome, timeout=5, interval=0.005)
     except AssertionError:
-        raise AssertionError(f"at {client.port}: {t.get(client, path)}") from None
+        found = t.get(client, path)
+        # kube-scheduler at times does not hear of it when the last of those has gone that a pod with host ports waits for, and tries it again after 5 minutes
+        if client.whose == "ours" or not found["status"].get("nominatedNodeName"):
+            raise AssertionError(f"{client.whose}: {found}") from None
+        node, words = found["status"]["nominatedNodeName"], None
     status, answer = client.ask("DELETE", path, {"gracePeriodSeconds": 0})
     assert status == 200, answer
     left = {p["metadata"]["name"] for p in t.get(client, t.PODS)["items"]}
@@ -203,6 +207,7 @@ def both(tmp_path_factory):
 def test_as_kube_scheduler(both, round):
     maker = Maker(SEED * 1000 + round)
     ours, theirs = (a.client() for a in both)
+    ours.whose, theirs.whose = "ours", "kube-scheduler's"
     nodes = maker.nodes()
     there = [maker.pod(f"there-{i}", maker.r.choice(nodes)[0]) for i in range(maker.r.randint(0, 8))]
     failures, placed = [], 0

@@ -1,4 +1,5 @@
-/* Pages of any bytes: taken in one piece and in many, what comes out is the same, and what went in is in it, in its order. */
+/* Pages of any bytes: taken in one piece and in many, what comes out is the same, and what went in is in it, in its
+ * order. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

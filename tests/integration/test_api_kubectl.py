@@ -183,7 +183,6 @@ label node n1 node-role.kubernetes.io/worker=
 get nodes
 describe node n1
 drain n1
-top node
 delete node n1
 events
 get events -A

@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 from support.api import Api
 from support.http2 import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, Raw, frame
-from support.kubelet import NODE, Kubelet, make_pod
+from support.kubelet import NODE, Kubelet, make_pod, own_address
 from support.node import PEERS, Node, free_port, pod, wait_for
 from support.streams import OUT, STATUS, WebSocket, exit_code, masked_frame
 from test_streaming import Terminal
@@ -47,8 +47,14 @@ def api(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def kubelet(api, agent, tmp_path_factory):
-    k = Kubelet(str(tmp_path_factory.mktemp("kubelet")), api.pki, agent)
+def address(agent):
+    with own_address(agent.number) as a:
+        yield a
+
+
+@pytest.fixture(scope="module")
+def kubelet(api, agent, address, tmp_path_factory):
+    k = Kubelet(str(tmp_path_factory.mktemp("kubelet")), api.pki, agent, address=address)
     client = api.client()
     k.register(client)
     make_pod(client, "p")
@@ -114,7 +120,7 @@ def test_requests_pass_as_they_are(api, kubelet, client):
 def test_pages_are_found_below_a_slash(kubelet, client):
     status, headers, _ = client.raw("GET", f"{TO_NODE}?a=b")
     assert (status, headers["Location"]) == (301, f"{TO_NODE}/?a=b")
-    for there, here in (("/other/", f"{TO_NODE}/other/"), (f"https://127.0.0.1:{kubelet.port}/x?y", f"{TO_NODE}/x?y"), ("relative", "relative"),
+    for there, here in (("/other/", f"{TO_NODE}/other/"), (f"https://{kubelet.address}:{kubelet.port}/x?y", f"{TO_NODE}/x?y"), ("relative", "relative"),
                         ("https://example.test/x", "https://example.test/x")):
         kubelet.answers["away"] = lambda handler, path, query: handler.say(302, "", Location=there)
         status, headers, _ = client.raw("GET", f"{TO_NODE}/away")
@@ -204,18 +210,24 @@ def test_nobody_is_there(api, kubelet, client):
     dead = free_port()
     kubelet.register(client, "dead", port=dead)
     make_pod(client, "lost", node="dead")
-    refused = f"dial tcp 127.0.0.1:{dead}: connect: connection refused"
+    refused = f"dial tcp {kubelet.address}:{dead}: connect: connection refused"
     assert message(client.raw("GET", "/api/v1/nodes/dead/proxy/x")) == (503, f"error trying to reach service: {refused}")
     assert message(client.raw("GET", f"{PODS}/lost/log?tailLines=3&follow=1")) == \
-        (500, f'Get "https://127.0.0.1:{dead}/containerLogs/default/lost/main?follow=true&tailLines=3": {refused}')
+        (500, f'Get "https://{kubelet.address}:{dead}/containerLogs/default/lost/main?follow=true&tailLines=3": {refused}')
     upgrade = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1"}
     assert message(client.raw("POST", f"{PODS}/lost/exec?command=x", **upgrade)) == (500, f"error dialing backend: {refused}")
+    assert message(client.raw("GET", "/api/v1/nodes/dead/proxy/x", **upgrade)) == (500, f"error dialing backend: {refused}")
     assert message(client.raw("POST", f"{PODS}/lost/exec?command=x")) == (400, "Upgrade request required")
     kubelet.register(client, "nameless", addresses=(("Hostname", "nobody.invalid"), ("InternalIP", "127.0.0.1")))
+    make_pod(client, "nowhere", node="nameless")
     status, said = message(client.raw("GET", "/api/v1/nodes/nameless/proxy/x"))
-    assert status == 503 and said.startswith("error trying to reach service: dial tcp: lookup nobody.invalid: "), said
+    assert status == 400 and said.startswith("lookup nobody.invalid: "), said
+    status, said = message(client.raw("POST", f"{PODS}/nowhere/exec?command=x", **upgrade))
+    assert status == 500 and said.startswith("error dialing backend: dial tcp: lookup nobody.invalid: "), said
+    for port, why in (("99999", "address 99999: invalid port"), ("web", "lookup tcp/web: unknown port")):
+        assert message(client.raw("GET", f"/api/v1/nodes/{NODE}:{port}/proxy/x")) == (503, f"error trying to reach service: dial tcp: {why}")
     plain = socket.socket()
-    plain.bind(("127.0.0.1", 0))
+    plain.bind((kubelet.address, 0))
     plain.listen()
     kubelet.register(client, "mute", port=plain.getsockname()[1])
     began = time.monotonic()
@@ -227,10 +239,11 @@ def test_addresses_of_this_host_are_not_gone_to(api, kubelet, client):
     """Pods, and nodes' ports that are not their kubelet's, as kube-apiserver has it."""
     make_pod(client, "self", address="127.0.0.1")
     make_pod(client, "cloud", address="169.254.169.254")
-    for path in (f"{PODS}/self:80/proxy/", f"{PODS}/cloud/proxy/", f"/api/v1/nodes/{NODE}:9/proxy/", f"/api/v1/nodes/http:{NODE}:{free_port()}/proxy/"):
+    for path in (f"{PODS}/self:80/proxy/", f"{PODS}/cloud/proxy/"):
         assert message(client.raw("GET", path)) == (400, "address not allowed"), path
     kubelet.register(client, "local", addresses=(("Hostname", "localhost"),))
-    assert message(client.raw("GET", "/api/v1/nodes/local:9/proxy/")) == (400, "address not allowed")
+    for path in ("local", "local:9", f"https:local:{kubelet.port}"):
+        assert message(client.raw("GET", f"/api/v1/nodes/{path}/proxy/")) == (400, "address not allowed"), path
 
 
 def test_pods_and_services(api, agent, kubelet, client):
@@ -262,14 +275,14 @@ def test_logs(api, kubelet, client):
         handler.chunk(b"two\n")
         handler.chunk(b"")
     kubelet.answers["containerLogs"] = log
-    p = subprocess.Popen([f"{PEERS}/kubectl", "logs", "-f", "p", "--tail=5", "--since-time=2026-01-01T00:00:00Z", "--timestamps"],
+    p = subprocess.Popen([f"{PEERS}/kubectl", "logs", "-f", "p", "--tail=5", "--since-time=2026-01-01T01:00:00.5+01:00", "--timestamps"],
                          env=dict(os.environ, KUBECONFIG=api.kubeconfig, HOME=api.directory), stdout=subprocess.PIPE)
     assert p.stdout.readline() == b"one\n"
     more.set()
     assert p.communicate(timeout=20)[0] == b"two\n" and p.returncode == 0
     method, path, headers, _ = kubelet.seen[-1]
     assert (method, path) == ("GET", "/containerLogs/default/p/main?follow=true&sinceTime=2026-01-01T00%3A00%3A00Z&tailLines=5&timestamps=true")
-    assert "Authorization" not in headers and headers["Host"] == f"127.0.0.1:{kubelet.port}"
+    assert "Authorization" not in headers and headers["Host"] == f"{kubelet.address}:{kubelet.port}"
     status, headers, text = client.raw("GET", f"{PODS}/p/log")
     assert (status, headers["Content-Type"], text) == (200, "text/plain", b"one\ntwo\n")
     wait_for("audit", lambda: any(e["stage"] == "ResponseComplete" and e["objectRef"].get("subresource") == "log" and e["responseStatus"]["code"] == 200
@@ -280,17 +293,21 @@ def test_logs_that_are_not_given(kubelet, client):
     for said, (status, words) in {
             (400, "container not ready"): (400, "container not ready"), (500, "broken"): (500, "Internal error occurred: broken"),
             (404, "no pod"): (404, "the server could not find the requested resource ( pods/log p)"),
-            (503, "later"): (503, "the server is currently unable to handle the request ( pods/log p)")}.items():
+            (409, "no"): (409, "the server reported a conflict ( pods/log p)"), (418, "tea"): (418, "the server responded with the status code 418 but did not return more details ( pods/log p)"),
+            (502, "odd"): (502, 'an error on the server ("odd") has prevented the request from succeeding ( pods/log p)'), (503, "later"): (503, "the server is currently unable to handle the request ( pods/log p)")}.items():
         kubelet.answers["containerLogs"] = lambda handler, path, query: handler.say(*said)
         assert message(client.raw("GET", f"{PODS}/p/log")) == (status, words)
+    kubelet.answers["containerLogs"] = lambda handler, path, query: handler.say(302, "", Location="/elsewhere")
+    assert message(client.raw("GET", f"{PODS}/p/log")) == (500, 'Get "/elsewhere": redirects forbidden')
 
 
-def test_the_kubelet_has_to_be_the_node(tmp_path, api):
+def test_the_kubelet_has_to_be_the_node(tmp_path, api, address):
     """With --kubelet-certificate-authority; but for a log that says it does not matter who answers."""
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{tmp_path}/ca.key", "-out", f"{tmp_path}/ca.crt",
                     "-days", "2", "-subj", "/CN=kubelets"], check=True, capture_output=True)
     strict = Api(WITHOUT_ACCOUNTS, "--kubelet-certificate-authority", f"{tmp_path}/ca.crt").start()
-    good, wrong, foreign = (Kubelet(str(tmp_path), pki, names=names, clients=strict.pki) for pki, names in ((tmp_path, "IP:127.0.0.1"), (tmp_path, "DNS:elsewhere"), (api.pki, "IP:127.0.0.1")))
+    good, wrong, foreign = (Kubelet(str(tmp_path), pki, names=names, clients=strict.pki, address=address)
+                            for pki, names in ((tmp_path, None), (tmp_path, "DNS:elsewhere"), (api.pki, None)))
     try:
         client = strict.client()
         for k, name in ((good, "good"), (wrong, "wrong"), (foreign, "foreign")):

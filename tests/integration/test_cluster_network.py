@@ -356,6 +356,19 @@ def test_what_a_node_had_goes_with_it(lan, pods, busybox_archive):
     wait_for("not let through", lambda: c.address not in a.run(*table))
 
 
+def test_what_someone_removes_is_put_back(lan, pods):
+    a = lan.nodes[0]
+    for family in ("-4", "10.215.2.0/24"), ("-6", "fd00:215:2::/64"):
+        a.run("ip", family[0], "route", "del", family[1])
+        wait_for("the route again", lambda: family[1] in a.run("ip", family[0], "route"), timeout=5)
+    a.run("nft", "flush", "ruleset")
+    made = Service(lan.client, "after-the-flush", *pods, port=8000)
+    wait_for("both answer", lambda: answers(pods[0].netns, made.ips[0], 8000) == {"p0", "p1"}, timeout=5)
+    made.delete()
+    a.node.restart()
+    wait_ready(lan.client, a)
+
+
 # --- hosts in two networks ---
 
 @pytest.fixture(scope="module")
@@ -431,6 +444,21 @@ def test_a_node_behind_a_router_moves(routed, far_pods):
         wait_for("answer", lambda: ask(far_pods[0].netns, far_pods[1].ips[family], 80, timeout=0.2), timeout=5)
     fdb = a.run("bridge", "fdb", "show").splitlines()
     assert [line for line in fdb if f"dst {b.address} " in line] and len([line for line in fdb if "dst" in line]) == 1, fdb
+
+
+def test_a_boot_without_the_api_service(routed, far_pods):
+    """Where other nodes are is known from before."""
+    a, address = routed.nodes[0], far_pods[1].ips[0]
+    routed.api.end()
+    a.node.kill()
+    for link in json.loads(a.run("ip", "-j", "link", "show", "type", "vxlan")):
+        a.run("ip", "link", "del", link["ifname"])
+    assert not ask(far_pods[0].netns, address, 80, timeout=0.3)
+    a.node.start()
+    assert wait_for("answer", lambda: ask(far_pods[0].netns, address, 80, timeout=0.3), timeout=5) == ("p1", far_pods[0].ips[0])
+    routed.api.start()
+    routed.client.connection = None
+    wait_ready(routed.client, *routed.nodes)
 
 
 # --- a node's own networks ---
@@ -518,3 +546,31 @@ def test_a_node_made_anew_gets_other_addresses(alone):
     server = Server(f"/proc/{node.inspect(node.running('new'))['info']['pid']}/ns/net", "new", 80)
     assert ask(f"/proc/{pid}/ns/net", address_of(node, "new"), 80) == ("new", old)
     server.close()
+
+
+# --- all of it together ---
+
+def test_a_cluster_by_its_controllers(busybox_archive):
+    """Nodes get networks, Services their ends, nobody helps: pods come and go, and who asks the Service meets those that are there."""
+    with Hosts() as hosts:
+        client = hosts.client = hosts.start_api().client()
+        nodes = [hosts.join(archive=busybox_archive) for _ in range(2)]
+        wait_ready(client, *nodes)
+        cidrs = [get(client, f"/api/v1/nodes/{h.node.name}")["spec"]["podCIDRs"] for h in nodes]
+        assert all(cidrs) and cidrs[0] != cidrs[1]
+        spec = {"selector": {"app": "web"}, "ports": [{"port": 8000, "targetPort": 80}]}
+        status, made = client.ask("POST", SERVICES, {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": spec})
+        assert status == 201, made
+        address, here = made["spec"]["clusterIP"], [netns(h) for h in nodes]
+        wait_for("refusal", lambda: all(refused(n, address, 8000) for n in here))
+        pods = [Pod(client, h, f"web{i}", metadata={"labels": {"app": "web"}}) for i, h in enumerate(nodes)]
+        servers = [Server(p.netns, p.name, 80) for p in pods]
+        for where in here + [p.netns for p in pods]:
+            wait_for("both", lambda: answers(where, address, 8000) == {"web0", "web1"})
+        pods[0].delete()
+        wait_for("the other", lambda: all(answers(n, address, 8000, n=20) == {"web1"} for n in here + [pods[1].netns]))
+        pods[1].delete()
+        wait_for("refusal", lambda: all(refused(n, address, 8000) for n in here))
+        for s in servers:
+            s.close()
+        wait_for("end of the pods", lambda: not get(client, PODS)["items"])

@@ -109,21 +109,6 @@ def test_replicaset_lets_go_what_costs_least(ns):
     assert eventually(lambda: [p["metadata"]["name"] for p in ns.active()] == [names[0], names[3]])
 
 
-def test_replicaset_lets_go_where_it_has_most(ns):
-    """Pods of other sets of the same owner count: they do the same work."""
-    for node in "one", "two":
-        ns.client.ask("POST", "/api/v1/nodes", {"metadata": {"name": node}})
-    ns.replicaset("r", 4)
-    assert eventually(lambda: len(ns.pods()) == 4)
-    pods = ns.pods()
-    for p, node in zip(pods, ("one", "one", "one", "two")):
-        ns.bind(p, node)
-        ns.say(p, since="2026-11-29T08:00:00Z")
-    assert eventually(lambda: ns.status(ns.apps + "replicasets/r").get("readyReplicas") == 4)
-    ns.merge(ns.apps + "replicasets/r", {"spec": {"replicas": 2}})
-    assert eventually(lambda: sorted(p["spec"]["nodeName"] for p in ns.active()) == ["one", "two"])
-
-
 def test_replicaset_waits_until_pods_are_available(ns):
     ns.replicaset("r", 1, minReadySeconds=2)
     path = ns.apps + "replicasets/r"
@@ -308,6 +293,21 @@ def test_deployment_goes_with_all_that_it_has(ns):
     assert eventually(lambda: len(ns.pods()) == 3)
     ns.delete(ns.apps + "deployments/d", propagationPolicy="Background")
     assert eventually(lambda: ns.pods() == [] and ns.sets() == {})
+
+
+def test_deployment_lets_go_where_it_has_most(ns):
+    """Pods of all its sets count: they do the same work."""
+    for node in "one", "two":
+        ns.client.ask("POST", "/api/v1/nodes", {"metadata": {"name": node}})
+    ns.deployment("d", 4)
+    assert eventually(lambda: len(ns.pods()) == 4)
+    pods = ns.pods()
+    for p, node in zip(pods, ("one", "one", "one", "two")):
+        ns.bind(p, node)
+        ns.say(p, since="2026-11-29T08:00:00Z")
+    assert eventually(lambda: ns.status(ns.apps + "deployments/d").get("readyReplicas") == 4)
+    ns.merge(ns.apps + "deployments/d", {"spec": {"replicas": 2}})
+    assert eventually(lambda: sorted(p["spec"]["nodeName"] for p in ns.active()) == ["one", "two"])
 
 
 # --- PodDisruptionBudgets

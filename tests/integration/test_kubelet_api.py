@@ -13,7 +13,8 @@ from support.api import PEERS, Api
 from support.kubelet_client import Authority, Kubelet
 from support.node import Node, pod, wait_for
 from support.streams import ERR, IN, OUT, STATUS, Connection, Spdy, WebSocket, exit_code
-from test_node_api import get, kubeconfig, phase
+from support.hosts import kubeconfig
+from test_node_api import get, phase
 
 PODS = "/api/v1/namespaces/default/pods"
 
@@ -28,7 +29,7 @@ def api():
 @pytest.fixture(scope="module")
 def joined(api, busybox_archive, tmp_path_factory):
     n = Node()
-    n.options += ["--kubeconfig", kubeconfig(api, api.client(), tmp_path_factory.mktemp("node"), n.name)]
+    n.options += ["--kubeconfig", kubeconfig(api, tmp_path_factory.mktemp("node"), n.name)]
     n.start()
     n.nacelle("import", busybox_archive)
     wait_for("Node", lambda: get(api.client(), f"/api/v1/nodes/{n.name}"))

@@ -3,14 +3,17 @@ import base64
 import crypt
 import json
 import os
+import shutil
 import signal
+import subprocess
 import time
 
 import oci
 import pytest
+from support import leaks
 from support.api import Api, get
 from support.hosts import kubeconfig
-from support.node import Node, pod, wait_for
+from support.node import Node, parent, pod, wait_for
 from support.registry import Registry
 
 CORE = "/api/v1/namespaces/default"
@@ -66,10 +69,10 @@ def phase(client, name, wanted, timeout=20):
     return wait_for(f"{name} {wanted}", probe, timeout)
 
 
-def gone(client, *names):
+def gone(client, node, *names):
     for name in names:
         client.ask("DELETE", f"{PODS}/{name}", {"gracePeriodSeconds": 0})
-        wait_for("end", lambda: get(client, f"{PODS}/{name}") is None)
+    wait_for("end", lambda: not [p for p in node.pods() if p["metadata"]["name"] in names])
 
 
 def own(node, name, container="main"):
@@ -114,7 +117,7 @@ def test_the_account_of_a_pod(api, client, joined):
     volume = next(v["name"] for v in made["spec"]["volumes"] if "projected" in v)
     kind = os.popen(f"stat -f -c %T {volume_dir(joined, made, 'projected', volume)}").read().strip()
     assert kind == "tmpfs"
-    gone(client, "account")
+    gone(client, joined, "account")
     wait_for("end of the volume", lambda: not os.path.exists(volume_dir(joined, made, "projected", volume)))
 
 
@@ -144,7 +147,7 @@ def test_volumes(client, joined):
     assert claims["aud"] == ["else"] and claims["exp"] - claims["iat"] == 600 and claims["kubernetes.io"]["pod"]["uid"] == made["metadata"]["uid"]
     kinds = {name: os.popen(f"stat -f -c %T {volume_dir(joined, made, plugin, name)}").read().strip() for plugin, name in (("secret", "secret"), ("projected", "both"))}
     assert set(kinds.values()) == {"tmpfs"}
-    gone(client, "volumes")
+    gone(client, joined, "volumes")
 
 
 def test_group_and_user(client, joined):
@@ -160,7 +163,7 @@ def test_group_and_user(client, joined):
     assert inside(joined, "group", f"stat -Lc '%a %u %g' /s/k {token} /s").splitlines() == ["440 0 4321", "640 1000 4321", "2777 0 4321"]
     assert inside(joined, "group", "cat /s/k") == "x"
     assert inside(joined, "user", f"stat -Lc '%a %u' {token}").split() == ["600", "1000"]
-    gone(client, "group", "user")
+    gone(client, joined, "group", "user")
 
 
 def test_a_change_reaches_the_volume(client, joined, record_property):
@@ -187,7 +190,7 @@ def test_a_change_reaches_the_volume(client, joined, record_property):
     client.ask("DELETE", f"{CORE}/configmaps/live")
     said(client, made, "FailedMount", 'MountVolume.SetUp failed for volume "m" : configmap "live" not found')
     assert inside(joined, "live", "cat /m/c") == "new"
-    gone(client, "live")
+    gone(client, joined, "live")
 
 
 def test_what_is_missing_is_waited_for(client, joined):
@@ -200,7 +203,7 @@ def test_what_is_missing_is_waited_for(client, joined):
     said(client, made, "FailedMount", "configmap references non-existent config key: k")
     change(client, "configmaps", "later", {"data": {"k": "v"}})
     phase(client, "waits", "Running", timeout=5)
-    gone(client, "waits")
+    gone(client, joined, "waits")
 
 
 def test_variables(client, joined):
@@ -227,7 +230,7 @@ def test_variables(client, joined):
         "MY_SVC_PORT_53_UDP": f"udp://{ip}:53", "MY_SVC_PORT_53_UDP_PROTO": "udp", "MY_SVC_PORT_53_UDP_PORT": "53", "MY_SVC_PORT_53_UDP_ADDR": ip}
     assert found["KUBERNETES_SERVICE_HOST"] == plain["KUBERNETES_SERVICE_HOST"] == get(client, f"{CORE}/services/kubernetes")["spec"]["clusterIP"]
     assert not any(k.startswith("MY_SVC") for k in plain)
-    gone(client, "variables", "unlinked")
+    gone(client, joined, "variables", "unlinked")
 
 
 def test_variables_that_cannot_be_made(client, joined):
@@ -241,7 +244,7 @@ def test_variables_that_cannot_be_made(client, joined):
     wait_for("other reason", lambda: waiting().get("message") == "couldn't find key k in ConfigMap default/elater", timeout=5)
     change(client, "configmaps", "elater", {"data": {"k": "v"}})
     phase(client, "evar", "Running", timeout=5)
-    gone(client, "evar")
+    gone(client, joined, "evar")
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +268,7 @@ def test_pull_secrets(client, joined, locked):
         phase(client, f"pull-{name}", "Running")
     made = run(client, "pull-none", container, node=joined, imagePullSecrets=[{"name": "absent"}, {"name": "gone"}])
     said(client, made, "FailedToRetrieveImagePullSecret", "Unable to retrieve some image pull secrets (absent, gone); attempting to pull the image may not succeed.")
-    gone(client, "pull-json", "pull-cfg", "pull-none")
+    gone(client, joined, "pull-json", "pull-cfg", "pull-none")
 
 
 def test_large_and_many(client, joined):
@@ -277,7 +280,7 @@ def test_large_and_many(client, joined):
     run(client, "large", {"command": ["sleep", "1000"], "volumeMounts": mounts, "envFrom": [{"configMapRef": {"name": "many"}}]}, node=joined, volumes=volumes)
     phase(client, "large", "Running")
     assert inside(joined, "large", "wc -c </large/k; ls /many | wc -l; cat /many/key-1999; tr '\\0' '\\n' </proc/1/environ | grep -c ^key-").split() == [str(1000 * 1024), "2000", "19992000"]
-    gone(client, "large")
+    gone(client, joined, "large")
 
 
 def test_names_that_are_paths(client, joined):
@@ -309,4 +312,53 @@ def test_the_service_away(api, client, joined):
     change(client, "configmaps", "stays", {"data": {"k": "2"}})
     path = volume_dir(joined, made, "configmap", "m") + "/k"
     wait_for("change", lambda: open(path).read() == "2", timeout=40)
-    gone(client, "stays")
+    gone(client, joined, "stays")
+
+
+def test_starts_without_the_service(api, client, joined):
+    """The service is away when the agent starts: a container that ends starts again with its variables, of Secrets, too. After a power cut the pod
+    runs again with its ConfigMaps and without its token, one with a Secret waits; all is made good when the service is back."""
+    make(client, "ConfigMap", "kept", data={"k": "1"})
+    make(client, "Secret", "kept", data={"s": b64("hidden")})
+    script = {"command": ["sh", "-c", "while [ ! -e /tmp/end ]; do sleep 0.1; done; exit 1"], "volumeMounts": [{"name": "m", "mountPath": "/m"}],
+              "env": [{"name": "K", "valueFrom": {"configMapKeyRef": {"name": "kept", "key": "k"}}}]}
+    secret = dict(script, env=[{"name": "S", "valueFrom": {"secretKeyRef": {"name": "kept", "key": "s"}}}], volumeMounts=[])
+    made = run(client, "cold", script, node=joined, volumes=[{"name": "m", "configMap": {"name": "kept"}}])
+    run(client, "hidden", secret, node=joined)
+    for name in ("cold", "hidden"):
+        phase(client, name, "Running")
+    assert not any(b"hidden" in open(os.path.join(top, f), "rb").read() for top, _, files in os.walk(f"{joined.root}/pods") for f in files
+                   if os.path.isfile(os.path.join(top, f)) and os.path.basename(top) != "hidden" and f == "sources")
+    joined.kill()
+    api.process.send_signal(signal.SIGKILL)
+    api.process.wait(10)
+    joined.start()
+    first = {name: own(joined, name) for name in ("cold", "hidden")}
+    for container in first.values():
+        joined.exec(container, "touch", "/tmp/end")
+    for name, c in first.items():
+        wait_for("restart", lambda: own(joined, name)["id"] != c["id"])
+    assert inside(joined, "hidden", "tr '\\0' '\\n' </proc/1/environ | grep ^S=").strip() == "S=hidden"
+
+    containers = [joined.inspect(own(joined, name))["info"]["pid"] for name in first]
+    shims = [parent(pid) for pid in containers]
+    joined.kill()
+    for process in containers + shims:
+        os.kill(process, signal.SIGKILL)
+    for mount in reversed(leaks.mounts(joined)):
+        subprocess.run(["umount", "-l", mount], check=True)
+    shutil.rmtree(joined.run)
+    joined.start()
+    wait_for("a new container", lambda: own(joined, "cold")["id"] not in [c["id"] for c in first.values()])
+    at = "/var/run/secrets/kubernetes.io/serviceaccount"
+    assert inside(joined, "cold", f"cat /m/k; ls {at}").split() == ["1ca.crt", "namespace"]
+    assert "K=1" in inside(joined, "cold", "tr '\\0' '\\n' </proc/1/environ").split()
+    assert not [c for c in joined.containers() if c["labels"]["io.kubernetes.pod.name"] == "hidden" and c["state"] == "CONTAINER_RUNNING"]
+    api.start()
+    client = api.client()
+    wait_for("token", lambda: inside(joined, "cold", f"ls {at}").split() == ["ca.crt", "namespace", "token"], timeout=40)
+    assert inside(joined, "hidden", "tr '\\0' '\\n' </proc/1/environ | grep ^S=").strip() == "S=hidden"
+    change(client, "configmaps", "kept", {"data": {"k": "2"}})
+    wait_for("change", lambda: open(volume_dir(joined, made, "configmap", "m") + "/k").read() == "2", timeout=40)
+    gone(client, joined, "cold", "hidden")
+    wait_for("end of what was kept", lambda: os.listdir(f"{joined.run}/sources") == [])

@@ -214,6 +214,26 @@ def test_at_rest_a_pod_has_its_node_at_once(client):
     assert statistics.median(times) < 0.25
 
 
+def test_after_a_kill_every_pod_gets_its_node_and_no_node_too_many():
+    a = Api(controllers=CONTROLLERS, scheduler=True).start()
+    try:
+        c = a.client()
+        wait_for("account", lambda: c.ask("GET", "/api/v1/namespaces/default/serviceaccounts/default")[0] == 200)
+        for i in range(5):
+            node(c, f"n{i}", cpu="2")
+        for i in range(100):
+            make(c, PODS, small(f"p{i}"))
+            if i % 40 == 30:
+                a.process.kill()
+                a.process.wait()
+                a.start()
+                c = a.client()
+        found = wait_for("all", lambda: (n := [p["spec"].get("nodeName") for p in get(c, PODS)["items"]]).count(None) == 0 and n)
+        assert len(found) == 100 and all(found.count(f"n{i}") == 20 for i in range(5))
+    finally:
+        a.stop()
+
+
 def test_turned_off_it_leaves_pods_alone(api):
     other = Api(controllers=CONTROLLERS).start()
     try:

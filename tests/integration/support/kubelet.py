@@ -1,5 +1,6 @@
 """As much of a kubelet's server as nacelle-api's proxies need: over TLS, with answers that a test chooses, and exec, attach and
 port-forward passed on to the CRI streaming server of an agent."""
+import contextlib
 import http.server
 import select
 import socket
@@ -11,6 +12,19 @@ import urllib.parse
 from .apiserver import ApiServer
 
 NODE = "fake"
+
+
+@contextlib.contextmanager
+def own_address(number):
+    """One that other hosts could have, on the loopback device: nodes' proxies lead to no other."""
+    address = f"198.51.100.{number}"
+    subprocess.run(["ip", "addr", "add", address + "/32", "dev", "lo"], check=True)
+    try:
+        yield address
+    finally:
+        subprocess.run(["ip", "addr", "del", address + "/32", "dev", "lo"], check=True)
+
+
 FEATURE = "ExtendWebSocketsToKubelet"
 
 
@@ -55,10 +69,10 @@ def pump(tls, plain):
 class Kubelet:
     """Its certificate is signed by the authority in `pki`, its clients' by that in `clients`. `answers`: a function (handler, path, query) for each first segment of a path; `seen`: (method, path, headers) of all requests."""
 
-    def __init__(self, directory, pki, agent=None, names="IP:127.0.0.1", clients=None):
+    def __init__(self, directory, pki, agent=None, names=None, clients=None, address="127.0.0.1"):
         self.seen, self.closed, self.answers = [], threading.Event(), {}
         self.streams = ApiServer(agent) if agent else None
-        self.only_spdy = False
+        self.only_spdy, self.address = False, address
         kubelet = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -138,10 +152,10 @@ class Kubelet:
                 kubelet.closed.set()
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*certificate(directory, pki, NODE, names))
+        context.load_cert_chain(*certificate(directory, pki, NODE, names or f"IP:{address}"))
         context.load_verify_locations(f"{clients or pki}/ca.crt")
         context.verify_mode = ssl.CERT_OPTIONAL
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server((address, 0), Handler)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
@@ -153,11 +167,11 @@ class Kubelet:
         if self.streams:
             self.streams.stop()
 
-    def register(self, client, name=NODE, websockets=False, addresses=(("InternalIP", "127.0.0.1"),), port=None):
+    def register(self, client, name=NODE, websockets=False, addresses=None, port=None):
         """The Node whose kubelet it is."""
         client.ask("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
         _, node = client.ask("GET", f"/api/v1/nodes/{name}")
-        node["status"] = {"addresses": [{"type": t, "address": a} for t, a in addresses], "daemonEndpoints": {"kubeletEndpoint": {"Port": port or self.port}},
+        node["status"] = {"addresses": [{"type": t, "address": a} for t, a in addresses or [("InternalIP", self.address)]], "daemonEndpoints": {"kubeletEndpoint": {"Port": port or self.port}},
                           **({"declaredFeatures": [FEATURE]} if websockets else {})}
         status, node = client.ask("PUT", f"/api/v1/nodes/{name}/status", node)
         assert status == 200, node

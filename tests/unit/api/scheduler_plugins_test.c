@@ -1,6 +1,7 @@
 /* Each plugin of the scheduler, by tables: nodes and pods that are there, a pod that comes, and which nodes fit it or
  * why none does; and which node is best. */
 #include <assert.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -523,6 +524,23 @@ static void some_of_many_are_compared(void **state) {
         end(&c);
 }
 
+/* So many rules of a pod, and not one more. */
+static void rules_have_a_maximum(void **state) {
+        for (unsigned n = SCHED_RULES_MAX; n <= SCHED_RULES_MAX + 1; n++) {
+                _cleanup_free_ char *text = calloc(n + 1, sizeof(TERM("a", HOST)) + 1);
+                _cleanup_client_object_ struct client_object *object = NULL;
+                struct sched_pod *pod = NULL;
+
+                strcpy(text, "{\"spec\":{\"affinity\":{\"podAffinity\":{" REQUIRED "[");
+                for (unsigned i = 0; i < n; i++)
+                        strcat(strcat(text, i > 0 ? "," : ""), "{\"topologyKey\":\"k\"}");
+                strcat(text, "]}}}}");
+                object = object_of("default", "p", text);
+                assert_int_equal(sched_pod_read(object, &pod), n > SCHED_RULES_MAX ? -E2BIG : 0);
+                sched_pod_free(pod);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(nodes_fit),
@@ -530,6 +548,7 @@ int main(void) {
                 cmocka_unit_test(equals_take_turns),
                 cmocka_unit_test(nothing_is_left_of_pods),
                 cmocka_unit_test(some_of_many_are_compared),
+                cmocka_unit_test(rules_have_a_maximum),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

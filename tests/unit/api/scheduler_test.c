@@ -165,7 +165,8 @@ static void assumed_pods_count(void **state) {
         put_pod("q", "800m", "", "");
         turn();
         assert_null(find(BINDING("q")));
-        assert_event("0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: "
+        assert_event("0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes "
+                     "are available: "
                      "1 No preemption victims found for incoming pod.");
         answer(STATUS("q"), 200, "");
         now += SCHED_SECOND;
@@ -192,7 +193,8 @@ static void who_fails_says_why(void **state) {
                 "{\"metadata\":{\"uid\":\"uid-p\"},\"status\":{\"conditions\":[{\"type\":\"PodScheduled\",\"status\":"
                 "\"False\","
                 "\"observedGeneration\":3,\"lastTransitionTime\":\"2026-11-30T01:10:00Z\",\"reason\":\"Unschedulable\","
-                "\"message\":\"0/1 nodes are available: 1 node(s) had untolerated taint(s). no new claims to deallocate, preemption: 0/1 nodes are "
+                "\"message\":\"0/1 nodes are available: 1 node(s) had untolerated taint(s). no new claims to "
+                "deallocate, preemption: 0/1 nodes are "
                 "available: 1 Preemption is not helpful for scheduling.\"}]}}");
         end();
 }
@@ -215,6 +217,8 @@ static void changes_that_help(void **state) {
         put_node("a", "1", "");
         turn();
         assert_bound(BINDING("p"), "a");
+        assert_int_equal(scheduler->queue.incoming[SCHED_WHY_FAILED][SCHED_PART_HOPELESS], 2);
+        assert_int_equal(scheduler->queue.hopeless_by[0], 0);
         end();
 }
 
@@ -354,10 +358,11 @@ static void nobody_leaves(const char *spec, const char *words) {
 
 static void who_may_not_preempt(void **state) {
         nobody_leaves(",\"priority\":10,\"preemptionPolicy\":\"Never\"",
-                      "1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to preemptionPolicy=Never.");
-        nobody_leaves(",\"priority\":5",
-                      "1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found for "
-                      "incoming pod.");
+                      "1 Insufficient cpu. no new claims to deallocate, preemption: not eligible due to "
+                      "preemptionPolicy=Never.");
+        nobody_leaves(",\"priority\":5", "1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are "
+                                         "available: 1 No preemption victims found for "
+                                         "incoming pod.");
 }
 
 int main(void) {

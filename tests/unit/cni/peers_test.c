@@ -31,7 +31,8 @@ static struct ip_cidr cidr(const char *text) {
 
 /* 192.0.2.0/24 and 2001:db8::/64 are the host's own links, 203.0.113.0/24 nowhere; .1 is the host itself. */
 static int find(void *data, const struct ip *to, struct route_way *ret_way) {
-        const struct ip_cidr link4 = cidr("192.0.2.0/24"), link6 = cidr("2001:db8::/64"), nowhere = cidr("203.0.113.0/24");
+        const struct ip_cidr link4 = cidr("192.0.2.0/24"), link6 = cidr("2001:db8::/64"),
+                             nowhere = cidr("203.0.113.0/24");
         const struct ip own = ip("192.0.2.1");
 
         if (ip_cidr_contains(&nowhere, to))
@@ -131,10 +132,10 @@ static void test_families_go_apart(void **state) {
 
 static void test_what_cannot_be_is_left_out(void **state) {
         const struct row rows[] = {
-                { "own-host", { "10.1.1.0/24" }, { "192.0.2.1" } },  { "nowhere", { "10.1.2.0/24" }, { "203.0.113.2" } },
-                { "ours", { "10.1.0.128/25" }, { "192.0.2.3" } },    { "all", { "0.0.0.0/0", "::/0" }, { "192.0.2.4" } },
-                { "itself", { "192.0.2.0/28" }, { "192.0.2.5" } },   { "first", { "10.1.3.0/24" }, { "192.0.2.6" } },
-                { "again", { "10.1.3.128/25" }, { "192.0.2.7" } },   { "homeless", { "10.1.4.0/24" }, { NULL } },
+                { "own-host", { "10.1.1.0/24" }, { "192.0.2.1" } }, { "nowhere", { "10.1.2.0/24" }, { "203.0.113.2" } },
+                { "ours", { "10.1.0.128/25" }, { "192.0.2.3" } },   { "all", { "0.0.0.0/0", "::/0" }, { "192.0.2.4" } },
+                { "itself", { "192.0.2.0/28" }, { "192.0.2.5" } },  { "first", { "10.1.3.0/24" }, { "192.0.2.6" } },
+                { "again", { "10.1.3.128/25" }, { "192.0.2.7" } },  { "homeless", { "10.1.4.0/24" }, { NULL } },
         };
         _cleanup_peers_plan_ struct peers_plan plan = plan_of(rows, ELEMENTS(rows));
 

@@ -28,8 +28,8 @@ struct kernel {
 
 static struct kernel kernel;
 static struct services services;
-static struct service *service;
-static struct service_port ports[PORTS] = { { "a", 80, IPPROTO_TCP }, { "b", 53, IPPROTO_UDP } };
+static struct model_service *service;
+static struct model_port ports[PORTS] = { { "a", 80, IPPROTO_TCP }, { "b", 53, IPPROTO_UDP } };
 static struct ip address;
 static struct slice slice;
 static struct slice_end ends[ENDS];
@@ -106,7 +106,7 @@ static void assert_all(void) {
 }
 
 static int begin(void **state) {
-        static const struct service_port targets[PORTS] = { { "a", 8080, IPPROTO_TCP }, { "b", 5353, IPPROTO_UDP } };
+        static const struct model_port targets[PORTS] = { { "a", 8080, IPPROTO_TCP }, { "b", 5353, IPPROTO_UDP } };
 
         kernel = (struct kernel){ 0 };
         services = (struct services){ 0 };

@@ -6,14 +6,14 @@
 
 #include "agent/volumes/files.h"
 
-#define KEPT_BYTES_MAX ((size_t)64 << 20) /* of each of the two */
+#define REMEMBERED_BYTES_MAX ((size_t)64 << 20) /* of each of the two */
 
 /* Keeps what @files knows, if that is all there is to know. What cannot be written is a warning: the pod does without.
  */
-void kept_write(const struct pod_files *files);
+void remembered_write(const struct pod_files *files);
 
 /* What was kept of the pod of this uid, with a reference; NULL: nothing was. What is broken is a warning. -ENOMEM. */
-int kept_read(const struct options *options, const char *uid, struct pod_sources **ret_sources);
+int remembered_read(const struct options *options, const char *uid, struct pod_sources **ret_sources);
 
 /* Forgets the Secrets; the rest goes with the pod's directory. */
-void kept_remove(const struct pod_files *files);
+void remembered_remove(const struct pod_files *files);

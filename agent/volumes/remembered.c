@@ -1,4 +1,4 @@
-#include "agent/volumes/kept.h"
+#include "agent/volumes/remembered.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,10 +17,10 @@
 #include "lib/value.h"
 
 /* The two files: what is in each, and where. */
-static const struct kept_file {
+static const struct remembered_file {
         enum pod_object_kind kind;
         const char *member;
-} kept_files[] = {
+} both[] = {
         { POD_CONFIG_MAP, "configMaps" },
         { POD_SECRET, "secrets" },
 };
@@ -62,7 +62,8 @@ static void write_keys(struct json_writer *w, const struct pod_object *object, e
         json_end_map(w);
 }
 
-static size_t write_objects(struct json_writer *w, const struct pod_sources *sources, const struct kept_file *file) {
+static size_t write_objects(struct json_writer *w, const struct pod_sources *sources,
+                            const struct remembered_file *file) {
         size_t n = 0;
 
         json_key(w, file->member);
@@ -92,7 +93,7 @@ static void write_services(struct json_writer *w, const string_map *services) {
         json_end_map(w);
 }
 
-static int write_file(const struct pod_files *files, const struct kept_file *file, struct err **err) {
+static int write_file(const struct pod_files *files, const struct remembered_file *file, struct err **err) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *path = path_of(files->options, files->pod->metadata.uid, file->kind), *text = NULL;
         bool secret = file->kind == POD_SECRET;
@@ -132,12 +133,12 @@ static int make_run_directory(const struct options *options, struct err **err) {
 static int write_all(const struct pod_files *files, struct err **err) {
         int r = make_run_directory(files->options, err);
 
-        for (size_t i = 0; r == 0 && i < ELEMENTS(kept_files); i++)
-                r = write_file(files, &kept_files[i], err);
+        for (size_t i = 0; r == 0 && i < ELEMENTS(both); i++)
+                r = write_file(files, &both[i], err);
         return r;
 }
 
-void kept_write(const struct pod_files *files) {
+void remembered_write(const struct pod_files *files) {
         _cleanup_err_ struct err *err = NULL;
 
         if (!files->facts.sources || !files->facts.services || !is_complete(files->facts.sources))
@@ -148,7 +149,7 @@ void kept_write(const struct pod_files *files) {
                         files->pod->metadata.namespace, files->pod->metadata.name, err_text(err));
 }
 
-void kept_remove(const struct pod_files *files) {
+void remembered_remove(const struct pod_files *files) {
         _cleanup_free_ char *path = path_of(files->options, files->pod->metadata.uid, POD_SECRET);
 
         if (path)
@@ -159,7 +160,7 @@ void kept_remove(const struct pod_files *files) {
 
 /* NULL in *@ret_tree: there is no such file. */
 static int read_tree(struct arena *arena, const char *path, const struct value **ret_tree, struct err **err) {
-        const struct value_options how = { .bytes_max = KEPT_BYTES_MAX };
+        const struct value_options how = { .bytes_max = REMEMBERED_BYTES_MAX };
         _cleanup_free_ char *text = NULL;
         size_t length = 0;
         int r;
@@ -167,7 +168,7 @@ static int read_tree(struct arena *arena, const char *path, const struct value *
         *ret_tree = NULL;
         if (access(path, F_OK) < 0)
                 return 0;
-        r = files_read(path, KEPT_BYTES_MAX, &text, &length, err);
+        r = files_read(path, REMEMBERED_BYTES_MAX, &text, &length, err);
         return r < 0 ? r : json_parse(arena, text, length, &how, ret_tree, err);
 }
 
@@ -202,38 +203,38 @@ static int take_services(struct pod_sources *sources, const struct value *map) {
         return 0;
 }
 
-static int make_sources(const struct value *const trees[ELEMENTS(kept_files)], struct pod_sources **ret_sources) {
+static int make_sources(const struct value *const trees[ELEMENTS(both)], struct pod_sources **ret_sources) {
         struct pod_sources *sources;
         size_t n = 0;
         int r = 0;
 
-        for (size_t i = 0; i < ELEMENTS(kept_files); i++)
-                n += value_count(value_get(trees[i], kept_files[i].member));
+        for (size_t i = 0; i < ELEMENTS(both); i++)
+                n += value_count(value_get(trees[i], both[i].member));
         if (!(sources = pod_sources_new(n, 0)))
                 return -ENOMEM;
         sources->n_objects = 0; /* counted as they come */
-        for (size_t i = 0; r == 0 && i < ELEMENTS(kept_files); i++)
-                r = take_objects(sources, value_get(trees[i], kept_files[i].member), kept_files[i].kind);
+        for (size_t i = 0; r == 0 && i < ELEMENTS(both); i++)
+                r = take_objects(sources, value_get(trees[i], both[i].member), both[i].kind);
         if (r == 0)
                 r = take_services(sources, value_get(trees[POD_CONFIG_MAP], "services"));
         *ret_sources = r == 0 ? sources : pod_sources_unref(sources);
         return r;
 }
 
-int kept_read(const struct options *options, const char *uid, struct pod_sources **ret_sources) {
+int remembered_read(const struct options *options, const char *uid, struct pod_sources **ret_sources) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        const struct value *trees[ELEMENTS(kept_files)] = { NULL };
+        const struct value *trees[ELEMENTS(both)] = { NULL };
 
         *ret_sources = NULL;
         if (!arena)
                 return -ENOMEM;
-        for (size_t i = 0; i < ELEMENTS(kept_files); i++) {
-                _cleanup_free_ char *path = path_of(options, uid, kept_files[i].kind);
+        for (size_t i = 0; i < ELEMENTS(both); i++) {
+                _cleanup_free_ char *path = path_of(options, uid, both[i].kind);
                 _cleanup_err_ struct err *err = NULL;
 
                 if (!path)
                         return -ENOMEM;
-                if (read_tree(arena, path, &trees[kept_files[i].kind], &err) < 0)
+                if (read_tree(arena, path, &trees[both[i].kind], &err) < 0)
                         log_warning("going on without what was kept of a pod's ConfigMaps and Secrets: %s",
                                     err_text(err));
         }

@@ -20,7 +20,7 @@ static char *path_of(const char *directory) {
         return asprintf(&path, "%s/network", directory) < 0 ? NULL : path;
 }
 
-char *kept_text(const struct services_cidrs *own, const struct network_cluster *cluster) {
+char *stored_text(const struct services_cidrs *own, const struct network_cluster *cluster) {
         char *text = NULL, cidr[IP_CIDR_TEXT_MAX], address[IP_TEXT_MAX];
         size_t size;
         FILE *f = open_memstream(&text, &size);
@@ -46,7 +46,7 @@ char *kept_text(const struct services_cidrs *own, const struct network_cluster *
         return text;
 }
 
-int services_kept_write(const char *directory, const char *text, struct err **err) {
+int stored_write(const char *directory, const char *text, struct err **err) {
         _cleanup_free_ char *path = path_of(directory);
 
         return path ? files_replace_synced(path, text, strlen(text), FILE_MODE, err) :
@@ -114,6 +114,6 @@ static int take_node(void *data, char *kind, char *rest) {
         return 0;
 }
 
-int services_kept_read(struct services *s) {
+int stored_read(struct services *s) {
         return each_line(s->config.directory, take_node, s);
 }
