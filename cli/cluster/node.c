@@ -50,6 +50,7 @@ static int write_arguments(struct arena *arena, const struct cluster_member *nod
         add(&all, arena_printf(arena, "--root-dir=%s", cli_cluster_places.root), &failed);
         add(&all, arena_printf(arena, "--run-dir=%s", cli_cluster_places.run), &failed);
         add(&all, "--rotate-server-certificates", &failed);
+        add(&all, "--pod-cidr=", &failed); /* the cluster says, whatever the configuration file does */
         if (node->name)
                 add(&all, arena_printf(arena, "--hostname-override=%s", node->name), &failed);
         if (node->address)
