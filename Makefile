@@ -10,7 +10,7 @@ endif
 SANITIZE ?=
 
 # Folders from the lowest layer to the highest; a folder uses only those that docs/ARCHITECTURE.md allows it.
-FOLDERS := lib bpf kube client store cgroups logs images probes cni runtime cri agent api
+FOLDERS := lib bpf kube client store cgroups logs images probes cni services runtime cri agent api
 
 PACKAGES := libuv libnghttp2 libprotobuf-c libseccomp libcap libnl-3.0 libnl-route-3.0 libmnl libnftnl yajl \
             yaml-0.1 libbpf openssl zlib libisal sqlite3

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/node/endpoint.h"
+#include "agent/kubelet/kubelet.h"
 #include "agent/node/metrics.h"
 #include "agent/pods/pods.h"
 #include "cni/network.h"
@@ -19,6 +19,7 @@
 #include "lib/log.h"
 #include "lib/pool.h"
 #include "lib/trace/tracer.h"
+#include "services/services.h"
 
 struct node {
         uv_loop_t *loop;
@@ -29,11 +30,11 @@ struct node {
         struct cri_server *server;
         struct streaming_cri *streaming;
         struct pods *pods;
-        struct endpoint *endpoint; /* without the watched directory; pods has its own */
+        struct kubelet *kubelet;
 };
 
 /* Addresses of both families at most. */
-#define CIDRS_MAX 2
+#define CIDRS_MAX SERVICES_CIDRS_MAX
 
 static int parse_cidrs(const char *text, struct ip_cidr *cidrs, size_t *ret_n, struct err **err) {
         _cleanup_free_ char *copy = strdup(text);
@@ -73,11 +74,19 @@ static int make_cri(struct node *node, const struct options *o, bool cni_shared,
         const char *bin_dirs[] = { o->cni_bin_dir, "/usr/lib/cni", NULL };
         _cleanup_free_ char *cache = NULL, *shim = NULL;
         struct ip_cidr cidrs[CIDRS_MAX];
+        struct services_cidrs kept;
         size_t n_cidrs = 0;
         int r;
 
-        if ((r = parse_cidrs(o->pod_cidr, cidrs, &n_cidrs, err)) < 0)
+        if (*o->pod_cidr && (r = parse_cidrs(o->pod_cidr, cidrs, &n_cidrs, err)) < 0)
                 return r;
+        if (!*o->pod_cidr) {
+                services_kept_cidrs(o->root_dir, &kept);
+                for (; n_cidrs < kept.n; n_cidrs++)
+                        cidrs[n_cidrs] = kept.items[n_cidrs];
+        }
+        if (!o->kubeconfig)
+                services_leave(o->bridge, o->root_dir);
         if (asprintf(&cache, "%s/cni", o->root_dir) < 0 ||
             (o->libexec_dir && asprintf(&shim, "%s/nacelle-shim", o->libexec_dir) < 0))
                 return err_set(err, ENOMEM, "out of memory");
@@ -116,12 +125,22 @@ static char *write_metrics(void *data) {
         return metrics_text(((struct node *)data)->cri, 0, NULL);
 }
 
-static void start_endpoint(struct node *node, const struct options *o) {
-        static const struct endpoint_route routes[] = { { "/metrics", NULL, write_metrics }, { NULL, NULL, NULL } };
-        _cleanup_err_ struct err *err = NULL;
+static int make_kubelet(struct node *node, const struct options *o, struct err **err) {
+        struct kubelet_world world = { .loop = node->loop,
+                                       .pool = node->pool,
+                                       .cri = node->cri,
+                                       .options = o,
+                                       .streaming = streaming_cri_sessions(node->streaming),
+                                       .metrics = write_metrics,
+                                       .data = node };
 
-        if (endpoint_new(node->loop, o, routes, node, &node->endpoint, &err) < 0)
-                log_error("%s", err_text(err));
+        int r;
+
+        if (node->pods)
+                pods_tell_kubelet(node->pods, &world);
+        if ((r = kubelet_new(&world, &node->kubelet, err)) == 0 && node->pods)
+                pods_set_kubelet(node->pods, node->kubelet);
+        return r;
 }
 
 static int make_parts(struct node *node, const struct options *o, bool cni_shared, struct err **err) {
@@ -132,7 +151,8 @@ static int make_parts(struct node *node, const struct options *o, bool cni_share
         if ((r = make_tracer(node, o, err)) < 0 || (r = make_credential_providers(node, o, err)) < 0 ||
             (r = make_cri(node, o, cni_shared, err)) < 0 ||
             (!o->runtime_only && (r = pods_new(node->loop, node->pool, node->cri, o, &node->pods, err)) < 0) ||
-            (r = streaming_cri_new(node->loop, node->cri, NULL, &node->streaming, err)) < 0)
+            (r = streaming_cri_new(node->loop, node->cri, NULL, &node->streaming, err)) < 0 ||
+            (r = make_kubelet(node, o, err)) < 0)
                 return r;
         return cri_server_new(node->loop, node->cri, o->socket, &node->server, err);
 }
@@ -150,8 +170,6 @@ int node_new(uv_loop_t *loop, const struct options *o, bool cni_shared, struct n
         }
         if (node->pods)
                 pods_start(node->pods);
-        else
-                start_endpoint(node, o);
         *ret_node = node;
         return 0;
 }
@@ -195,8 +213,10 @@ static bool spans_wait(struct node *node) {
 void node_free(struct node *node) {
         if (!node)
                 return;
+        if (node->pods)
+                pods_set_kubelet(node->pods, NULL);
+        kubelet_free(node->kubelet);
         pods_stop(node->pods);
-        endpoint_free(node->endpoint);
         cri_server_free(node->server);
         streaming_cri_free(node->streaming);
         drain(node, calls_under_way, NODE_DRAIN_SECONDS * 1000);

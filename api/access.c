@@ -29,7 +29,7 @@
 #include "lib/transport/transport.h"
 
 #define ISSUER "https://kubernetes.default.svc"
-#define CHAIN_SIZE 3
+#define CHAIN_SIZE 4
 
 struct api_access {
         struct auth_authenticator *authenticator;
@@ -38,7 +38,7 @@ struct api_access {
         struct rbac *rbac;
         struct rbac_nodes *nodes;
         struct api_follow *follow;
-        struct auth_authorizer chain[CHAIN_SIZE]; /* masters, nodes, roles */
+        struct auth_authorizer chain[CHAIN_SIZE]; /* renewing nodes, masters, nodes, roles */
 };
 
 static int start(struct api_access *a, const struct api_access_config *config, struct err **err) {
@@ -57,9 +57,10 @@ static int start(struct api_access *a, const struct api_access_config *config, s
         a->nodes = rbac_nodes_new();
         if (!a->rbac || !a->nodes)
                 return err_set(err, ENOMEM, "no memory for roles and bindings");
-        a->chain[0] = auth_masters;
-        a->chain[1] = rbac_nodes_authorizer(a->nodes);
-        a->chain[2] = rbac_authorizer(a->rbac);
+        a->chain[0] = auth_renewing;
+        a->chain[1] = auth_masters;
+        a->chain[2] = rbac_nodes_authorizer(a->nodes);
+        a->chain[3] = rbac_authorizer(a->rbac);
         a->follow = api_follow_new(config->state, a->rbac, a->nodes, err);
         return a->follow ? 0 : -ENOMEM;
 }
@@ -249,6 +250,26 @@ enum api_step api_impersonate(struct api_request *r) {
         default:
                 return api_fail(r, error, NULL);
         }
+}
+
+/* WebSockets are asked for by GET, SPDY by POST: what is granted is the same, so that the same is asked for. */
+enum api_step api_authorize_tunnel(struct api_request *r) {
+        static const char *const subs[] = { "exec", "attach", "portforward" };
+        struct api_access *a = r->server->config.data;
+        struct auth_attributes attributes;
+        struct auth_verdict verdict;
+        bool any = false;
+
+        for (size_t i = 0; r->sub && i < ELEMENTS(subs); i++)
+                any |= strcmp(r->sub->name, subs[i]) == 0;
+        if (!any || *r->kind->group || strcmp(r->kind->resource, "pods") != 0)
+                return API_NEXT;
+        attributes = api_attributes(r);
+        attributes.verb = "create";
+        verdict = auth_authorize(a->chain, CHAIN_SIZE, &attributes, r->arena);
+        if (verdict.decision == AUTH_ALLOW)
+                return API_NEXT;
+        return api_forbid(r, attributes.name, verdict.reason ?: "");
 }
 
 enum api_step api_authorize(struct api_request *r) {

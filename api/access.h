@@ -39,3 +39,6 @@ struct rbac *api_access_roles(const struct api_access *access);
 enum api_step api_authenticate(struct api_request *r);
 enum api_step api_impersonate(struct api_request *r);
 enum api_step api_authorize(struct api_request *r);
+
+/* GET of exec, attach or portforward: who may "get" them alone may not. */
+enum api_step api_authorize_tunnel(struct api_request *r);

@@ -9,6 +9,7 @@
 
 #include "api/admission/admission.h"
 #include "api/controllers/controllers.h"
+#include "api/proxy/proxy.h"
 #include "api/server/flow.h"
 #include "api/services/cluster_ip.h"
 #include "lib/arena.h"
@@ -20,11 +21,12 @@
 #include "lib/value.h"
 #include "lib/yaml.h"
 
-enum flag_kind { FLAG_TEXT, FLAG_NUMBER, FLAG_LEVEL, FLAG_VERBOSITY, FLAG_BOOL, FLAG_DURATION, FLAG_CHANCE };
+enum flag_kind { FLAG_TEXT, FLAG_NUMBER, FLAG_LEVEL, FLAG_VERBOSITY, FLAG_BOOL, FLAG_DURATION, FLAG_CHANCE, FLAG_RATE };
 
 #define IN_FLIGHT_MAX 1000000
 #define CONFIG_MAX ((size_t)1 << 20)
 #define GOAWAY_MAX 0.02 /* kube-apiserver's */
+#define RATE_MAX 1e6
 #define NS_OF_SECOND INT64_C(1000000000)
 
 #define AT(member) offsetof(struct api_config, member)
@@ -44,14 +46,33 @@ static const struct flag {
         { "service-node-port-range", FLAG_TEXT, AT(node_ports), 0, false },
         { "advertise-address", FLAG_TEXT, AT(advertised), 0, false },
         { "controllers", FLAG_TEXT, AT(controllers), 0, false },
+        { "scheduler", FLAG_BOOL, AT(scheduler), 0, false },
         { "enable-admission-plugins", FLAG_TEXT, AT(enable_admission), 0, false },
         { "disable-admission-plugins", FLAG_TEXT, AT(disable_admission), 0, false },
         { "default-not-ready-toleration-seconds", FLAG_NUMBER, AT(not_ready_s), INT32_MAX, false },
         { "default-unreachable-toleration-seconds", FLAG_NUMBER, AT(unreachable_s), INT32_MAX, false },
         { "event-ttl", FLAG_TEXT, AT(event_ttl), 0, false },
+        { "allocate-node-cidrs", FLAG_BOOL, AT(nodes.allocate), 0, false },
+        { "cluster-cidr", FLAG_TEXT, AT(nodes.cluster), 0, false },
+        { "node-cidr-mask-size", FLAG_NUMBER, AT(nodes.prefix), 128, false },
+        { "node-cidr-mask-size-ipv4", FLAG_NUMBER, AT(nodes.prefix_four), 32, false },
+        { "node-cidr-mask-size-ipv6", FLAG_NUMBER, AT(nodes.prefix_six), 128, false },
+        { "node-monitor-grace-period", FLAG_DURATION, AT(nodes.grace_ns), 0, false },
+        { "node-startup-grace-period", FLAG_DURATION, AT(nodes.startup_ns), 0, false },
+        { "node-eviction-rate", FLAG_RATE, AT(nodes.rate), 0, false },
+        { "secondary-node-eviction-rate", FLAG_RATE, AT(nodes.slow_rate), 0, false },
+        { "large-cluster-size-threshold", FLAG_NUMBER, AT(nodes.large), INT32_MAX, false },
+        { "unhealthy-zone-threshold", FLAG_RATE, AT(nodes.unhealthy), 0, false },
+        { "terminated-pod-gc-threshold", FLAG_NUMBER, AT(nodes.terminated_max), INT32_MAX, false },
         { "tls-cert-file", FLAG_TEXT, AT(certificate), 0, false },
         { "tls-private-key-file", FLAG_TEXT, AT(key), 0, false },
+        { "cert-extra-sans", FLAG_TEXT, AT(extra_names), 0, false },
         { "client-ca-file", FLAG_TEXT, AT(client_ca), 0, false },
+        { "kubelet-certificate-authority", FLAG_TEXT, AT(kubelet_ca), 0, false },
+        { "kubelet-client-certificate", FLAG_TEXT, AT(kubelet_certificate), 0, false },
+        { "kubelet-client-key", FLAG_TEXT, AT(kubelet_key), 0, false },
+        { "kubelet-preferred-address-types", FLAG_TEXT, AT(kubelet_types), 0, false },
+        { "kubelet-timeout", FLAG_DURATION, AT(kubelet_timeout_ns), 0, false },
         { "loops", FLAG_NUMBER, AT(loops), 64, false },
         { "max-requests-inflight", FLAG_NUMBER, AT(reads_max), IN_FLIGHT_MAX, false },
         { "max-mutating-requests-inflight", FLAG_NUMBER, AT(writes_max), IN_FLIGHT_MAX, false },
@@ -87,8 +108,19 @@ static const char help_text[] =
         "  --tls-cert-file FILE      the server's certificate, PEM, with what is between it and its authority\n"
         "  --tls-private-key-file FILE\n"
         "                            its key, PEM\n"
+        "  --cert-extra-sans NAME,...\n"
+        "                            addresses and DNS names that its own certificate is for beside the usual ones\n"
         "  --client-ca-file FILE     authorities whose certificates clients are known by, PEM\n"
+        "  --kubelet-certificate-authority FILE\n"
+        "                            authorities that kubelets' certificates are checked by, PEM (they are not)\n"
+        "  --kubelet-client-certificate FILE, --kubelet-client-key FILE\n"
+        "                            what kubelets are shown, PEM (made in --data-dir)\n"
+        "  --kubelet-preferred-address-types LIST\n"
+        "                            by which of its addresses a node is reached, best first\n"
+        "                            (InternalIP,ExternalIP,Hostname,InternalDNS,ExternalDNS)\n"
+        "  --kubelet-timeout TIME    for a connection to a kubelet to be made (5s)\n"
         "  --controllers LIST        which controllers run: '*' is all, 'foo' that one, '-foo' not that one (*)\n"
+        "  --scheduler=false         leaves pods to a scheduler elsewhere\n"
         "  --enable-admission-plugins NAME,...\n"
         "  --disable-admission-plugins NAME,...\n"
         "                            admission plugins beside, and without, those that are on by default\n"
@@ -96,6 +128,21 @@ static const char help_text[] =
         "  --default-unreachable-toleration-seconds N\n"
         "                            how long a pod that does not say so stays on such a node (300)\n"
         "  --event-ttl DURATION      for how long events are kept (1h0m0s); 0: for ever\n"
+        "  --allocate-node-cidrs=false\n"
+        "                            nodes get no addresses for their pods; else\n"
+        "  --cluster-cidr CIDR       where these are from, one of each family after a comma (10.244.0.0/16, and\n"
+        "                            fd00:10:244::/56 where Services have IPv6)\n"
+        "  --node-cidr-mask-size-ipv4 N, --node-cidr-mask-size-ipv6 N, --node-cidr-mask-size N\n"
+        "                            how large a node's part is (/24, /64)\n"
+        "  --node-monitor-grace-period TIME, --node-startup-grace-period TIME\n"
+        "                            without a sign of life a node counts as lost (50s), a new one (1m0s)\n"
+        "  --node-eviction-rate N, --secondary-node-eviction-rate N\n"
+        "                            nodes a second whose pods are evicted in a zone (0.1), and when many are lost "
+        "(0.01),\n"
+        "  --unhealthy-zone-threshold PART, --large-cluster-size-threshold N\n"
+        "                            which is this part (0.55), in zones of more than N nodes (50); smaller ones wait\n"
+        "  --terminated-pod-gc-threshold N\n"
+        "                            pods that have ended and are kept (12500); 0: any\n"
         "  --loops N                 threads that serve connections (as many as there are processors)\n"
         "  --max-requests-inflight N\n"
         "                            requests that read and are under way at a time (400); past them 429; 0: any\n"
@@ -166,6 +213,16 @@ static int set_chance(const struct flag *f, double *at, const char *text, struct
         return 0;
 }
 
+static int set_rate(const struct flag *f, double *at, const char *text, struct err **err) {
+        char *end;
+        double rate = strtod(text, &end);
+
+        if (!*text || *end || !(rate >= 0 && rate <= RATE_MAX))
+                return err_set(err, EINVAL, "--%s %s: give a number from 0 to %g", f->name, text, RATE_MAX);
+        *at = rate;
+        return 0;
+}
+
 static int set_level(enum log_level *level, const char *text, struct err **err) {
         static const char *const names[] = { "error", "warning", "info", "debug" };
 
@@ -190,6 +247,8 @@ static int set(const struct flag *f, struct api_config *config, const char *text
                 return set_duration(f, at, text, err);
         case FLAG_CHANCE:
                 return set_chance(f, at, text, err);
+        case FLAG_RATE:
+                return set_rate(f, at, text, err);
         case FLAG_BOOL:
                 *(bool *)at = strcmp(text, "false") != 0;
                 return 0;
@@ -292,8 +351,18 @@ static int check(struct api_config *c, struct err **err) {
                 return err_set(err, EINVAL, "--advertise-address %s: give an IP address", c->advertised);
         if (controllers_check(c->controllers, err) < 0)
                 return -EINVAL;
+        if (node_config_read(&c->nodes, c->service_range, err) < 0)
+                return -EINVAL;
         if (!c->certificate != !c->key)
                 return err_set(err, EINVAL, "--tls-cert-file and --tls-private-key-file belong together: give both");
+        if (!c->kubelet_certificate != !c->kubelet_key)
+                return err_set(err, EINVAL,
+                               "--kubelet-client-certificate and --kubelet-client-key belong together: give both");
+        if (proxy_check_types(c->kubelet_types, err) < 0)
+                return -EINVAL;
+        if (c->kubelet_timeout_ns == 0)
+                return err_set(err, EINVAL,
+                               "--kubelet-timeout 0s: no kubelet could be reached; give a time such as 5s");
         if (!c->audit_log != !c->audit_policy)
                 return err_set(err, EINVAL, "--audit-policy-file and --audit-log-path belong together: give both");
         if (c->request_timeout_ns == 0)
@@ -364,6 +433,10 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
                                              .service_range = "10.96.0.0/16",
                                              .node_ports = "30000-32767",
                                              .event_ttl = "1h0m0s",
+                                             .scheduler = true,
+                                             .nodes = NODE_CONFIG_INIT,
+                                             .kubelet_types = PROXY_ADDRESS_TYPES,
+                                             .kubelet_timeout_ns = 5 * NS_OF_SECOND,
                                              .port = API_PORT,
                                              .reads_max = API_READS_MAX,
                                              .writes_max = API_WRITES_MAX,

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/controllers/node_config.h"
 #include "lib/log.h"
 
 struct arena;
@@ -24,11 +25,18 @@ struct api_config {
         const char *node_ports;    /* --service-node-port-range */
         const char *advertised;    /* --advertise-address; NULL: not given */
         const char *certificate, *key, *client_ca;
+        const char *kubelet_certificate, *kubelet_key;    /* --kubelet-client-certificate, -key; NULL: api/pki's */
+        const char *kubelet_ca;                           /* --kubelet-certificate-authority; NULL: none is asked for */
+        const char *kubelet_types;                        /* --kubelet-preferred-address-types */
+        int64_t kubelet_timeout_ns;                       /* --kubelet-timeout */
+        const char *extra_names;                          /* --cert-extra-sans; NULL: none */
         const char *controllers;                          /* which of them run; NULL: all */
+        bool scheduler;                                   /* whether it places pods, too */
         const char *enable_admission, *disable_admission; /* plugins, by name */
-        unsigned not_ready_s, unreachable_s;              /* --default-not-ready-toleration-seconds ... */
-        const char *event_ttl;                            /* as given; */
-        int64_t event_ttl_s;                              /* read; 0: events stay */
+        struct node_config nodes;
+        unsigned not_ready_s, unreachable_s; /* --default-not-ready-toleration-seconds ... */
+        const char *event_ttl;               /* as given; */
+        int64_t event_ttl_s;                 /* read; 0: events stay */
         unsigned port, loops;
         unsigned reads_max, writes_max;       /* --max-requests-inflight, --max-mutating-requests-inflight */
         int64_t request_timeout_ns;           /* --request-timeout */

@@ -9,16 +9,24 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
 #include "api/access.h"
+#include "api/advertise.h"
 #include "api/auth/authenticate.h"
 #include "api/config.h"
+#include "api/pki/certificate.h"
 #include "api/pki/csr.h"
 #include "api/pki/pki.h"
+#include "api/proxy/proxy.h"
 #include "api/server/server.h"
+#include "api/usage/usage.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
 #include "lib/log.h"
+#include "lib/openssl.h"
 #include "lib/transport/tls.h"
 
 #define RETRY_SECONDS 60 /* after what could not be made */
@@ -27,19 +35,41 @@ struct api_credentials {
         struct pki *pki;
         pthread_mutex_t lock;                  /* of what is renewed, while others sign */
         char *certificate, *key, *authorities; /* of files that were given; NULL: api/pki's */
+        char *kubelet_certificate, *kubelet_key;
+        char *kubelet_authorities; /* NULL: whoever answers is a kubelet */
 };
+
+/* What stands between the commas of @list goes behind the @n that @names has, ends with NULL. */
+static int add_names(char *list, const char *names[PKI_NAMES_MAX + 1], size_t n, struct err **err) {
+        for (const char *name; (name = strsep(&list, ","));) {
+                if (n == PKI_NAMES_MAX)
+                        return err_set(err, E2BIG, "--cert-extra-sans: %d names are enough", PKI_NAMES_MAX);
+                if (*name)
+                        names[n++] = name;
+        }
+        names[n] = NULL;
+        return 0;
+}
 
 static int open_pki(const struct api_config *c, struct pki **ret_pki, struct err **err) {
         bool any = strcmp(c->bind_address, "0.0.0.0") == 0 || strcmp(c->bind_address, "::") == 0;
         const char *address = any ? "127.0.0.1" : c->bind_address;
-        char server[160], host[256] = "localhost", service[64];
-        const char *names[] = { address, host, service, NULL };
+        char server[160], host[256] = "localhost", service[64], advertised[CLUSTER_IP_TEXT_MAX];
+        const char *names[PKI_NAMES_MAX + 1] = { address, host, service };
         struct pki_config config = {
                 .directory = c->data_dir, .server = server, .names = names, .domain = "cluster.local"
         };
+        _cleanup_free_ char *more = strdup(c->extra_names ?: "");
+        size_t n = 3;
         int r = api_config_service(c, service, sizeof(service), err);
 
         if (r < 0)
+                return r;
+        if (!more)
+                return err_set(err, ENOMEM, "no memory for keys and certificates");
+        if (api_advertised(c, advertised))
+                names[n++] = advertised;
+        if ((r = add_names(more, names, n, err)) < 0)
                 return r;
         gethostname(host, sizeof(host) - 1);
         snprintf(server, sizeof(server), strchr(address, ':') ? "https://[%s]:%u" : "https://%s:%u", address, c->port);
@@ -54,6 +84,11 @@ static int read_all(struct api_credentials *credentials, const struct api_config
                             files_read(c->key, TLS_PEM_MAX, &credentials->key, NULL, err);
         if (r == 0 && c->client_ca)
                 r = files_read(c->client_ca, TLS_PEM_MAX, &credentials->authorities, NULL, err);
+        if (r == 0 && c->kubelet_certificate)
+                r = files_read(c->kubelet_certificate, TLS_PEM_MAX, &credentials->kubelet_certificate, NULL, err) ?:
+                            files_read(c->kubelet_key, TLS_PEM_MAX, &credentials->kubelet_key, NULL, err);
+        if (r == 0 && c->kubelet_ca)
+                r = files_read(c->kubelet_ca, TLS_PEM_MAX, &credentials->kubelet_authorities, NULL, err);
         return r;
 }
 
@@ -82,6 +117,9 @@ struct api_credentials *api_credentials_free(struct api_credentials *credentials
         free(credentials->certificate);
         free(credentials->key);
         free(credentials->authorities);
+        free(credentials->kubelet_certificate);
+        free(credentials->kubelet_key);
+        free(credentials->kubelet_authorities);
         free(credentials);
         return NULL;
 }
@@ -104,6 +142,19 @@ int api_credentials_sign(struct api_credentials *credentials, const struct pki_c
         return r;
 }
 
+bool api_credentials_name(struct api_credentials *credentials, const char *name) {
+        _cleanup_x509_ X509 *certificate = NULL;
+        bool good;
+
+        pthread_mutex_lock(&credentials->lock);
+        certificate = pki_certificate_read(credentials->certificate ?: pki_certificate(credentials->pki, PKI_SERVING));
+        pthread_mutex_unlock(&credentials->lock);
+        good = certificate && (X509_check_ip_asc(certificate, name, 0) == 1 ||
+                               X509_check_host(certificate, name, strlen(name), 0, NULL) == 1);
+        ERR_clear_error();
+        return good;
+}
+
 const char *api_credentials_token_key(const struct api_credentials *credentials) {
         return pki_token_key(credentials->pki);
 }
@@ -118,6 +169,18 @@ int api_credentials_tls(const struct api_credentials *c, struct tls_context **re
                                      .protocols = protocols };
 
         return tls_context_new(&config, ret_tls, err);
+}
+
+int api_credentials_kubelet_tls(const struct api_credentials *c, struct tls_context **ret_tls, struct err **err) {
+        struct tls_config config = { .side = TLS_CLIENT,
+                                     .verify = c->kubelet_authorities ? TLS_VERIFY_REQUIRED : TLS_VERIFY_NONE,
+                                     .certificate =
+                                             c->kubelet_certificate ?: pki_certificate(c->pki, PKI_KUBELET_CLIENT),
+                                     .key = c->kubelet_key ?: pki_key(c->pki, PKI_KUBELET_CLIENT),
+                                     .authorities = c->kubelet_authorities };
+        int r = tls_context_new(&config, ret_tls, err);
+
+        return r < 0 ? err_wrap(err, r, "what is shown to kubelets") : 0;
 }
 
 /* --- renewal --- */
@@ -157,6 +220,13 @@ static int use(struct api_credentials *c, unsigned changed, struct api_server *s
                 r = api_credentials_tls(c, &tls, err);
         if (tls)
                 api_server_set_tls(server, tls);
+        tls = tls_context_unref(tls);
+        if (r == 0 && changed & 1U << PKI_KUBELET_CLIENT)
+                r = api_credentials_kubelet_tls(c, &tls, err);
+        if (tls) {
+                api_usage_set_tls(server->config.usage, tls);
+                proxy_set_kubelet_tls(server->config.proxy, tls);
+        }
         tls_context_unref(tls);
         return r;
 }

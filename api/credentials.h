@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct api_access;
@@ -25,10 +26,16 @@ const char *api_credentials_authority(const struct api_credentials *credentials)
 /* Signs as the cluster's authority, as pki_csr_sign(). From any thread. */
 int api_credentials_sign(struct api_credentials *credentials, const struct pki_csr *csr,
                          const struct pki_csr_spec *spec, const char **ret_pem, struct err **err);
+/* Whether what the server shows is for @name, an address or a DNS name. From any thread. */
+bool api_credentials_name(struct api_credentials *credentials, const char *name);
 const char *api_credentials_token_key(const struct api_credentials *credentials);
 
 /* What connections are made with from now on; one reference. */
 int api_credentials_tls(const struct api_credentials *credentials, struct tls_context **ret_tls, struct err **err);
+
+/* The same of connections to kubelets. */
+int api_credentials_kubelet_tls(const struct api_credentials *credentials, struct tls_context **ret_tls,
+                                struct err **err);
 
 /* A timer that is readable when something is due, and whenever the wall clock was set: to be closed, and to be passed
  * to api_credentials_renew() then. */

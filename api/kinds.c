@@ -8,8 +8,10 @@
 #include "lib/err.h"
 
 static int is_served(const struct kube_kind *kind) {
-        /* Kinds without a resource come along, for what is sent to subresources. */
-        return !kind->resource || (!strstr(kind->version, "alpha") && !strstr(kind->version, "beta"));
+        /* Kinds without a resource come along, for what is sent to subresources. Metrics have no stable version, and
+         * everybody knows this one. */
+        return !kind->resource || strcmp(kind->group, "metrics.k8s.io") == 0 ||
+               (!strstr(kind->version, "alpha") && !strstr(kind->version, "beta"));
 }
 
 struct kube_registry *api_kinds_new(struct err **err) {

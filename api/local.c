@@ -85,7 +85,8 @@ struct api_local {
         struct local_calls sent, lists; /* requests; lists that are to be answered */
         uv_async_t wake;                /* something was changed */
         uv_timer_t gather;
-        uv_idle_t later; /* lists are to be answered */
+        uint64_t told_ms; /* when watchers were told, by the loop's clock */
+        uv_idle_t later;  /* lists are to be answered */
         unsigned n_calls, n_clients, n_watches;
         bool closed;
 };
@@ -314,19 +315,28 @@ static void run_set(struct resource_set *set) {
                 end_watch(broken, -ESTALE);
 }
 
-static void on_gather(uv_timer_t *timer) {
-        struct api_local *local = timer->data;
-
+static void run_sets(struct api_local *local) {
+        local->told_ms = uv_now(local->loop->uv);
         LIST_EACH (resource_sets, set, &local->sets)
                 if (atomic_exchange(&set->due, false))
                         run_set(set);
 }
 
+static void on_gather(uv_timer_t *timer) {
+        run_sets(timer->data);
+}
+
 static void on_wake(uv_async_t *wake) {
         struct api_local *local = wake->data;
 
-        if (!local->closed && !uv_is_active((uv_handle_t *)&local->gather))
-                uv_timer_start(&local->gather, on_gather, API_LOCAL_GATHER_MS, 0);
+        uint64_t past = uv_now(local->loop->uv) - local->told_ms;
+
+        if (local->closed || uv_is_active((uv_handle_t *)&local->gather))
+                return;
+        if (past >= API_LOCAL_GATHER_MS)
+                run_sets(local);
+        else
+                uv_timer_start(&local->gather, on_gather, API_LOCAL_GATHER_MS - past, 0);
 }
 
 /* On the thread that makes the changes. */
@@ -447,16 +457,32 @@ static int read_user(struct api_local *local, struct local_client *client, const
         return r ?: auth_user_add_group(local->arena, user, AUTH_GROUP_AUTHENTICATED);
 }
 
-struct client *api_local_client(struct api_local *local, const char *name) {
+static struct local_client *new_client(struct api_local *local) {
         struct local_client *client =
                 local->n_clients < API_LOCAL_CLIENTS_MAX ? arena_new_of(local->arena, struct local_client) : NULL;
 
-        if (!client || read_user(local, client, name) < 0)
+        if (!client)
                 return NULL;
         client->base.backend = &backend;
         client->base.loop = local->loop->uv;
         client->local = local;
         local->n_clients++;
+        return client;
+}
+
+struct client *api_local_client(struct api_local *local, const char *name) {
+        struct local_client *client = new_client(local);
+
+        return client && read_user(local, client, name) == 0 ? &client->base : NULL;
+}
+
+struct client *api_local_user(struct api_local *local, const char *name, const char *agent) {
+        struct local_client *client = new_client(local);
+
+        if (!client || auth_user_add_group(local->arena, &client->user, AUTH_GROUP_AUTHENTICATED) < 0)
+                return NULL;
+        client->user.name = name;
+        client->base.agent = agent;
         return &client->base;
 }
 

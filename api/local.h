@@ -10,7 +10,8 @@ struct api_local;
 struct api_server;
 struct client;
 
-#define API_LOCAL_GATHER_MS 2 /* for so long changes are let come before watchers are told: one wake-up for many */
+/* Watchers are told once in so long: the first change at once, what follows it together. */
+#define API_LOCAL_GATHER_MS 2
 #define API_LOCAL_WATCHES_MAX 256
 #define API_LOCAL_CLIENTS_MAX 64
 
@@ -20,6 +21,10 @@ int api_local_new(struct api_server *server, uv_loop_t *loop, struct api_local *
 /* The client that asks as the service account @name of kube-system; NULL: as the service itself (system:apiserver,
  * which may do everything). It is @local's. NULL without memory. */
 struct client *api_local_client(struct api_local *local, const char *name);
+
+/* The same as the user @name, of no group but that of all who are known: what it may do, roles say. @agent is whom the
+ * server takes for the owner of what it writes. Texts outlive @local. */
+struct client *api_local_user(struct api_local *local, const char *name, const char *agent);
 
 /* Answers do not come any more. Memory goes once the loop has closed the handles: then api_local_free(). */
 void api_local_close(struct api_local *local);

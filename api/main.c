@@ -19,10 +19,12 @@
 #include "api/kinds.h"
 #include "api/manager.h"
 #include "api/leave.h"
+#include "api/proxy/proxy.h"
 #include "api/rest/rest.h"
 #include "api/server/server.h"
 #include "api/services/services.h"
 #include "api/state/state.h"
+#include "api/usage/usage.h"
 #include "kube/kinds.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -166,6 +168,24 @@ static int open_audit(const struct api_config *c, struct audit **ret_audit, stru
         return *ret_audit ? 0 : err_set(err, ENOMEM, "no memory for the audit log");
 }
 
+static void leave_loop(struct api_loop *loop) {
+        api_watches_leave(loop);
+        proxy_leave(loop);
+}
+
+static int open_proxy(const struct api_config *c, const struct api_credentials *credentials, struct proxy **ret_proxy,
+                      struct err **err) {
+        struct proxy_config config = { .address_types = c->kubelet_types,
+                                       .kubelet_ms = (uint64_t)(c->kubelet_timeout_ns / 1000000) ?: 1 };
+        int r = api_credentials_kubelet_tls(credentials, &config.kubelet, err);
+
+        if (r < 0)
+                return r;
+        r = proxy_new(&config, ret_proxy, err);
+        tls_context_unref(config.kubelet);
+        return r;
+}
+
 static void stop_loop(struct api_loop *loop) {
         api_watches_stop(loop);
         api_admission_stop(loop->server->config.admission, loop);
@@ -185,7 +205,7 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
                                             .hooks = { .start = api_watches_start,
                                                        .woken = api_watches_run,
                                                        .stop = stop_loop,
-                                                       .leave = api_watches_leave,
+                                                       .leave = leave_loop,
                                                        .answered = audit_answered,
                                                        .ended = end_request } };
         struct api_access_config access = { .authorities = api_credentials_authorities(credentials),
@@ -197,6 +217,7 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
         struct service service = { .credentials = credentials };
         int r = registry ? api_credentials_tls(credentials, &config.tls, err) : -ENOMEM;
 
+        r = r ?: open_proxy(c, credentials, &config.proxy, err);
         r = r ?: open_audit(c, &config.audit, err);
         config.openapi = r == 0 ? api_openapi_new(registry) : NULL;
         if (r == 0 && !config.openapi)
@@ -204,14 +225,19 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
         r = r ?: api_admission_new(&plugins, &admission, err);
         config.admission = admission;
         r = r ?: api_state_open(&options, &config.state, err);
+        config.usage = r == 0 ? api_usage_new(config.state) : NULL;
+        if (r == 0 && !config.usage)
+                r = err_set(err, ENOMEM, "no memory for the service");
         r = r ?: api_bootstrap(config.state, err);
         r = r ?: api_keeper_new(config.state, &keeper, err);
         access.state = config.state;
         r = r ?: api_access_new(&access, &service.access, err);
         config.data = service.access;
         r = r ?: serve(c, &config, &service, err);
+        api_usage_free(config.usage);
         api_access_free(service.access);
         api_admission_free(admission);
+        proxy_free(config.proxy);
         audit_free(config.audit);
         api_keeper_free(keeper);
         api_state_close(config.state);

@@ -14,9 +14,12 @@
 #include "api/controllers/controllers.h"
 #include "api/credentials.h"
 #include "api/local.h"
+#include "api/scheduler/scheduler.h"
 #include "api/server/server.h"
+#include "api/usage/usage.h"
 #include "client/client.h"
 #include "lib/err.h"
+#include "lib/transport/tls.h"
 
 #define STACK_SIZE ((size_t)1 << 20)
 
@@ -26,8 +29,10 @@ struct api_manager {
         pthread_t thread;
         struct api_local *local;
         struct controllers *controllers;
+        struct scheduler *scheduler; /* NULL: none is wanted */
         struct api_credentials *credentials;
         const struct api_admission *admission;
+        struct api_usage *usage;
         struct api_source *source;
         char *authority;
 };
@@ -45,6 +50,12 @@ static int sign(void *data, const struct pki_csr *csr, const struct pki_csr_spec
         return api_credentials_sign(m->credentials, csr, spec, ret_pem, err);
 }
 
+static bool own_name(void *data, const char *name) {
+        struct api_manager *m = data;
+
+        return api_credentials_name(m->credentials, name);
+}
+
 static bool charged(void *data, const char *namespace) {
         struct api_manager *m = data;
 
@@ -52,12 +63,19 @@ static bool charged(void *data, const char *namespace) {
 }
 
 static void write_metrics(void *data, struct metrics_writer *w) {
-        controllers_write_metrics(data, w);
+        const struct api_manager *m = data;
+
+        controllers_write_metrics(m->controllers, w);
+        if (m->scheduler)
+                scheduler_write_metrics(m->scheduler, w);
 }
 
 static void close_all(struct api_manager *m) {
         if (m->controllers)
                 controllers_stop(m->controllers);
+        scheduler_stop(m->scheduler);
+        if (m->usage)
+                api_usage_stop(m->usage);
         if (m->local)
                 api_local_close(m->local);
         uv_close((uv_handle_t *)&m->stop, NULL);
@@ -69,6 +87,7 @@ static void on_stop(uv_async_t *stop) {
 
 static void free_manager(struct api_manager *m) {
         controllers_free(m->controllers);
+        scheduler_free(m->scheduler);
         api_local_free(m->local);
         uv_loop_close(&m->loop);
         free(m->authority);
@@ -82,15 +101,46 @@ static void *run(void *data) {
         return NULL;
 }
 
+/* With the rights of its default roles, as it would have them elsewhere. */
+static int begin_scheduler(struct api_manager *m, const struct kube_registry *kinds, struct err **err) {
+        const struct scheduler_config c = { .client = api_local_user(m->local, AUTH_USER_SCHEDULER, "kube-scheduler"),
+                                            .kinds = kinds };
+        int r;
+
+        if (!c.client)
+                return err_errno(err, ENOMEM, "cannot begin the scheduler");
+        r = scheduler_new(&c, &m->scheduler, err);
+        if (r < 0)
+                return r;
+        r = scheduler_start(m->scheduler);
+        return r < 0 ? err_errno(err, -r, "cannot begin the scheduler") : 0;
+}
+
+static int begin_usage(struct api_manager *m, struct api_usage *usage, struct err **err) {
+        struct tls_context *tls;
+        int r = api_credentials_kubelet_tls(m->credentials, &tls, err);
+
+        if (r < 0)
+                return r;
+        r = api_usage_start(usage, &m->loop, tls);
+        tls_context_unref(tls);
+        if (r < 0)
+                return err_errno(err, -r, "cannot begin to measure nodes");
+        m->usage = usage;
+        return 0;
+}
+
 static int begin(struct api_manager *m, const struct api_config *config, struct api_credentials *credentials,
                  struct api_server *server, struct err **err) {
         struct controllers_config c = { .client_of = client_of,
                                         .charged = charged,
                                         .sign = sign,
+                                        .own_name = own_name,
                                         .data = m,
                                         .kinds = server->config.registry,
                                         .which = config->controllers,
-                                        .event_ttl_s = config->event_ttl_s };
+                                        .event_ttl_s = config->event_ttl_s,
+                                        .nodes = &config->nodes };
         int r;
 
         m->credentials = credentials;
@@ -106,7 +156,10 @@ static int begin(struct api_manager *m, const struct api_config *config, struct 
         if (r < 0)
                 return r;
         r = controllers_start(m->controllers);
-        return r < 0 ? err_errno(err, -r, "cannot begin the controllers") : 0;
+        if (r < 0)
+                return err_errno(err, -r, "cannot begin the controllers");
+        r = config->scheduler ? begin_scheduler(m, c.kinds, err) : 0;
+        return r < 0 ? r : begin_usage(m, server->config.usage, err);
 }
 
 /* Signals are the main thread's. */
@@ -146,7 +199,7 @@ int api_manager_start(const struct api_config *config, struct api_credentials *c
                 return r;
         }
         m->source = &server->source;
-        api_source_set(m->source, write_metrics, m->controllers);
+        api_source_set(m->source, write_metrics, m);
         *ret_manager = m;
         return 0;
 }

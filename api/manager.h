@@ -1,4 +1,5 @@
-/* The controllers' thread: the controllers of api/controllers in the service's process, by the client of api/local.h.
+/* The controllers' thread: the controllers of api/controllers, and the scheduler of api/scheduler, in the service's
+ * process, by the client of api/local.h.
  */
 #pragma once
 

@@ -127,8 +127,9 @@ static void write_running(struct metrics_writer *w, const struct sum *sum) {
         for (size_t i = 0; i < sum->n; i++) {
                 struct metrics_label labels[_API_LABELS];
                 unsigned n = take_labels(sum->series[i], WITHOUT(API_LABEL_DRY_RUN), labels);
+                const char *verb = sum->series[i]->labels[API_LABEL_VERB];
 
-                if (strcmp(sum->series[i]->labels[API_LABEL_VERB], "WATCH") == 0)
+                if (strcmp(verb, "WATCH") == 0 || strcmp(verb, "CONNECT") == 0)
                         metrics_sample(w, labels, n, (double)sum->series[i]->running);
         }
 }

@@ -33,7 +33,7 @@ int api_objects_find(void *data, struct arena *arena, const char *resource, cons
         _cleanup_object_ struct object *object = of ? collection_get(of->collection, namespace, name) : NULL;
         struct auth_object found = { 0 };
         const struct value *tree, *meta;
-        const char *deleted;
+        const char *created, *deleted;
         struct kube_time at;
 
         if (!object)
@@ -42,6 +42,9 @@ int api_objects_find(void *data, struct arena *arena, const char *resource, cons
                 return -ENOMEM;
         meta = value_get(tree, "metadata");
         found.uid = value_string_or(value_get(meta, "uid"), "");
+        created = value_string_or(value_get(meta, "creationTimestamp"), "");
+        if (kube_time_parse(created, strlen(created), false, &at))
+                found.created = at.seconds;
         deleted = value_string_or(value_get(meta, "deletionTimestamp"), "");
         if (kube_time_parse(deleted, strlen(deleted), false, &at))
                 found.deleted = at.seconds;

@@ -18,6 +18,7 @@
 #include "api/server/server.h"
 #include "api/server/status.h"
 #include "api/services/services.h"
+#include "api/usage/usage.h"
 #include "kube/kinds.h"
 #include "lib/cleanup.h"
 #include "lib/http/exchange.h"
@@ -41,6 +42,11 @@ static uint16_t verb_of(const char *method, bool named) {
         return 0;
 }
 
+/* Over HTTP/2 (RFC 8441), where GET is not what it is asked by. */
+static bool asks_for_websocket(const struct http_request *q) {
+        return q->version == 20 && q->upgrade && strcmp(q->method, "CONNECT") == 0;
+}
+
 /* What is asked for, by path and method alone. */
 static enum api_step read_target(struct api_request *r) {
         const struct http_request *q = http_request_of(r->x);
@@ -49,7 +55,7 @@ static enum api_step read_target(struct api_request *r) {
         if (error < 0)
                 return error == -ENOMEM ? api_fail(r, error, NULL) :
                                           api_refuse(r, API_BAD_REQUEST, "the path is no valid encoding");
-        r->verb = r->path.is_resource ? verb_of(q->method, r->path.name) : 0;
+        r->verb = r->path.is_resource ? verb_of(asks_for_websocket(q) ? "GET" : q->method, r->path.name) : 0;
         return API_NEXT;
 }
 
@@ -72,8 +78,10 @@ const struct api_stage api_stages[] = {
         { "page", API_FOR_OTHERS, 0, api_page },
         { "discover", API_FOR_OTHERS, 0, api_discover },
         { "route", API_FOR_RESOURCES, 0, api_route },
+        { "authorize-tunnel", API_FOR_RESOURCES, KUBE_VERB_GET, api_authorize_tunnel },
         { "connect", API_FOR_RESOURCES, 0, api_connect },
         { "options", API_FOR_RESOURCES, 0, api_read_options },
+        { "measure", API_FOR_RESOURCES, READS | KUBE_VERB_WATCH, api_measure },
         { "read", API_FOR_RESOURCES, READS, api_read },
         { "watch", API_FOR_RESOURCES, KUBE_VERB_WATCH, api_watch },
         { "receive", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_receive },

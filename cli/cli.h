@@ -121,10 +121,18 @@ int cli_login(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_logout(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_tag(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_history(struct cli *cli, char **arguments, int n, struct err **err);
+int cli_init(struct cli *cli, char **arguments, int n, struct err **err);
+int cli_join(struct cli *cli, char **arguments, int n, struct err **err);
+int cli_token(struct cli *cli, char **arguments, int n, struct err **err);
+int cli_certs(struct cli *cli, char **arguments, int n, struct err **err);
+int cli_reset(struct cli *cli, char **arguments, int n, struct err **err);
+int cli_backup(struct cli *cli, char **arguments, int n, struct err **err);
+int cli_restore(struct cli *cli, char **arguments, int n, struct err **err);
 
 /* Their options. */
 extern const struct cli_option cli_ps_options[], cli_pods_options[], cli_images_options[], cli_inspect_options[],
         cli_output_options[], cli_events_options[], cli_stop_options[], cli_rm_options[], cli_rmp_options[],
         cli_stopp_options[], cli_rmi_options[], cli_stats_options[], cli_logs_options[], cli_exec_options[],
         cli_attach_options[], cli_pull_options[], cli_import_options[], cli_login_options[], cli_save_options[],
-        cli_checkpoint_options[], cli_no_options[];
+        cli_checkpoint_options[], cli_no_options[], cli_init_options[], cli_join_options[], cli_token_options[],
+        cli_certs_options[], cli_reset_options[], cli_backup_options[];

@@ -114,11 +114,16 @@ static void wait(struct informer *i, bool lists, unsigned ms) {
         uv_timer_start(i->timer, on_timer, ms, 0);
 }
 
-static void back_off(struct informer *i, bool lists) {
-        i->retry_ms = i->retry_ms == 0                        ? INFORMER_RETRY_MIN_MS :
+/* Waits for @first_ms after the first failure in a row. */
+static void back_off_from(struct informer *i, bool lists, unsigned first_ms) {
+        i->retry_ms = i->retry_ms == 0                        ? first_ms :
                       i->retry_ms * 2 > INFORMER_RETRY_MAX_MS ? INFORMER_RETRY_MAX_MS :
                                                                 i->retry_ms * 2;
         wait(i, lists, jitter(i->retry_ms));
+}
+
+static void back_off(struct informer *i, bool lists) {
+        back_off_from(i, lists, INFORMER_RETRY_MIN_MS);
 }
 
 static void on_listed_object(void *data, struct client_object *object) {
@@ -211,7 +216,7 @@ static void on_listed(void *data, int error, int64_t revision, const char *why) 
                 log_debug("list of %s: %s", i->scope.kind->resource, why);
                 clear(&i->fresh);
                 i->lost = false;
-                return back_off(i, true);
+                return back_off_from(i, true, error == -EACCES ? INFORMER_DENIED_MS : INFORMER_RETRY_MIN_MS);
         }
         end_list(i);
         tell_synced(i);
@@ -294,25 +299,27 @@ void informers_free(struct informers *informers) {
         free(informers);
 }
 
+struct informer *informers_add(struct informers *informers, const struct client_scope *scope, bool keeps) {
+        struct informer *i = calloc(1, sizeof(*i));
+
+        if (!i)
+                return NULL;
+        i->informers = informers;
+        i->scope = *scope;
+        i->keeps = keeps;
+        i->store = i->fresh = (struct index)INDEX_INIT(place_order);
+        informer_list_append(&informers->all, i);
+        return i;
+}
+
 struct informer *informers_get(struct informers *informers, const struct kube_kind *kind, const char *fields,
                                bool keeps) {
-        struct informer *i;
-
         LIST_EACH (informer_list, known, &informers->all)
                 if (known->scope.kind == kind && strcmp(known->scope.fields ?: "", fields ?: "") == 0) {
                         known->keeps |= keeps;
                         return known;
                 }
-        i = calloc(1, sizeof(*i));
-        if (!i)
-                return NULL;
-        i->informers = informers;
-        i->scope.kind = kind;
-        i->scope.fields = fields;
-        i->keeps = keeps;
-        i->store = i->fresh = (struct index)INDEX_INIT(place_order);
-        informer_list_append(&informers->all, i);
-        return i;
+        return informers_add(informers, &(struct client_scope){ .kind = kind, .fields = fields }, keeps);
 }
 
 int informers_start(struct informers *informers) {

@@ -21,6 +21,9 @@ struct informers;
 
 #define INFORMER_RETRY_MIN_MS 800 /* back-off, as client-go's reflector: doubled each time, and up to as much again */
 #define INFORMER_RETRY_MAX_MS 30000
+#define INFORMER_DENIED_MS                                                                                             \
+        50 /* the first after a refusal: what a right hangs on may reach the server a moment later                     \
+            */
 
 /* Any may be NULL. Objects are lent. */
 struct informer_handler {
@@ -41,6 +44,9 @@ void informers_free(struct informers *informers); /* NULL is fine */
  * it; it keeps if anybody has asked for that. Before informers_start(). NULL without memory. */
 struct informer *informers_get(struct informers *informers, const struct kube_kind *kind, const char *fields,
                                bool keeps);
+
+/* One of its own of @scope, whose texts outlive it. Before informers_start(). NULL without memory. */
+struct informer *informers_add(struct informers *informers, const struct client_scope *scope, bool keeps);
 
 /* Begins to list and watch. 0 or -ENOMEM. */
 int informers_start(struct informers *informers);

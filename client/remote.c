@@ -23,9 +23,16 @@
 #define FIELDS_MAX 4
 #define SCHEME "https://"
 
+struct place {
+        char host[256], port[8], authority[272];
+        struct sockaddr_storage address;
+        socklen_t n_address;
+};
+
 struct remote {
         struct client base;
         struct http_client *http;
+        struct place place;
         struct arena *arena;
         const char *authorization; /* the header's value; NULL: none */
         unsigned n_calls;
@@ -480,12 +487,6 @@ static const struct client_backend backend = {
 
 /* --- the server --- */
 
-struct place {
-        char host[256], port[8], authority[272];
-        struct sockaddr_storage address;
-        socklen_t n_address;
-};
-
 /* https://HOST, https://HOST:PORT, https://[ADDRESS]:PORT, without a path. */
 static int read_place(const char *server, struct place *place, struct err **err) {
         const char *at = strncmp(server, SCHEME, strlen(SCHEME)) == 0 ? server + strlen(SCHEME) : NULL, *end, *rest;
@@ -518,43 +519,55 @@ static int look_up(struct place *place, struct err **err) {
         return 0;
 }
 
-static int make_http(struct remote *remote, const struct client_remote_config *config, const struct place *place,
+static int make_http(struct remote *remote, const struct client_remote_config *config, struct http_client **ret_http,
                      struct err **err) {
         static const char *const protocols[] = { "h2", "http/1.1", NULL };
         const struct tls_config tls = { .side = TLS_CLIENT,
-                                        .verify = TLS_VERIFY_REQUIRED,
+                                        .verify = config->unverified ? TLS_VERIFY_NONE : TLS_VERIFY_REQUIRED,
                                         .certificate = config->certificate,
                                         .key = config->key,
                                         .authorities = config->authorities,
-                                        .protocols = protocols };
+                                        .protocols = protocols,
+                                        .any_time = config->any_time,
+                                        .since = config->since };
+        const struct place *place = &remote->place;
         struct http_client_config http = { .address = (const struct sockaddr *)&place->address,
                                            .n_address = place->n_address,
                                            .authority = place->authority,
                                            .name = place->host };
-        int r = tls_context_new(&tls, &http.tls, err);
+        int r;
 
-        if (r < 0)
+        if (config->unverified && (config->certificate || config->token))
+                return err_set(err, EINVAL, "server %s: a credential is not for a server that nobody vouches for",
+                               place->authority);
+        if ((r = tls_context_new(&tls, &http.tls, err)) < 0)
                 return r;
-        r = http_client_new(remote->base.loop, &http, &remote->http);
+        r = http_client_new(remote->base.loop, &http, ret_http);
         tls_context_unref(http.tls);
         return r < 0 ? err_errno(err, -r, "server %s", place->authority) : 0;
 }
 
-static int make(struct remote *remote, const struct client_remote_config *config, struct err **err) {
-        struct place place = { 0 };
-        int r = read_place(config->server, &place, err);
+static int set_token(struct remote *remote, const char *token) {
+        const char *header = token ? arena_printf(remote->arena, "Bearer %s", token) : NULL;
 
-        r = r ?: look_up(&place, err);
+        if (token && !header)
+                return -ENOMEM;
+        remote->authorization = header;
+        return 0;
+}
+
+static int make(struct remote *remote, const struct client_remote_config *config, struct err **err) {
+        int r = read_place(config->server, &remote->place, err);
+
+        r = r ?: look_up(&remote->place, err);
         if (r < 0)
                 return r;
         remote->arena = arena_new();
-        if (remote->arena) {
+        if (remote->arena)
                 remote->base.agent = arena_strdup(remote->arena, config->agent ?: "nacelle");
-                remote->authorization = config->token ? arena_printf(remote->arena, "Bearer %s", config->token) : NULL;
-        }
-        if (!remote->base.agent || (config->token && !remote->authorization))
+        if (!remote->base.agent || set_token(remote, config->token) < 0)
                 return err_set(err, ENOMEM, "no memory for a client");
-        return make_http(remote, config, &place, err);
+        return make_http(remote, config, &remote->http, err);
 }
 
 int client_remote_new(uv_loop_t *loop, const struct client_remote_config *config, struct client **ret_client,
@@ -572,6 +585,26 @@ int client_remote_new(uv_loop_t *loop, const struct client_remote_config *config
                 return r;
         }
         *ret_client = &remote->base;
+        return 0;
+}
+
+void client_remote_reconnect(struct client *client) {
+        http_client_reconnect(remote_of(client)->http);
+}
+
+int client_remote_renew(struct client *client, const struct client_remote_config *config, struct err **err) {
+        struct remote *remote = remote_of(client);
+        struct http_client *old = remote->http, *http;
+        int r = make_http(remote, config, &http, err);
+
+        if (r < 0)
+                return r;
+        if (set_token(remote, config->token) < 0) {
+                http_client_free(http);
+                return err_set(err, ENOMEM, "no memory for a client");
+        }
+        remote->http = http;
+        http_client_free(old);
         return 0;
 }
 

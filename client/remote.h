@@ -20,12 +20,22 @@ struct client_remote_config {
         const char *certificate, *key; /* PEM; NULL: none */
         const char *token;             /* NULL: none */
         const char *agent;             /* User-Agent; NULL: "nacelle" */
+        bool unverified; /* whoever answers is believed to be the server. With a credential beside it: -EINVAL */
+        bool any_time;   /* as struct tls_config has both: */
+        int64_t since;   /* the clock is not asked whether the server's certificate counts */
 };
 
 /* Connects at the first request; a name of @config->server is looked up here, which may block. All is copied. -EINVAL,
  * -ENOENT (there is no such name), -ENOMEM. */
 int client_remote_new(uv_loop_t *loop, const struct client_remote_config *config, struct client **ret_client,
                       struct err **err);
+
+/* Gives up the connections that there are: what is under way fails, and what follows is asked by new ones. */
+void client_remote_reconnect(struct client *client);
+
+/* From now on it is who @config says (certificate and key, or token), at the server that it has. What is under way ends
+ * with -ECANCELED, and is asked again by who wants it, on a new connection. */
+int client_remote_renew(struct client *client, const struct client_remote_config *config, struct err **err);
 
 /* Nothing of it is under way any more, or is told. Memory goes once the loop has closed the handles. NULL is fine. */
 void client_remote_free(struct client *client);

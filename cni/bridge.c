@@ -14,6 +14,7 @@
 #include "cni/leases.h"
 #include "cni/link.h"
 #include "cni/netns.h"
+#include "cni/peers.h"
 #include "cni/reaper.h"
 #include "cni/shape.h"
 #include "cni/sysctl.h"
@@ -32,6 +33,8 @@ struct bridge {
         pthread_mutex_t lock; /* one setup at a time */
         bool warned;          /* of another firewall */
         atomic_bool ready;    /* the last setup succeeded */
+        struct ip_cidr cidrs[LEASES_CIDRS_MAX];
+        size_t n_cidrs;
         struct leases *leases;
         struct firewall *firewall;
         struct reaper *reaper;
@@ -57,6 +60,8 @@ int cni_bridge_new(const struct network_options *options, struct bridge **ret_br
                 return err_errno(err, ENOMEM, "bridge %s", name);
         pthread_mutex_init(&bridge->lock, NULL);
         snprintf(bridge->name, sizeof(bridge->name), "%s", name);
+        for (; bridge->n_cidrs < options->n_pod_cidrs && bridge->n_cidrs < LEASES_CIDRS_MAX; bridge->n_cidrs++)
+                bridge->cidrs[bridge->n_cidrs] = options->pod_cidrs[bridge->n_cidrs];
         bridge->mtu = options->mtu ? options->mtu : cni_bridge_uplink_mtu();
         if ((r = cni_leases_new(options->pod_cidrs, options->n_pod_cidrs, NETWORK_POOL_MAX, &bridge->leases, err)) <
                     0 ||
@@ -153,6 +158,33 @@ int cni_bridge_status(struct bridge *bridge, struct err **err) {
         if (bridge->ready)
                 log_warning("network: bridge %s or its rules are missing; set up again", bridge->name);
         return cni_bridge_ensure(bridge, err);
+}
+
+bool cni_bridge_has_cidrs(const struct bridge *bridge, const struct ip_cidr *cidrs, size_t n) {
+        for (size_t i = 0; i < n && n == bridge->n_cidrs; i++)
+                if (cidrs[i].prefix != bridge->cidrs[i].prefix || !ip_equal(&cidrs[i].ip, &bridge->cidrs[i].ip))
+                        return false;
+        return n == bridge->n_cidrs;
+}
+
+void cni_bridge_inherit(struct bridge *bridge, struct bridge *other) {
+        cni_leases_inherit(bridge->leases, other->leases);
+}
+
+int cni_bridge_set_peers(struct bridge *bridge, const struct network_cluster *cluster, struct err **err) {
+        const struct peers_host host = { bridge->name, bridge->cidrs, bridge->n_cidrs };
+        struct peers_inside inside = { 0 };
+        int r, result;
+
+        pthread_mutex_lock(&bridge->lock);
+        result = cni_peers_set(&host, cluster, &inside, err);
+        if (inside.cidrs) {
+                r = cni_firewall_set_inside(bridge->firewall, inside.cidrs, inside.n, result < 0 ? NULL : err);
+                result = result < 0 ? result : r;
+        }
+        cni_peers_inside_done(&inside);
+        pthread_mutex_unlock(&bridge->lock);
+        return result;
 }
 
 int cni_bridge_adopt(struct bridge *bridge, const char *id, const struct ip *addresses, size_t n_addresses,

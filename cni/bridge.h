@@ -38,4 +38,13 @@ int cni_bridge_check(struct bridge *bridge, const char *id, struct err **err);
 /* 0 when interface and rules are there, else puts them back. */
 int cni_bridge_status(struct bridge *bridge, struct err **err);
 
+/* Takes over the addresses that pods have by @other, which has the same name. */
+void cni_bridge_inherit(struct bridge *bridge, struct bridge *other);
+
+/* As network_set_peers(). */
+int cni_bridge_set_peers(struct bridge *bridge, const struct network_cluster *cluster, struct err **err);
+
+/* Whether these are its pod CIDRs. */
+bool cni_bridge_has_cidrs(const struct bridge *bridge, const struct ip_cidr *cidrs, size_t n);
+
 const char *cni_bridge_name(const struct bridge *bridge);

@@ -9,7 +9,7 @@
 /* Interface groups from here on are this network's: "n" and 20 bits of the bridge. */
 #define GROUP_BASE 0x6e000000u
 
-static const char *const prefixes[] = { [BRIDGE_VETH] = "nv", [BRIDGE_IFB] = "ni" };
+static const char *const prefixes[] = { [BRIDGE_VETH] = "nv", [BRIDGE_IFB] = "ni", [BRIDGE_TUNNEL] = "nt" };
 
 /* FNV-1a with a final mix, so that the upper bits depend on the last byte too. */
 static uint64_t hash(const char *text) {

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum bridge_device { BRIDGE_VETH, BRIDGE_IFB };
+enum bridge_device { BRIDGE_VETH, BRIDGE_IFB, BRIDGE_TUNNEL };
 
-/* "nv" or "ni", 4 characters of the bridge, 9 of the sandbox: 20 and 45 bits of a hash. */
+/* "nv", "ni" or "nt", 4 characters of the bridge, 9 of the sandbox: 20 and 45 bits of a hash. */
 void cni_bridge_device_name(const char *bridge, const char *id, enum bridge_device device, char ret_name[IFNAMSIZ]);
 
 /* The veth of the sandbox whose device, as cni_bridge_device_name() makes them, is @name. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cni/firewall_rules.h"
+#include "cni/flows.h"
 #include "cni/host_port.h"
 #include "cni/nft.h"
 #include "lib/cleanup.h"
@@ -30,15 +31,32 @@ struct firewall {
         size_t n, size;
 };
 
+static int copy_inside(const struct ip_cidr *cidrs, size_t n, struct ip_cidr **ret_inside, struct err **err) {
+        struct ip_cidr *inside;
+
+        if (n > FIREWALL_INSIDE_MAX)
+                return err_set(err, EINVAL, "%zu CIDRs not to masquerade: at most %d", n, FIREWALL_INSIDE_MAX);
+        inside = calloc(n + 1, sizeof(*inside));
+        if (!inside)
+                return err_errno(err, ENOMEM, "masquerading");
+        for (size_t i = 0; i < n; i++)
+                inside[i] = cidrs[i];
+        *ret_inside = inside;
+        return 0;
+}
+
 int cni_firewall_new(const struct firewall_options *options, struct firewall **ret_firewall, struct err **err) {
         struct firewall *firewall;
+        struct ip_cidr *inside = NULL;
+        int r = copy_inside(options->no_masquerade, options->n_no_masquerade, &inside, err);
 
-        if (options->n_no_masquerade > FIREWALL_EXEMPT_MAX)
-                return err_set(err, EINVAL, "%zu CIDRs not to masquerade: at most %d", options->n_no_masquerade,
-                               FIREWALL_EXEMPT_MAX);
+        if (r < 0)
+                return r;
         firewall = calloc(1, sizeof(*firewall));
-        if (!firewall)
+        if (!firewall) {
+                free(inside);
                 return err_errno(err, ENOMEM, "host ports");
+        }
         pthread_mutex_init(&firewall->lock, NULL);
         firewall->netlink = NETLINK_NONE;
         snprintf(firewall->rules.bridge, sizeof(firewall->rules.bridge), "%s", options->bridge);
@@ -46,9 +64,8 @@ int cni_firewall_new(const struct firewall_options *options, struct firewall **r
         firewall->rules.n_pod_cidrs = options->n_pod_cidrs;
         for (size_t i = 0; i < options->n_pod_cidrs; i++)
                 firewall->rules.pod_cidrs[i] = options->pod_cidrs[i];
-        firewall->rules.n_exempt = options->n_no_masquerade;
-        for (size_t i = 0; i < options->n_no_masquerade; i++)
-                firewall->rules.exempt[i] = options->no_masquerade[i];
+        firewall->rules.inside = inside;
+        firewall->rules.n_inside = options->n_no_masquerade;
         firewall->rules.masquerade = options->masquerade;
         *ret_firewall = firewall;
         return 0;
@@ -60,6 +77,7 @@ void cni_firewall_free(struct firewall *firewall) {
         cni_netlink_close(&firewall->netlink);
         pthread_mutex_destroy(&firewall->lock);
         free(firewall->translations);
+        free(firewall->rules.inside);
         free(firewall);
 }
 
@@ -180,6 +198,43 @@ int cni_firewall_install(struct firewall *firewall, struct err **err) {
         return r;
 }
 
+static int set_inside_locked(struct firewall *firewall, struct err **err) {
+        _cleanup_err_ struct err *error = NULL;
+        int r = open_socket(firewall, err);
+
+        if (r < 0)
+                return r;
+        cni_nft_transaction(&firewall->netlink);
+        r = cni_firewall_put_inside(&firewall->rules, &firewall->netlink, true);
+        if (r < 0) {
+                cni_netlink_close(&firewall->netlink);
+                return err_errno(err, -r, "masquerading");
+        }
+        r = cni_nft_commit(&firewall->netlink, &error);
+        /* Someone flushed the rules: put all of them back. */
+        if (r == -ENOENT)
+                return install(firewall, err);
+        return r < 0 ? err_move(err, TAKE_PTR(error)) : 0;
+}
+
+int cni_firewall_set_inside(struct firewall *firewall, const struct ip_cidr *cidrs, size_t n, struct err **err) {
+        struct ip_cidr *inside = NULL;
+        int r = copy_inside(cidrs, n, &inside, err);
+
+        if (r < 0)
+                return r;
+        pthread_mutex_lock(&firewall->lock);
+        if (n != firewall->rules.n_inside || memcmp(inside, firewall->rules.inside, n * sizeof(*inside)) != 0) {
+                free(firewall->rules.inside);
+                firewall->rules.inside = TAKE_PTR(inside);
+                firewall->rules.n_inside = n;
+                r = set_inside_locked(firewall, err);
+        }
+        pthread_mutex_unlock(&firewall->lock);
+        free(inside);
+        return r;
+}
+
 int cni_firewall_check(struct firewall *firewall, struct err **err) {
         int r;
 
@@ -250,7 +305,7 @@ static void forget_flows(struct firewall *firewall, size_t from, const char *id)
                 const struct nft_port *port = &firewall->translations[i].port;
 
                 if (port->protocol == IPPROTO_UDP && (!id || strcmp(port->comment, id) == 0))
-                        cni_host_port_forget_flows(&firewall->netlink, port->target.family, port->port);
+                        cni_flows_forget_port(&firewall->netlink, port->target.family, port->port);
         }
 }
 

@@ -2,7 +2,8 @@
  *
  *   host_ports   dnat by maps: [address .] protocol . port → pod's address . port; entered from prerouting and,
  *                for the host itself, from output, for destinations that are the node's own
- *   postrouting  masquerade of what leaves for elsewhere; and of what reaches a pod through its host port from the
+ *   postrouting  masquerade of what leaves for elsewhere: not for other pods, nor for what else of the cluster is
+ *                `inside`; and of what reaches a pod through its host port from the
  *                bridge or from the host's loopback, whose answers would otherwise not come back this way
  *   guard        drops what pods send from or to 127.0.0.0/8: route_localnet, which a host port on 127.0.0.1 needs,
  *                would let them reach services bound to the node's loopback
@@ -31,7 +32,7 @@ struct firewall_options {
         bool masquerade;
 };
 
-/* Copies the options; touches nothing. -EINVAL: more than FIREWALL_EXEMPT_MAX (cni/firewall_rules.h) no_masquerade. */
+/* Copies the options; touches nothing. -EINVAL: more than FIREWALL_INSIDE_MAX (cni/firewall_rules.h) no_masquerade. */
 int cni_firewall_new(const struct firewall_options *options, struct firewall **ret_firewall, struct err **err);
 
 void cni_firewall_free(struct firewall *firewall);
@@ -39,6 +40,9 @@ void cni_firewall_free(struct firewall *firewall);
 /* Takes up the host ports that the kernel holds and puts the table as it should be, in one transaction. Also to be
  * called when the table was lost. */
 int cni_firewall_install(struct firewall *firewall, struct err **err);
+
+/* From now on these are the destinations that are not masqueraded, in place of no_masquerade. */
+int cni_firewall_set_inside(struct firewall *firewall, const struct ip_cidr *cidrs, size_t n, struct err **err);
 
 /* 0 when the table is there. */
 int cni_firewall_check(struct firewall *firewall, struct err **err);

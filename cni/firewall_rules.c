@@ -1,12 +1,16 @@
 #include "cni/firewall_rules.h"
 
 #include <errno.h>
+#include <stdlib.h>
 /* Before the kernel's headers, which then leave its types out. */
 #include <netinet/in.h>
 
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
 
+#include "cni/nft_set.h"
+#include "cni/peers.h"
+#include "cni/ranges.h"
 #include "cni/rule.h"
 #include "lib/cleanup.h"
 
@@ -17,6 +21,11 @@ static const struct nft_ports sets[2][FIREWALL_SETS] = {
         { { "ports6", AF_INET6, false, true },
           { "address_ports6", AF_INET6, true, true },
           { "targets6", AF_INET6, true, false } },
+};
+
+static const struct nft_set inside[2] = {
+        { .name = "inside4", .key = { NFT_IPV4 }, .intervals = true },
+        { .name = "inside6", .key = { NFT_IPV6 }, .intervals = true },
 };
 
 static const struct nft_chain chains[] = {
@@ -113,11 +122,29 @@ static int put_masquerade(const struct firewall_rules *rules, struct netlink *ne
         cni_rule_match_cidr(&rule, RULE_SOURCE, cidr, true);
         cni_rule_match_cidr(&rule, RULE_DESTINATION, cidr, false);
         cni_rule_match_cidr(&rule, RULE_DESTINATION, family == AF_INET ? &multicast4 : &multicast6, false);
-        for (size_t i = 0; i < rules->n_exempt; i++)
-                if (rules->exempt[i].ip.family == family)
-                        cni_rule_match_cidr(&rule, RULE_DESTINATION, &rules->exempt[i], false);
+        cni_rule_match_address(&rule, RULE_DESTINATION, inside[family == AF_INET6].name, family, false);
         cni_rule_masquerade(&rule, true);
         return cni_rule_put(&rule, netlink);
+}
+
+/* What the node itself sends to pods by a tunnel, as where it chose its address it did not know the way (a Service's
+ * address): the answer must find back by the tunnel. */
+static int put_tunnel(const struct firewall_rules *rules, struct netlink *netlink, const struct ip_cidr *cidr) {
+        static const uint8_t families[] = { AF_INET, AF_INET6 };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTS(families) && r == 0; i++) {
+                struct rule rule = begin(rules, "postrouting");
+                char device[IFNAMSIZ];
+
+                cni_peers_device(rules->bridge, families[i], device);
+                cni_rule_match_output(&rule, device, true);
+                cni_rule_match_family(&rule, cidr->ip.family);
+                cni_rule_match_cidr(&rule, RULE_SOURCE, cidr, false);
+                cni_rule_masquerade(&rule, true);
+                r = cni_rule_put(&rule, netlink);
+        }
+        return r;
 }
 
 static int put_all_rules(const struct firewall_rules *rules, struct netlink *netlink) {
@@ -132,20 +159,59 @@ static int put_all_rules(const struct firewall_rules *rules, struct netlink *net
                         r = put_hairpin(rules, netlink, &loopback4);
                 if (r == 0)
                         r = put_hairpin(rules, netlink, cidr);
+                if (r == 0)
+                        r = put_tunnel(rules, netlink, cidr);
                 if (r == 0 && rules->masquerade)
                         r = put_masquerade(rules, netlink, cidr);
         }
         return r;
 }
 
+static void put_range(struct nft_elements *elements, const struct range *range) {
+        struct nft_element first = { 0 }, past = { .ends = true };
+
+        cni_nft_add_ip(&first.key, &range->first);
+        cni_nft_elements_put(elements, &first);
+        if (range->open)
+                return;
+        cni_nft_add_ip(&past.key, &range->past);
+        cni_nft_elements_put(elements, &past);
+}
+
+int cni_firewall_put_inside(const struct firewall_rules *rules, struct netlink *netlink, bool flush) {
+        _cleanup_free_ struct range *ranges = calloc(rules->n_inside + 1, sizeof(*ranges));
+
+        if (!ranges)
+                return -ENOMEM;
+        for (size_t i = 0; i < ELEMENTS(inside); i++) {
+                struct nft_elements elements = {
+                        .netlink = netlink, .table = rules->table, .set = &inside[i], .add = true
+                };
+                size_t n = cni_ranges_make(i == 0 ? AF_INET : AF_INET6, rules->inside, rules->n_inside, ranges);
+
+                if (flush)
+                        cni_nft_put_flush(netlink, rules->table, &inside[i]);
+                cni_nft_elements_begin(&elements);
+                for (size_t k = 0; k < n; k++)
+                        put_range(&elements, &ranges[k]);
+                cni_nft_elements_end(&elements);
+        }
+        return 0;
+}
+
 int cni_firewall_rules_put(const struct firewall_rules *rules, struct netlink *netlink) {
+        int r;
+
         cni_nft_put_table(netlink, rules->table);
         cni_nft_put_delete_table(netlink, rules->table);
         cni_nft_put_table(netlink, rules->table);
         for (int family = 0; family < 2; family++)
                 for (int which = 0; which < FIREWALL_SETS; which++)
                         cni_nft_put_ports(netlink, rules->table, &sets[family][which]);
+        for (size_t i = 0; i < ELEMENTS(inside); i++)
+                cni_nft_put_set(netlink, rules->table, &inside[i]);
         for (size_t i = 0; i < ELEMENTS(chains); i++)
                 cni_nft_put_chain(netlink, rules->table, &chains[i]);
-        return put_all_rules(rules, netlink);
+        r = cni_firewall_put_inside(rules, netlink, false);
+        return r < 0 ? r : put_all_rules(rules, netlink);
 }

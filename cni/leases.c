@@ -203,3 +203,10 @@ void cni_leases_retain(struct leases *leases, bool (*keep)(const char *id, const
         }
         pthread_mutex_unlock(&leases->lock);
 }
+
+void cni_leases_inherit(struct leases *leases, struct leases *others) {
+        pthread_mutex_lock(&others->lock);
+        for (const struct holder *holder = others->holders; holder; holder = holder->next)
+                cni_leases_mark(leases, holder->id, holder->ips, LEASES_CIDRS_MAX, NULL);
+        pthread_mutex_unlock(&others->lock);
+}

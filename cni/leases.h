@@ -39,3 +39,6 @@ void cni_leases_give(struct leases *leases, const char *id);
 
 /* Gives back the addresses of every sandbox that @keep refuses. */
 void cni_leases_retain(struct leases *leases, bool (*keep)(const char *id, const void *data), const void *data);
+
+/* Marks in @leases what @others' holders have of its CIDRs. */
+void cni_leases_inherit(struct leases *leases, struct leases *others);

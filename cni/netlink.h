@@ -21,7 +21,7 @@ struct nl_sock;
 #define NETLINK_MESSAGE_MAX 8192
 /* Messages in a batch, and bytes that a batch may grow to. */
 #define NETLINK_BATCH_MAX 65536
-#define NETLINK_BYTES_MAX (8 * 1024 * 1024)
+#define NETLINK_BYTES_MAX (32 * 1024 * 1024)
 
 struct netlink_note; /* what a message is for */
 

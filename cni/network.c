@@ -1,41 +1,16 @@
 #include "cni/network.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cni/bridge.h"
-#include "cni/conflist.h"
-#include "cni/plugins.h"
+#include "cni/network_internal.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/log.h"
 
-/* Directories for plugins, at most. */
-#define BIN_DIRS_MAX 16
-
 static const char *const default_bin_dirs[] = { "/opt/cni/bin", "/usr/lib/cni", NULL };
-
-/* A configuration in use: a reload does not take it from those who run it. */
-struct loaded {
-        struct conflist *conflist;
-        unsigned users; /* under the network's lock */
-};
-
-struct network {
-        struct bridge *bridge;      /* NULL: no pod CIDR */
-        char *conf_dir, *cache_dir; /* NULL: never plugins */
-        char *bin_dirs[BIN_DIRS_MAX + 1];
-        struct plugins_options plugins;
-        pthread_mutex_t lock;            /* what follows */
-        struct loaded *loaded;           /* NULL: built in */
-        struct err *broken;              /* why the configuration that is there now is not in use */
-        struct cni_conflist_stamp stamp; /* of what was read last */
-        char descriptions[2][320];       /* the one told last, and the one before */
-        unsigned described;
-};
 
 static void loaded_put(struct network *network, struct loaded *loaded) {
         if (!loaded)
@@ -63,7 +38,7 @@ static int loaded_get(struct network *network, struct loaded **ret_loaded, struc
         return r;
 }
 
-static void describe(struct network *network) {
+void cni_network_describe(struct network *network) {
         char *text = network->descriptions[++network->described % 2];
         size_t size = sizeof(network->descriptions[0]);
 
@@ -95,7 +70,7 @@ static void exchange(struct network *network, struct loaded *loaded, struct err 
         }
         take_stamp(network, &network->stamp);
         network->stamp.directory = stamp->directory;
-        describe(network);
+        cni_network_describe(network);
         pthread_mutex_unlock(&network->lock);
         loaded_put(network, before);
 }
@@ -155,8 +130,10 @@ int network_reload(struct network *network, struct err **err) {
                 return r;
         }
         /* The bridge only where it is used, now or by pods of before. */
+        pthread_rwlock_rdlock(&network->bridge_lock);
         if (network->bridge && (!loaded || cni_bridge_present(network->bridge)))
                 r = cni_bridge_ensure(network->bridge, err);
+        pthread_rwlock_unlock(&network->bridge_lock);
         exchange(network, loaded, NULL, &before);
         return r;
 }
@@ -164,6 +141,9 @@ int network_reload(struct network *network, struct err **err) {
 static int copy_options(struct network *network, const struct network_options *options, struct err **err) {
         const char *const *dirs = options->bin_dirs ? options->bin_dirs : default_bin_dirs;
 
+        network->mtu = options->mtu;
+        network->masquerade = options->masquerade;
+        snprintf(network->bridge_name, sizeof(network->bridge_name), "%s", options->bridge ?: NETWORK_BRIDGE_DEFAULT);
         network->plugins.timeout_ms =
                 options->plugin_timeout_ms ? options->plugin_timeout_ms : NETWORK_PLUGIN_TIMEOUT_MS;
         network->plugins.bin_dirs = (const char *const *)network->bin_dirs;
@@ -193,6 +173,7 @@ int network_open(const struct network_options *options, struct network **ret_net
         if (!network)
                 return err_errno(err, ENOMEM, "network");
         pthread_mutex_init(&network->lock, NULL);
+        pthread_rwlock_init(&network->bridge_lock, NULL);
         if ((r = copy_options(network, options, err)) < 0 ||
             (options->n_pod_cidrs > 0 && (r = cni_bridge_new(options, &network->bridge, err)) < 0)) {
                 network_free(network);
@@ -215,6 +196,7 @@ void network_free(struct network *network) {
         err_free(network->broken);
         cni_bridge_free(network->bridge);
         pthread_mutex_destroy(&network->lock);
+        pthread_rwlock_destroy(&network->bridge_lock);
         for (char **dir = network->bin_dirs; *dir; dir++)
                 free(*dir);
         free(network->conf_dir);
@@ -249,9 +231,13 @@ int network_adopt(struct network *network, const char *id, const struct ip *addr
                   struct err **err) {
         int r = check_id(id, err);
 
-        if (r < 0 || !network->bridge || by_plugins(network, id))
+        if (r < 0 || by_plugins(network, id))
                 return r;
-        return cni_bridge_adopt(network->bridge, id, addresses, n_addresses, err);
+        pthread_rwlock_rdlock(&network->bridge_lock);
+        if (network->bridge)
+                r = cni_bridge_adopt(network->bridge, id, addresses, n_addresses, err);
+        pthread_rwlock_unlock(&network->bridge_lock);
+        return r;
 }
 
 /* The ids of live sandboxes in order, to be searched. */
@@ -293,8 +279,10 @@ int network_sweep(struct network *network, const char *const *ids, size_t n_ids,
         qsort(sorted, n_ids, sizeof(*sorted), compare_ids);
         if (network->cache_dir)
                 result = sweep_plugins(network, &live, err);
+        pthread_rwlock_rdlock(&network->bridge_lock);
         if (network->bridge)
                 r = cni_bridge_retain(network->bridge, is_live, &live, ids, n_ids, result < 0 ? NULL : err);
+        pthread_rwlock_unlock(&network->bridge_lock);
         return result < 0 ? result : r;
 }
 
@@ -312,8 +300,12 @@ int network_attach(struct network *network, const struct network_request *reques
                 loaded_put(network, loaded);
                 return r;
         }
+        pthread_rwlock_rdlock(&network->bridge_lock);
         r = need_bridge(network, err);
-        return r < 0 ? r : cni_bridge_attach(network->bridge, request, ret_result, err);
+        if (r == 0)
+                r = cni_bridge_attach(network->bridge, request, ret_result, err);
+        pthread_rwlock_unlock(&network->bridge_lock);
+        return r;
 }
 
 int network_detach(struct network *network, const char *id, const char *netns, struct err **err) {
@@ -328,7 +320,11 @@ int network_detach(struct network *network, const char *id, const char *netns, s
         }
         if (r < 0)
                 return r;
-        return network->bridge ? cni_bridge_detach(network->bridge, id, err) : 0;
+        pthread_rwlock_rdlock(&network->bridge_lock);
+        if (network->bridge)
+                r = cni_bridge_detach(network->bridge, id, err);
+        pthread_rwlock_unlock(&network->bridge_lock);
+        return r;
 }
 
 int network_check(struct network *network, const char *id, const char *netns, struct err **err) {
@@ -336,9 +332,14 @@ int network_check(struct network *network, const char *id, const char *netns, st
 
         if (r == 0 && by_plugins(network, id))
                 return cni_plugins_check(&network->plugins, id, netns, err);
-        if (r < 0 || (r = need_bridge(network, err)) < 0)
+        if (r < 0)
                 return r;
-        return cni_bridge_check(network->bridge, id, err);
+        pthread_rwlock_rdlock(&network->bridge_lock);
+        r = need_bridge(network, err);
+        if (r == 0)
+                r = cni_bridge_check(network->bridge, id, err);
+        pthread_rwlock_unlock(&network->bridge_lock);
+        return r;
 }
 
 int network_status(struct network *network, struct err **err) {
@@ -354,8 +355,12 @@ int network_status(struct network *network, struct err **err) {
                 loaded_put(network, loaded);
                 return r;
         }
+        pthread_rwlock_rdlock(&network->bridge_lock);
         r = need_bridge(network, err);
-        return r < 0 ? r : cni_bridge_status(network->bridge, err);
+        if (r == 0)
+                r = cni_bridge_status(network->bridge, err);
+        pthread_rwlock_unlock(&network->bridge_lock);
+        return r;
 }
 
 const char *network_describe(const struct network *network) {

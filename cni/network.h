@@ -41,7 +41,8 @@ struct network_options {
         /* At most one a family; the first's address is a pod's primary one. None: only plugins can attach. */
         const struct ip_cidr *pod_cidrs;
         size_t n_pod_cidrs;
-        const struct ip_cidr *no_masquerade; /* destinations that see the pod's own address: the cluster's CIDRs */
+        const struct ip_cidr *no_masquerade; /* destinations that see the pod's own address, until
+                                                network_set_peers() knows them */
         size_t n_no_masquerade;
         bool masquerade;      /* hide pods behind the node for destinations outside pod_cidrs and no_masquerade */
         uint32_t mtu;         /* 0: that of the interface with the default route, else 1500 */
@@ -91,6 +92,36 @@ int network_open(const struct network_options *options, struct network **ret_net
 
 /* Whether pods are attached to the bridge of this name, whoever's they are. */
 bool network_bridge_used(const char *bridge);
+
+/* --- as one node of a cluster --- */
+
+#define NETWORK_PEERS_MAX 5000
+
+/* Another node: its name, its pods' networks, and the addresses at which it is reached, one a family. */
+struct network_peer {
+        const char *name;
+        struct ip_cidr cidrs[2];
+        struct ip addresses[2];
+        size_t n_cidrs, n_addresses;
+};
+
+struct network_cluster {
+        const char *node; /* this one's name */
+        const struct network_peer *peers;
+        size_t n_peers;
+};
+
+/* From now on pods get addresses of these CIDRs; those that are there keep theirs. Nothing happens where they are the
+ * same. As network_open(), and -EINVAL. */
+int network_set_cidrs(struct network *network, const struct ip_cidr *cidrs, size_t n, struct err **err);
+
+/* Makes the ways to the pods of all these nodes, and no others (cni/peers.h); where a way depends on this host's own
+ * addresses and routes it is found anew by each call. Without pod CIDRs there is nothing to do. Goes on after a
+ * failure and returns the first. -E2BIG: more than NETWORK_PEERS_MAX. */
+int network_set_peers(struct network *network, const struct network_cluster *cluster, struct err **err);
+
+/* Removes what a cluster has left in the kernel for the bridge of this name: routes, tunnels, services. Best effort. */
+void network_leave(const char *bridge);
 
 /* Frees the memory; pods keep their network. NULL is fine. */
 void network_free(struct network *network);

@@ -122,6 +122,42 @@ void cni_rule_match_cidr(struct rule *rule, enum rule_side side, const struct ip
         compare(rule, equal, base.bytes, size);
 }
 
+static void look_up(struct rule *rule, const char *set, const struct number *numbers, size_t n) {
+        struct nftnl_expr *expression = add(rule, "lookup", numbers, n);
+
+        if (expression && nftnl_expr_set_str(expression, NFTNL_EXPR_LOOKUP_SET, set) < 0)
+                rule->failed = true;
+}
+
+#define LOOK_UP(rule, set, ...)                                                                                        \
+        look_up((rule), (set), (const struct number[]){ __VA_ARGS__ },                                                 \
+                sizeof((const struct number[]){ __VA_ARGS__ }) / sizeof(struct number))
+
+void cni_rule_match_address(struct rule *rule, enum rule_side side, const char *set, uint8_t family, bool in) {
+        load_address(rule, family, side, REGISTER);
+        LOOK_UP(rule, set, { NFTNL_EXPR_LOOKUP_SREG, REGISTER },
+                { NFTNL_EXPR_LOOKUP_FLAGS, in ? 0 : NFT_LOOKUP_F_INV });
+}
+
+void cni_rule_match_pair(struct rule *rule, const char *set, uint8_t family) {
+        load_address(rule, family, RULE_SOURCE, REGISTER);
+        load_address(rule, family, RULE_DESTINATION, REGISTER + (uint32_t)ip_size(family) / 4);
+        LOOK_UP(rule, set, { NFTNL_EXPR_LOOKUP_SREG, REGISTER });
+}
+
+void cni_rule_match_protocol(struct rule *rule, uint8_t protocol) {
+        load_meta(rule, NFT_META_L4PROTO, REGISTER);
+        compare(rule, true, &protocol, sizeof(protocol));
+}
+
+void cni_rule_match_new(struct rule *rule) {
+        uint32_t bits = NF_CT_STATE_BIT(IP_CT_NEW), zero = 0;
+
+        ADD(rule, "ct", { NFTNL_EXPR_CT_KEY, NFT_CT_STATE }, { NFTNL_EXPR_CT_DREG, REGISTER });
+        mask(rule, &bits, sizeof(bits));
+        compare(rule, false, &zero, sizeof(zero));
+}
+
 void cni_rule_match_local_destination(struct rule *rule) {
         uint32_t local = RTN_LOCAL;
 
@@ -151,25 +187,51 @@ static void load_port_key(struct rule *rule, uint8_t address_family) {
 }
 
 void cni_rule_match_port(struct rule *rule, const char *set, uint8_t address_family) {
-        struct nftnl_expr *expression;
-
         load_port_key(rule, address_family);
-        expression = ADD(rule, "lookup", { NFTNL_EXPR_LOOKUP_SREG, REGISTER });
-        if (expression && nftnl_expr_set_str(expression, NFTNL_EXPR_LOOKUP_SET, set) < 0)
-                rule->failed = true;
+        LOOK_UP(rule, set, { NFTNL_EXPR_LOOKUP_SREG, REGISTER });
 }
 
-void cni_rule_translate_port(struct rule *rule, const char *map, uint8_t family, bool by_address) {
-        struct nftnl_expr *expression;
-
-        load_port_key(rule, by_address ? family : 0);
-        expression = ADD(rule, "lookup", { NFTNL_EXPR_LOOKUP_SREG, REGISTER }, { NFTNL_EXPR_LOOKUP_DREG, REGISTER });
-        if (expression && nftnl_expr_set_str(expression, NFTNL_EXPR_LOOKUP_SET, map) < 0)
-                rule->failed = true;
+/* What was looked up, an address and a port, is the new destination. */
+static void translate(struct rule *rule, const char *map, uint8_t family) {
+        LOOK_UP(rule, map, { NFTNL_EXPR_LOOKUP_SREG, REGISTER }, { NFTNL_EXPR_LOOKUP_DREG, REGISTER });
         ADD(rule, "nat", { NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT },
             { NFTNL_EXPR_NAT_FAMILY, family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6 },
             { NFTNL_EXPR_NAT_REG_ADDR_MIN, REGISTER },
             { NFTNL_EXPR_NAT_REG_PROTO_MIN, REGISTER + (uint32_t)ip_size(family) / 4 });
+}
+
+void cni_rule_translate_port(struct rule *rule, const char *map, uint8_t family, bool by_address) {
+        load_port_key(rule, by_address ? family : 0);
+        translate(rule, map, family);
+}
+
+void cni_rule_choose_chain(struct rule *rule, const char *chains, uint8_t family) {
+        load_port_key(rule, family);
+        LOOK_UP(rule, chains, { NFTNL_EXPR_LOOKUP_SREG, REGISTER }, { NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT });
+}
+
+void cni_rule_translate_choice(struct rule *rule, const char *map, uint8_t family, enum rule_choice how, uint32_t n) {
+        uint32_t reg = REGISTER + (uint32_t)ip_size(family) / 4 + 2;
+
+        /* The source first: it is loaded to where the key will be. */
+        if (how == RULE_BY_SOURCE) {
+                load_address(rule, family, RULE_SOURCE, REGISTER);
+                ADD(rule, "hash", { NFTNL_EXPR_HASH_SREG, REGISTER }, { NFTNL_EXPR_HASH_DREG, reg },
+                    { NFTNL_EXPR_HASH_LEN, (uint32_t)ip_size(family) }, { NFTNL_EXPR_HASH_MODULUS, n },
+                    { NFTNL_EXPR_HASH_TYPE, NFT_HASH_JENKINS }, { NFTNL_EXPR_HASH_SEED, 1 });
+        } else
+                ADD(rule, "numgen", { NFTNL_EXPR_NG_DREG, reg }, { NFTNL_EXPR_NG_MODULUS, n },
+                    { NFTNL_EXPR_NG_TYPE, NFT_NG_RANDOM });
+        load_port_key(rule, family);
+        translate(rule, map, family);
+}
+
+void cni_rule_reject(struct rule *rule, bool reset) {
+        struct nftnl_expr *expression =
+                ADD(rule, "reject", { NFTNL_EXPR_REJECT_TYPE, reset ? NFT_REJECT_TCP_RST : NFT_REJECT_ICMPX_UNREACH });
+
+        if (expression && !reset)
+                nftnl_expr_set_u8(expression, NFTNL_EXPR_REJECT_CODE, NFT_REJECT_ICMPX_PORT_UNREACH);
 }
 
 void cni_rule_masquerade(struct rule *rule, bool random) {

@@ -229,6 +229,10 @@ void cri_each_used_image(struct cri *cri, void (*each)(void *data, const char *i
         }
 }
 
+struct network *cri_network(const struct cri *cri) {
+        return cri->network;
+}
+
 struct tracer *cri_tracer(const struct cri *cri) {
         return cri->options.tracer;
 }

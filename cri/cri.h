@@ -24,6 +24,7 @@
 struct cri;
 struct credential_providers;
 struct err;
+struct network;
 struct network_options;
 struct pool;
 
@@ -88,6 +89,9 @@ void cri_cancel(struct cri *cri, const void *data);
 
 /* The number of calls not answered yet: wait for 0 before cri_free(). */
 unsigned cri_calls_under_way(const struct cri *cri);
+
+/* The pods' network: cri's. */
+struct network *cri_network(const struct cri *cri);
 
 /* NULL: no traces are made. */
 struct tracer *cri_tracer(const struct cri *cri);

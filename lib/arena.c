@@ -11,8 +11,15 @@ struct chunk {
         _Alignas(max_align_t) char data[];
 };
 
+struct deferred {
+        struct deferred *next;
+        void (*done)(void *data);
+        void *data;
+};
+
 struct arena {
-        struct chunk *current; /* the one that new objects come from; older and oversized ones follow */
+        struct deferred *deferred; /* in the arena */
+        struct chunk *current;     /* the one that new objects come from; older and oversized ones follow */
         size_t total;
         size_t first; /* bytes of the first chunk */
 };
@@ -47,9 +54,29 @@ static void free_chunks(struct chunk *chunk) {
         }
 }
 
+static void run_deferred(struct arena *arena) {
+        struct deferred *d;
+
+        while ((d = arena->deferred)) {
+                arena->deferred = d->next;
+                d->done(d->data);
+        }
+}
+
+bool arena_defer(struct arena *arena, void (*done)(void *data), void *data) {
+        struct deferred *d = arena_alloc(arena, sizeof(*d));
+
+        if (!d)
+                return false;
+        *d = (struct deferred){ arena->deferred, done, data };
+        arena->deferred = d;
+        return true;
+}
+
 struct arena *arena_free(struct arena *arena) {
         if (!arena)
                 return NULL;
+        run_deferred(arena);
         free_chunks(arena->current);
         free(arena);
         return NULL;
@@ -58,6 +85,7 @@ struct arena *arena_free(struct arena *arena) {
 void arena_reset(struct arena *arena) {
         struct chunk *kept = arena->current;
 
+        run_deferred(arena);
         if (kept && sizeof(*kept) + kept->size > ARENA_CHUNK_KEPT) {
                 free_chunks(kept);
                 kept = NULL;

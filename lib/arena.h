@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define ARENA_CHUNK_FIRST ((size_t)1024)
@@ -55,6 +56,10 @@ const char *const *arena_list(struct arena *arena, char *const *texts, size_t n)
 /* Formatted text in the arena; NULL without memory. */
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(struct arena *arena, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
+
+/* Calls @done(@data) when the arena is freed or reset, the last that was asked for first: for what is kept beside it
+ * and should live as long. False without memory: then it is not called. */
+bool arena_defer(struct arena *arena, void (*done)(void *data), void *data);
 
 /* Bytes taken from the system for the arena. */
 size_t arena_size(const struct arena *arena);

@@ -45,13 +45,18 @@ static void write_label(struct metrics_writer *w, const struct metrics_label *la
         fputc('"', w->out);
 }
 
-static void write_line(struct metrics_writer *w, const char *suffix, const struct metrics_label *labels, unsigned n,
-                       double value) {
+static void write_value(struct metrics_writer *w, const char *suffix, const struct metrics_label *labels, unsigned n,
+                        double value) {
         fprintf(w->out, "%s%s", w->family, suffix);
         for (unsigned i = 0; i < n; i++)
                 write_label(w, &labels[i], i == 0);
         fputs(n > 0 ? "} " : " ", w->out);
         write_number(w->out, value, false);
+}
+
+static void write_line(struct metrics_writer *w, const char *suffix, const struct metrics_label *labels, unsigned n,
+                       double value) {
+        write_value(w, suffix, labels, n, value);
         fputc('\n', w->out);
 }
 
@@ -77,6 +82,18 @@ void metrics_sample(struct metrics_writer *w, const struct metrics_label *labels
         bool lacks = w->open && w->type == METRICS_COUNTER && !is_total(w->family);
 
         write_line(w, lacks ? TOTAL : "", labels, n, value);
+}
+
+/* OpenMetrics has seconds where the older format has milliseconds. */
+void metrics_sample_at(struct metrics_writer *w, const struct metrics_label *labels, unsigned n, double value,
+                       int64_t ms) {
+        bool lacks = w->open && w->type == METRICS_COUNTER && !is_total(w->family);
+
+        write_value(w, lacks ? TOTAL : "", labels, n, value);
+        if (w->open)
+                fprintf(w->out, " %lld.%03d\n", (long long)(ms / 1000), (int)(ms % 1000));
+        else
+                fprintf(w->out, " %lld\n", (long long)ms);
 }
 
 static void write_bucket(struct metrics_writer *w, const struct metrics_label *labels, unsigned n, double end,

@@ -49,6 +49,9 @@ void metrics_add(struct metrics_histogram *to, const struct metrics_histogram *h
  * Kubernetes has named otherwise. */
 void metrics_family(struct metrics_writer *w, const char *name, enum metrics_type type, const char *help);
 void metrics_sample(struct metrics_writer *w, const struct metrics_label *labels, unsigned n, double value);
+/* The same as it was at @ms, milliseconds since 1970. */
+void metrics_sample_at(struct metrics_writer *w, const struct metrics_label *labels, unsigned n, double value,
+                       int64_t ms);
 void metrics_sample_histogram(struct metrics_writer *w, const struct metrics_label *labels, unsigned n,
                               const struct metrics_buckets *buckets, const struct metrics_histogram *histogram);
 

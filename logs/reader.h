@@ -57,6 +57,11 @@ int logs_reader_open_path(const char *path, const struct logs_options *options, 
  * when limit_bytes is used up (the last entry was cut to fit); or another negative errno with *@err set. */
 int logs_reader_next(struct logs_reader *reader, struct logs_entry *ret_entry, struct err **err);
 
+/* The next entries, one behind the other, to @to, which has room for @size bytes (LOGS_FILL_MIN at least). Returns 1
+ * when it is full; else as logs_reader_next(). *@ret_size: how many bytes there are, whatever it returns. */
+int logs_reader_fill(struct logs_reader *reader, char *to, size_t size, size_t *ret_size, struct err **err);
+#define LOGS_FILL_MIN ((size_t)LOGS_ENTRY_MAX + 128) /* an entry with its time */
+
 /* The descriptor (inotify) that becomes readable when there may be more; -EBADF when not following. The reader empties
  * it by itself in logs_reader_next(). */
 int logs_reader_fd(const struct logs_reader *reader);

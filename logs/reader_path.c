@@ -1,4 +1,4 @@
-/* The reader's conveniences: by path, and the end of a log as text. */
+/* The reader's conveniences: by path, many entries at a time, and the end of a log as text. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -34,6 +34,19 @@ int logs_reader_open_path(const char *path, const struct logs_options *options, 
         _cleanup_close_ int fd = open_parent(path, &name, err);
 
         return fd < 0 ? fd : logs_reader_open(fd, name, options, ret_reader, err);
+}
+
+int logs_reader_fill(struct logs_reader *reader, char *to, size_t size, size_t *ret_size, struct err **err) {
+        struct logs_entry entry;
+        size_t n = 0;
+        int r = 1;
+
+        while (size - n >= LOGS_FILL_MIN && (r = logs_reader_next(reader, &entry, err)) > 0) {
+                memcpy(to + n, entry.data, entry.size);
+                n += entry.size;
+        }
+        *ret_size = n;
+        return r;
 }
 
 /* Appends to @text, which holds *@used of at most @limit bytes, letting go of its beginning where there is no room. */

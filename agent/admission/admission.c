@@ -76,9 +76,10 @@ static bool ask_affinity(const struct admission_node *node, const struct pod *po
                 { "kubernetes.io/hostname", node->name },
                 { "kubernetes.io/os", "linux" },
         };
-        const string_map labels = { pairs, ELEMENTS(pairs) };
+        const string_map common = { pairs, ELEMENTS(pairs) };
+        const string_map *labels = node->labels ?: &common;
 
-        if (pod_fits_node(&pod->spec, &labels, node->name))
+        if (pod_fits_node(&pod->spec, labels, node->name))
                 return true;
         return admission_reject(ret, "NodeAffinity",
                                 "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector");

@@ -19,6 +19,7 @@ struct node_facts;
 
 struct admission_node {
         const char *name;
+        const string_map *labels;   /* NULL: those that every node has */
         const char *unsafe_sysctls; /* those that the node allows: NAME,PREFIX*,...; NULL: none */
         const struct node_facts *facts;
         const struct pod *const *pods; /* what the node runs already */

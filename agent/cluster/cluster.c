@@ -6,13 +6,11 @@
 
 #include "agent/cluster/internal.h"
 #include "agent/config/options.h"
+#include "agent/identity/identity.h"
 #include "agent/node/events.h"
 #include "client/recorder.h"
-#include "client/remote.h"
-#include "lib/arena.h"
-#include "lib/cleanup.h"
-#include "lib/handle.h"
 #include "lib/log.h"
+#include "services/services.h"
 
 unsigned cluster_back_off(struct cluster_patience *patience) {
         unsigned ms = patience->ms ? patience->ms * 2 : CLUSTER_RETRY_MIN_MS;
@@ -21,45 +19,77 @@ unsigned cluster_back_off(struct cluster_patience *patience) {
         return patience->ms;
 }
 
-static int connect_to(struct cluster *c, struct err **err) {
-        _cleanup_arena_ struct arena *arena = arena_new();
-        struct client_remote_config config = { 0 };
-        int r;
-
-        if (!arena)
-                return err_set(err, ENOMEM, "out of memory");
-        if ((r = client_kubeconfig(arena, c->options->kubeconfig, &config, err)) < 0)
-                return r;
-        config.agent = "nacelle-agent/" NACELLE_VERSION;
-        return client_remote_new(c->loop, &config, &c->client, err);
-}
-
-int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
-                struct cluster **ret_cluster, struct err **err) {
-        struct cluster *c = calloc(1, sizeof(*c));
-        int r;
-
-        if (!c)
-                return err_set(err, ENOMEM, "out of memory");
-        *c = (struct cluster){ .loop = loop, .options = options, .events = *events };
-        if ((r = connect_to(c, err)) == 0 && !(c->recorder = recorder_new(c->client, &cluster_event_kind, "kubelet")))
-                r = err_set(err, ENOMEM, "out of memory");
-        if (r < 0) {
-                cluster_free(c);
-                return err_wrap(err, r, "--kubeconfig");
-        }
-        *ret_cluster = c;
-        return 0;
-}
-
-int cluster_start(struct cluster *c) {
+static int begin(struct cluster *c) {
         int r;
 
         if ((r = cluster_node_start(c)) < 0)
                 return r;
         if ((r = cluster_lease_start(c)) < 0)
                 return r;
-        return cluster_pods_start(c);
+        if ((r = cluster_mirrors_start(c)) < 0 || (r = cluster_pods_start(c)) < 0)
+                return r;
+        return services_start(c->services);
+}
+
+/* The node has an identity. */
+static void on_known(void *data) {
+        struct cluster *c = data;
+
+        if (begin(c) < 0)
+                log_error("the cluster: out of memory");
+        c->events.known(c->events.data);
+}
+
+static void on_serving(void *data) {
+        struct cluster *c = data;
+
+        if (c->events.serving)
+                c->events.serving(c->events.data);
+}
+
+static int connect_to(struct cluster *c, struct err **err) {
+        const struct identity_config config = {
+                .loop = c->loop,
+                .pool = c->host.pool,
+                .options = c->options,
+                .events = { .known = on_known, .names = cluster_node_names, .serving = on_serving, .data = c }
+        };
+        int r = identity_new(&config, &c->identity, err);
+
+        if (r < 0)
+                return r;
+        c->client = identity_client(c->identity);
+        c->recorder = recorder_new(c->client, &cluster_event_kind, "kubelet");
+        return c->recorder ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
+int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
+                const struct cluster_place *host, struct cluster **ret_cluster, struct err **err) {
+        struct cluster *c = calloc(1, sizeof(*c));
+        int r;
+
+        if (!c)
+                return err_set(err, ENOMEM, "out of memory");
+        *c = (struct cluster){ .loop = loop, .options = options, .events = *events, .host = *host };
+        if ((r = connect_to(c, err)) < 0 || (r = cluster_network_new(c, err)) < 0) {
+                cluster_free(c);
+                return r;
+        }
+        *ret_cluster = c;
+        return 0;
+}
+
+struct client *cluster_client(const struct cluster *c) {
+        return c->client;
+}
+
+int cluster_start(struct cluster *c) {
+        return identity_start(c->identity);
+}
+
+void cluster_look_at(struct cluster *c, const struct client_answer *answer) {
+        if (c->identity && (answer->code == 401 || answer->code == 403))
+                identity_doubt(c->identity);
 }
 
 void cluster_event(struct cluster *c, const struct event_object *object, bool warning, const char *reason,
@@ -68,17 +98,24 @@ void cluster_event(struct cluster *c, const struct event_object *object, bool wa
         const struct recorder_object about = { "v1", object->kind ?: "Pod", object->namespace_, object->name,
                                                object->uid };
 
-        if (object->kind || cluster_pod_find(c, object->uid))
+        if (c->node.timer && (object->kind || cluster_pod_find(c, object->uid) || cluster_mirror_of(c, object->uid)))
                 recorder_tell(c->recorder, &about, &note, time(NULL));
+}
+
+const char *cluster_serving(const struct cluster *c) {
+        return identity_serving(c->identity);
 }
 
 void cluster_free(struct cluster *c) {
         if (!c)
                 return;
+        services_free(c->services);
+        cluster_own_stop(c);
         cluster_pods_stop(c);
+        cluster_mirrors_stop(c);
         cluster_lease_stop(c);
         cluster_node_stop(c);
         recorder_free(c->recorder);
-        client_remote_free(c->client);
+        identity_free(c->identity);
         free(c);
 }

@@ -5,6 +5,7 @@
 #include "client/client.h"
 #include "client/informer.h"
 #include "kube/kinds.h"
+#include "kube/pod/pod.h"
 #include "lib/list.h"
 #include "lib/table.h"
 
@@ -21,11 +22,12 @@ enum cluster_node_state { CLUSTER_NODE_UNKNOWN, CLUSTER_NODE_THERE };
 struct cluster_node {
         enum cluster_node_state state;
         struct client_call *call; /* about the Node, under way */
+        bool changed;             /* since it began */
         uv_timer_t *timer;
         struct cluster_patience patience;
         uint64_t told, sent; /* hashes of its status, without the time: as the service has it; as is under way */
         uint64_t told_at;    /* ms, the loop's clock */
-        int64_t ready_since; /* s since 1970 */
+        int64_t ready_since; /* or not ready; s since 1970 */
 };
 
 struct cluster_lease {
@@ -39,24 +41,64 @@ struct cluster_pod {
         struct cluster *cluster;
         struct table_node by_uid;
         struct list_node in_all, in_due;
-        struct client_call *call; /* about it, under way */
-        uint64_t told, sent;      /* hashes of its status: as the service has it, as is under way; 0: not known */
-        bool listed;              /* by the list under way */
-        bool ends;                /* the service has it deleted */
-        bool gone;                /* and nothing of it is left here */
-        bool buried;              /* which the service knows */
-        char *namespace, *name;   /* behind @uid */
+        struct client_call *call;      /* about it, under way */
+        uint64_t told, sent;           /* hashes of its status: as the service has it, as is under way; 0: not known */
+        uint64_t wanted;               /* hash of what counts of it for its run */
+        int64_t grace, seen;           /* s it has to end, when it @ends; s since 1970 when the node heard of it */
+        bool listed;                   /* by the list under way */
+        bool ends;                     /* the service has it deleted */
+        bool gone;                     /* and nothing of it is left here */
+        bool buried;                   /* which the service knows */
+        struct cluster_mirror *mirror; /* it is the mirror of one of the node's own; NULL: it is to run */
+        char *mirror_hash;             /* of that, as it was made: owned */
+        char *namespace, *name;        /* behind @uid */
         char uid[];
 };
 
+enum cluster_mirror_state {
+        CLUSTER_MIRROR_AT_REST,
+        CLUSTER_MIRROR_CREATING, /* until the object is seen */
+        CLUSTER_MIRROR_DELETING, /* until it is gone */
+};
+
+/* A pod of the node's own and its object at the service: one of the two may be missing. */
+struct cluster_mirror {
+        struct cluster *cluster;
+        struct table_node by_key, by_uid; /* by_uid: while it has a @pod */
+        struct list_node in_mirrors;
+        struct pod *pod;            /* a reference; NULL: the node has none of this name */
+        struct cluster_pod *object; /* NULL: the service has none */
+        enum cluster_mirror_state state;
+        struct client_call *call;
+        bool refused_said;
+        char key[]; /* NAMESPACE/NAME */
+};
+
+LIST_DEFINE(cluster_mirrors, struct cluster_mirror, in_mirrors)
 LIST_DEFINE(cluster_all, struct cluster_pod, in_all)
 LIST_DEFINE(cluster_due, struct cluster_pod, in_due)
 
+/* The Node as the service has it. */
+struct cluster_own {
+        struct informers *informers;
+        struct informer_handler heard;
+        char *fields;
+        struct arena *arena; /* of what follows; NULL: there is none */
+        const char *uid;
+        string_map labels;
+};
+struct services;
+
+struct identity;
 struct cluster {
         uv_loop_t *loop;
+        struct cluster_place host;
+        struct services *services;
+        char unready[ERR_TEXT_MAX]; /* cluster_unready() */
         const struct options *options;
         struct cluster_events events;
-        struct client *client;
+        struct identity *identity;
+        struct client *client; /* its */
         struct cluster_node node;
         struct cluster_lease lease;
         struct recorder *recorder;
@@ -68,19 +110,37 @@ struct cluster {
         struct cluster_due due; /* those of which something is to be told */
         uv_timer_t *report;     /* then it is */
         struct cluster_patience patience;
+        bool listed; /* what the service has for the node is known */
+        struct cluster_own own;
+
+        struct cluster_mirrors mirrors;
+        struct table mirrors_by_key, mirrors_by_uid;
+        bool statics_known;
+        uv_timer_t *mirror_timer;
+        struct cluster_patience mirror_patience;
 };
 
 /* The kinds that a node has to do with, without the table of all. */
 extern const struct kube_kind cluster_nodes, cluster_pods, cluster_leases, cluster_event_kind;
 
+/* cluster.c: what the service refuses may be because of who we are. */
+void cluster_look_at(struct cluster *cluster, const struct client_answer *answer);
+
 /* node.c */
 int cluster_node_start(struct cluster *cluster);
 void cluster_node_stop(struct cluster *cluster);
+void cluster_node_changed(struct cluster *cluster); /* its status may be another one */
+
+/* network.c: the cluster's network, as far as it is this node's */
+int cluster_network_new(struct cluster *cluster, struct err **err);
 
 /* node_object.c: the Node as JSON, with @status unless it is NULL. -ENOMEM or 0. */
 int cluster_node_write(const struct cluster *cluster, const struct kube_node_status *status, struct json_writer *w);
 /* All of the status but the times of heartbeats. -ENOMEM or 0. */
 int cluster_node_status(const struct cluster *cluster, struct arena *arena, struct kube_node_status *ret_status);
+
+/* What of the addresses in it the node's serving certificate is for (identity_events.names). */
+int cluster_node_names(void *data, struct arena *arena, const char *const **ret_names);
 
 /* lease.c */
 int cluster_lease_start(struct cluster *cluster);
@@ -91,8 +151,26 @@ int cluster_pods_start(struct cluster *cluster);
 void cluster_pods_stop(struct cluster *cluster);
 struct cluster_pod *cluster_pod_find(const struct cluster *cluster, const char *uid);
 
-/* read.c: the pod that @object is, with the annotations that kubelet gives it. -EINVAL, -ENOMEM. */
-int cluster_pod_read(const struct cluster *cluster, const struct value *object, struct pod **ret_pod, struct err **err);
+/* read.c: the pod that @object is, with the annotations that kubelet gives it; @seen: s since 1970. -EINVAL, -ENOMEM.
+ */
+int cluster_pod_read(int64_t seen, const struct value *object, struct pod **ret_pod, struct err **err);
+
+/* own.c: begins with it, and goes on with the pods */
+int cluster_own_start(struct cluster *cluster);
+void cluster_own_stop(struct cluster *cluster);
+
+/* mirror.c */
+int cluster_mirrors_start(struct cluster *cluster);
+void cluster_mirrors_stop(struct cluster *cluster);
+const char *cluster_mirror_hash(const struct value *metadata); /* of an object that is a mirror; else NULL */
+void cluster_mirror_seen(struct cluster_pod *object);          /* it is there, or another than it was */
+void cluster_mirror_lost(struct cluster_pod *object);
+void cluster_mirrors_owned(struct cluster *cluster);  /* there is a Node that mirrors are of */
+void cluster_mirrors_listed(struct cluster *cluster); /* what was not seen is not there */
+struct cluster_mirror *cluster_mirror_of(const struct cluster *cluster, const char *uid); /* NULL: none */
 
 /* report.c */
-void cluster_report_now(struct cluster *cluster); /* the service is there again */
+#define CLUSTER_DELETE_MAX (POD_UID_MAX + 128)
+size_t cluster_delete_now(const char *uid, char ret_options[CLUSTER_DELETE_MAX]); /* DeleteOptions; their length */
+void cluster_report_later(struct cluster_pod *pod);                               /* its status may be another */
+void cluster_report_now(struct cluster *cluster);                                 /* the service is there again */

@@ -31,6 +31,7 @@ static void on_answer(void *data, const struct client_answer *answer) {
                 c->lease.patience.ms = 0;
                 return later(c, CLUSTER_LEASE_RENEW_MS);
         }
+        cluster_look_at(c, answer);
         log_debug("lease of node %s: %s", c->options->node_name, answer->message);
         later(c, cluster_back_off(&c->lease.patience));
 }

@@ -6,6 +6,7 @@
 
 #include "agent/cluster/internal.h"
 #include "agent/config/options.h"
+#include "agent/identity/identity.h"
 #include "kube/codec/codec.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -71,8 +72,10 @@ static void on_registered(void *data, const struct client_answer *answer) {
         c->node.call = NULL;
         if (answer->code == 409)
                 return ask(c, KUBE_VERB_PATCH, on_labelled);
-        if (!client_succeeded(answer))
+        if (!client_succeeded(answer)) {
+                cluster_look_at(c, answer);
                 return fail(c, "register", answer->message);
+        }
         log_info("node %s: registered", c->options->node_name);
         c->node.state = CLUSTER_NODE_THERE;
         c->node.patience.ms = 0;
@@ -89,22 +92,54 @@ static void on_told(void *data, const struct client_answer *answer) {
                 c->node.state = CLUSTER_NODE_UNKNOWN;
                 return turn(c);
         }
-        if (!client_succeeded(answer))
+        if (!client_succeeded(answer)) {
+                cluster_look_at(c, answer);
                 return fail(c, "tell its status", answer->message);
+        }
         c->node.patience.ms = 0;
         c->node.told = c->node.sent;
         c->node.told_at = uv_now(c->loop);
-        later(c, CLUSTER_LEASE_RENEW_MS);
+        later(c, c->node.changed ? 0 : CLUSTER_LEASE_RENEW_MS);
+        c->node.changed = false;
 }
 
-/* {"status":…}: of the addresses and conditions those told replace what was there of their types. */
-static char *status_text(const struct kube_node_status *status, size_t *ret_length) {
-        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
-        char *text = NULL;
+/* Addresses are merged by type, of which there may be two, and these are all: the others go. */
+static void write_addresses(struct json_writer *w, const struct kube_node_status *status) {
+        json_key(w, "addresses");
+        json_begin_list(w);
+        json_begin_map(w);
+        json_add_string(w, "$patch", "replace");
+        json_end_map(w);
+        list_for_each (address, &status->addresses) {
+                json_begin_map(w);
+                json_add_string(w, "type", address->type);
+                json_add_string(w, "address", address->address);
+                json_end_map(w);
+        }
+        json_end_list(w);
+}
 
+/* {"status":…}: of the conditions those told replace what was there of their types. */
+static char *status_text(const struct kube_node_status *status, size_t *ret_length) {
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT, own = JSON_WRITER_INIT;
+        _cleanup_free_ char *members = NULL;
+        struct kube_node_status rest = *status;
+        char *text = NULL;
+        size_t length;
+
+        rest.addresses.count = 0;
+        kube_json_write(&own, &kube_node_status_type, &rest);
+        if (json_writer_finish(&own, &members, &length) < 0)
+                return NULL;
         json_begin_map(&w);
         json_key(&w, "status");
-        kube_json_write(&w, &kube_node_status_type, status);
+        json_begin_map(&w);
+        if (length > 2) {
+                json_raw(&w, members + 1, length - 2);
+                w.comma = true;
+        }
+        write_addresses(&w, status);
+        json_end_map(&w);
         json_end_map(&w);
         return json_writer_finish(&w, &text, ret_length) < 0 ? NULL : text;
 }
@@ -123,6 +158,8 @@ static void post(struct cluster *c, struct kube_node_status *status) {
         if (!(text = status_text(status, &q.length)))
                 return fail(c, "tell its status", "out of memory");
         q.body = text;
+        if (c->identity)
+                identity_names_changed(c->identity);
         if (client_ask(c->client, &q, on_told, c, &c->node.call) < 0)
                 fail(c, "tell its status", "out of memory");
 }
@@ -148,6 +185,14 @@ static void turn(struct cluster *c) {
                 ask(c, KUBE_VERB_CREATE, on_registered);
         else
                 tell(c);
+}
+
+/* One that is under way tells what was before. */
+void cluster_node_changed(struct cluster *c) {
+        c->node.patience.ms = 0;
+        c->node.changed = c->node.call;
+        if (!c->node.call && c->node.timer)
+                later(c, 0);
 }
 
 int cluster_node_start(struct cluster *c) {

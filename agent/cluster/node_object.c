@@ -59,33 +59,59 @@ static int describe(struct arena *arena, struct kube_node_system_info *ret) {
                        -ENOMEM;
 }
 
+/* Of both families, where the host has both: other nodes may reach it by either. */
 static int add_addresses(const struct cluster *c, struct arena *arena, kube_node_address_items *list) {
         struct node_facts facts;
+        const char *const ips[] = { facts.ip, facts.ip6 };
 
         node_facts_read(c->options->node_ip, "/", &facts);
-        if (!(list->items = arena_alloc_array(arena, 2, sizeof(*list->items))))
+        if (!(list->items = arena_alloc_array(arena, 3, sizeof(*list->items))))
                 return -ENOMEM;
-        if (facts.ip[0])
-                list->items[list->count++] = (struct kube_node_address){ "InternalIP", arena_strdup(arena, facts.ip) };
+        for (size_t i = 0; i < ELEMENTS(ips); i++) {
+                struct kube_node_address *address = &list->items[list->count];
+
+                if (!*ips[i])
+                        continue;
+                if (!(address->address = arena_strdup(arena, ips[i])))
+                        return -ENOMEM;
+                address->type = "InternalIP";
+                list->count++;
+        }
         list->items[list->count++] = (struct kube_node_address){ "Hostname", c->options->node_name };
-        return list->items[0].address ? 0 : -ENOMEM;
+        return 0;
 }
 
 int cluster_node_status(const struct cluster *c, struct arena *arena, struct kube_node_status *ret_status) {
         kube_node_condition_items *conditions = &ret_status->conditions;
+        const char *unready = cluster_unready(c);
         int r;
 
         if ((r = c->events.node_status(c->events.data, arena, ret_status)) < 0 ||
             (r = describe(arena, &ret_status->node_info)) < 0)
                 return r;
+        ret_status->daemon_endpoints.kubelet_endpoint.port = c->options->server.port;
         conditions->items[conditions->count++] = (struct kube_node_condition){
                 .type = "Ready",
-                .status = "True",
-                .reason = "KubeletReady",
-                .message = "kubelet is posting ready status",
+                .status = unready ? "False" : "True",
+                .reason = unready ? "KubeletNotReady" : "KubeletReady",
+                .message = unready ?: "kubelet is posting ready status",
                 .last_transition_time = { .seconds = c->node.ready_since, .set = true },
         };
         return add_addresses(c, arena, &ret_status->addresses);
+}
+
+int cluster_node_names(void *data, struct arena *arena, const char *const **ret_names) {
+        kube_node_address_items addresses = { 0 };
+        const char **names;
+        int r = add_addresses(data, arena, &addresses);
+
+        if (r < 0)
+                return r;
+        names = arena_alloc_array(arena, addresses.count + 1, sizeof(*names));
+        for (uint32_t i = 0; names && i < addresses.count; i++)
+                names[i] = addresses.items[i].address;
+        *ret_names = names;
+        return names ? 0 : -ENOMEM;
 }
 
 int cluster_node_write(const struct cluster *c, const struct kube_node_status *status, struct json_writer *w) {

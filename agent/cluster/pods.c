@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/cluster/internal.h"
 #include "agent/config/options.h"
@@ -12,6 +13,8 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/handle.h"
+#include "lib/hash.h"
+#include "lib/json_writer.h"
 #include "lib/log.h"
 #include "lib/value.h"
 
@@ -22,11 +25,13 @@ struct cluster_pod *cluster_pod_find(const struct cluster *c, const char *uid) {
 static void forget(struct cluster_pod *pod) {
         struct cluster *c = pod->cluster;
 
+        cluster_mirror_lost(pod);
         client_cancel(pod->call);
         if (cluster_due_contains(pod))
                 cluster_due_remove(pod);
         cluster_all_remove(pod);
         table_remove(&c->pods_by_uid, &pod->by_uid);
+        free(pod->mirror_hash);
         free(pod);
 }
 
@@ -47,6 +52,7 @@ static struct cluster_pod *add(struct cluster *c, const char *uid, const struct 
         if (c->pods_by_uid.n >= CLUSTER_PODS_MAX || !(pod = calloc(1, sizeof(*pod) + n + n_namespace + n_name)))
                 return NULL;
         pod->cluster = c;
+        pod->seen = time(NULL);
         memcpy(pod->uid, uid, n);
         pod->namespace = memcpy(pod->uid + n, object->namespace, n_namespace);
         pod->name = memcpy(pod->namespace + n_namespace, object->name, n_name);
@@ -65,14 +71,35 @@ static bool has_ended(const struct value *object) {
         return strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0;
 }
 
+/* Of what counts for its run: all but the status, versions and who set what. 0: out of memory. */
+static uint64_t hash_wanted(const struct value *object) {
+        static const char *const parts[] = { "labels", "annotations", "generation" };
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        const struct value *metadata = value_get(object, "metadata");
+        _cleanup_free_ char *text = NULL;
+        size_t length;
+
+        json_begin_list(&w);
+        for (size_t i = 0; i < ELEMENTS(parts); i++)
+                if (value_get(metadata, parts[i]))
+                        json_value(&w, value_get(metadata, parts[i]));
+        json_value(&w, value_get(object, "spec"));
+        json_end_list(&w);
+        return json_writer_finish(&w, &text, &length) < 0 ? 0 : hash_bytes(text, length);
+}
+
 static void want(struct cluster_pod *pod, const struct value *object) {
         struct cluster *c = pod->cluster;
         _cleanup_err_ struct err *err = NULL;
+        uint64_t wanted = hash_wanted(object);
         struct pod *read = NULL;
 
+        if (wanted == pod->wanted && wanted)
+                return;
+        pod->wanted = wanted;
         if (has_ended(object) && !c->events.has(c->events.data, pod->uid))
                 return;
-        if (cluster_pod_read(c, object, &read, &err) < 0)
+        if (cluster_pod_read(pod->seen, object, &read, &err) < 0)
                 log_error("pod %s/%s: %s; it does not run", pod->namespace, pod->name, err_text(err));
         else
                 c->events.pod(c->events.data, read);
@@ -82,28 +109,39 @@ static void end(struct cluster_pod *pod, const struct value *metadata) {
         struct cluster *c = pod->cluster;
         int64_t grace = 0;
 
-        if (pod->ends)
-                return;
         value_integer(value_get(metadata, "deletionGracePeriodSeconds"), &grace);
+        if (pod->ends && grace >= pod->grace)
+                return;
         pod->ends = true;
+        pod->grace = grace;
         c->events.end(c->events.data, pod->uid, grace);
         if (!c->events.has(c->events.data, pod->uid))
                 cluster_pod_gone(c, pod->uid);
 }
 
 static void drop(struct cluster *c, struct cluster_pod *pod) {
+        bool runs = !pod->mirror;
         char uid[POD_UID_MAX + 1];
 
         strcpy(uid, pod->uid);
         forget(pod);
-        c->events.end(c->events.data, uid, NODE_NEVER);
+        if (runs)
+                c->events.end(c->events.data, uid, NODE_NEVER);
+}
+
+static void take_mirror(struct cluster_pod *pod, const struct value *metadata) {
+        const char *hash = cluster_mirror_hash(metadata);
+
+        if (!pod->mirror_hash && !(pod->mirror_hash = strdup(hash)))
+                return log_error("mirror pod %s/%s: out of memory", pod->namespace, pod->name);
+        pod->ends = value_get(metadata, "deletionTimestamp");
+        cluster_mirror_seen(pod);
 }
 
 static void take(struct cluster *c, const struct client_object *object, const struct value *tree) {
         const struct value *metadata = value_get(tree, "metadata");
         const char *uid = value_string_or(value_get(metadata, "uid"), "");
         struct cluster_pod *pod = cluster_pod_find(c, uid);
-        bool is_new = !pod;
 
         if (!pod && (!is_uid(uid) || !(pod = add(c, uid, object)))) {
                 log_error("pod %s/%s of the API service is passed over: %s", object->namespace, object->name,
@@ -111,9 +149,11 @@ static void take(struct cluster *c, const struct client_object *object, const st
                 return;
         }
         pod->listed = true;
-        if (value_get(metadata, "deletionTimestamp"))
+        if (cluster_mirror_hash(metadata))
+                take_mirror(pod, metadata);
+        else if (value_get(metadata, "deletionTimestamp"))
                 end(pod, metadata);
-        else if (is_new)
+        else
                 want(pod, tree);
 }
 
@@ -148,6 +188,8 @@ static void on_list_ends(struct informer_handler *handler) {
         LIST_EACH (cluster_all, pod, &c->pods)
                 if (!pod->listed)
                         drop(c, pod);
+        c->listed = true;
+        cluster_mirrors_listed(c);
         c->events.listed(c->events.data);
         cluster_report_now(c);
 }
@@ -155,7 +197,7 @@ static void on_list_ends(struct informer_handler *handler) {
 bool cluster_wants(const struct cluster *c, const char *uid) {
         const struct cluster_pod *pod = cluster_pod_find(c, uid);
 
-        return pod && !pod->ends;
+        return pod && !pod->ends && !pod->mirror;
 }
 
 /* -- from its beginning to its end ------------------------------------------------------------------------- */
@@ -179,7 +221,7 @@ int cluster_pods_start(struct cluster *c) {
         if (!c->report || !informer)
                 return -ENOMEM;
         informer_add(informer, &c->heard);
-        return informers_start(c->informers);
+        return cluster_own_start(c);
 }
 
 void cluster_pods_stop(struct cluster *c) {

@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/cluster/internal.h"
+#include "kube/names.h"
 #include "kube/pod/pod.h"
 #include "kube/problem.h"
 #include "kube/scalar.h"
@@ -21,15 +21,15 @@ static int compare_pairs(const void *a, const void *b) {
 }
 
 /* kubelet's (pkg/kubelet/config/config.go); what the object has under their names is replaced. */
-static bool annotate(struct pod *pod) {
-        const struct kube_time now = { .seconds = time(NULL), .set = true };
+static bool annotate(struct pod *pod, int64_t first_seen) {
+        const struct kube_time then = { .seconds = first_seen, .set = true };
         char text[KUBE_TIME_TEXT_MAX];
         string_map *map = &pod->metadata.annotations;
         struct string_pair *items = arena_alloc_array(pod->arena, (size_t)map->count + 2, sizeof(*items));
         const char *seen;
         uint32_t n = 0;
 
-        kube_time_format(&now, false, text);
+        kube_time_format(&then, false, text);
         if (!items || !(seen = arena_strdup(pod->arena, text)))
                 return false;
         list_for_each (pair, map)
@@ -57,7 +57,22 @@ static int name_kind(struct arena *arena, const struct value **object, struct er
         return *object ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
-int cluster_pod_read(const struct cluster *c, const struct value *object, struct pod **ret_pod, struct err **err) {
+/* As one that is created, but for what is added to it later: of that, the names alone become names of files. */
+static int validate(struct pod *pod, struct problems *problems) {
+        kube_ephemeral_container_items added = pod->spec.ephemeral_containers;
+        int r;
+
+        list_for_each (c, &added)
+                if (!c->container.name || name_problem(NAME_LABEL, c->container.name))
+                        problem_error(problems, "spec.ephemeralContainers",
+                                      "Invalid value: \"%s\": no container's name", c->container.name ?: "");
+        pod->spec.ephemeral_containers = (kube_ephemeral_container_items){ 0 };
+        r = pod_validate(pod, problems);
+        pod->spec.ephemeral_containers = added;
+        return r;
+}
+
+int cluster_pod_read(int64_t seen, const struct value *object, struct pod **ret_pod, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_pod_ struct pod *pod = NULL;
         struct problems problems;
@@ -72,10 +87,10 @@ int cluster_pod_read(const struct cluster *c, const struct value *object, struct
         if (r >= 0) {
                 pod->metadata.managed_fields =
                         (kube_managed_fields_entry_items){ 0 }; /* nobody here asks who set what */
-                r = annotate(pod) ? pod_default(pod) : -ENOMEM;
+                r = annotate(pod, seen) ? pod_default(pod) : -ENOMEM;
         }
         if (r >= 0)
-                r = pod_validate(pod, &problems);
+                r = validate(pod, &problems);
         if (r == -EINVAL || (r >= 0 && problems.errors > 0))
                 return problems_err(&problems, err);
         if (r < 0 || pod_settle(&pod) < 0)

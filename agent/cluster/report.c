@@ -16,8 +16,7 @@
 
 static void on_timer(uv_timer_t *timer);
 
-/* Something is to be told of it. */
-static void report_later(struct cluster_pod *pod) {
+void cluster_report_later(struct cluster_pod *pod) {
         struct cluster *c = pod->cluster;
 
         if (cluster_due_contains(pod) || pod->call)
@@ -54,24 +53,65 @@ static void write_addresses(struct json_writer *w, const char *key, const struct
         json_end_list(w);
 }
 
-/* The members of @status, to be written into an object that is begun. */
-static int write_members(struct json_writer *w, const struct kube_pod_status *status) {
+/* What @text, an object, has, into one that is begun. */
+static void write_inner(struct json_writer *w, const char *text, size_t length) {
+        if (length <= 2)
+                return;
+        json_raw(w, text + 1, length - 2);
+        w->comma = true;
+}
+
+static int write_object(struct json_writer *w, const struct kube_type *type, const void *object) {
         _cleanup_json_writer_ struct json_writer own = JSON_WRITER_INIT;
-        struct kube_pod_status rest = *status;
         _cleanup_free_ char *text = NULL;
         size_t length;
 
-        rest.host_ips.count = rest.pod_ips.count = 0;
-        kube_json_write(&own, &kube_pod_status_type, &rest);
+        kube_json_write(&own, type, object);
         if (json_writer_finish(&own, &text, &length) < 0)
                 return -ENOMEM;
-        if (length > 2) {
-                json_raw(w, text + 1, length - 2);
-                w->comma = true;
+        write_inner(w, text, length);
+        return 0;
+}
+
+static void write_null(struct json_writer *w, const char *key) {
+        json_key(w, key);
+        json_null(w);
+}
+
+/* Conditions are merged by type, and so those of others stay; a reason that is there no more has to be said. */
+static int write_conditions(struct json_writer *w, const kube_pod_condition_items *conditions) {
+        json_key(w, "conditions");
+        json_begin_list(w);
+        list_for_each (c, conditions) {
+                json_begin_map(w);
+                if (write_object(w, &kube_pod_condition_type, c) < 0)
+                        return -ENOMEM;
+                if (!c->reason || !c->reason[0])
+                        write_null(w, "reason");
+                if (!c->message || !c->message[0])
+                        write_null(w, "message");
+                json_end_map(w);
         }
+        json_end_list(w);
+        return 0;
+}
+
+/* The members of @status, to be written into an object that is begun. */
+static int write_members(struct json_writer *w, const struct kube_pod_status *status) {
+        struct kube_pod_status rest = *status;
+
+        rest.host_ips.count = rest.pod_ips.count = rest.conditions.count = 0;
+        if (write_object(w, &kube_pod_status_type, &rest) < 0 ||
+            (status->conditions.count > 0 && write_conditions(w, &status->conditions) < 0))
+                return -ENOMEM;
         write_addresses(w, "hostIPs", status, true);
         write_addresses(w, "podIPs", status, false);
         return 0;
+}
+
+/* That under which the node has the pod. */
+static const char *node_uid(const struct cluster_pod *pod) {
+        return pod->mirror && pod->mirror->pod ? pod->mirror->pod->metadata.uid : pod->uid;
 }
 
 /* The patch in *@ret_text; the uid is a precondition. -ENOENT: there is nothing to tell; -ENOMEM. */
@@ -84,7 +124,7 @@ static int status_patch(struct cluster_pod *pod, char **ret_text, size_t *ret_le
 
         if (!arena)
                 return -ENOMEM;
-        if ((r = c->events.pod_status(c->events.data, pod->uid, arena, &status)) < 0)
+        if ((r = c->events.pod_status(c->events.data, node_uid(pod), arena, &status)) < 0)
                 return r;
         json_begin_map(&w);
         json_key(&w, "metadata");
@@ -128,7 +168,7 @@ static void on_answer(void *data, const struct client_answer *answer) {
                             answer->message);
         pod->cluster->patience.ms = 0;
         pod->told = pod->sent;
-        report_later(pod); /* it may be another one by now */
+        cluster_report_later(pod); /* it may be another one by now */
 }
 
 static void on_buried(void *data, const struct client_answer *answer) {
@@ -167,12 +207,16 @@ static void tell(struct cluster_pod *pod) {
         ask(pod, &q, on_answer);
 }
 
+size_t cluster_delete_now(const char *uid, char ret_options[CLUSTER_DELETE_MAX]) {
+        return (size_t)snprintf(ret_options, CLUSTER_DELETE_MAX,
+                                "{\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":\"%s\"}}", uid);
+}
+
 static void bury(struct cluster_pod *pod) {
         struct client_request q = { .verb = KUBE_VERB_DELETE };
-        char options[POD_UID_MAX + 128];
+        char options[CLUSTER_DELETE_MAX];
 
-        q.length = (size_t)snprintf(options, sizeof(options),
-                                    "{\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":\"%s\"}}", pod->uid);
+        q.length = cluster_delete_now(pod->uid, options);
         q.body = options;
         ask(pod, &q, on_buried);
 }
@@ -192,10 +236,11 @@ static void on_timer(uv_timer_t *timer) {
 }
 
 void cluster_pod_changed(struct cluster *c, const char *uid) {
-        struct cluster_pod *pod = cluster_pod_find(c, uid);
+        struct cluster_mirror *mirror = cluster_mirror_of(c, uid);
+        struct cluster_pod *pod = mirror ? mirror->object : cluster_pod_find(c, uid);
 
         if (pod)
-                report_later(pod);
+                cluster_report_later(pod);
 }
 
 void cluster_pod_gone(struct cluster *c, const char *uid) {
@@ -204,5 +249,5 @@ void cluster_pod_gone(struct cluster *c, const char *uid) {
         if (!pod || !pod->ends)
                 return;
         pod->gone = true;
-        report_later(pod);
+        cluster_report_later(pod);
 }

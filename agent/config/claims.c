@@ -235,7 +235,7 @@ static int take_cidrs(struct claims *claims, const struct options *o, struct err
 
         if (!copy)
                 return err_set(err, ENOMEM, "out of memory");
-        while (r == 0 && (one = strsep(&rest, ",")))
+        while (r == 0 && *o->pod_cidr && (one = strsep(&rest, ",")))
                 r = take(claims, o, KIND_CIDR, one, err);
         return r;
 }

@@ -37,6 +37,10 @@ static const struct flag {
 } flags[] = {
         { "config", FLAG_PATH, AT(config) },
         { "kubeconfig", FLAG_PATH, AT(kubeconfig) },
+        { "bootstrap-kubeconfig", FLAG_PATH, AT(bootstrap_kubeconfig) },
+        { "cert-dir", FLAG_PATH, AT(cert_dir) },
+        { "rotate-certificates", FLAG_BOOL, AT(rotate_certificates) },
+        { "rotate-server-certificates", FLAG_BOOL, AT(rotate_server) },
         { "root-dir", FLAG_PATH, AT(root_dir) },
         { "run-dir", FLAG_PATH, AT(run_dir) },
         { "libexec-dir", FLAG_PATH, AT(libexec_dir) },
@@ -61,6 +65,17 @@ static const struct flag {
         { "cni-conf-dir", FLAG_PATH, AT(cni_conf_dir) },
         { "cni-bin-dir", FLAG_PATH, AT(cni_bin_dir) },
         { "read-only-port", FLAG_NUMBER, AT(read_only_port) },
+        { "address", FLAG_TEXT, AT(server.address) },
+        { "port", FLAG_NUMBER, AT(server.port) },
+        { "tls-cert-file", FLAG_PATH, AT(server.certificate) },
+        { "tls-private-key-file", FLAG_PATH, AT(server.key) },
+        { "client-ca-file", FLAG_PATH, AT(server.client_ca) },
+        { "anonymous-auth", FLAG_BOOL, AT(server.anonymous) },
+        { "authentication-token-webhook", FLAG_BOOL, AT(server.tokens) },
+        { "authentication-token-webhook-cache-ttl", FLAG_DURATION, AT(server.token_ms) },
+        { "authorization-mode", FLAG_TEXT, AT(server.mode) },
+        { "authorization-webhook-cache-authorized-ttl", FLAG_DURATION, AT(server.allowed_ms) },
+        { "authorization-webhook-cache-unauthorized-ttl", FLAG_DURATION, AT(server.denied_ms) },
         { "max-pods", FLAG_NUMBER, AT(max_pods) },
         { "eviction-hard", FLAG_EVICTION, EVICTION_HARD },
         { "eviction-soft", FLAG_EVICTION, EVICTION_SOFT },
@@ -91,10 +106,16 @@ static const char help_text[] =
         "                            where CRI is served (unix://RUN-DIR/nacelle.sock)\n"
         "  --config FILE             a KubeletConfiguration; flags outrank it\n"
         "  --kubeconfig FILE         the API service whose node this is, and who it is there (none)\n"
+        "  --bootstrap-kubeconfig FILE\n"
+        "                            with a token: asks for the certificate of a --kubeconfig that is not there\n"
+        "  --cert-dir DIR            the certificates that it asks for, or makes (ROOT-DIR/pki)\n"
+        "  --rotate-certificates     renew them before they end (true)\n"
+        "  --rotate-server-certificates\n"
+        "                            have the certificate that it serves with signed by the cluster (false)\n"
         "  --runtime-only            serve CRI, run no pods of our own\n"
         "  --node-ip IP              the node's address (the default route's)\n"
         "  --hostname-override NAME  the node's name (the host's)\n"
-        "  --pod-cidr CIDR[,CIDR]    pods' addresses (" OPTIONS_POD_CIDR ")\n"
+        "  --pod-cidr CIDR[,CIDR]    pods' addresses (what the cluster says; without one, " OPTIONS_POD_CIDR ")\n"
         "  --bridge NAME             the pods' bridge (nacelle0)\n"
         "  --cgroup-root PATH        cgroup of all pods (/nacelle)\n"
         "  --pod-logs-dir DIR        containers' logs (/var/log/pods)\n"
@@ -115,7 +136,22 @@ static const char help_text[] =
         "  --cni-bin-dir DIR         CNI plugins (/opt/cni/bin)\n"
         "  --libexec-dir DIR         where nacelle-shim is (beside the agent, or its libexec)\n"
         "  --max-pods N              pods at most (250)\n"
-        "  --read-only-port PORT     RUN-DIR/kubelet.sock's /pods, /events, /node, /metrics, /healthz over TCP (off)\n"
+        "  --read-only-port PORT     RUN-DIR/kubelet.sock's what changes nothing over TCP (off)\n"
+        "  --address IP              where --port and --read-only-port listen (all addresses; the loopback)\n"
+        "  --port PORT               kubelet's API over TLS; 0: none (10250 with --kubeconfig)\n"
+        "  --tls-cert-file FILE, --tls-private-key-file FILE\n"
+        "                            its certificate, in place of that\n"
+        "  --client-ca-file FILE     who vouches for its clients' certificates (the kubeconfig's authority)\n"
+        "  --anonymous-auth          clients may come without a credential\n"
+        "  --authentication-token-webhook=false\n"
+        "                            tokens are not asked the API service about\n"
+        "  --authentication-token-webhook-cache-ttl DURATION\n"
+        "                            for how long its answer counts (2m)\n"
+        "  --authorization-mode MODE Webhook: the API service is asked what clients may; or AlwaysAllow (Webhook)\n"
+        "  --authorization-webhook-cache-authorized-ttl DURATION\n"
+        "                            for how long a yes counts (5m)\n"
+        "  --authorization-webhook-cache-unauthorized-ttl DURATION\n"
+        "                            and a no (30s)\n"
         "  --eviction-hard SIGNAL<AMOUNT,...\n"
         "                            pods are evicted when less is left; signals are memory.available,\n"
         "                            nodefs.available, nodefs.inodesFree, imagefs.available,\n"
@@ -325,7 +361,16 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
                 .crash_back_off_max = 300,
                 .max_parallel_pulls = 4,
                 .max_pods = 250,
+                .rotate_certificates = true,
                 .log_level = LOG_LEVEL_INFO,
+                .server = { .port = -1,
+                            .enabled = true,
+                            .tokens = true,
+                            .debugs = true,
+                            .logs = true,
+                            .token_ms = 2 * 60 * 1000,
+                            .allowed_ms = 5 * 60 * 1000,
+                            .denied_ms = 30 * 1000 },
         };
         int r;
 
@@ -346,14 +391,42 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 
 void options_deinit(struct options *o) {
         char **fields[] = {
-                &o->config,           &o->kubeconfig,         &o->root_dir,       &o->run_dir,
-                &o->manifest_dir,     &o->pod_logs_dir,       &o->libexec_dir,    &o->socket,
-                &o->node_ip,          &o->pod_cidr,           &o->bridge,         &o->cgroup_root,
-                &o->node_name,        &o->cluster_domain,     &o->resolv_conf,    &o->read_only_address,
-                &o->cluster_dns[0],   &o->cluster_dns[1],     &o->cluster_dns[2], &o->seccomp_dir,
-                &o->registries,       &o->registry_hosts_dir, &o->runtimes,       &o->trace_endpoint,
-                &o->cni_conf_dir,     &o->cni_bin_dir,        &o->auth_file,      &o->provider_config,
-                &o->provider_bin_dir, &o->unsafe_sysctls,
+                &o->config,
+                &o->kubeconfig,
+                &o->root_dir,
+                &o->run_dir,
+                &o->manifest_dir,
+                &o->pod_logs_dir,
+                &o->libexec_dir,
+                &o->socket,
+                &o->node_ip,
+                &o->pod_cidr,
+                &o->bridge,
+                &o->cgroup_root,
+                &o->node_name,
+                &o->cluster_domain,
+                &o->resolv_conf,
+                &o->server.address,
+                &o->cluster_dns[0],
+                &o->cluster_dns[1],
+                &o->cluster_dns[2],
+                &o->seccomp_dir,
+                &o->registries,
+                &o->registry_hosts_dir,
+                &o->runtimes,
+                &o->trace_endpoint,
+                &o->cni_conf_dir,
+                &o->cni_bin_dir,
+                &o->auth_file,
+                &o->provider_config,
+                &o->provider_bin_dir,
+                &o->unsafe_sysctls,
+                &o->server.mode,
+                &o->server.certificate,
+                &o->server.key,
+                &o->server.client_ca,
+                &o->bootstrap_kubeconfig,
+                &o->cert_dir,
         };
 
         for (size_t i = 0; i < ELEMENTS(fields); i++) {

@@ -20,23 +20,40 @@
 #define OPTIONS_POD_CIDR "10.62.0.0/16"
 #define OPTIONS_FILE_MAX (1024 * 1024) /* bytes of a configuration file */
 
+#define OPTIONS_KUBELET_PORT 10250 /* with a kubeconfig, unless another is given */
+
+/* The kubelet's API (agent/kubelet). */
+struct options_server {
+        char *address;           /* NULL: all of the host's, and for the read-only port the loopback */
+        char *certificate, *key; /* files; NULL: self-signed ones in --cert-dir */
+        char *client_ca;         /* file; NULL: the kubeconfig's authority */
+        char *mode;              /* of authorization: "Webhook" or "AlwaysAllow" */
+        int port;                /* 0: none; -1 until it is settled */
+        bool enabled;            /* enableServer */
+        bool anonymous, tokens;
+        bool debugs;                             /* what does more than tell */
+        bool logs;                               /* the host's, at /logs/ */
+        int64_t token_ms, allowed_ms, denied_ms; /* for how long the service's answers count */
+};
+
 struct options {
-        char *config;     /* NULL: none */
-        char *kubeconfig; /* of the cluster that the node belongs to; NULL: none */
+        char *config;               /* NULL: none */
+        char *kubeconfig;           /* of the cluster that the node belongs to; NULL: none */
+        char *bootstrap_kubeconfig; /* with which that one is made; NULL: none */
+        char *cert_dir;             /* the node's certificates */
         char *root_dir, *run_dir, *manifest_dir, *pod_logs_dir, *libexec_dir;
         char *socket;   /* the path of --container-runtime-endpoint, without unix:// */
         char *node_ip;  /* NULL: the address of the default route's interface */
-        char *pod_cidr; /* one CIDR, or IPv4 and IPv6 with a comma between */
+        char *pod_cidr; /* one CIDR, or IPv4 and IPv6 with a comma between; "": the cluster says */
         char *bridge;
         char *cgroup_root;
         char *node_name;      /* --hostname-override, or the host's name in lower case */
         char *cluster_domain; /* NULL: none */
         char *cluster_dns[OPTIONS_DNS_MAX];
         char *resolv_conf;
-        char *read_only_address; /* for read_only_port */
-        char *runtimes;          /* HANDLER=PATH,... */
-        char *unsafe_sysctls;    /* NAME,PREFIX*,... that pods may set beside the safe ones; NULL: none */
-        char *trace_endpoint;    /* where spans are sent; NULL: no traces are made */
+        char *runtimes;       /* HANDLER=PATH,... */
+        char *unsafe_sysctls; /* NAME,PREFIX*,... that pods may set beside the safe ones; NULL: none */
+        char *trace_endpoint; /* where spans are sent; NULL: no traces are made */
         char *seccomp_dir, *registries, *registry_hosts_dir, *cni_conf_dir, *cni_bin_dir, *auth_file;
         char *provider_config, *provider_bin_dir; /* of image credential providers; NULL: none */
         int64_t log_max_size;                     /* bytes of a container's log file before it is rotated */
@@ -47,8 +64,10 @@ struct options {
         int max_pods;
         int read_only_port;    /* 0: only the Unix socket */
         int trace_per_million; /* of the traces that begin here */
+        struct options_server server;
         struct eviction_settings eviction;
         enum log_level log_level;
+        bool rotate_certificates, rotate_server; /* rotateCertificates, serverTLSBootstrap */
         bool runtime_only, show_help, show_version;
 };
 

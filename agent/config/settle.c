@@ -40,17 +40,18 @@ static int fill_defaults(struct options *o, struct err **err) {
         r |= default_text(&o->run_dir, "/run/nacelle");
         r |= default_text(&o->manifest_dir, "/etc/nacelle/manifests");
         r |= default_text(&o->pod_logs_dir, "/var/log/pods");
-        r |= default_text(&o->pod_cidr, OPTIONS_POD_CIDR);
+        r |= default_text(&o->pod_cidr, o->kubeconfig ? "" : OPTIONS_POD_CIDR);
         r |= default_text(&o->bridge, "nacelle0");
         r |= default_text(&o->cgroup_root, "/nacelle");
         r |= default_text(&o->resolv_conf, "/etc/resolv.conf");
-        r |= default_text(&o->read_only_address, "127.0.0.1");
+        r |= default_text(&o->server.mode, "Webhook");
         r |= default_text(&o->cni_conf_dir, "/etc/cni/net.d");
         r |= default_text(&o->cni_bin_dir, "/opt/cni/bin");
         if (r)
                 return err_set(err, ENOMEM, "out of memory");
         if (default_below(&o->socket, o->run_dir, "nacelle.sock") < 0 ||
-            default_below(&o->seccomp_dir, o->root_dir, "seccomp") < 0)
+            default_below(&o->seccomp_dir, o->root_dir, "seccomp") < 0 ||
+            default_below(&o->cert_dir, o->root_dir, "pki") < 0)
                 return err_set(err, ENOMEM, "out of memory");
         if (!o->node_name && !(o->node_name = host_name()))
                 return err_set(err, ENOENT, "the host has no name; use --hostname-override");
@@ -100,6 +101,27 @@ static int check_cgroup_root(const char *path, struct err **err) {
         return 0;
 }
 
+static int check_server(const struct options *o, struct err **err) {
+        const struct options_server *s = &o->server;
+        unsigned char address[16];
+        bool asks = strcmp(s->mode, "Webhook") == 0;
+
+        if (s->address && inet_pton(AF_INET, s->address, address) != 1 && inet_pton(AF_INET6, s->address, address) != 1)
+                return err_set(err, EINVAL, "--address: \"%s\" is not an address", s->address);
+        if (s->port > 65535)
+                return err_set(err, EINVAL, "--port: %d is not a port", s->port);
+        if (!s->certificate != !s->key)
+                return err_set(err, EINVAL, "--tls-cert-file and --tls-private-key-file go together");
+        if (!asks && strcmp(s->mode, "AlwaysAllow") != 0)
+                return err_set(err, EINVAL, "--authorization-mode: \"%s\" is neither Webhook nor AlwaysAllow", s->mode);
+        if (s->port > 0 && !o->kubeconfig && (asks || s->tokens))
+                return err_set(err, EINVAL,
+                               "--port: without --kubeconfig there is no service to ask about clients; give "
+                               "--authentication-token-webhook=false, --authorization-mode AlwaysAllow and "
+                               "--client-ca-file");
+        return 0;
+}
+
 static int check(const struct options *o, struct err **err) {
         unsigned char address[16];
         int r;
@@ -110,7 +132,7 @@ static int check(const struct options *o, struct err **err) {
             (r = check_absolute("pod-manifest-path", o->manifest_dir, err)) < 0 ||
             (r = check_absolute("image-credential-provider-bin-dir", o->provider_bin_dir, err)) < 0 ||
             (r = check_absolute("pod-logs-dir", o->pod_logs_dir, err)) < 0 ||
-            (r = check_node_name(o->node_name, err)) < 0 || (r = check_cidr(o->pod_cidr, err)) < 0 ||
+            (r = check_node_name(o->node_name, err)) < 0 || (*o->pod_cidr && (r = check_cidr(o->pod_cidr, err)) < 0) ||
             (r = check_cgroup_root(o->cgroup_root, err)) < 0)
                 return r;
         if (o->node_ip && inet_pton(AF_INET, o->node_ip, address) != 1 && inet_pton(AF_INET6, o->node_ip, address) != 1)
@@ -119,6 +141,8 @@ static int check(const struct options *o, struct err **err) {
                 return err_set(
                         err, EINVAL,
                         "--image-credential-provider-config and --image-credential-provider-bin-dir go together");
+        if (o->bootstrap_kubeconfig && !o->kubeconfig)
+                return err_set(err, EINVAL, "--bootstrap-kubeconfig: say by --kubeconfig which file is made with it");
         if (o->kubeconfig && o->runtime_only)
                 return err_set(err, EINVAL,
                                "--kubeconfig and --runtime-only: a runtime alone is no node; leave one of them out");
@@ -126,11 +150,15 @@ static int check(const struct options *o, struct err **err) {
                 return err_set(err, EINVAL, "--bridge: \"%s\" is not a network interface's name", o->bridge);
         if (o->read_only_port > 65535)
                 return err_set(err, EINVAL, "--read-only-port: %d is not a port", o->read_only_port);
-        return 0;
+        return check_server(o, err);
 }
 
 int options_settle(struct options *options, struct err **err) {
         int r = fill_defaults(options, err);
 
+        if (options->server.port < 0)
+                options->server.port = options->kubeconfig ? OPTIONS_KUBELET_PORT : 0;
+        if (!options->server.enabled)
+                options->server.port = 0;
         return r < 0 ? r : check(options, err);
 }

@@ -22,6 +22,12 @@ void member_condemn(struct member *m, const char *reason, int64_t grace) {
         member_stop_by(m, node_later(node_now(m->host->world), grace));
 }
 
+void member_sources_changed(struct member *m) {
+        if (m->waiting_reason && strcmp(m->waiting_reason, "CreateContainerConfigError") == 0 &&
+            member_can(m, MEMBER_EVENT_BEGIN))
+                m->retry_at = 0;
+}
+
 void member_begin(struct member *m) {
         if (m->end.set && m->state == MEMBER_EXITED) {
                 backoff_next(&m->crash, m->end.finished_at, node_now(m->host->world));
@@ -77,8 +83,11 @@ static enum member_event due(struct member *m, int64_t now) {
 
 int64_t member_tick(struct member *m) {
         int64_t now = node_now(m->host->world), wake = member_do_chores(m), until;
-        enum member_event event = due(m, now);
+        enum member_event event;
 
+        if (m->redefined)
+                member_condemn(m, "definition", m->host->ops->grace(m->host->data));
+        event = due(m, now);
         if (event != MEMBER_EVENT_NONE)
                 member_event(m, event);
         if (m->state == MEMBER_TURN && (until = m->host->ops->needed_until(m->host->data, m)))

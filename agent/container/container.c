@@ -20,7 +20,8 @@ static enum member_event begin(struct member *m) {
         m->images_done = 0;
         m->retry_at = 0;
         m->kill_reason = NULL;
-        m->started = m->ready = false;
+        m->renewing |= m->redefined;
+        m->started = m->ready = m->redefined = false;
         m->starting = true;
         return member_find_image(m);
 }
@@ -235,6 +236,7 @@ static const struct {
         [MEMBER_STOPPING] = { "stopping",
                               { [MEMBER_EVENT_OK] = { stop_done, MEMBER_STOP_AGAIN },
                                 [MEMBER_EVENT_FAILED] = { stop_failed, MEMBER_STOP_AGAIN },
+                                [MEMBER_EVENT_HURRY] = { member_stop, MEMBER_STOPPING },
                                 [MEMBER_EVENT_EXITED] = { ended, MEMBER_EXITED } } },
         [MEMBER_STOP_AGAIN] = { "to be stopped again",
                                 { [MEMBER_EVENT_DUE] = { member_stop, MEMBER_STOPPING },

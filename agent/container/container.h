@@ -27,7 +27,7 @@ struct value;
 #define MEMBER_STOP_MIN_S 2     /* what is left of the grace period for a container at least, after hooks */
 #define MEMBER_MESSAGE_MAX 4096 /* bytes of a termination message */
 
-enum member_role { MEMBER_INIT, MEMBER_SIDECAR, MEMBER_MAIN };
+enum member_role { MEMBER_INIT, MEMBER_SIDECAR, MEMBER_MAIN, MEMBER_EPHEMERAL };
 
 /* @host and @spec outlive it. NULL without memory. */
 struct member *member_new(const struct member_host *host, const struct kube_container *spec, enum member_role role);
@@ -58,8 +58,23 @@ void member_set_kill_reason(struct member *member, const char *reason);
 /* CRI says that its container @id has exited. False: it is not this member's. */
 bool member_heard_exit(struct member *member, const char *id);
 
+/* Its part of the pod's spec is @spec from now on, of which another image alone counts: what runs with the old one
+ * ends, and starts anew whatever the restart policy; a pull that has failed is tried again at once. The old spec is not
+ * looked at any more. */
+void member_update(struct member *member, const struct kube_container *spec);
+
+/* Whether member_update() may have @spec in the place of @now. */
+bool member_is_same(const struct kube_container *now, const struct kube_container *spec);
+
+/* It is to end, and at @deadline at the latest, which is before the one that it was told. */
+void member_hurry(struct member *member, int64_t deadline);
+
 /* Its containers are removed, for the restart of all: then it waits for its turn. Only after it has ended. */
 void member_remove(struct member *member);
+
+/* What the API service has for the pod is another than before: if the container could not be made for that, it is tried
+ * again without waiting. */
+void member_sources_changed(struct member *member);
 
 /* Its sandbox is gone, and all containers with it: what ran is history, and it waits for its turn. */
 void member_reset(struct member *member);
@@ -80,6 +95,7 @@ const struct kube_container *member_spec(const struct member *member);
 const char *member_id(const struct member *member); /* of its newest container; NULL: none was made */
 
 bool member_runs(const struct member *member);         /* has a process, or may have one soon */
+bool member_has_process(const struct member *member);  /* its container was started, and has not exited */
 bool member_is_up(const struct member *member);        /* runs, its hook and startup probe are done */
 bool member_is_starting(const struct member *member);  /* others that start wait for it */
 bool member_is_done(const struct member *member);      /* has ended with exit code 0 */
@@ -94,6 +110,23 @@ bool member_may_begin(struct member *member, int64_t *wake);
 /* For as long as it runs: the API's status. @over: the pod is, so nothing is waited for any more. Texts are the
  * member's or cri's, and lie in @arena; without one, ids are bare and what only cri knows is left out. -ENOMEM. */
 int member_status(const struct member *member, struct arena *arena, bool over, struct pod_container_status *ret_status);
+
+/* How its probes ended so far, by kubelet's names. */
+enum member_probe_result {
+        MEMBER_PROBE_SUCCESSFUL,
+        MEMBER_PROBE_FAILED,
+        MEMBER_PROBE_UNKNOWN,
+        MEMBER_PROBE_RESULTS,
+};
+struct member_probe {
+        const char *type; /* "Liveness", "Readiness", "Startup" */
+        const uint32_t *results;
+};
+
+/* Calls @each for each probe that it has. */
+void member_each_probe(const struct member *member,
+                       void (*each)(void *data, const struct member *member, const struct member_probe *probe),
+                       void *data);
 
 /* What a restart of the agent would lose, as one JSON object; taken up again from what was written. @over: the pod was,
  * so the member is as the text says. -ENOMEM. */

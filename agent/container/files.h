@@ -10,7 +10,7 @@ struct subpath_mount_job {
 };
 
 struct member_files {
-        const struct pod_files *pod;
+        struct pod_files *pod;
         const char *container, *message_file;
         struct subpath_mount_job *subpaths;
         size_t n_subpaths;

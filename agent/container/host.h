@@ -34,6 +34,9 @@ struct member_host_ops {
         /* Seconds that the pod's containers have to end. */
         int64_t (*grace)(void *data);
 
+        /* The container that runs for the member of that name; NULL: none does. */
+        const char *(*running)(void *data, const char *name);
+
         /* The sandbox's configuration for CRI's calls, in @arena; NULL with *err. */
         Cri__PodSandboxConfig *(*sandbox_config)(void *data, struct arena *arena, struct err **err);
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/container/internal.h"
+#include "agent/container/pull_secrets.h"
 #include "agent/container/pulls.h"
 #include "images/reference.h"
 #include "lib/cleanup.h"
@@ -83,35 +84,77 @@ static enum member_event no_memory(struct member *m) {
 
 /* -- pull -------------------------------------------------------------------------------------------------- */
 
+/* A pull under way. */
+struct pulling {
+        Cri__PullImageRequest request; /* first: it is the operation's pointer */
+        struct pull_secrets secrets;
+};
+
+static enum member_event ask_for_pull(struct member *m);
+
+/* Each credential that the pod has for the image is tried, then what the node has by itself. */
 static void on_pulled(struct op *op, const ProtobufCMessage *response, const struct err *err) {
+        const struct pull_secrets *secrets = &((struct pulling *)op->pointer)->secrets;
         struct member *m = op->scope->data;
         struct wanted wanted;
 
         if (m->state != MEMBER_PULLING || !image_at(m, m->images_done, &wanted))
                 return;
+        if (err && m->pull_tries < secrets->n) {
+                m->pull_tries++;
+                return member_event(m, ask_for_pull(m));
+        }
+        if (err && *secrets->missing)
+                member_say(m, true, "FailedToRetrieveImagePullSecret",
+                           "Unable to retrieve some image pull secrets (%s); attempting to pull the image may not "
+                           "succeed.",
+                           secrets->missing);
         member_event(m, err ? pull_failed(m, &wanted, err) : MEMBER_EVENT_OK);
 }
 
-enum member_event member_pull_image(struct member *m) {
-        Cri__PullImageRequest *request;
-        _cleanup_op_ struct op *op = OP_NEW(&m->scope, &request, cri__pull_image_request__init);
+/* With the credential whose turn it is. -ENOMEM. */
+static int set_auth(struct op *op, struct member *m, const char *image, struct pulling *pulling) {
+        const struct pod *pod = m->host->pod;
+        const struct pod_files *files = pod_files_new(op->arena, m->host->world, pod, &m->host->sandbox->addresses);
+
+        if (!files || pull_secrets_find(op->arena, pod, files->facts.sources, image, &pulling->secrets) < 0)
+                return -ENOMEM;
+        if (m->pull_tries < pulling->secrets.n)
+                pulling->request.auth = pulling->secrets.list[m->pull_tries];
+        return 0;
+}
+
+static enum member_event ask_for_pull(struct member *m) {
+        _cleanup_op_ struct op *op = op_new(&m->scope);
+        struct pulling *pulling = op ? arena_new_of(op->arena, struct pulling) : NULL;
         Cri__ImageSpec *spec = op ? arena_new_of(op->arena, Cri__ImageSpec) : NULL;
         _cleanup_err_ struct err *err = NULL;
         struct wanted wanted;
 
-        if (!spec || !image_at(m, m->images_done, &wanted))
+        if (!pulling || !spec || !image_at(m, m->images_done, &wanted))
                 return no_memory(m);
+        cri__pull_image_request__init(&pulling->request);
         cri__image_spec__init(spec);
         spec->image = (char *)wanted.image;
-        request->image = spec;
-        request->sandbox_config = m->host->ops->sandbox_config(m->host->data, op->arena, &err);
-        if (!request->sandbox_config)
+        pulling->request.image = spec;
+        if (set_auth(op, m, wanted.image, pulling) < 0)
+                return no_memory(m);
+        pulling->request.sandbox_config = m->host->ops->sandbox_config(m->host->data, op->arena, &err);
+        if (!pulling->request.sandbox_config)
                 return err_code(err) == ENOMEM ? no_memory(m) : pull_failed(m, &wanted, err);
-        member_say(m, false, "Pulling", "Pulling image \"%s\"", wanted.image);
-        m->pull_began = node_now(m->host->world);
         op->done = on_pulled;
-        pulls_put(m->host->pulls, TAKE_PTR(op), request);
+        pulls_put(m->host->pulls, TAKE_PTR(op), &pulling->request);
         return MEMBER_EVENT_NONE;
+}
+
+enum member_event member_pull_image(struct member *m) {
+        struct wanted wanted;
+
+        if (image_at(m, m->images_done, &wanted))
+                member_say(m, false, "Pulling", "Pulling image \"%s\"", wanted.image);
+        m->pull_began = node_now(m->host->world);
+        m->pull_tries = 0;
+        return ask_for_pull(m);
 }
 
 /* -- look -------------------------------------------------------------------------------------------------- */

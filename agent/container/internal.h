@@ -41,6 +41,7 @@ enum member_event {
         MEMBER_EVENT_EXITED,  /* its process ended */
         MEMBER_EVENT_STOP,    /* it is to end */
         MEMBER_EVENT_AGAIN,   /* what the state does could not be begun: there was no memory */
+        MEMBER_EVENT_HURRY,   /* it is to end sooner than was asked for */
         MEMBER_EVENT_LATE,    /* the hook's time is over */
         MEMBER_EVENT_DUE,     /* it is time to try again */
         MEMBER_EVENT_REMOVE,
@@ -68,6 +69,7 @@ struct prober {
         struct probe *probe; /* under way */
         uint32_t round;      /* tells a late result from the one waited for */
         bool exec;           /* an exec probe is under way */
+        uint32_t results[MEMBER_PROBE_RESULTS];
 };
 
 /* A lifecycle hook under way. */
@@ -107,15 +109,18 @@ struct member {
         int64_t chores_at;                /* leftover_id and termination messages; 0: nothing waits */
         size_t images_done;               /* of its own image and image volumes */
         int64_t pull_began;
+        size_t pull_tries; /* of the pod's credentials for it, those that were of no use */
         char *image_id;    /* what the image's name stood for */
         char *image_user;  /* NULL: image_uid counts */
         int64_t image_uid; /* as the image has it, whether it is an id or not; 0: none */
 
         const char *waiting_reason; /* a literal; NULL: nothing special */
         char *waiting_message;
-        bool started;  /* postStart done, startup probe passed: the status's word */
-        bool ready;    /* likewise */
-        bool starting; /* others wait for its start, or for its end if that fails */
+        bool started;   /* postStart done, startup probe passed: the status's word */
+        bool ready;     /* likewise */
+        bool redefined; /* its spec has another image than what ran: it starts anew whatever its restart policy */
+        bool renewing;  /* it is made for that reason, and not there yet */
+        bool starting;  /* others wait for its start, or for its end if that fails */
 
         int64_t stop_deadline;          /* when its grace period ends; set when it is to end */
         const char *kill_reason;        /* a literal; NULL: none */
@@ -130,7 +135,6 @@ bool member_can(const struct member *m, enum member_event event); /* the event m
 /* life.c */
 bool member_get_exit(const struct member *m, struct cri_container_info *ret_info); /* cri says that it has exited */
 bool member_has_exited(const struct member *m);
-bool member_has_process(const struct member *m);
 uint32_t member_next_attempt(const struct member *m);
 void member_condemn(struct member *m, const char *reason, int64_t grace); /* ask.c: if it runs and is not to end yet */
 
@@ -171,8 +175,13 @@ void hook_cancel(struct member *m);
 
 /* prober.c */
 void probers_init(struct member *m);
+void probers_update(struct member *m); /* its spec is another one, with the same probes */
 void probers_begin(struct member *m, int64_t started_at, bool take_up); /* its container runs */
 void probers_stop(struct member *m);                                    /* its container ended */
+
+/* request.c: the container's variables, in @arena and what @files holds. A negative errno with *err. */
+int member_environment(struct arena *arena, const struct member *m, struct pod_files *files,
+                       string_map *ret_environment, struct err **err);
 
 /* request.c: the container's part of CreateContainer, in @arena or the pod. NULL with *err. */
 Cri__ContainerConfig *member_request(struct arena *arena, const struct member *m, struct err **err);

@@ -115,7 +115,9 @@ bool member_is_done(const struct member *m) {
 }
 
 static bool should_restart(const struct member *m) {
-        if (m->role == MEMBER_SIDECAR)
+        if (m->role == MEMBER_EPHEMERAL)
+                return false;
+        if (m->role == MEMBER_SIDECAR || m->redefined)
                 return true;
         if (m->role == MEMBER_INIT && m->end.exit_code == 0)
                 return false;

@@ -14,18 +14,18 @@ static const char *const names[PROBERS] = {
         [SCHEDULE_STARTUP] = "Startup",
 };
 
-void probers_init(struct member *m) {
-        const struct kube_probe *specs[PROBERS] = {
-                [SCHEDULE_LIVENESS] = m->spec->liveness_probe,
-                [SCHEDULE_READINESS] = m->spec->readiness_probe,
-                [SCHEDULE_STARTUP] = m->spec->startup_probe,
-        };
+static const struct kube_probe *spec_of(const struct kube_container *c, int kind) {
+        return kind == SCHEDULE_LIVENESS  ? c->liveness_probe :
+               kind == SCHEDULE_READINESS ? c->readiness_probe :
+                                            c->startup_probe;
+}
 
+void probers_init(struct member *m) {
         for (int i = 0; i < PROBERS; i++) {
                 struct prober *p = &m->probers[i];
 
                 p->member = m;
-                if (m->role == MEMBER_INIT || !(p->spec = specs[i]))
+                if (m->role == MEMBER_INIT || !(p->spec = spec_of(m->spec, i)))
                         continue;
                 probe_schedule_init(&p->schedule, (enum schedule_kind)i,
                                     &(struct schedule_timing){
@@ -35,6 +35,12 @@ void probers_init(struct member *m) {
                                             .failure_threshold = (uint32_t)p->spec->failure_threshold,
                                     });
         }
+}
+
+void probers_update(struct member *m) {
+        for (int i = 0; i < PROBERS; i++)
+                if (m->probers[i].spec)
+                        m->probers[i].spec = spec_of(m->spec, i);
 }
 
 static void cancel(struct prober *p) {
@@ -75,6 +81,14 @@ void member_end_probes(struct member *m) {
         for (int i = 0; i < PROBERS; i++)
                 if (m->probers[i].spec)
                         probe_schedule_end(&m->probers[i].schedule);
+}
+
+void member_each_probe(const struct member *m,
+                       void (*each)(void *data, const struct member *member, const struct member_probe *probe),
+                       void *data) {
+        for (int i = 0; i < PROBERS; i++)
+                if (m->probers[i].spec)
+                        each(data, m, &(struct member_probe){ names[i], m->probers[i].results });
 }
 
 static void condemn(struct member *m, const struct prober *p, const char *reason) {
@@ -119,6 +133,9 @@ static void take_result(struct prober *p, enum probe_outcome outcome, const char
 
         p->probe = NULL;
         p->exec = false;
+        p->results[outcome == PROBE_FAILURE ? MEMBER_PROBE_FAILED :
+                   outcome == PROBE_UNKNOWN ? MEMBER_PROBE_UNKNOWN :
+                                              MEMBER_PROBE_SUCCESSFUL]++;
         if (outcome == PROBE_FAILURE)
                 member_say(m, true, "Unhealthy", "%s probe failed: %s", name, message);
         else if (outcome == PROBE_UNKNOWN)

@@ -56,17 +56,23 @@ static Cri__LinuxContainerResources *request_resources(struct arena *arena, cons
         return set_hugepages(arena, m, r) ? r : NULL;
 }
 
+int member_environment(struct arena *arena, const struct member *m, struct pod_files *files,
+                       string_map *ret_environment, struct err **err) {
+        int r = pod_files_take_services(arena, m->host->world, files, err);
+
+        return r < 0 ? r : pod_environment(arena, m->host->pod, m->spec, &files->facts, ret_environment, err);
+}
+
 static int set_environment(struct arena *arena, const struct member *m, Cri__ContainerConfig *config,
                            struct err **err) {
-        const struct pod_files *files =
-                pod_files_new(arena, m->host->world, m->host->pod, &m->host->sandbox->addresses);
+        struct pod_files *files = pod_files_new(arena, m->host->world, m->host->pod, &m->host->sandbox->addresses);
         string_list command = { 0 }, args = { 0 };
         string_map environment = { 0 };
         int r;
 
         if (!files)
                 return err_set(err, ENOMEM, "out of memory");
-        if ((r = pod_environment(arena, m->host->pod, m->spec, &files->facts, &environment, err)) < 0)
+        if ((r = member_environment(arena, m, files, &environment, err)) < 0)
                 return r;
         if ((r = env_expand_list(arena, &m->spec->command, &environment, &command)) < 0 ||
             (r = env_expand_list(arena, &m->spec->args, &environment, &args)) < 0)
@@ -123,11 +129,35 @@ static bool set_linux(struct arena *arena, const struct member *m, Cri__Containe
                (config->linux->security_context = member_request_security(arena, m));
 }
 
+/* The container whose processes an ephemeral one is to see; NULL: none. */
+static const char *target_of(const struct member *m) {
+        list_for_each (ephemeral, &m->host->pod->spec.ephemeral_containers)
+                if (m->role == MEMBER_EPHEMERAL && &ephemeral->container == m->spec && ephemeral->target_container_name)
+                        return ephemeral->target_container_name[0] ? ephemeral->target_container_name : NULL;
+        return NULL;
+}
+
+/* kubelet's namespacesForPod() of a container with a target. */
+static bool set_target(struct arena *arena, const struct member *m, Cri__ContainerConfig *config) {
+        Cri__NamespaceOption *namespaces = config->linux->security_context->namespace_options;
+        const char *target = target_of(m);
+
+        if (!target)
+                return true;
+        namespaces->pid = CRI__NAMESPACE_MODE__TARGET;
+        return (namespaces->target_id = arena_strdup(arena, m->host->ops->running(m->host->data, target)));
+}
+
 Cri__ContainerConfig *member_request(struct arena *arena, const struct member *m, struct err **err) {
         Cri__ContainerConfig *config = REQUEST_NEW(arena, Cri__ContainerConfig, cri__container_config__init);
+        const char *target = target_of(m);
 
+        if (target && !m->host->ops->running(m->host->data, target)) {
+                err_set(err, ENOENT, "unable to find target container %s", target);
+                return NULL;
+        }
         if (!config || !set_identity(arena, m, config) || !set_linux(arena, m, config) ||
-            !member_request_labels(arena, m, config)) {
+            !set_target(arena, m, config) || !member_request_labels(arena, m, config)) {
                 err_set(err, ENOMEM, "out of memory");
                 return NULL;
         }

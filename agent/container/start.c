@@ -10,7 +10,7 @@
 
 /* -- files ------------------------------------------------------------------------------------------------- */
 
-static int expand_sub_path(struct arena *arena, const struct pod_files *files, const struct member *m,
+static int expand_sub_path(struct arena *arena, struct pod_files *files, const struct member *m,
                            const struct kube_volume_mount *mount, const char **ret_path, struct err **err) {
         string_map environment = { 0 };
         int r;
@@ -18,7 +18,7 @@ static int expand_sub_path(struct arena *arena, const struct pod_files *files, c
         *ret_path = mount->sub_path;
         if (!mount->sub_path_expr || !mount->sub_path_expr[0])
                 return 0;
-        r = pod_environment(arena, m->host->pod, m->spec, &files->facts, &environment, err);
+        r = member_environment(arena, m, files, &environment, err);
         if (r < 0)
                 return r;
         return env_expand_sub_path(arena, mount->sub_path_expr, &environment, ret_path, err);
@@ -136,6 +136,7 @@ static void on_created(struct op *op, const ProtobufCMessage *response, const st
         if (m->previous_id[0])
                 member_discard(m, m->previous_id);
         m->restarts = member_next_attempt(m);
+        m->renewing = false;
         memcpy(m->previous_id, m->id, sizeof(m->previous_id));
         memset(m->id, 0, sizeof(m->id));
         strncpy(m->id, made->container_id, sizeof(m->id) - 1);

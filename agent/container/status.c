@@ -55,6 +55,8 @@ static int set_states(const struct member *m, struct arena *arena, bool over, st
 
         if (member_has_process(m)) {
                 s->state = (struct pod_container_state){ .kind = STATE_RUNNING, .started_at = m->started_at };
+        } else if ((m->redefined || m->renewing) && !over) { /* kube-apiserver takes no end back where none restarts */
+                s->state = waiting(m);
         } else if (m->end.set && (!m->waiting_reason || over)) {
                 if ((r = terminated(arena, &m->end, &s->state)) < 0)
                         return r;

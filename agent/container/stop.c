@@ -15,6 +15,8 @@ static void say_killing(const struct member *m) {
         if (strcmp(reason, "liveness") == 0 || strcmp(reason, "startup") == 0)
                 member_say(m, false, "Killing", "Container %s failed %s probe%s", m->spec->name, reason,
                            again ? ", will be restarted" : "");
+        else if (strcmp(reason, "definition") == 0)
+                member_say(m, false, "Killing", "Container %s definition changed, will be restarted", m->spec->name);
         else if (reason[0])
                 member_say(m, false, "Killing", "%s", reason);
         else

@@ -16,7 +16,9 @@ void member_say(const struct member *m, bool warning, const char *reason, const 
                 .name = pod->name,
                 .uid = pod->uid,
                 .container = m->spec->name,
-                .init = m->role != MEMBER_MAIN,
+                .list = m->role == MEMBER_MAIN      ? "containers" :
+                        m->role == MEMBER_EPHEMERAL ? "ephemeralContainers" :
+                                                      "initContainers",
         };
         char text[EVENT_TEXT_MAX];
         va_list args;

@@ -101,7 +101,7 @@ void events_add(struct events *events, const struct event_object *o, bool warnin
         vsnprintf(text, sizeof(text), format, args);
         va_end(args);
         if (o->container)
-                snprintf(field, sizeof(field), "spec.%s{%s}", o->init ? "initContainers" : "containers", o->container);
+                snprintf(field, sizeof(field), "spec.%s{%s}", o->list, o->container);
 
         if (events->heard)
                 events->heard(events->heard_data, o, warning, reason, text);

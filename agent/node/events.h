@@ -19,7 +19,7 @@ struct event_object {
         const char *kind; /* a literal; NULL: "Pod" */
         const char *namespace_, *name, *uid;
         const char *container; /* NULL: the pod itself */
-        bool init;             /* the container is an init container */
+        const char *list;      /* of the pod's spec that has the container: "initContainers" */
 };
 
 struct events *events_new(const char *node_name);

@@ -29,6 +29,19 @@ static void find_ip(char ret_ip[IP_TEXT_MAX]) {
         inet_ntop(AF_INET, &own.sin_addr, ret_ip, IP_TEXT_MAX);
 }
 
+/* 2001:db8::/32 is for documentation (RFC 3849). */
+static void find_ip6(char ret_ip[IP_TEXT_MAX]) {
+        struct sockaddr_in6 far = { .sin6_family = AF_INET6, .sin6_port = htons(9) }, own;
+        _cleanup_close_ int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        socklen_t size = sizeof(own);
+
+        inet_pton(AF_INET6, "2001:db8::1", &far.sin6_addr);
+        if (fd < 0 || connect(fd, (struct sockaddr *)&far, sizeof(far)) < 0 ||
+            getsockname(fd, (struct sockaddr *)&own, &size) < 0 || IN6_IS_ADDR_LINKLOCAL(&own.sin6_addr))
+                return;
+        inet_ntop(AF_INET6, &own.sin6_addr, ret_ip, IP_TEXT_MAX);
+}
+
 /* What a small file of the kernel's begins with; "" when there is none. */
 static void read_word(const char *path, char *ret, size_t size) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -69,6 +82,8 @@ void node_facts_read(const char *ip, const char *root_dir, struct node_facts *re
         ret_facts->cpu_milli = sysconf(_SC_NPROCESSORS_ONLN) * 1000;
         if (ip)
                 snprintf(ret_facts->ip, sizeof(ret_facts->ip), "%s", ip);
-        else
+        else {
                 find_ip(ret_facts->ip);
+                find_ip6(ret_facts->ip6);
+        }
 }

@@ -8,9 +8,10 @@
 
 struct node_facts {
         int64_t memory_bytes, cpu_milli, disk_bytes;
-        char ip[IP_TEXT_MAX]; /* "": no default route */
-        char arch[32];        /* "amd64": as Kubernetes calls it */
-        bool apparmor;        /* the kernel runs it */
+        char ip[IP_TEXT_MAX];  /* "": no default route */
+        char ip6[IP_TEXT_MAX]; /* its other address, of IPv6: "" where the user has given one, or no default route */
+        char arch[32];         /* "amd64": as Kubernetes calls it */
+        bool apparmor;         /* the kernel runs it */
 };
 
 /* @ip: the address given by the user, or NULL for the one that the default route leaves by. @root_dir: on the file

@@ -4,13 +4,17 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cri/cri.h"
+#include "kube/pod/sources.h"
+#include "kube/types.h"
 #include "lib/err.h"
 #include "lib/pool.h"
 #include "probes/probe.h"
 
+struct arena;
 struct cgroups;
 struct events;
 struct options;
@@ -29,6 +33,14 @@ struct node_world_ops {
         int (*probe_start)(void *data, const struct probe_target *target, probe_done done, void *done_data,
                            struct probe **ret_probe, struct err **err);
         void (*probe_cancel)(void *data, struct probe *probe);
+
+        /* Of the API service, as they are now; any may be NULL, then there is none. *@ret_sources has a reference;
+         * NULL: the pod is none of the service's. -ENOMEM. */
+        int (*sources)(void *data, const struct pod *pod, struct pod_sources **ret_sources);
+        bool (*sources_known)(void *data, const struct pod *pod); /* all of what there is to know */
+        /* Services as the pod's variables, in @arena. -EAGAIN: not known yet, with *err; -ENOMEM. */
+        int (*services)(void *data, const struct pod *pod, struct arena *arena, string_map *ret_variables,
+                        struct err **err);
 };
 
 struct node_world {
@@ -44,6 +56,11 @@ struct node_world {
 
 static inline int64_t node_now(const struct node_world *world) {
         return world->ops->now(world->data);
+}
+
+static inline int node_sources(const struct node_world *world, const struct pod *pod,
+                               struct pod_sources **ret_sources) {
+        return world->ops->sources ? world->ops->sources(world->data, pod, ret_sources) : 0;
 }
 
 static inline int node_container_get(const struct node_world *world, const char *id,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "agent/node/world.h"
+#include "kube/pod/pod.h"
 
 struct op *op_new(struct op_scope *scope) {
         struct op_owner *owner = scope->owner;
@@ -17,6 +18,7 @@ struct op *op_new(struct op_scope *scope) {
         }
         op->scope = scope;
         op->round = scope->round;
+        op->pod = pod_ref(owner->pod);
         ops_prepend(&owner->under_way, op);
         return op;
 }
@@ -32,6 +34,7 @@ struct op *op_drop(struct op *op) {
         ops_remove(op);
         sync_trace_op_ended(owner);
         arena_free(op->arena);
+        pod_unref(op->pod);
         err_free(op->err);
         free(op);
         if (owner->closed && ops_is_empty(&owner->under_way))

@@ -18,14 +18,14 @@
 #include "lib/pool.h"
 
 struct node_world;
-struct kube_object_meta;
+struct pod;
 struct op;
 
 LIST_TYPE(ops);
 
 struct op_owner {
         const struct node_world *world;
-        const struct kube_object_meta *pod;
+        struct pod *pod; /* what is begun works with it, and keeps it: the owner may have another one by then */
         struct ops under_way;
         struct sync_trace trace;
         bool closed;                             /* set by op_owner_close() */
@@ -47,6 +47,7 @@ struct op {
         bool aside;          /* no part of bringing the pod to where it should be: probes, hints, measuring */
         const char *step;    /* a job's name in traces; NULL: none */
         struct span *span;   /* of the job */
+        struct pod *pod;     /* a reference */
         struct arena *arena; /* the request and all it points to; freed with the operation */
         void *input;         /* of a job, in the arena */
         int (*work)(struct op *op, struct err **err);

@@ -14,12 +14,12 @@ static void close_sync(struct op_owner *owner) {
         if (sync->span) {
                 const struct span_attribute attributes[] = {
                         { "k8s.pod", both, 0 },
-                        { "k8s.namespace.name", owner->pod->namespace, 0 },
-                        { "k8s.pod.name", owner->pod->name, 0 },
-                        { "k8s.pod.uid", owner->pod->uid, 0 },
+                        { "k8s.namespace.name", owner->pod->metadata.namespace, 0 },
+                        { "k8s.pod.name", owner->pod->metadata.name, 0 },
+                        { "k8s.pod.uid", owner->pod->metadata.uid, 0 },
                 };
 
-                snprintf(both, sizeof(both), "%s/%s", owner->pod->namespace, owner->pod->name);
+                snprintf(both, sizeof(both), "%s/%s", owner->pod->metadata.namespace, owner->pod->metadata.name);
                 span_end(TAKE_PTR(sync->span), attributes, ELEMENTS(attributes),
                          sync->failure ? err_text(sync->failure) : NULL);
         }

@@ -9,6 +9,7 @@
 
 #include "agent/config/options.h"
 #include "agent/container/log_links.h"
+#include "agent/volumes/remembered.h"
 #include "agent/volumes/tree.h"
 #include "agent/volumes/volumes.h"
 #include "cgroups/cgroup.h"
@@ -115,13 +116,16 @@ int pod_files_prepare(const struct pod_files *f, int64_t burstable_milli, struct
                 return r;
         if ((r = make_cgroup(f, burstable_milli, err)) < 0)
                 return err_wrap(err, r, "cannot make the pod's cgroup");
-        return volumes_make(f, err);
+        if ((r = volumes_make(f, err)) == 0)
+                remembered_write(f);
+        return r;
 }
 
 int pod_files_release(const struct pod_files *f, struct err **err) {
         static const char *const parts[] = { "volume-subpaths", "volumes" };
         int r;
 
+        volumes_unmount(f);
         for (size_t i = 0; i < ELEMENTS(parts); i++) {
                 _cleanup_free_ char *path = NULL;
 
@@ -142,6 +146,7 @@ int pod_files_drop_logs(const struct pod_files *f, struct err **err) {
 int pod_files_sweep(const struct pod_files *f, struct err **err) {
         int r = pod_tree_remove(f->dir, err);
 
+        remembered_remove(f);
         log_links_sweep(f->logs);
         if (r < 0)
                 return r;

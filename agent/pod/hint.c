@@ -57,7 +57,7 @@ static int hint_work(struct op *op, struct err **err) {
 }
 
 static bool has_directory(const struct worker *w) {
-        return w->state != WORKER_NEW && w->state != WORKER_PREPARING && w->state < WORKER_SWEEPING;
+        return w->state > WORKER_PREPARING && w->state < WORKER_SWEEPING;
 }
 
 static void try_later(struct worker *w, const struct err *err) {
@@ -72,7 +72,7 @@ static void on_written(struct op *op, const ProtobufCMessage *response, const st
         struct worker *w = op->scope->data;
         bool stale = w->hint.state == HINT_STALE;
 
-        w->hint.pod_written |= !err;
+        w->hint.pod_written |= !err && op->pod == w->pod;
         w->hint.state = HINT_KEPT;
         if (err && has_directory(w))
                 try_later(w, err);

@@ -1,4 +1,6 @@
 /* The pod as its containers see it: agent/container/host.h. */
+#include <string.h>
+
 #include "agent/pod/internal.h"
 
 static void changed(void *data) {
@@ -44,6 +46,15 @@ static int64_t grace(void *data) {
         return worker_grace(data);
 }
 
+static const char *running(void *data, const char *name) {
+        const struct worker *w = data;
+
+        for (size_t i = 0; i < w->n_members; i++)
+                if (strcmp(member_spec(w->members[i])->name, name) == 0)
+                        return member_has_process(w->members[i]) ? member_id(w->members[i]) : NULL;
+        return NULL;
+}
+
 static Cri__PodSandboxConfig *sandbox_config(void *data, struct arena *arena, struct err **err) {
         return worker_sandbox_config(arena, data, err);
 }
@@ -54,5 +65,6 @@ const struct member_host_ops worker_host_ops = {
         .runs = runs,
         .needed_until = needed_until,
         .grace = grace,
+        .running = running,
         .sandbox_config = sandbox_config,
 };

@@ -10,6 +10,7 @@
 /* The pod's states, from its beginning to its end; agent/pod/worker.c has the table. */
 enum worker_state {
         WORKER_NEW,
+        WORKER_GATHERING,        /* what the API service has for it */
         WORKER_PREPARING,        /* directories, cgroup, volumes: on the pool */
         WORKER_SANDBOX,          /* RunPodSandbox */
         WORKER_WAITING,          /* one of these two failed; again at retry_at */
@@ -64,6 +65,12 @@ enum worker_verdict {
 /* Where worker_step() is: it may be called from within itself, and looks again then. */
 enum worker_stepping { WORKER_AT_REST, WORKER_STEPS, WORKER_STEPS_AGAIN };
 
+/* Its volumes, when what the API service has for it changes. */
+struct worker_update {
+        bool due, runs;
+        int64_t retry_at; /* NODE_NEVER: none */
+};
+
 struct worker {
         struct worker_node *node;
         struct pod *pod;
@@ -81,9 +88,12 @@ struct worker {
         struct dns_choice *dns;   /* NULL: cri knows it from before */
 
         struct member_host host;
-        struct member **members; /* init containers, then containers, in the spec's order */
-        size_t n_members, n_init;
-        bool initialized; /* all init containers have done their part */
+        struct member **members; /* init containers, then containers, then ephemeral ones, in the spec's order */
+        size_t n_members, n_init, n_lasting; /* all; init containers; these and containers */
+        bool initialized;                    /* all init containers have done their part */
+
+        struct worker_update update;
+        bool lacks_files; /* its preparation failed: perhaps for what the API service has not yet */
 
         int64_t retry_at;      /* NODE_NEVER: none */
         int64_t wake, timer;   /* when it looks again: found by the step under way; as last set */
@@ -99,6 +109,7 @@ struct worker {
         struct worker_mark mark;
         struct hint hint;
 
+        struct pod *told;                      /* of which @status has texts; a reference */
         struct pod_container_status *statuses; /* n_members, in members' order; of @status */
         struct pod_status status;
         bool has_status;
@@ -133,6 +144,11 @@ enum worker_event worker_release(struct worker *w);
 enum worker_event worker_drop_logs(struct worker *w);
 enum worker_event worker_sweep(struct worker *w);
 
+/* sources.c */
+enum worker_event worker_gather(struct worker *w);
+bool worker_has_gathered(const struct worker *w); /* or it has waited long enough */
+void worker_update_volumes(struct worker *w);     /* if that is due */
+
 /* order.c: which container is next, and whether the pod is over. */
 void worker_start_next(struct worker *w);
 bool worker_is_finished(const struct worker *w);
@@ -143,6 +159,12 @@ bool worker_ends_members(const struct worker *w);  /* in its state, all containe
 bool worker_wants_restart(const struct worker *w); /* RestartAllContainers */
 bool worker_may_restart(struct worker *w);         /* not too soon after the last one */
 bool worker_clear_members(struct worker *w);       /* removes all containers, step by step; true: they are */
+
+/* update.c */
+size_t worker_count_members(const struct pod *pod);
+/* The members of @pod, those that the worker has and new ones. -ENOMEM: the new ones are gone again. */
+int worker_make_members(struct worker *w, const struct pod *pod, struct member **ret_members);
+void worker_set_deadline(struct worker *w);
 
 /* host.c: the pod as its containers see it */
 extern const struct member_host_ops worker_host_ops;

@@ -11,27 +11,12 @@
 
 /* -- begin ------------------------------------------------------------------------------------------------- */
 
-static int make_members(struct worker *w) {
-        const struct kube_pod_spec *spec = &w->pod->spec;
-        size_t i = 0;
-
-        list_for_each (c, &spec->init_containers)
-                if (!(w->members[i++] =
-                              member_new(&w->host, c, pod_container_is_sidecar(c) ? MEMBER_SIDECAR : MEMBER_INIT)))
-                        return -ENOMEM;
-        w->n_init = i;
-        list_for_each (c, &spec->containers)
-                if (!(w->members[i++] = member_new(&w->host, c, MEMBER_MAIN)))
-                        return -ENOMEM;
-        return 0;
-}
-
 static void destroy(struct op_owner *owner);
 
 static void init(struct worker *w, struct worker_node *node, struct pod *pod) {
         w->node = node;
         w->pod = pod_ref(pod);
-        w->ops = (struct op_owner){ .world = &node->world, .pod = &pod->metadata, .drained = destroy };
+        w->ops = (struct op_owner){ .world = &node->world, .pod = w->pod, .drained = destroy };
         w->scope = (struct op_scope){ .owner = &w->ops, .data = w };
         w->host = (struct member_host){ .ops = &worker_host_ops,
                                         .data = w,
@@ -41,12 +26,12 @@ static void init(struct worker *w, struct worker_node *node, struct pod *pod) {
                                         .owner = &w->ops,
                                         .pulls = &node->pulls };
         w->sandbox.userns = -1;
-        w->retry_at = w->wake = w->timer = w->deadline = NODE_NEVER;
+        w->retry_at = w->wake = w->timer = w->deadline = w->update.retry_at = NODE_NEVER;
         w->start_time = worker_now(w);
 }
 
 struct worker *worker_new(struct worker_node *node, struct pod *pod) {
-        size_t n = pod->spec.init_containers.count + pod->spec.containers.count;
+        size_t n = worker_count_members(pod);
         struct worker *w = calloc(1, sizeof(*w));
 
         if (!w)
@@ -54,24 +39,19 @@ struct worker *worker_new(struct worker_node *node, struct pod *pod) {
         init(w, node, pod);
         w->members = calloc(n + 1, sizeof(struct member *));
         w->statuses = calloc(n + 1, sizeof(*w->statuses));
-        w->n_members = w->members ? n : 0;
-        if (!w->members || !w->statuses || make_members(w) < 0) {
+        if (!w->members || !w->statuses || worker_make_members(w, pod, w->members) < 0) {
                 worker_free(w);
                 return NULL;
         }
+        w->n_init = pod->spec.init_containers.count;
+        w->n_lasting = w->n_init + pod->spec.containers.count;
+        w->n_members = n;
         return w;
-}
-
-static void set_deadline(struct worker *w) {
-        const struct opt_int *seconds = &w->pod->spec.active_deadline_seconds;
-
-        if (seconds->set)
-                w->deadline = node_later(w->start_time, seconds->value);
 }
 
 void worker_start(struct worker *w) {
         assert(w->state == WORKER_NEW);
-        set_deadline(w);
+        worker_set_deadline(w);
         worker_event(w, WORKER_EVENT_START);
 }
 
@@ -114,7 +94,7 @@ static int take_up_containers(struct worker *w, const struct worker_found *found
         for (size_t i = 0; i < found->n_containers; i++)
                 if (take_up_container(w, &found->containers[i]) < 0)
                         return -ENOMEM;
-        for (size_t i = w->n_init; i < w->n_members; i++)
+        for (size_t i = w->n_init; i < w->n_lasting; i++)
                 w->initialized |= member_id(w->members[i]) != NULL;
         return 0;
 }
@@ -130,7 +110,7 @@ int worker_take_up(struct worker *w, const struct worker_found *found) {
         if (take_up_containers(w, found) < 0 || worker_read_hint(w, &over) < 0)
                 return -ENOMEM;
         find_lost(w);
-        set_deadline(w);
+        worker_set_deadline(w);
         if (w->sandbox.id[0])
                 worker_event(w, WORKER_EVENT_TAKE_UP);
         else
@@ -148,7 +128,16 @@ void worker_delete(struct worker *w) {
 }
 
 void worker_set_grace(struct worker *w, int64_t seconds) {
+        int64_t deadline;
+
         w->own_grace = seconds < WORKER_GRACE_MIN_S ? WORKER_GRACE_MIN_S : seconds;
+        deadline = node_later(worker_now(w), w->own_grace);
+        if (w->state != WORKER_STOPPING || deadline >= w->stop_deadline)
+                return;
+        w->stop_deadline = deadline;
+        for (size_t i = 0; i < w->n_members; i++)
+                member_hurry(w->members[i], deadline);
+        worker_step(w);
 }
 
 bool worker_evict(struct worker *w, const char *message, int64_t grace_seconds, bool disruption) {
@@ -210,6 +199,7 @@ static void destroy(struct op_owner *owner) {
         free(w->message);
         free(w->members);
         free(w->statuses);
+        pod_unref(w->told);
         pod_unref(w->pod);
         free(w);
 }
@@ -258,6 +248,24 @@ bool worker_holds(const struct worker *w) {
 
 const char *worker_sandbox(const struct worker *w) {
         return w->sandbox.id[0] ? w->sandbox.id : NULL;
+}
+
+struct each_probe {
+        void (*each)(void *data, const struct worker_probe *probe);
+        void *data;
+};
+
+static void on_probe(void *data, const struct member *m, const struct member_probe *probe) {
+        const struct each_probe *e = data;
+
+        e->each(e->data, &(struct worker_probe){ member_spec(m)->name, probe->type, probe->results });
+}
+
+void worker_each_probe(const struct worker *w, void (*each)(void *data, const struct worker_probe *probe), void *data) {
+        struct each_probe e = { each, data };
+
+        for (size_t i = 0; i < w->n_members; i++)
+                member_each_probe(w->members[i], on_probe, &e);
 }
 
 bool worker_each_running(const struct worker *w,

@@ -61,6 +61,7 @@ static void step_once(struct worker *w) {
         worker_tick_hint(w);
         worker_tick_members(w);
         worker_event(w, WORKER_EVENT_TICK);
+        worker_update_volumes(w);
         worker_wake_at(w, w->retry_at);
 }
 

@@ -38,15 +38,25 @@ static struct member *next_sidecar(struct worker *w) {
         return NULL;
 }
 
+/* Ephemeral ones wait for nobody. */
+static struct member *next_ephemeral(struct worker *w) {
+        for (size_t i = w->n_lasting; i < w->n_members; i++)
+                if (member_may_begin(w->members[i], &w->wake))
+                        return w->members[i];
+        return NULL;
+}
+
 static struct member *next_start(struct worker *w) {
-        struct member *next;
+        struct member *next = next_ephemeral(w);
         bool open = true;
 
+        if (next)
+                return next;
         next = w->initialized ? next_sidecar(w) : next_init(w, &open);
         if (next || !open)
                 return next;
         w->initialized = true;
-        for (size_t i = w->n_init; i < w->n_members; i++)
+        for (size_t i = w->n_init; i < w->n_lasting; i++)
                 if (member_may_begin(w->members[i], &w->wake))
                         return w->members[i];
         return NULL;
@@ -67,10 +77,10 @@ bool worker_is_finished(const struct worker *w) {
                 if (member_role(m) == MEMBER_INIT && member_is_over(m) && !member_is_done(m))
                         return true;
         }
-        for (size_t i = w->n_init; i < w->n_members; i++)
+        for (size_t i = w->n_init; i < w->n_lasting; i++)
                 if (!member_is_over(w->members[i]))
                         return false;
-        return w->n_members > w->n_init;
+        return w->n_lasting > w->n_init;
 }
 
 /* -- ends -------------------------------------------------------------------------------------------------- */
@@ -127,7 +137,7 @@ bool worker_may_restart(struct worker *w) {
 static bool clear(struct worker *w, bool those_that_asked) {
         bool clear = true;
 
-        for (size_t i = 0; i < w->n_members; i++) {
+        for (size_t i = 0; i < w->n_lasting; i++) {
                 struct member *m = w->members[i];
 
                 if (member_id(m) && member_asks_for_all(m) == those_that_asked && !member_is_removing(m))
@@ -140,7 +150,7 @@ static bool clear(struct worker *w, bool those_that_asked) {
 bool worker_clear_members(struct worker *w) {
         if (!clear(w, false) || !clear(w, true))
                 return false;
-        for (size_t i = 0; i < w->n_members; i++) /* those that no container was made for, too */
+        for (size_t i = 0; i < w->n_lasting; i++) /* those that no container was made for, too */
                 member_remove(w->members[i]);
         return true;
 }

@@ -37,6 +37,7 @@ static int make(const struct worker *w, struct arena *arena, struct pod_containe
         s.restarting_all = is_restarting(w);
         s.init = statuses;
         s.containers = statuses + w->n_init;
+        s.ephemeral = statuses + w->n_lasting;
         if (w->verdict == WORKER_NO_VERDICT)
                 s.phase = pod_phase(w->pod, s.init, s.containers, false);
         r = pod_status_conditions(w->pod, &s, w->sandbox_ready, w->has_status ? &w->status : NULL, worker_now(w));
@@ -56,6 +57,8 @@ int worker_update_status(struct worker *w) {
                 return r;
         if (w->has_status)
                 pod_status_done(&w->status);
+        pod_unref(w->told);
+        w->told = pod_ref(w->pod);
         w->status = next;
         w->has_status = true;
         return 0;

@@ -83,6 +83,8 @@ enum worker_event worker_prepare(struct worker *w) {
 
         if (!job)
                 return failed(w, NULL);
+        w->update.due = false; /* they are made of what is known by now */
+        pod_files_take_services(op->arena, &w->node->world, op->input, NULL); /* to be kept, if they are known */
         job->files = op->input;
         job->burstable_milli = w->node->burstable_milli;
         op->input = job;

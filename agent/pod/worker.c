@@ -20,6 +20,7 @@ static bool is_discarded_at_once(const struct worker *w) {
         static enum worker_state name(struct worker *w) {                                                              \
                 return state;                                                                                          \
         }
+GOES_TO(to_gathering, WORKER_GATHERING)
 GOES_TO(to_preparing, WORKER_PREPARING)
 GOES_TO(to_joining, WORKER_JOINING)
 GOES_TO(to_renew_removing, WORKER_RENEW_REMOVING)
@@ -30,7 +31,12 @@ GOES_TO(to_discarding, WORKER_DISCARDING)
 GOES_TO(to_sweeping, WORKER_SWEEPING)
 GOES_TO(to_gone, WORKER_GONE)
 
+static enum worker_state look_gathering(struct worker *w) {
+        return worker_has_gathered(w) ? WORKER_PREPARING : KEEP;
+}
+
 static enum worker_state prepared(struct worker *w) {
+        w->lacks_files = false;
         return ends(w) ? WORKER_RELEASING : WORKER_SANDBOX;
 }
 
@@ -38,6 +44,7 @@ static enum worker_state prepare_failed(struct worker *w) {
         if (ends(w))
                 return WORKER_RELEASING;
         worker_say(w, true, "FailedMount", "%s", err_text(w->failure));
+        w->lacks_files = true;
         return WORKER_WAITING;
 }
 
@@ -56,7 +63,7 @@ static enum worker_state sandbox_failed(struct worker *w) {
 }
 
 static enum worker_state retry_if_due(struct worker *w) {
-        return worker_now(w) >= w->retry_at ? WORKER_PREPARING : KEEP;
+        return worker_now(w) >= w->retry_at ? WORKER_GATHERING : KEEP;
 }
 
 static enum worker_state joined(struct worker *w) {
@@ -95,19 +102,21 @@ static enum worker_state look_clearing(struct worker *w) {
 
 static enum worker_state look_renewing(struct worker *w) {
         worker_probe_members(w);
-        return worker_members_stopped(w) ? WORKER_RENEW_STOPPING : KEEP;
+        return worker_members_stopped(w) && !w->update.runs ? WORKER_RENEW_STOPPING : KEEP;
 }
 
 static enum worker_state renewed(struct worker *w) {
         for (size_t i = 0; i < w->n_members; i++)
-                member_reset(w->members[i]);
+                if (i < w->n_lasting || !member_id(w->members[i])) /* an ephemeral container runs once */
+                        member_reset(w->members[i]);
         w->initialized = false;
-        return ends(w) ? WORKER_RELEASING : WORKER_PREPARING;
+        return ends(w) ? WORKER_RELEASING : WORKER_GATHERING;
 }
 
+/* No job writes to volumes that go. */
 static enum worker_state look_stopping(struct worker *w) {
         worker_probe_members(w);
-        return worker_members_stopped(w) ? WORKER_STOPPING_SANDBOX : KEEP;
+        return worker_members_stopped(w) && !w->update.runs ? WORKER_STOPPING_SANDBOX : KEEP;
 }
 
 static enum worker_state rest(struct worker *w) {
@@ -200,10 +209,16 @@ static const struct worker_row {
         [WORKER_NEW] = { "new",
                          sync_pod,
                          NULL,
-                         { [WORKER_EVENT_START] = to_preparing,
+                         { [WORKER_EVENT_START] = to_gathering,
                            [WORKER_EVENT_TAKE_UP] = to_joining,
                            [WORKER_EVENT_REJECT] = to_resting,
                            [WORKER_EVENT_STOP] = to_releasing } },
+        [WORKER_GATHERING] = { "gathering",
+                               sync_pod,
+                               worker_gather,
+                               { [WORKER_EVENT_OK] = to_preparing,
+                                 [WORKER_EVENT_TICK] = look_gathering,
+                                 [WORKER_EVENT_STOP] = to_releasing } },
         [WORKER_PREPARING] = { "preparing",
                                sync_pod,
                                worker_prepare,

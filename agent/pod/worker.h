@@ -92,6 +92,14 @@ bool worker_evict(struct worker *worker, const char *message, int64_t grace_seco
 bool worker_each_running(const struct worker *worker,
                          bool (*each)(void *data, const char *name, const struct cri_container_info *info), void *data);
 
+/* Calls @each for each probe of its containers, which have had as many results (agent/container/container.h). */
+struct worker_probe {
+        const char *container, *type;
+        const uint32_t *results;
+};
+void worker_each_probe(const struct worker *worker, void (*each)(void *data, const struct worker_probe *probe),
+                       void *data);
+
 /* Removes what is left of an ended pod's containers, if anything is; its status stays. Whether it began to. */
 bool worker_discard(struct worker *worker);
 bool worker_is_discarding(const struct worker *worker);
@@ -99,11 +107,23 @@ bool worker_is_discarding(const struct worker *worker);
 /* Ends the pod with its grace period; ops->gone when nothing is left. Again: no effect. */
 void worker_delete(struct worker *worker);
 
-/* The grace period of its end, in seconds, in place of its own: before worker_delete(). At least WORKER_GRACE_MIN_S. */
+/* The pod is @pod from now on: labels and annotations, images, activeDeadlineSeconds, ephemeral containers that were
+ * added to it, what kube-apiserver lets change. Takes a reference. -EINVAL: it is another pod, whose containers have
+ * other names; -ENOMEM. Both leave all as it is. */
+int worker_update(struct worker *worker, struct pod *pod);
+
+/* The grace period of its end, in seconds, in place of its own, at least WORKER_GRACE_MIN_S. Of a pod that ends already
+ * it only counts when it is over sooner. */
 void worker_set_grace(struct worker *worker, int64_t seconds);
 
 /* The time that ops->set_timer asked for has come. */
 void worker_tick(struct worker *worker);
+
+/* What the API service has for the pod is another than before, or is known at last. */
+void worker_sources_changed(struct worker *worker);
+
+/* Whether that matters still: it does not once the pod's containers end for good. */
+bool worker_uses_sources(const struct worker *worker);
 
 /* An event of cri about the worker's sandbox or one of its containers. */
 void worker_heard(struct worker *worker, const struct cri_event *event);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/config/options.h"
+#include "agent/volumes/remembered.h"
 #include "cri/cri.h"
 #include "kube/pod/pod.h"
 #include "kube/problem.h"
@@ -259,7 +260,9 @@ static int find_pod(struct cri *cri, const struct options *options, struct found
                 return -ENOMEM;
         }
         r = read_hint(pod, path, &err);
-        if (r == 0 || r == -ENOMEM)
+        if (r == 0)
+                return remembered_read(options, pod->uid, &pod->kept);
+        if (r == -ENOMEM)
                 return r;
         if (!pod->found.sandbox_id) {
                 log_warning("%s/pods/%s holds no pod that is known, and is removed: %s", options->root_dir, pod->uid,
@@ -309,6 +312,7 @@ void found_pods_clear(struct found_pods *pods) {
                 free(pod->namespace_);
                 free(pod->file);
                 pod_unref(pod->pod);
+                pod_sources_unref(pod->kept);
         }
         free(pods->items);
         *pods = (struct found_pods){ 0 };

@@ -14,8 +14,9 @@ struct options;
 
 struct found_pod {
         char *uid, *name, *namespace_;
-        char *file;      /* of the manifest, from the pod's hint; NULL: not known */
-        struct pod *pod; /* from its hint, or made of what its containers tell; NULL: neither was possible */
+        char *file;               /* of the manifest, from the pod's hint; NULL: not known */
+        struct pod *pod;          /* from its hint, or made of what its containers tell; NULL: neither was possible */
+        struct pod_sources *kept; /* what the API service had for it; NULL: nothing was kept */
         struct worker_found found;
         struct worker_found_container *containers;
         size_t n_containers;

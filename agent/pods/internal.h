@@ -13,8 +13,8 @@
 
 struct cluster;
 struct cri_event;
-struct endpoint;
 struct eviction;
+struct objects;
 struct source;
 
 /* How long a second file for a pod may be there without a word, and a file away before its pod is another's. */
@@ -45,8 +45,9 @@ struct pods {
         struct cri_subscription *subscription;
         struct eviction *eviction;
         struct source *source;
-        struct endpoint *endpoint;
+        struct kubelet *kubelet; /* NULL: it is not there yet, or not any more */
         struct cluster *cluster; /* NULL: the node belongs to none */
+        struct objects *objects; /* likewise */
         struct desired_pods desired;
         struct broken_files broken;
         struct cri_node told; /* to the command */
@@ -65,6 +66,7 @@ struct pods_slot *pods_slot_by_uid(struct pods *pods, const char *uid);
 struct pods_slot *pods_slot_by_name(struct pods *pods, const struct pod *pod);
 struct pods_slot *pods_slot_by_sandbox(struct pods *pods, const char *id); /* which it has now */
 size_t pods_count(const struct pods *pods);
+size_t pods_count_active(const struct pods *pods); /* those that hold something of the node, or are about to */
 void pods_count_burstable(struct pods *pods);
 void pods_each_worker(void *data, bool (*each)(void *each_data, struct worker *worker), void *each_data);
 
@@ -89,8 +91,22 @@ int pods_watch(struct pods *pods, struct err **err);
 
 /* join.c: the API service */
 int pods_join(struct pods *pods, struct err **err);
+void pods_tell_static(struct pods *pods,
+                      struct pod *pod); /* it has a worker: the service is told, unless it is its own */
+bool pods_await_network(struct pods *pods, struct desired *d); /* no pod can be attached yet; it is told once */
 void pods_keep_joined(struct pods *pods); /* its pods from before are wanted, until it says otherwise */
 
+bool pods_is_remote(const struct pod *pod); /* it is the service's */
+
+/* sources.c: what the API service has for its pods */
+int pods_begin_sources(struct pods *pods, struct err **err);
+void pods_ask_sources(void *data);                         /* the service may be asked */
+int pods_hold_sources(struct pods *pods, struct pod *pod); /* from now on; -ENOMEM */
+void pods_drop_sources(struct pods *pods, const char *uid);
+int pods_get_sources(void *data, const struct pod *pod, struct pod_sources **ret_sources); /* and these, for workers */
+bool pods_know_sources(void *data, const struct pod *pod);
+int pods_get_services(void *data, const struct pod *pod, struct arena *arena, string_map *ret_variables,
+                      struct err **err);
+
 /* tell.c: what others may know */
-int pods_serve(struct pods *pods, struct err **err); /* the endpoint */
 void pods_tell(void *data, void (*part)(void *data, enum cri_node_part kind, const char *json), void *part_data);

@@ -6,6 +6,7 @@
 #include "agent/cluster/cluster.h"
 #include "agent/config/options.h"
 #include "agent/eviction/eviction.h"
+#include "agent/kubelet/kubelet.h"
 #include "agent/node/events.h"
 #include "agent/pods/internal.h"
 #include "lib/cleanup.h"
@@ -45,7 +46,7 @@ static void on_end(void *data, const char *uid, int64_t grace) {
         struct pods *pods = data;
         struct pods_slot *slot = pods_slot_by_uid(pods, uid);
 
-        if (slot && grace != NODE_NEVER)
+        if (slot && !slot->gone && grace != NODE_NEVER)
                 worker_set_grace(slot->worker, grace);
         drop(pods, uid);
         if (slot && !slot->gone)
@@ -70,18 +71,24 @@ static void on_listed(void *data) {
         pods_reconcile(pods);
 }
 
-static bool is_remote(const struct pod *pod) {
+bool pods_is_remote(const struct pod *pod) {
         list_for_each (a, &pod->metadata.annotations)
                 if (strcmp(a->key, "kubernetes.io/config.source") == 0)
                         return strcmp(a->value, "api") == 0;
         return false;
 }
 
+void pods_tell_static(struct pods *pods, struct pod *pod) {
+        if (pods->cluster && !pods_is_remote(pod) && cluster_static_pod(pods->cluster, pod) < 0)
+                log_error("pod %s/%s: the API service does not hear of it: out of memory", pod->metadata.namespace,
+                          pod->metadata.name);
+}
+
 void pods_keep_joined(struct pods *pods) {
         for (size_t i = 0; i < pods->found.n && pods->cluster; i++) {
                 const struct found_pod *found = &pods->found.items[i];
 
-                if (found->pod && is_remote(found->pod))
+                if (found->pod && pods_is_remote(found->pod))
                         set(pods, pod_ref(found->pod));
         }
 }
@@ -113,19 +120,71 @@ static void on_event(void *data, const struct event_object *object, bool warning
                 cluster_event(pods->cluster, object, warning, reason, text);
 }
 
+static void on_network(void *data) {
+        pods_reconcile(data);
+}
+
+static bool on_moved(void *data) {
+        struct pods *pods = data;
+        struct node_facts now;
+
+        node_facts_read(pods->options->node_ip, pods->options->root_dir, &now);
+        if (strcmp(now.ip, pods->facts.ip) == 0)
+                return false;
+        log_warning("the node's address is %s now; it was %s", *now.ip ? now.ip : "not known", pods->facts.ip);
+        memcpy(pods->facts.ip, now.ip, sizeof(now.ip));
+        pods->node.world.host_ip = *now.ip ? pods->facts.ip : NULL;
+        return true;
+}
+
+bool pods_await_network(struct pods *pods, struct desired *d) {
+        const char *why = pods->cluster && !d->pod->spec.host_network ? cluster_unready(pods->cluster) : NULL;
+        const struct event_object object = { .namespace_ = d->pod->metadata.namespace,
+                                             .name = d->pod->metadata.name,
+                                             .uid = d->pod->metadata.uid };
+
+        if (why && !d->refused_said)
+                events_add(pods->node.world.events, &object, true, "NetworkNotReady", "network is not ready: %s", why);
+        d->refused_said |= why != NULL;
+        return why;
+}
+
+static void on_serving(void *data) {
+        struct pods *pods = data;
+        const char *pem = pods->cluster ? cluster_serving(pods->cluster) : NULL;
+        _cleanup_err_ struct err *err = NULL;
+
+        if (pem && pods->kubelet && kubelet_set_certificate(pods->kubelet, pem, pem, &err) < 0)
+                log_error("kubelet's API: the certificate that the cluster has signed: %s", err_text(err));
+}
+
+void pods_set_kubelet(struct pods *pods, struct kubelet *kubelet) {
+        pods->kubelet = kubelet;
+        on_serving(pods);
+}
+
 int pods_join(struct pods *pods, struct err **err) {
         const struct cluster_events heard = {
                 .node_status = on_node_status,
+                .known = pods_ask_sources,
                 .pod = on_pod,
                 .end = on_end,
                 .listed = on_listed,
                 .has = on_has,
                 .pod_status = on_pod_status,
+                .serving = on_serving,
+                .network = on_network,
+                .moved = on_moved,
                 .data = pods,
         };
+        int r;
+
+        const struct cluster_place host = { pods->pool, cri_network(pods->cri) };
 
         if (!pods->options->kubeconfig)
                 return 0;
         events_listen(pods->node.world.events, on_event, pods);
-        return cluster_new(pods->loop, pods->options, &heard, &pods->cluster, err);
+        if ((r = cluster_new(pods->loop, pods->options, &heard, &host, &pods->cluster, err)) < 0)
+                return r;
+        return pods_begin_sources(pods, err);
 }

@@ -9,8 +9,8 @@
 #include "agent/container/log_links.h"
 #include "agent/directory/source.h"
 #include "agent/eviction/eviction.h"
-#include "agent/node/endpoint.h"
 #include "agent/node/events.h"
+#include "agent/objects/objects.h"
 #include "agent/pod/files.h"
 #include "agent/pods/internal.h"
 #include "cgroups/cgroup.h"
@@ -111,15 +111,15 @@ int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct o
 }
 
 void pods_start(struct pods *pods) {
-        _cleanup_err_ struct err *unwatched = NULL, *unserved = NULL;
+        _cleanup_err_ struct err *unwatched = NULL;
 
         cri_set_node(pods->cri, &pods->told);
         pods_keep_joined(pods);
         if (pods_watch(pods, &unwatched) < 0)
                 log_error("%s", err_text(unwatched));
         eviction_start(pods->eviction);
-        if (pods_serve(pods, &unserved) < 0)
-                log_error("%s", err_text(unserved));
+        if (pods->objects)
+                objects_start(pods->objects);
         if (pods->cluster && cluster_start(pods->cluster) < 0)
                 log_error("the node does not join the cluster: out of memory");
 }
@@ -134,10 +134,11 @@ void pods_stop(struct pods *pods) {
                 uv_timer_stop(pods->settle);
         if (pods->retry)
                 uv_timer_stop(pods->retry);
+        objects_free(pods->objects);
+        pods->objects = NULL;
         cluster_free(pods->cluster);
         pods->cluster = NULL;
         source_free(pods->source);
-        endpoint_free(pods->endpoint);
         cri_unsubscribe(pods->subscription);
         LIST_EACH (pods_slots, slot, &pods->slots)
                 pods_slot_drop(slot);

@@ -12,6 +12,8 @@
 #include "agent/config/options.h"
 
 struct cri;
+struct kubelet;
+struct kubelet_world;
 struct pod;
 struct pods;
 struct pool;
@@ -20,7 +22,13 @@ struct pool;
 int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct options *options, struct pods **ret_pods,
              struct err **err);
 
-/* Starts to watch the directory and to serve the pods' endpoint. */
+/* What kubelet's API may know of pods, and whom it asks about its clients. */
+void pods_tell_kubelet(struct pods *pods, struct kubelet_world *world);
+
+/* Who serves it, NULL: nobody. It gets the certificates that the cluster signs for it. */
+void pods_set_kubelet(struct pods *pods, struct kubelet *kubelet);
+
+/* Starts to watch the directory. */
 void pods_start(struct pods *pods);
 
 /* Forgets all pods and leaves them running; what is under way may still end. NULL is fine. */

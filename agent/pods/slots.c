@@ -12,6 +12,7 @@ static void on_slot_closed(uv_handle_t *handle) {
 }
 
 void pods_slot_drop(struct pods_slot *slot) {
+        pods_drop_sources(slot->pods, slot->uid);
         pods_slots_remove(slot);
         table_remove(&slot->pods->slots_by_uid, &slot->by_uid);
         worker_free(slot->worker);
@@ -54,6 +55,14 @@ size_t pods_count(const struct pods *pods) {
         return pods->slots_by_uid.n;
 }
 
+size_t pods_count_active(const struct pods *pods) {
+        size_t n = 0;
+
+        LIST_EACH (pods_slots, slot, &pods->slots)
+                n += worker_holds(slot->worker);
+        return n;
+}
+
 /* CPU that burstable pods ask for while they hold it: their cgroup's shares. */
 void pods_count_burstable(struct pods *pods) {
         pods->node.burstable_milli = 0;
@@ -78,8 +87,9 @@ static struct pods_slot *add_slot(struct pods *pods, const char *uid) {
 struct pods_slot *pods_slot_new(struct pods *pods, struct pod *pod) {
         struct pods_slot *slot = add_slot(pods, pod->metadata.uid);
 
-        if (!slot || !(slot->worker = worker_new(&pods->node, pod))) {
+        if (!slot || pods_hold_sources(pods, pod) < 0 || !(slot->worker = worker_new(&pods->node, pod))) {
                 log_error("pod %s/%s: out of memory", pod->metadata.namespace, pod->metadata.name);
+                pods_drop_sources(pods, pod->metadata.uid);
                 if (slot)
                         table_remove(&pods->slots_by_uid, &slot->by_uid);
                 free(slot);
@@ -90,6 +100,7 @@ struct pods_slot *pods_slot_new(struct pods *pods, struct pod *pod) {
         uv_timer_init(pods->loop, &slot->timer);
         worker_set_owner(slot->worker, slot);
         pods_slots_prepend(&pods->slots, slot);
+        pods_tell_static(pods, pod);
         if (pod_qos(pod) == QOS_BURSTABLE)
                 pods->node.burstable_milli += quantity_milli(pod_request(pod, "cpu"));
         return slot;

@@ -1,14 +1,18 @@
-/* What others may know of the node's pods: the read-only endpoint, the `nacelle` command. */
+/* What others may know of the node's pods: kubelet's API, the `nacelle` command. */
+#include <errno.h>
 #include <stdlib.h>
 
+#include "agent/cluster/cluster.h"
+#include "agent/container/container.h"
 #include "agent/eviction/eviction.h"
-#include "agent/node/endpoint.h"
+#include "agent/kubelet/kubelet.h"
 #include "agent/node/events.h"
 #include "agent/node/metrics.h"
 #include "agent/pods/internal.h"
 #include "kube/codec/codec.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
+#include "lib/metrics.h"
 
 static int write_pods(void *data, struct json_writer *w) {
         struct pods *pods = data;
@@ -46,13 +50,82 @@ static int write_node(void *data, struct json_writer *w) {
         return eviction_write_node(((struct pods *)data)->eviction, w);
 }
 
-static const struct endpoint_route routes[] = {
-        { "/pods", write_pods, NULL }, { "/events", write_events, NULL },   { "/files", write_files, NULL },
-        { "/node", write_node, NULL }, { "/metrics", NULL, write_metrics }, { NULL, NULL, NULL },
+static void each_pod(void *data, bool (*each)(void *each_data, const struct kubelet_pod *pod), void *each_data) {
+        struct pods *pods = data;
+
+        LIST_EACH (pods_slots, slot, &pods->slots) {
+                const struct kubelet_pod pod = { worker_pod(slot->worker), worker_sandbox(slot->worker) };
+
+                if (!slot->gone && !each(each_data, &pod))
+                        return;
+        }
+}
+
+static int pod_status(void *data, const char *uid, struct arena *arena, struct kube_pod_status *ret_status) {
+        const struct pods_slot *slot = pods_slot_by_uid(data, uid);
+
+        return slot && !slot->gone ? worker_status(slot->worker, arena, ret_status) : -ENOENT;
+}
+
+/* -- of probes --------------------------------------------------------------------------------------------- */
+
+struct probe_writer {
+        struct metrics_writer w;
+        const struct kube_object_meta *pod;
 };
 
-int pods_serve(struct pods *pods, struct err **err) {
-        return endpoint_new(pods->loop, pods->options, routes, pods, &pods->endpoint, err);
+static void write_probe(void *data, const struct worker_probe *probe) {
+        static const char *const results[MEMBER_PROBE_RESULTS] = { "successful", "failed", "unknown" };
+        struct probe_writer *p = data;
+
+        for (int i = 0; i < MEMBER_PROBE_RESULTS; i++) {
+                const struct metrics_label labels[] = {
+                        { "container", probe->container }, { "namespace", p->pod->namespace }, { "pod", p->pod->name },
+                        { "pod_uid", p->pod->uid },        { "probe_type", probe->type },      { "result", results[i] },
+                };
+
+                if (probe->results[i] > 0)
+                        metrics_sample(&p->w, labels, ELEMENTS(labels), probe->results[i]);
+        }
+}
+
+static char *write_probes(void *data) {
+        struct pods *pods = data;
+        size_t length = 0;
+        char *text = NULL;
+        struct probe_writer p = { .w.out = open_memstream(&text, &length) };
+
+        if (!p.w.out)
+                return NULL;
+        metrics_family(&p.w, "prober_probe_total", METRICS_COUNTER,
+                       "[BETA] Cumulative number of a liveness, readiness or startup probe for a container by result.");
+        LIST_EACH (pods_slots, slot, &pods->slots) {
+                p.pod = &worker_pod(slot->worker)->metadata;
+                if (!slot->gone)
+                        worker_each_probe(slot->worker, write_probe, &p);
+        }
+        if (fclose(p.w.out) != 0) {
+                free(text);
+                return NULL;
+        }
+        return text;
+}
+
+void pods_tell_kubelet(struct pods *pods, struct kubelet_world *world) {
+        static const struct kubelet_host host = {
+                .write_pods = write_pods,
+                .write_events = write_events,
+                .write_files = write_files,
+                .write_node = write_node,
+                .each_pod = each_pod,
+                .probes = write_probes,
+                .pod_status = pod_status,
+        };
+
+        world->host = &host;
+        world->client = pods->cluster ? cluster_client(pods->cluster) : NULL;
+        world->metrics = write_metrics;
+        world->data = pods;
 }
 
 /* -- for the command --------------------------------------------------------------------------------------- */

@@ -1,8 +1,11 @@
 /* Brings the workers to what is wanted: what the directory's files want, what the node takes, what runs from before. */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/admission/admission.h"
+#include "agent/cluster/cluster.h"
 #include "agent/config/options.h"
 #include "agent/eviction/eviction.h"
 #include "agent/pods/internal.h"
@@ -74,10 +77,24 @@ static void reject(struct pods_slot *slot, const char *reason, const char *messa
                 give_up(slot);
 }
 
+/* One pod more than the node runs: the service makes another, elsewhere. */
+static void refuse(struct pods *pods, struct pod *pod) {
+        char message[ADMISSION_TEXT_MAX];
+        struct pods_slot *slot;
+
+        snprintf(message, sizeof(message),
+                 "Node didn't have enough resource: pods, requested: 1, used: %zu, capacity: %d",
+                 pods_count_active(pods), pods->options->max_pods);
+        slot = make_slot(pods, pod);
+        if (slot)
+                reject(slot, "OutOfpods", message);
+}
+
 /* Starts the pod, if the node takes it. */
 static void start(struct pods *pods, struct pod *pod) {
         _cleanup_free_ const struct pod **others = calloc(pods_count(pods) + 1, sizeof(*others));
         struct admission_node node = { .name = pods->options->node_name,
+                                       .labels = pods->cluster ? cluster_node_labels(pods->cluster) : NULL,
                                        .unsafe_sysctls = pods->options->unsafe_sysctls,
                                        .facts = &pods->facts,
                                        .pods = others };
@@ -103,13 +120,31 @@ static void start(struct pods *pods, struct pod *pod) {
         pods_count_burstable(pods);
 }
 
+/* What the API service has changed of a pod that runs. */
+static void update(struct pods *pods, struct pods_slot *slot, struct desired *d) {
+        int r = pods_hold_sources(pods, d->pod);
+
+        if (r == 0)
+                r = worker_update(slot->worker, d->pod);
+        if (r == -ENOMEM)
+                pods_retry_later(pods);
+        else if (r < 0 && !d->refused_said)
+                log_error("pod %s/%s: the API service has changed what cannot change in a pod that runs; it goes on as "
+                          "it was",
+                          d->pod->metadata.namespace, d->pod->metadata.name);
+        d->refused_said = r == -EINVAL;
+}
+
 /* Brings one wanted pod forward: it runs, or what stands in its way is ended first. */
 static void want(struct pods *pods, struct desired *d) {
         struct pods_slot *slot = pods_slot_by_uid(pods, d->pod->metadata.uid);
         struct found_pod *found;
 
-        if (slot)
+        if (slot) {
+                if (d->remote && !slot->gone && worker_pod(slot->worker) != d->pod)
+                        update(pods, slot, d);
                 return;
+        }
         if ((slot = pods_slot_by_name(pods, d->pod))) {
                 worker_delete(slot->worker);
                 return;
@@ -123,13 +158,19 @@ static void want(struct pods *pods, struct desired *d) {
                 pods_take_up(pods, found, found->pod, false);
                 return;
         }
-        if (pods_count(pods) >= (size_t)pods->options->max_pods) {
+        if (d->remote && pods_count_active(pods) >= (size_t)pods->options->max_pods) {
+                refuse(pods, d->pod);
+                return;
+        }
+        if (!d->remote && pods_count(pods) >= (size_t)pods->options->max_pods) {
                 if (!d->refused_said)
                         log_error("pod %s/%s (%s): OutOfpods: the node runs %d pods, its maximum",
                                   d->pod->metadata.namespace, d->pod->metadata.name, d->file, pods->options->max_pods);
                 d->refused_said = true;
                 return;
         }
+        if (pods_await_network(pods, d))
+                return;
         d->refused_said = false;
         start(pods, d->pod);
 }

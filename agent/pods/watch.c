@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "agent/cluster/cluster.h"
 #include "agent/config/options.h"
 #include "agent/directory/source.h"
 #include "agent/pods/internal.h"
@@ -79,6 +80,8 @@ static void on_looked(void *data) {
         if (first) {
                 pods_end_orphans(pods);
                 pods_reconcile(pods);
+                if (pods->cluster)
+                        cluster_statics_known(pods->cluster);
         }
 }
 

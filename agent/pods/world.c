@@ -43,6 +43,8 @@ static void on_timer(uv_timer_t *timer) {
                  worker_pod(slot->worker)->metadata.name);
         if (pods->cluster)
                 cluster_pod_gone(pods->cluster, slot->uid);
+        if (pods->cluster)
+                cluster_static_gone(pods->cluster, slot->uid);
         pods_slot_drop(slot);
         pods_reconcile(pods);
 }
@@ -74,6 +76,8 @@ static void op_changed(void *data, struct worker *worker) {
         struct pods *pods = data;
 
         eviction_changed(pods->eviction, worker);
+        if (!worker_uses_sources(worker))
+                pods_drop_sources(pods, worker_pod(worker)->metadata.uid);
         if (pods->cluster)
                 cluster_pod_changed(pods->cluster, worker_pod(worker)->metadata.uid);
 }
@@ -94,6 +98,9 @@ static const struct node_world_ops world_ops = {
         .now = pods_now,
         .probe_start = op_probe_start,
         .probe_cancel = op_probe_cancel,
+        .sources = pods_get_sources,
+        .sources_known = pods_know_sources,
+        .services = pods_get_services,
 };
 
 static const struct worker_ops worker_ops = {

@@ -15,6 +15,8 @@
 #include "agent/volumes/tree.h"
 #include "lib/cleanup.h"
 
+#define DEPTH_MAX 64 /* of folders that are looked into; deeper ones are written anew */
+
 static int check_path(const char *path, struct err **err) {
         if (path[0] == '/' || path[0] == '\0' || strlen(path) >= PATH_MAX / 2)
                 return err_set(err, EINVAL, "path \"%s\" is not a relative path", path);
@@ -24,16 +26,32 @@ static int check_path(const char *path, struct err **err) {
         return 0;
 }
 
+/* As kubelet leaves them for an fsGroup (pkg/volume/volume_linux.go). */
+static int set_group(int dir, const char *name, gid_t gid, struct err **err) {
+        if (gid != (gid_t)-1 &&
+            (fchownat(dir, name, (uid_t)-1, gid, 0) < 0 || fchmodat(dir, name, 0755 | S_ISGID, 0) < 0))
+                return err_errno(err, errno, "cannot set the group of %s", name);
+        return 0;
+}
+
+static int make_folder(int dir, const char *path, gid_t gid, struct err **err) {
+        if (mkdirat(dir, path, 0755) == 0)
+                return set_group(dir, path, gid, err);
+        return errno == EEXIST ? 0 : err_errno(err, errno, "cannot create %s", path);
+}
+
 static int write_file(int dir, const struct atomic_file *file, gid_t gid, struct err **err) {
         _cleanup_free_ char *path = strdup(file->path);
+        uid_t owner = file->owner ? file->owner : (uid_t)-1;
         _cleanup_close_ int fd = -EBADF;
+        int r;
 
         if (!path)
                 return err_set(err, ENOMEM, "out of memory");
         for (char *p = path; (p = strchr(p, '/')); p++) {
                 *p = '\0';
-                if (mkdirat(dir, path, 0755) < 0 && errno != EEXIST)
-                        return err_errno(err, errno, "cannot create %s", path);
+                if ((r = make_folder(dir, path, gid, err)) < 0)
+                        return r;
                 *p = '/';
         }
         fd = openat(dir, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -45,7 +63,7 @@ static int write_file(int dir, const struct atomic_file *file, gid_t gid, struct
                         return err_errno(err, errno, "cannot write %s", path);
                 done += (size_t)n;
         }
-        if ((gid != (gid_t)-1 && fchown(fd, (uid_t)-1, gid) < 0) || fchmod(fd, file->mode) < 0)
+        if (((file->owner || gid != (gid_t)-1) && fchown(fd, owner, gid) < 0) || fchmod(fd, file->mode) < 0)
                 return err_errno(err, errno, "cannot set owner and mode of %s", path);
         return 0;
 }
@@ -60,11 +78,28 @@ static bool file_is(int dir, const struct atomic_file *file) {
                memcmp(data, file->data, file->length) == 0;
 }
 
+/* How many files are in @parent's directory @name and below; more than any volume has when they cannot be counted. */
+static size_t count_files(int parent, const char *name, int depth) {
+        _cleanup_closedir_ DIR *d = open_dir(openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        struct dirent *entry;
+        size_t n = 0;
+
+        if (!d || depth == 0)
+                return ATOMIC_FILES_MAX + 1;
+        while (n <= ATOMIC_FILES_MAX && (entry = readdir(d))) {
+                if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+                        continue;
+                n += entry->d_type == DT_DIR ? count_files(dirfd(d), entry->d_name, depth - 1) : 1;
+        }
+        return n;
+}
+
+/* These files, and no others. */
 static bool holds_all(int dir, const struct atomic_file *files, size_t n) {
         for (size_t i = 0; i < n; i++)
                 if (!file_is(dir, &files[i]))
                         return false;
-        return true;
+        return count_files(dir, ".", DEPTH_MAX) == n;
 }
 
 /* DIR/first-component -> ..data/first-component for each file. */
@@ -125,10 +160,9 @@ static int make_data_dir(int dir, char name[64], gid_t gid, struct err **err) {
         gmtime_r(&now.tv_sec, &tm);
         strftime(text, sizeof(text), "..%Y_%m_%d_%H_%M_%S", &tm);
         snprintf(name, 64, "%s.%09ld", text, now.tv_nsec);
-        if (mkdirat(dir, name, 0755) < 0 || fchmodat(dir, name, 0755, 0) < 0 ||
-            (gid != (gid_t)-1 && fchownat(dir, name, (uid_t)-1, gid, 0) < 0))
+        if (mkdirat(dir, name, 0755) < 0 || fchmodat(dir, name, 0755, 0) < 0)
                 return err_errno(err, errno, "cannot create %s", name);
-        return 0;
+        return set_group(dir, name, gid, err);
 }
 
 int atomic_write(const char *path, const struct atomic_file *files, size_t n, gid_t gid, struct err **err) {

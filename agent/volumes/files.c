@@ -96,6 +96,23 @@ const char *pod_files_cgroup(struct arena *arena, const struct options *options,
 
 /* -- a pod's files ----------------------------------------------------------------------------------------- */
 
+static void unref_sources(void *data) {
+        pod_sources_unref(data);
+}
+
+static bool take_sources(struct arena *arena, const struct node_world *world, struct pod_files *files) {
+        struct pod_sources *sources = NULL;
+
+        if (node_sources(world, files->pod, &sources) < 0)
+                return false;
+        if (sources && !arena_defer(arena, unref_sources, sources)) {
+                pod_sources_unref(sources);
+                return false;
+        }
+        files->facts.sources = sources;
+        return true;
+}
+
 struct pod_files *pod_files_new(struct arena *arena, const struct node_world *world, const struct pod *pod,
                                 const struct pod_addresses *addresses) {
         struct pod_files *files = arena_new_of(arena, struct pod_files);
@@ -126,7 +143,20 @@ struct pod_files *pod_files_new(struct arena *arena, const struct node_world *wo
                         .file_key_data = files,
                 },
         };
-        if (addresses->joined && !files->facts.pod_ips)
+        if ((addresses->joined && !files->facts.pod_ips) || !take_sources(arena, world, files))
                 return NULL;
         return files->dir && files->logs && files->cgroup ? files : NULL;
+}
+
+int pod_files_take_services(struct arena *arena, const struct node_world *world, struct pod_files *files,
+                            struct err **err) {
+        string_map *services = arena_new_of(arena, string_map);
+        int r;
+
+        if (!services)
+                return err_set(err, ENOMEM, "out of memory");
+        if (world->ops->services && (r = world->ops->services(world->data, files->pod, arena, services, err)) < 0)
+                return r == -ENOMEM ? err_set(err, ENOMEM, "out of memory") : r;
+        files->facts.services = services;
+        return 0;
 }

@@ -41,9 +41,13 @@ struct pod_files {
         int64_t node_memory;
 };
 
-/* In @arena; NULL without memory. @pod must outlive it. */
+/* In @arena, with what the API service has for the pod now; NULL without memory. @pod must outlive it. */
 struct pod_files *pod_files_new(struct arena *arena, const struct node_world *world, const struct pod *pod,
                                 const struct pod_addresses *addresses);
+
+/* The variables of Services into @files, in @arena. -EAGAIN: they are not known yet; -ENOMEM. */
+int pod_files_take_services(struct arena *arena, const struct node_world *world, struct pod_files *files,
+                            struct err **err);
 
 /* Paths, in @arena; NULL without memory. */
 const char *pod_files_path(struct arena *arena, const struct options *options, const struct pod *pod, const char *name);

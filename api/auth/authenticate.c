@@ -101,8 +101,11 @@ static const char *bearer_of(struct arena *arena, const char *header) {
         return arena_strndup(arena, header, strcspn(header, " "));
 }
 
+/* How a cluster is told by who joins it, and has no credential that he could send before (kubeadm's discovery). */
+#define CLUSTER_INFO "/api/v1/namespaces/kube-public/configmaps/cluster-info"
+
 /* The health of the service is nobody's secret: who looks has no credential. */
-static bool is_health(const char *path) {
+static bool is_public(const char *path) {
         static const char *const paths[] = { "/healthz", "/livez", "/readyz" };
 
         for (unsigned i = 0; i < ELEMENTS(paths); i++) {
@@ -111,14 +114,14 @@ static bool is_health(const char *path) {
                 if (strncmp(path, paths[i], n) == 0 && (!path[n] || path[n] == '/'))
                         return !strstr(path, "..");
         }
-        return false;
+        return strcmp(path, CLUSTER_INFO) == 0;
 }
 
 static int be_anonymous(const struct auth_authenticator *a, const char *path, struct arena *arena,
                         struct auth_identity *ret_identity, struct err **err) {
         struct auth_identity identity = { .anonymous = true, .valid_until = INT64_MAX };
 
-        if (a->anonymous == AUTH_ANONYMOUS_NEVER || (a->anonymous == AUTH_ANONYMOUS_HEALTH && !is_health(path)))
+        if (a->anonymous == AUTH_ANONYMOUS_NEVER || (a->anonymous == AUTH_ANONYMOUS_PUBLIC && !is_public(path)))
                 return err_set(err, EACCES, "there is neither a client certificate nor a token");
         identity.user.name = AUTH_USER_ANONYMOUS;
         identity.audiences = a->audiences;

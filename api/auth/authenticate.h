@@ -30,6 +30,7 @@ struct x509_st;
 /* What a token's validity hangs on. */
 struct auth_object {
         const char *uid;
+        int64_t created;                  /* metadata.creationTimestamp */
         int64_t deleted;                  /* metadata.deletionTimestamp; 0: none */
         const struct kube_secret *secret; /* of secrets: with its type and data */
         const char *node;                 /* of pods: spec.nodeName; NULL or "": none */
@@ -45,7 +46,7 @@ struct auth_objects {
 };
 
 enum auth_anonymous {
-        AUTH_ANONYMOUS_HEALTH, /* /healthz, /livez, /readyz and what is below them: the default */
+        AUTH_ANONYMOUS_PUBLIC, /* /healthz, /livez, /readyz and what is below them, and cluster-info: the default */
         AUTH_ANONYMOUS_NEVER,
         AUTH_ANONYMOUS_ALWAYS,
 };

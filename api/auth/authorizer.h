@@ -1,6 +1,6 @@
 /* Whether they may: authorizers asked in order, until one has an opinion (--authorization-mode=Node,RBAC).
  *
- * An authorizer is asked by several loops at a time and does not block. system:masters is the first of any chain.
+ * An authorizer is asked by several loops at a time and does not block. system:masters come before all that has roles.
  */
 #pragma once
 
@@ -30,6 +30,9 @@ struct auth_authorizer {
  * texts are in @arena. */
 struct auth_verdict auth_authorize(const struct auth_authorizer *chain, size_t n,
                                    const struct auth_attributes *attributes, struct arena *arena);
+
+/* Of AUTH_GROUP_RENEWING alone: what is no request for a certificate is denied. The first of any chain; no data. */
+extern const struct auth_authorizer auth_renewing;
 
 /* Members of system:masters may do everything; no data. */
 extern const struct auth_authorizer auth_masters;

@@ -44,5 +44,10 @@ int auth_legacy_token(struct auth_authenticator *authenticator, const struct aut
 int auth_bootstrap_token(const struct auth_authenticator *authenticator, const struct auth_bearer *bearer, int64_t now,
                          struct arena *arena, struct auth_identity *ret_identity, struct err **err);
 
+/* renewing.c: @identity is a certificate's that ended at @ends, or is not valid yet. It becomes that of a node which
+ * may ask for another one: 0; -EACCES: it is no node, or one that is not known any more; -ENOMEM. */
+int auth_renewing_become(const struct auth_authenticator *authenticator, int64_t ends, struct arena *arena,
+                         struct auth_identity *identity);
+
 /* Those of @a that are in @b. -ENOMEM or 0. */
 int auth_intersect(struct arena *arena, const string_list *a, const string_list *b, string_list *ret_both);

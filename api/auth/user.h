@@ -13,11 +13,14 @@ struct arena;
 
 #define AUTH_USER_ANONYMOUS "system:anonymous"
 #define AUTH_USER_SERVER "system:apiserver" /* the service itself */
+#define AUTH_USER_SCHEDULER "system:kube-scheduler"
 #define AUTH_GROUP_MASTERS "system:masters" /* may do everything, whatever roles say */
 #define AUTH_GROUP_AUTHENTICATED "system:authenticated"
 #define AUTH_GROUP_UNAUTHENTICATED "system:unauthenticated"
 #define AUTH_GROUP_NODES "system:nodes"
 #define AUTH_GROUP_ACCOUNTS "system:serviceaccounts"
+/* In place of AUTH_GROUP_NODES: a node by a certificate that is over, or not valid yet (renewing.c). */
+#define AUTH_GROUP_RENEWING "nacelle:nodes-renewing"
 #define AUTH_GROUP_BOOTSTRAPPERS "system:bootstrappers"
 
 #define AUTH_NODE_PREFIX "system:node:"

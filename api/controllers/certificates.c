@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/controllers/certificates.h"
 #include "api/controllers/kinds.h"
 #include "api/pki/csr.h"
 #include "kube/authorization_v1.h"
@@ -41,7 +42,6 @@ static int add_condition(struct arena *arena, request *csr, condition new) {
         return 0;
 }
 
-/* The object of the key; NULL: there is none, or no memory for it. */
 static request *take(struct task *task) {
         const struct client_object *object =
                 informer_find(controller_informer(task_controller(task), 0), "", task_name(task));
@@ -55,7 +55,16 @@ static request *take(struct task *task) {
                        NULL;
 }
 
-static struct pki_csr_spec spec_of(const struct task *task, const request *csr) {
+struct kube_certificates_v1_certificate_signing_request *certificates_take_open(struct task *task) {
+        request *csr = take(task);
+
+        return csr && csr->status.certificate.length == 0 && !find_condition(csr, "Approved") &&
+                               !find_condition(csr, "Denied") ?
+                       csr :
+                       NULL;
+}
+
+struct pki_csr_spec certificates_spec(const struct task *task, const request *csr) {
         return (struct pki_csr_spec){ .signer = csr->spec.signer_name ?: "",
                                       .usages = csr->spec.usages,
                                       .seconds = csr->spec.expiration_seconds,
@@ -77,6 +86,16 @@ static const struct recognized {
         { "nodeclient", "Auto approving kubelet client certificate after SubjectAccessReview.", false },
 };
 
+int certificates_approve(struct task *task, request *csr, const char *message) {
+        int r = add_condition(
+                task_arena(task), csr,
+                (condition){ .type = "Approved", .status = "True", .reason = "AutoApproved", .message = message });
+
+        if (r == 0)
+                write_back(task, "approval", csr);
+        return r;
+}
+
 struct approval {
         request *csr;
         struct pki_csr read;
@@ -84,18 +103,6 @@ struct approval {
 };
 
 static int ask(struct task *task);
-
-static int approve(struct task *task, struct approval *a) {
-        int r = add_condition(task_arena(task), a->csr,
-                              (condition){ .type = "Approved",
-                                           .status = "True",
-                                           .reason = "AutoApproved",
-                                           .message = recognized[a->next].message });
-
-        if (r == 0)
-                write_back(task, "approval", a->csr);
-        return r;
-}
 
 static int on_reviewed(struct task *task, const struct client_answer *answer, void *data) {
         struct kube_authorization_v1_subject_access_review review = { 0 };
@@ -106,7 +113,7 @@ static int on_reviewed(struct task *task, const struct client_answer *answer, vo
         if (r < 0)
                 return r;
         if (review.status.allowed)
-                return approve(task, a);
+                return certificates_approve(task, a->csr, recognized[a->next].message);
         a->next++;
         return ask(task);
 }
@@ -148,15 +155,14 @@ static int ask(struct task *task) {
 
 static int reconcile_approval(struct task *task) {
         struct approval *a = arena_new_of(task_arena(task), struct approval);
-        request *csr = take(task);
+        request *csr = certificates_take_open(task);
         struct pki_csr_spec spec;
 
         if (!a)
                 return -ENOMEM;
-        if (!csr || csr->status.certificate.length > 0 || find_condition(csr, "Approved") ||
-            find_condition(csr, "Denied"))
+        if (!csr)
                 return 0;
-        spec = spec_of(task, csr);
+        spec = certificates_spec(task, csr);
         a->csr = csr;
         if (strcmp(spec.signer, PKI_SIGNER_KUBELET_CLIENT) != 0 ||
             pki_csr_read(task_arena(task), csr->spec.request.data, csr->spec.request.length, &a->read, NULL) < 0 ||
@@ -196,7 +202,7 @@ static int reconcile_signing(struct task *task) {
         if (!csr || !config->sign || csr->status.certificate.length > 0 || !find_condition(csr, "Approved") ||
             find_condition(csr, "Denied") || find_condition(csr, "Failed"))
                 return 0;
-        spec = spec_of(task, csr);
+        spec = certificates_spec(task, csr);
         r = pki_csr_read(task_arena(task), csr->spec.request.data, csr->spec.request.length, &read, &err);
         r = r ?: pki_csr_check(&read, &spec, &err);
         if (r == -ENOENT) /* another's to sign */
@@ -254,7 +260,10 @@ static int reconcile_cleaning(struct task *task) {
 
 #define REQUESTS                                                                                                       \
         {                                                                                                              \
-                { "certificates.k8s.io", "certificatesigningrequests", NULL, controller_add_object, false }            \
+                {                                                                                                      \
+                        .group = "certificates.k8s.io", .resource = "certificatesigningrequests",                      \
+                        .keys = controller_add_object                                                                  \
+                }                                                                                                      \
         }
 
 const struct controller_kind controller_csr_approving = {

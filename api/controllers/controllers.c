@@ -8,6 +8,7 @@
 
 #include "api/controllers/internal.h"
 #include "api/controllers/known.h"
+#include "api/controllers/node_config.h"
 #include "client/backend.h"
 #include "kube/codec/codec.h"
 #include "kube/kinds.h"
@@ -267,6 +268,7 @@ static int begin_all(struct controllers *all) {
 }
 
 int controllers_new(const struct controllers_config *config, struct controllers **ret_controllers, struct err **err) {
+        static const struct node_config nodes = NODE_CONFIG_INIT;
         struct controllers *all;
         int r = controllers_check(config->which, err);
 
@@ -276,6 +278,7 @@ int controllers_new(const struct controllers_config *config, struct controllers 
         if (!all)
                 return err_set(err, ENOMEM, "no memory for the controllers");
         all->config = *config;
+        all->config.nodes = config->nodes ?: &nodes;
         kube_registry_each(config->kinds, add_kind, all);
         all->each = calloc(controller_kinds_count, sizeof(*all->each));
         all->informers = informers_new(config->client, on_synced, all);

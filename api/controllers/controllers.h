@@ -19,6 +19,7 @@ struct auth_keys;
 struct controllers;
 struct err;
 struct kube_registry;
+struct node_config;
 struct pki_csr;
 struct pki_csr_spec;
 
@@ -32,16 +33,21 @@ typedef bool (*controllers_charged)(void *data, const char *namespace);
 typedef int (*controllers_sign)(void *data, const struct pki_csr *csr, const struct pki_csr_spec *spec,
                                 const char **ret_pem, struct err **err);
 
+/* Whether the service itself is known by @name, an address or a DNS name. */
+typedef bool (*controllers_own_name)(void *data, const char *name);
+
 struct controllers_config {
         struct client *client;        /* by which they look */
         controllers_client client_of; /* NULL: @client writes too */
-        void *data;                   /* of client_of, charged and sign */
+        void *data;                   /* of client_of, charged, sign and own_name */
         const struct kube_registry *kinds;
         const char *which;                  /* --controllers: "*,-namespace-controller"; NULL: "*" */
         int64_t event_ttl_s;                /* 0: events stay */
+        const struct node_config *nodes;    /* NULL: as usual, and no addresses for pods */
         const char *authority;              /* PEM of the cluster's CA; NULL: not published */
         const struct auth_keys *token_keys; /* sign tokens of Secrets; NULL: none are made */
         controllers_sign sign;              /* NULL: no certificates are signed */
+        controllers_own_name own_name;      /* NULL: nobody knows */
         controllers_charged charged;        /* NULL: nobody knows */
         const char *server;                 /* https://ADDRESS:PORT of cluster-info; NULL: none is kept */
         uint64_t (*now)(void *data);        /* ns, of the monotonic clock; NULL: uv_hrtime() */

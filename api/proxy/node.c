@@ -3,18 +3,19 @@
 #include <string.h>
 
 #include "api/proxy/internal.h"
+#include "api/proxy/trust.h"
 #include "api/server/request.h"
+#include "api/server/server.h"
 #include "api/server/status.h"
 #include "lib/arena.h"
-#include "lib/cleanup.h"
 #include "lib/http/exchange.h"
 #include "lib/value.h"
 
-/* kube-apiserver's --kubelet-preferred-address-types, as it is when nobody says otherwise. */
-static const char *const types[] = { "Hostname", "InternalDNS", "InternalIP", "ExternalDNS", "ExternalIP" };
+static const char *address_of(const struct proxy *proxy, const struct value *list) {
+        size_t n;
+        const char *const *types = proxy_address_types(proxy, &n);
 
-static const char *address_of(const struct value *list) {
-        for (size_t t = 0; t < ELEMENTS(types); t++)
+        for (size_t t = 0; t < n; t++)
                 for (uint32_t i = 0; i < value_count(list); i++)
                         if (strcmp(value_string_or(value_get(value_at(list, i), "type"), ""), types[t]) == 0)
                                 return value_string_or(value_get(value_at(list, i), "address"), "");
@@ -32,6 +33,16 @@ static const char *list_text(struct arena *arena, const struct value *list) {
         return text ?: "";
 }
 
+/* KEP-4006, and what it calls that. */
+static bool takes_websockets(const struct value *node) {
+        const struct value *list = value_find(node, "status.declaredFeatures");
+
+        for (uint32_t i = 0; i < value_count(list); i++)
+                if (strcmp(value_string_or(value_at(list, i), ""), "ExtendWebSocketsToKubelet") == 0)
+                        return true;
+        return false;
+}
+
 enum api_step proxy_find_kubelet(struct api_request *r, const char *name, struct proxy_target *ret_target) {
         const struct value *node, *list;
         const char *host, *port;
@@ -41,7 +52,7 @@ enum api_step proxy_find_kubelet(struct api_request *r, const char *name, struct
         if (error < 0)
                 return error == -ENOENT ? api_not_found(r, name) : api_fail(r, error, NULL);
         list = value_find(node, "status.addresses");
-        host = address_of(list);
+        host = address_of(r->server->config.proxy, list);
         if (!host)
                 return api_refuse(r, API_BROKEN, "no preferred addresses found; known addresses: [%s]",
                                   list_text(r->arena, list));
@@ -50,9 +61,13 @@ enum api_step proxy_find_kubelet(struct api_request *r, const char *name, struct
         port = arena_printf(r->arena, "%lld", (long long)number);
         if (!port)
                 return api_fail(r, -ENOMEM, NULL);
-        *ret_target = (struct proxy_target){
-                .kubelet = true, .scheme = "https", .host = host, .port = port, .path = "", .query = ""
-        };
+        *ret_target = (struct proxy_target){ .kubelet = true,
+                                             .websockets = takes_websockets(node),
+                                             .scheme = "https",
+                                             .host = host,
+                                             .port = port,
+                                             .path = "",
+                                             .query = "" };
         return API_NEXT;
 }
 
@@ -71,6 +86,7 @@ enum api_step proxy_node(struct api_request *r) {
                 target.scheme = id.scheme;
                 target.port = id.port;
         }
+        target.unicast = true;
         target.path = proxy_rest(r);
         target.query = http_request_of(r->x)->query;
         return proxy_send(r, &target);

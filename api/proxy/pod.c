@@ -15,12 +15,6 @@
 #include "lib/http/exchange.h"
 #include "lib/value.h"
 
-static const char *ask(struct api_request *r, const char *name) {
-        const char *query = http_request_of(r->x)->query;
-
-        return *query ? http_query(r->arena, query, name) : NULL;
-}
-
 static enum api_step take_pod(struct api_request *r, const char *name, const struct value **ret_pod) {
         int error = proxy_find(r, "pods", r->path.namespace, name, ret_pod);
 
@@ -60,7 +54,7 @@ static const char *container_names(struct arena *arena, const struct value *spec
 /* The one that is asked for, or the only one. */
 static enum api_step choose(struct api_request *r, const struct value *pod, const char **ret_container) {
         const struct value *spec = value_get(pod, "spec"), *list = value_get(spec, "containers");
-        const char *name = ask(r, "container") ?: "";
+        const char *name = proxy_ask(r, "container") ?: "";
 
         if (!*name && value_count(list) != 1)
                 return api_refuse(r, API_BAD_REQUEST,
@@ -100,7 +94,7 @@ static enum api_step refuse_log(struct api_request *r, const struct problems *pr
 
 /* A number that has to be at least @least. */
 static enum api_step check_number(struct api_request *r, const char *name, int64_t least, struct problems *problems) {
-        const char *text = ask(r, name);
+        const char *text = proxy_ask(r, name);
         int64_t number;
 
         if (!text || !*text)
@@ -114,7 +108,7 @@ static enum api_step check_number(struct api_request *r, const char *name, int64
 }
 
 static enum api_step check_time(struct api_request *r) {
-        const char *text = ask(r, "sinceTime");
+        const char *text = proxy_ask(r, "sinceTime");
         struct kube_time time;
 
         if (!text || !*text || kube_time_parse(text, strlen(text), false, &time))
@@ -125,7 +119,7 @@ static enum api_step check_time(struct api_request *r) {
 }
 
 static bool is_given(struct api_request *r, const char *name) {
-        const char *text = ask(r, name);
+        const char *text = proxy_ask(r, name);
 
         return text && *text;
 }
@@ -165,9 +159,11 @@ enum api_step proxy_log(struct api_request *r) {
                 api_respond_nothing(r);
                 return API_END;
         }
+        target.form = PROXY_LOG;
+        target.any_server = proxy_ask_bool(r, "insecureSkipTLSVerifyBackend");
         target.path = arena_printf(r->arena, "/containerLogs/%s/%s/%s", r->path.namespace, r->path.name, container);
-        target.query = http_request_of(r->x)->query;
-        return target.path ? proxy_send(r, &target) : api_fail(r, -ENOMEM, NULL);
+        target.query = proxy_log_query(r);
+        return target.path && target.query ? proxy_send(r, &target) : api_fail(r, -ENOMEM, NULL);
 }
 
 /* --- exec, attach, port forwarding --- */
@@ -184,10 +180,10 @@ enum api_step proxy_stream(struct api_request *r) {
                 return step;
         if (!target.host)
                 return refuse_homeless(r);
+        target.form = PROXY_EXEC;
         target.path = arena_printf(r->arena, "/%s/%s/%s/%s", r->sub->name, r->path.namespace, r->path.name, container);
-        target.query = http_request_of(r->x)->query;
-        target.upgrades = true;
-        return target.path ? proxy_send(r, &target) : api_fail(r, -ENOMEM, NULL);
+        target.query = proxy_stream_query(r);
+        return target.path && target.query ? proxy_send(r, &target) : api_fail(r, -ENOMEM, NULL);
 }
 
 enum api_step proxy_forward(struct api_request *r) {
@@ -200,10 +196,10 @@ enum api_step proxy_forward(struct api_request *r) {
                 return step;
         if (!target.host)
                 return refuse_homeless(r);
+        target.form = PROXY_FORWARD;
         target.path = arena_printf(r->arena, "/portForward/%s/%s", r->path.namespace, r->path.name);
-        target.query = http_request_of(r->x)->query;
-        target.upgrades = true;
-        return target.path ? proxy_send(r, &target) : api_fail(r, -ENOMEM, NULL);
+        target.query = proxy_stream_query(r);
+        return target.path && target.query ? proxy_send(r, &target) : api_fail(r, -ENOMEM, NULL);
 }
 
 /* --- what it listens to --- */

@@ -34,14 +34,6 @@ enum api_step api_connect(struct api_request *r) {
         return API_NEXT;
 }
 
-enum api_step proxy_send(struct api_request *r, const struct proxy_target *target) {
-        const char *why = "nacelle-api does not connect to nodes and pods yet";
-
-        if (target->upgrades)
-                return api_refuse(r, API_BROKEN, "error dialing backend: %s", why);
-        return api_refuse(r, API_UNAVAILABLE, "error trying to reach service: %s", why);
-}
-
 /* --- what they share --- */
 
 bool proxy_id_parse(struct api_request *r, const char *text, struct proxy_id *ret_id) {
@@ -93,8 +85,4 @@ bool proxy_is_unicast(const char *address) {
         }
         return inet_pton(AF_INET6, address, &six) == 1 && !IN6_IS_ADDR_UNSPECIFIED(&six) &&
                !IN6_IS_ADDR_LOOPBACK(&six) && !IN6_IS_ADDR_LINKLOCAL(&six) && !IN6_IS_ADDR_MULTICAST(&six);
-}
-
-const char *proxy_rest(struct api_request *r) {
-        return arena_printf(r->arena, "/%s", r->path.rest ?: "") ?: "/";
 }

@@ -58,6 +58,8 @@ const struct rbac_default_row rbac_default_roles[] = {
         RBAC_RULE("get list watch", "policy", "poddisruptionbudgets poddisruptionbudgets/status"),
         RBAC_RULE("get list watch", "networking.k8s.io", "ingresses ingresses/status networkpolicies"),
         RBAC_RULE("get list watch", "resource.k8s.io", "resourceclaims resourceclaims/status resourceclaimtemplates"),
+        RBAC_ROLE("", "system:aggregated-metrics-reader", "aggregate-to-view", ""),
+        RBAC_RULE("get list watch", "metrics.k8s.io", "nodes pods"),
         RBAC_ROLE("", "system:auth-delegator", "", ""),
         RBAC_RULE("create", "authentication.k8s.io", "tokenreviews"),
         RBAC_RULE("create", "authorization.k8s.io", "subjectaccessreviews"),

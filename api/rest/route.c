@@ -51,10 +51,18 @@ static bool is_head(const struct api_request *r) {
         return r->x && strcmp(http_request_of(r->x)->method, "HEAD") == 0;
 }
 
+/* Who answers a proxy's requests says which methods there are. */
+static bool is_any(const struct api_request *r) {
+        return r->x && r->sub && strcmp(r->sub->name, "proxy") == 0 &&
+               strcmp(http_request_of(r->x)->method, "OPTIONS") == 0;
+}
+
 /* Collections are posted to, objects changed; what is made below an object is its subresource's. */
 static bool fits_verb(const struct api_request *r) {
         const struct api_path *p = &r->path;
 
+        if (is_any(r))
+                return true;
         if (!(verbs_of(r) & r->verb) || (is_head(r) && !(r->sub && strcmp(r->sub->name, "proxy") == 0)))
                 return false;
         if (r->verb == KUBE_VERB_DELETECOLLECTION && r->kind->namespaced && !p->namespace)
@@ -78,10 +86,22 @@ static void warn_of_old(struct api_request *r) {
                         api_warn(r, old[i].text);
 }
 
+/* "//" in the path; behind "proxy" it is for who answers. */
+static bool has_empty_segment(const struct api_path *p) {
+        const char *empty = strstr(p->whole, "//"), *end;
+
+        if (!empty || !p->sub || strcmp(p->sub, "proxy") != 0)
+                return empty;
+        end = p->rest ?: p->whole + strlen(p->whole);
+        while (end > p->whole && end[-1] == '/')
+                end--;
+        return empty < end;
+}
+
 enum api_step api_route(struct api_request *r) {
         const struct api_path *p = &r->path;
 
-        if (strstr(p->whole, "//"))
+        if (has_empty_segment(p))
                 return api_no_route(r);
         r->kind = kube_registry_resource(r->server->config.registry, p->group, p->version, p->resource);
         if (!r->kind)
@@ -90,7 +110,7 @@ enum api_step api_route(struct api_request *r) {
                 r->sub = kube_kind_subresource(r->kind, p->sub);
         if ((p->sub && !r->sub) || !fits_scope(r))
                 return api_refuse(r, API_NOT_FOUND, NO_RESOURCE);
-        if (!fits_verb(r) || (r->x && strcmp(http_request_of(r->x)->method, "HEAD") == 0))
+        if (!fits_verb(r))
                 return api_refuse(r, API_METHOD_NOT_ALLOWED,
                                   "the server does not allow this method on the requested resource");
         r->resource = api_state_resource(r->server->config.state, r->kind);

@@ -9,9 +9,9 @@
 #define SEGMENTS_MAX 16
 
 struct segments {
-        const char *items[SEGMENTS_MAX];
+        const char *items[SEGMENTS_MAX],
+                *begins[SEGMENTS_MAX]; /* decoded; where it begins in the path, as it was sent */
         unsigned count, next;
-        const char *last; /* where the last one begins in the path, as it was sent */
 };
 
 /* Empty segments ("//", a slash at the end) count for nothing, as in kube-apiserver. */
@@ -25,8 +25,7 @@ static int split(struct arena *arena, const char *path, size_t length, struct se
                         s->items[s->count] = http_decode(arena, path, (size_t)(slash - path), false);
                         if (!s->items[s->count])
                                 return -EINVAL;
-                        s->count++;
-                        s->last = path;
+                        s->begins[s->count++] = path;
                 }
                 path = slash + 1;
         }
@@ -79,7 +78,7 @@ int api_path_parse(struct arena *arena, const char *path, size_t length, struct 
         p.resource = take(&s);
         p.name = take(&s);
         p.sub = take(&s);
-        p.rest = s.next < s.count ? strstr(p.whole, s.items[s.next]) : NULL;
+        p.rest = s.next < s.count ? p.whole + (s.begins[s.next] - path) : NULL;
         *ret_path = p;
         return 0;
 }

@@ -251,7 +251,7 @@ void api_loop_leave(struct api_loop *loop) {
 }
 
 int api_server_new(const struct api_server_config *config, struct api_server **ret_server, struct err **err) {
-        static const struct http_route routes[] = { { NULL, "/{path...}", handle, 0 } };
+        static const struct http_route routes[] = { { NULL, "/{path...}", handle, HTTP_ROUTE_MAY_UPGRADE } };
         struct api_server *server = calloc(1, sizeof(*server));
         struct http_loops_config loops = {
                 .server = { .routes = routes,

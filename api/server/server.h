@@ -17,10 +17,12 @@
 struct api_admission;
 struct api_openapi;
 struct api_services;
+struct api_usage;
 struct auth_user;
 struct audit;
 struct err;
 struct http_loops;
+struct proxy;
 struct tls_context;
 
 #define API_CONNECTIONS_MAX 12000
@@ -51,6 +53,7 @@ struct api_server_config {
         struct api_openapi *openapi; /* its documents */
         struct tls_context *tls;     /* a reference is taken */
         struct api_services *services;
+        struct api_usage *usage;
         unsigned n_loops;    /* 0: as many as processors */
         const char *address; /* that clients use, for discovery: "10.0.0.1:6443" */
         struct audit *audit; /* NULL: none */
@@ -58,6 +61,7 @@ struct api_server_config {
         struct api_loop_hooks hooks;
         void *data; /* of who has made the table of stages */
         const struct api_admission *admission;
+        struct proxy *proxy; /* the ways to nodes and pods */
 };
 
 struct api_server {

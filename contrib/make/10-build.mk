@@ -36,5 +36,5 @@ reverse = $(if $(1),$(call reverse,$(wordlist 2,$(words $(1)),$(1))) $(firstword
 ARCHIVES := $(foreach f,$(call reverse,$(FOLDERS)),$(call archive,$(f)))
 LIBS     = $(shell pkg-config --libs $(PACKAGES)) -lpthread -lm
 WORKER_LIBS = $(shell pkg-config --libs $(PACKAGES) $(WORKER_PACKAGES)) -lpthread -lm
-DEPS    := $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+DEPS    := $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
 -include $(DEPS)

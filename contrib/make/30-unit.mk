@@ -7,7 +7,7 @@ UNIT_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES))
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $(filter %.o,$^) $(filter %.a,$^) $(WORKER_LIBS) -lcmocka $(WRAP) -o $@
 
-$(BUILD)/tests/unit/agent/worker_test $(BUILD)/tests/unit/agent/worker_memory_test: $(BUILD)/tests/unit/agent/world.o
+$(BUILD)/tests/unit/agent/worker_test $(BUILD)/tests/unit/agent/worker_memory_test $(BUILD)/tests/unit/agent/worker_update_test: $(BUILD)/tests/unit/agent/world.o
 
 # Tests whose allocations fail on demand.
 $(filter %memory_test,$(UNIT_PROGRAMS)) $(BUILD)/tests/unit/kube/stream_test $(BUILD)/tests/unit/kube/openapi_test: \
@@ -16,7 +16,7 @@ $(filter %memory_test,$(UNIT_PROGRAMS)) $(BUILD)/tests/unit/kube/stream_test $(B
 # What is taken from an arena fails there likewise.
 ARENA_EACH := alloc alloc_uncleared alloc_array strndup strdup list printf
 ARENA_SWEEPS := $(addprefix $(BUILD)/tests/unit/,agent/worker_memory_test cri/memory_test cri/lifecycle_memory_test \
-    kube/convert_memory_test api/services_memory_test api/workloads_memory_test)
+    kube/convert_memory_test api/services_memory_test api/scheduler_memory_test api/workloads_memory_test)
 $(ARENA_SWEEPS): $(BUILD)/tests/unit/support/arena.o
 $(ARENA_SWEEPS): WRAP = $(ARENA_EACH:%=-Wl,--wrap=arena_%)
 

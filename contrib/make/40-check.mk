@@ -9,12 +9,12 @@ deps: ## install the Debian packages that building needs
 	@contrib/install-packages build
 
 check: ## install what the tests need and run all of them
-	$(install_packages) build unit clang integration vm
+	$(install_packages) build unit clang integration deb vm
 	$(build_peers) critest helm http-peer informers kinds kubectl-debian python-kubernetes kube-print kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
 	@tests/run-all
 
 integration-ready:
-	$(install_packages) build integration
+	$(install_packages) build integration deb
 	$(build_peers) agnhost crictl critest helm http-peer informers kubectl kubectl-debian python-kubernetes
 	@$(MAKE) integration-build
 

@@ -9,6 +9,9 @@ bench: ## measure beside containerd, runc and kubelet (BENCH='cycle log' for som
 $(BUILD)/tests/bench/codec_bench: $(BUILD)/tests/bench/codec_bench.o $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(LIBS) -o $@
 
+$(BUILD)/tests/bench/services_bench: $(BUILD)/tests/bench/services_bench.o $(ARCHIVES)
+	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(LIBS) -lcmocka -o $@
+
 API_LOAD := $(addprefix $(BUILD)/tests/bench/,api_load.o api_load_ask.o api_load_watch.o)
 
 $(BUILD)/tests/bench/api_load: $(API_LOAD) $(BUILD)/lib.a

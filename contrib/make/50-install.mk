@@ -18,6 +18,12 @@ demo-api: ## build, start an API service of its own, show what kubectl does with
 	@$(MAKE) -j2 $(BUILD)/nacelle-api
 	@BUILD=$(BUILD) contrib/demo/api $(PEERS)/kubectl
 
+demo-cluster: ## build, make a cluster of two hosts in network namespaces, show what kubectl does with it, and remove it
+	$(install_packages) build demo
+	$(build_peers) kubectl
+	@$(MAKE) -j2 all
+	@BUILD=$(BUILD) contrib/demo/cluster $(PEERS)/kubectl
+
 demo-stop: ## remove the demo's pods, agent and state
 	@BUILD=$(BUILD) contrib/demo/stop
 
@@ -34,4 +40,10 @@ install: programs ## install programs, man pages, units and example configuratio
 	[ -e $(DESTDIR)/etc/nacelle/api.yaml ] || install -m 644 contrib/api.yaml $(DESTDIR)/etc/nacelle
 	[ -e $(DESTDIR)/etc/nacelle/config.yaml ] || install -m 644 contrib/config.yaml $(DESTDIR)/etc/nacelle
 
-.PHONY: demo demo-api demo-stop install
+deb: ## build the Debian packages nacelle-agent and nacelle-api into BUILD/deb, and look at them with lintian
+	$(install_packages) build deb
+	@$(MAKE) -j2 programs
+	@BUILD=$(BUILD) contrib/debian/build $(VERSION)
+	@lintian --fail-on error --suppress-tags bad-distribution-in-changes-file $(BUILD)/deb/*.changes
+
+.PHONY: demo demo-api demo-cluster demo-stop deb install

@@ -254,6 +254,10 @@ int streaming_cri_new(uv_loop_t *loop, struct cri *cri, const char *address, str
         return 0;
 }
 
+struct streaming *streaming_cri_sessions(const struct streaming_cri *streaming) {
+        return streaming->streaming;
+}
+
 void streaming_cri_free(struct streaming_cri *streaming) {
         if (!streaming)
                 return;

@@ -8,6 +8,7 @@
 
 #include "kube/pod/env_index.h"
 #include "kube/pod/pod.h"
+#include "kube/pod/sources.h"
 
 /* The longest value after expansion; execve(2) takes no longer string. */
 #define ENV_VALUE_MAX ((size_t)128 * 1024)
@@ -24,6 +25,9 @@ struct pod_facts {
         int (*file_key)(void *data, struct arena *arena, const struct kube_file_key_selector *ref,
                         const char **ret_text, struct err **err);
         void *file_key_data;
+
+        const struct pod_sources *sources; /* the API's objects; NULL: there are none */
+        const string_map *services;        /* variables of Services; NULL: there are none */
 };
 
 /* @text with references to @variables expanded; in @arena (or @text itself when there is none). NULL without
@@ -47,8 +51,11 @@ struct pod_place {
 int pod_resource_value(struct arena *arena, const struct pod_place *place,
                        const struct kube_resource_field_selector *ref, const char **ret_text, struct err **err);
 
-/* The container's variables, in @arena, in order (not sorted). -EINVAL names the variable that cannot be made (a
- * reference to a ConfigMap or Secret that is not optional; a missing file key). */
+/* The container's variables, in @arena or @facts->sources, in order (not sorted): those of Services, of envFrom, its
+ * own; one takes the place of another before it. A negative errno, in kubelet's words (kubelet_pods.go,
+ * makeEnvironmentVariables()), when one cannot be made: -ENOENT for an object or key that is missing and not optional,
+ * -EAGAIN for one that is not known yet.
+ */
 int pod_environment(struct arena *arena, const struct pod *pod, const struct kube_container *container,
                     const struct pod_facts *facts, string_map *ret_environment, struct err **err);
 

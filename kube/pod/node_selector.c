@@ -77,7 +77,7 @@ static bool all_hold(const struct kube_node_selector_requirement *expressions, u
         return true;
 }
 
-static bool term_matches(const struct kube_node_selector_term *term, const string_map *labels, const char *name) {
+bool pod_term_fits_node(const struct kube_node_selector_term *term, const string_map *labels, const char *name) {
         struct string_pair pair = { "metadata.name", name };
         const string_map own = { &pair, 1 };
 
@@ -104,7 +104,7 @@ bool pod_fits_node(const struct kube_pod_spec *spec, const string_map *labels, c
         if (!required)
                 return true;
         list_for_each (term, &required->node_selector_terms)
-                if (term_matches(term, labels, name))
+                if (pod_term_fits_node(term, labels, name))
                         return true;
         return false;
 }

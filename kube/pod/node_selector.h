@@ -9,3 +9,6 @@
 
 /* @labels: the node's; @name: its metadata.name, the one field that matchFields knows. */
 bool pod_fits_node(const struct kube_pod_spec *spec, const string_map *labels, const char *name);
+
+/* The same of one term. */
+bool pod_term_fits_node(const struct kube_node_selector_term *term, const string_map *labels, const char *name);

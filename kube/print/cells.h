@@ -42,6 +42,7 @@ void print_node_address(struct print_row *row, const struct print_column *column
 void print_node_kernel(struct print_row *row, const struct print_column *column);
 void print_node_roles(struct print_row *row, const struct print_column *column);
 void print_node_status(struct print_row *row, const struct print_column *column);
+void print_sum(struct print_row *row, const struct print_column *column); /* what all containers use of @other */
 void print_old_scaler_targets(struct print_row *row, const struct print_column *column);
 void print_param_kind(struct print_row *row, const struct print_column *column);
 void print_param_reference(struct print_row *row, const struct print_column *column);

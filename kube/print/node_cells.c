@@ -3,6 +3,7 @@
 
 #include "kube/print/cells.h"
 #include "kube/print/text.h"
+#include "kube/quantity.h"
 #include "lib/arena.h"
 #include "lib/json_writer.h"
 #include "lib/texts.h"
@@ -64,4 +65,18 @@ void print_node_kernel(struct print_row *row, const struct print_column *column)
         if (*architecture)
                 print_text_add(&text, " (%s)", architecture);
         print_text_cell(row, &text, NULL);
+}
+
+void print_sum(struct print_row *row, const struct print_column *column) {
+        const struct value *containers = print_find(row->object, "containers");
+        struct quantity sum = { 0 }, one;
+        char text[QUANTITY_TEXT_MAX];
+
+        for (uint32_t i = 0; i < value_count(containers); i++) {
+                const struct value *used = value_get(value_get(value_at(containers, i), "usage"), column->other);
+
+                if (quantity_parse(value_string_or(used, ""), &one, NULL) == 0)
+                        sum = i == 0 ? one : quantity_add(sum, one);
+        }
+        json_string(row->out, quantity_format(sum, text));
 }

@@ -43,8 +43,30 @@ static const struct print_column runtime_class_columns[] = {
         PRINT_AGE_COLUMN,
 };
 
+/* As metrics-server has them. */
+#define SUM_COLUMN(name)                                                                                               \
+        { name, "string", "quantity", "", 0, PRINT_CELL, "containers.usage." name, name, print_sum, NULL }
+#define WINDOW_COLUMN                                                                                                  \
+        { "Window", "string", "duration", "", 0, PRINT_TEXT, "window", NULL, NULL, NULL }
+
+static const struct print_column node_metrics_columns[] = {
+        { "Name", "string", "name", "Name of the resource", 0, PRINT_TEXT, "metadata.name", NULL, NULL, NULL },
+        { "cpu", "string", "quantity", "", 0, PRINT_TEXT, "usage.cpu", "0", NULL, NULL },
+        { "memory", "string", "quantity", "", 0, PRINT_TEXT, "usage.memory", "0", NULL, NULL },
+        WINDOW_COLUMN,
+};
+
+static const struct print_column pod_metrics_columns[] = {
+        { "Name", "string", "name", "Name of the resource", 0, PRINT_TEXT, "metadata.name", NULL, NULL, NULL },
+        SUM_COLUMN("cpu"),
+        SUM_COLUMN("memory"),
+        WINDOW_COLUMN,
+};
+
 const struct print_kind print_node_kinds[] = {
         PRINT_KIND("", "Node", node_columns),
         PRINT_KIND("node.k8s.io", "RuntimeClass", runtime_class_columns),
+        PRINT_KIND("metrics.k8s.io", "NodeMetrics", node_metrics_columns),
+        PRINT_KIND("metrics.k8s.io", "PodMetrics", pod_metrics_columns),
         { .kind = NULL },
 };

@@ -15,7 +15,7 @@ struct err;
 struct http_client;
 struct tls_context;
 
-#define HTTP_CLIENT_EXCHANGES_MAX 1024 /* under way at a time; one more is refused */
+#define HTTP_CLIENT_EXCHANGES_MAX 4096 /* under way at a time; one more is refused */
 #define HTTP_CLIENT_IDLE_MAX 8         /* HTTP/1.1 connections kept without an exchange */
 #define HTTP_CLIENT_IDLE_MS 60000      /* and for how long */
 #define HTTP_CLIENT_STREAMS_MAX 256    /* of an HTTP/2 connection */
@@ -43,6 +43,9 @@ struct http_client_config {
 
 /* Connects at the first request. @config is copied. 0 or -ENOMEM. */
 int http_client_new(uv_loop_t *loop, const struct http_client_config *config, struct http_client **ret_client);
+
+/* Closes the connections that there are, as if the server had: exchanges on them end with closed(-ECONNRESET). */
+void http_client_reconnect(struct http_client *client);
 
 /* Exchanges end with closed(-ECANCELED). Memory goes once the loop has closed the handles. NULL is fine. */
 void http_client_free(struct http_client *client);

@@ -196,6 +196,9 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
                 connection->draining = true;
         if (connection->server)
                 count_empty(connection, frame);
+        else if (frame->hd.type == NGHTTP2_SETTINGS)
+                connection->streams_peer =
+                        nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
         if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) && connection->drain_since > 0 &&
             memcmp(frame->ping.opaque_data, DRAIN_PING, sizeof(frame->ping.opaque_data)) == 0)
                 send_goaway(connection);

@@ -123,6 +123,7 @@ struct http_connection {
         bool no_date, reset_large_heads; /* of struct http_server_config */
         bool lenient;                    /* of struct http_client_config */
         unsigned streams_max, body_ms, stall_ms;
+        unsigned streams_peer; /* that the server takes of us at a time; 0: it has not said yet */
         size_t head_max;
 };
 
@@ -177,10 +178,11 @@ struct http_exchange {
         bool discards;  /* what is sent is not transmitted: a response to HEAD, 204, 304 */
         bool deferred;  /* HTTP/2: the data provider waits for more */
         bool finished;
-        bool head_in;              /* the final head is there */
-        bool waited;               /* output waits; drained() is due */
-        bool dry;                  /* in the hub's list */
-        struct http_param *params; /* HTTP_PARAMS_MAX, of which */
+        bool head_in;                   /* the final head is there */
+        bool waited;                    /* output waits; drained() is due */
+        bool dry;                       /* in the hub's list */
+        const struct http_route *route; /* servers: it came by */
+        struct http_param *params;      /* HTTP_PARAMS_MAX, of which */
         unsigned n_params;
 };
 

@@ -216,6 +216,7 @@ static void on_begun(struct http_connection *connection, struct http_exchange *x
                 return refuse_method(x);
         if (!route)
                 return refuse(x, status);
+        x->route = route;
         x->upgrading = x->request.upgrade && (route->flags & ROUTE_UPGRADES) &&
                        (x->request.version == 20 || x->request.length == 0);
         if (!x->upgrading)
@@ -223,6 +224,10 @@ static void on_begun(struct http_connection *connection, struct http_exchange *x
         if (!x->upgrading && (route->flags & HTTP_ROUTE_UPGRADE))
                 return refuse(x, 426);
         route->handle(x, server->config.data);
+}
+
+const struct http_route *http_route_of(const struct http_exchange *x) {
+        return x->route;
 }
 
 unsigned http_loop(const struct http_exchange *x) {

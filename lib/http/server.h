@@ -102,6 +102,9 @@ uint64_t http_server_failed_handshakes(const struct http_server *server);
 /* The number of the server's loop, of its configuration. */
 unsigned http_loop(const struct http_exchange *x);
 
+/* The row of the server's table that @x came by. */
+const struct http_route *http_route_of(const struct http_exchange *x);
+
 /* What the route's {NAME} stood for, decoded; NULL when it is not in the route. "{path...}" is not decoded. */
 const char *http_param(struct http_exchange *x, const char *name);
 

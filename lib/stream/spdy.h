@@ -67,6 +67,6 @@ size_t spdy_ping(uint32_t id, uint8_t ret_frame[SPDY_REPLY_MAX]);
 size_t spdy_reset(uint32_t stream, uint32_t status, uint8_t ret_frame[SPDY_REPLY_MAX]);
 size_t spdy_goaway(uint32_t last_stream, uint32_t status, uint8_t ret_frame[SPDY_REPLY_MAX]);
 
-/* For clients and tests: opens a stream with @n headers. Returns the length, 0 when it does not fit @room. */
+/* Clients: opens a stream with @n headers. Returns the length, 0 when it does not fit @room. */
 size_t spdy_syn_stream(struct spdy *spdy, uint32_t stream, const char *const (*headers)[2], unsigned n,
                        uint8_t *ret_frame, size_t room);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -21,6 +22,7 @@ struct tls_context {
         SSL_CTX *ctx;
         enum tls_verify verify;
         bool server;
+        int64_t since; /* with any_time */
         /* Names on the wire: each behind its length. */
         uint8_t protocols[TLS_PROTOCOLS_MAX * (TRANSPORT_NAME_MAX + 1)];
         unsigned n_protocols;
@@ -197,6 +199,27 @@ static int take_any(int good, X509_STORE_CTX *store) {
         return 1;
 }
 
+/* X509_V_FLAG_NO_CHECK_TIME has the clock left out; here is what is asked in its place. */
+static int check_since(int good, X509_STORE_CTX *store) {
+        const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+        const struct tls_context *tls = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), context_slot);
+        struct tm ends;
+
+        if (!good || X509_STORE_CTX_get_error_depth(store) > 0)
+                return good;
+        if (ASN1_TIME_to_tm(X509_get0_notAfter(X509_STORE_CTX_get_current_cert(store)), &ends) == 1 &&
+            (int64_t)timegm(&ends) > tls->since)
+                return 1;
+        X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_HAS_EXPIRED);
+        return 0;
+}
+
+static void set_any_time(struct tls_context *tls, int64_t since) {
+        tls->since = since;
+        X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(tls->ctx), X509_V_FLAG_NO_CHECK_TIME);
+        SSL_CTX_set_verify(tls->ctx, SSL_CTX_get_verify_mode(tls->ctx), check_since);
+}
+
 static int configure(struct tls_context *tls, const struct tls_config *config, struct err **err) {
         static const int modes[] = {
                 [TLS_VERIFY_NONE] = SSL_VERIFY_NONE,
@@ -214,7 +237,12 @@ static int configure(struct tls_context *tls, const struct tls_config *config, s
                                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
         SSL_CTX_set_options(tls->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_ENABLE_KTLS |
                                               SSL_OP_CIPHER_SERVER_PREFERENCE);
+        /* Records that are there are read by one call, not two for each. */
+        SSL_CTX_set_read_ahead(tls->ctx, 1);
+        SSL_CTX_set_default_read_buffer_len(tls->ctx, TRANSPORT_READ_SIZE);
         SSL_CTX_set_verify(tls->ctx, modes[config->verify], config->verify == TLS_VERIFY_LATER ? take_any : NULL);
+        if (config->any_time)
+                set_any_time(tls, config->since);
         if (config->certificate) {
                 r = use_certificate(tls->ctx, config, err);
                 if (r < 0)

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct err;
 struct ssl_st;
@@ -30,6 +31,9 @@ struct tls_config {
         const char *certificate, *key; /* PEM: the chain, and its key. NULL: none (clients only) */
         const char *authorities;       /* PEM: who vouches for the peer. NULL: whom the system trusts */
         const char *const *protocols;  /* ALPN (RFC 7301), best first, ends with NULL; NULL: no ALPN */
+        bool any_time; /* clients: the server's certificates count whatever the clock says, if the first ends behind
+                        * @since, in seconds since 1970. For who has one authority, and no clock to be sure of */
+        int64_t since;
         bool lenient; /* clients: takes keys of any size, a socket's end for the stream's, and resumes no session */
 };
 

@@ -77,13 +77,20 @@ def pointer(value, path):
     return value
 
 
+def is_other_server(value):
+    """What metrics-server, which is a server of its own there, brings along."""
+    meta = value.get("metadata") if isinstance(value, dict) else None
+    names = (value.get("name"), meta.get("name") if isinstance(meta, dict) else None) if isinstance(value, dict) else ()
+    return "metrics.k8s.io" in names or "system:aggregated-metrics-reader" in names
+
+
 def settle(value, key=None):
     """What has to differ is gone: a volatile text is its key, a generated name its prefix."""
     if isinstance(value, dict):
         prefix = value.get("generateName")
         return {k: prefix + "*" if k == "name" and isinstance(prefix, str) and str(v).startswith(prefix) else settle(v, k) for k, v in value.items()}
     if isinstance(value, list):
-        settled = [settle(v, key) for v in value]
+        settled = [settle(v, key) for v in value if not is_other_server(v)]
         return sorted(settled, key=json.dumps) if key == "managedFields" else settled  # they stand by the second in which they were made
     if key in VOLATILE and value:
         return f"<{key}>"
@@ -100,6 +107,7 @@ def blur(text, key):
     text = re.sub(r"\b10\.96\.([1-9]\d*)\.\d+\b", "<address>", text)
     text = re.sub(r"\bfd00:10::([0-9a-f]+:)?[0-9a-f]{3,4}\b", "<address>", text)
     text = re.sub(r"^([ -]*(resourceVersion|creationTimestamp|time)): .*$", r"\1: <\2>", text, flags=re.M)  # of YAML
+    text = re.sub(r"^- name: metrics\.k8s\.io\n(  .*\n)*", "", text, flags=re.M)  # metrics-server's, in YAML
     return "<age>" if key == "cells" and re.fullmatch(r"(\d+[smhdy])+", text) else text
 
 

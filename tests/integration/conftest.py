@@ -81,6 +81,6 @@ def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
     args = getattr(item, "funcargs", {})
-    for n in ([args["node"]] if "node" in args else []) + getattr(args.get("new_node"), "nodes", []):
+    for n in ([args["node"]] if "node" in args else []) + getattr(args.get("new_node"), "nodes", []) + getattr(args.get("join"), "nodes", []):
         if report.failed:
             report.sections.append(("agent", n.log()[-4000:]))

@@ -183,7 +183,6 @@ label node n1 node-role.kubernetes.io/worker=
 get nodes
 describe node n1
 drain n1
-top node
 delete node n1
 events
 get events -A
@@ -223,6 +222,7 @@ create configmap late
 
 # What differs from one moment, or one server, to the next.
 VARYING = (
+    (r"(?m)^metrics\.k8s\.io/v1beta1\n", ""), (r"(?m)^system:aggregated-metrics-reader .*\n", ""),  # are metrics-server's, which is a server of its own there
     (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"), (r"\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+]\d{4}", "TIME"),
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"), (r'(resourceVersion"?: )"\d+"', r"\1RV"), (r"\b10\.96\.\d+\.\d+\b", "IP"),
     (r"\b80:3\d{4}/", "80:PORT/"), (r"https://127.0.0.1:\d+", "SERVER"), (r"\b(\d+m)?\d+s\b|\b\d+m\b", "AGE"), (r'"request":"[^"]*"', "REQUEST"), (r"X509SHA256=[0-9a-f]+", "FINGERPRINT"), (r"/tmp/\S+", "FILE"), (r"(?m)^(---|\+\+\+) .*", r"\1"),

@@ -1,45 +1,16 @@
 """The agent as a node of nacelle-api's cluster: real services, one connection with the node's own certificate."""
-import base64
 import json
 import os
 import signal
-import subprocess
-import threading
 import time
 
 import pytest
-from support.api import Api
+from support.api import Api, get
+from support.hosts import kubeconfig
 from support.node import Node, pod, wait_for
 
-CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 PODS = "/api/v1/namespaces/default/pods"
-
-
-def get(client, path):
-    status, body = client.ask("GET", path)
-    return body if status == 200 else None
-
-
-def kubeconfig(api, client, directory, name):
-    """That of node `name`: its key signed by the cluster, as a bootstrapping kubelet asks for it."""
-    subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{directory}/{name}.key",
-                    "-out", f"{directory}/{name}.csr", "-subj", f"/O=system:nodes/CN=system:node:{name}"], check=True, capture_output=True)
-    with open(f"{directory}/{name}.csr", "rb") as f:
-        spec = {"request": base64.b64encode(f.read()).decode(), "signerName": "kubernetes.io/kube-apiserver-client-kubelet",
-                "usages": ["digital signature", "client auth"]}
-    status, made = client.ask("POST", CSRS, {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": name}, "spec": spec})
-    assert status == 201, made
-    signed = wait_for("certificate", lambda: get(client, f"{CSRS}/{name}").get("status", {}).get("certificate"))
-    with open(f"{directory}/{name}.crt", "wb") as f:
-        f.write(base64.b64decode(signed))
-    config = {"apiVersion": "v1", "kind": "Config", "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-              "clusters": [{"name": "c", "cluster": {"server": f"https://127.0.0.1:{api.port}", "certificate-authority": f"{api.pki}/ca.crt"}}],
-              "users": [{"name": "u", "user": {"client-certificate": f"{directory}/{name}.crt", "client-key": f"{directory}/{name}.key"}}]}
-    path = f"{directory}/{name}.kubeconfig"
-    with open(path, "w") as f:
-        json.dump(config, f)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +28,7 @@ def client(api):
 @pytest.fixture(scope="module")
 def joined(api, busybox_archive, tmp_path_factory):
     n = Node()
-    n.options += ["--kubeconfig", kubeconfig(api, api.client(), tmp_path_factory.mktemp("node"), n.name)]
+    n.options += ["--kubeconfig", kubeconfig(api, tmp_path_factory.mktemp("node"), n.name)]
     n.start()
     n.nacelle("import", busybox_archive)
     wait_for("Node", lambda: get(api.client(), f"/api/v1/nodes/{n.name}"))
@@ -219,17 +190,129 @@ def test_static_pods_beside(client, joined):
     wait_for("end of it", lambda: joined.container("main") is None)
 
 
-def test_volumes_that_are_not_there_yet(client, joined):
-    """A pod whose volumes nothing here can make waits, and an event says so."""
-    made = client.ask("POST", PODS, pod("waits", "exec sleep 1000", nodeName=joined.name))[1]
-    assert any("projected" in v for v in made["spec"]["volumes"])
-    said = wait_for("event", lambda: [e for e in get(client, "/api/v1/namespaces/default/events")["items"]
-                                      if e["reason"] == "FailedMount" and e["involvedObject"]["uid"] == made["metadata"]["uid"]])
-    assert "projected sources of type serviceAccountToken" in said[0]["message"]
-    waiting = phase(client, "waits", "Pending")["status"]
-    assert waiting["containerStatuses"][0]["state"]["waiting"]["reason"] == "ContainerCreating"
-    client.ask("DELETE", f"{PODS}/waits")
-    wait_for("end", lambda: get(client, f"{PODS}/waits") is None)
+def mirror_name(node, name):
+    return f"{name}-{node.name.lower()}"
+
+
+def test_a_static_pod_has_a_mirror(api, client, joined):
+    """It is shown with its status; deleted, it comes back, and nothing of the pod restarts; another manifest has another one; it goes with the file."""
+    name = mirror_name(joined, "shown")
+    joined.write("shown.yaml", pod("shown", "exec sleep 1000"))
+    first = phase(client, name, "Running")
+    own = joined.container("main", "running")
+    notes, owner = first["metadata"]["annotations"], first["metadata"]["ownerReferences"]
+    assert notes["kubernetes.io/config.mirror"] == notes["kubernetes.io/config.hash"] == own["labels"]["io.kubernetes.pod.uid"]
+    assert notes["kubernetes.io/config.source"] == "file"
+    assert [(o["kind"], o["name"], o["uid"], o["controller"]) for o in owner] == [
+        ("Node", joined.name, get(client, f"/api/v1/nodes/{joined.name}")["metadata"]["uid"], True)]
+    assert first["status"]["containerStatuses"][0]["containerID"] == "nacelle://" + own["id"]
+    said = wait_for("events", lambda: "Started container main" in api.kubectl("describe", "pod", name).stdout)
+    assert said
+    api.kubectl("delete", "pod", name, "--wait=false")
+    again = wait_for("another mirror", lambda: (lambda p: p if p and p["metadata"]["uid"] != first["metadata"]["uid"] else None)(get(client, f"{PODS}/{name}")))
+    phase(client, name, "Running")
+    assert joined.container("main", "running")["id"] == own["id"] and "deletionTimestamp" not in again["metadata"]
+    joined.write("shown.yaml", pod("shown", "exec sleep 1001"))
+    wait_for("the new pod's", lambda: (get(client, f"{PODS}/{name}") or {"metadata": {"annotations": {}}})["metadata"]["annotations"].get("kubernetes.io/config.mirror")
+             not in (None, notes["kubernetes.io/config.mirror"]), timeout=40)
+    phase(client, name, "Running")
+    joined.restart()
+    uid = get(client, f"{PODS}/{name}")["metadata"]["uid"]
+    phase(client, name, "Running")
+    joined.remove("shown.yaml")
+    wait_for("end of the mirror", lambda: get(client, f"{PODS}/{name}") is None, timeout=40)
+    assert uid
+
+
+def test_a_mirror_whose_pod_went_while_the_agent_was_down(client, joined):
+    joined.write("lost.yaml", pod("lost", "exec sleep 1000", terminationGracePeriodSeconds=1))
+    phase(client, mirror_name(joined, "lost"), "Running")
+    joined.kill()
+    os.unlink(f"{joined.manifests}/lost.yaml")
+    joined.start()
+    wait_for("end of the mirror", lambda: get(client, f"{PODS}/{mirror_name(joined, 'lost')}") is None)
+
+
+def patch(client, name, body, sub=""):
+    status, answer = client.ask("PATCH", f"{PODS}/{name}{sub}", body, **{"Content-Type": "application/strategic-merge-patch+json"})
+    assert status == 200, answer
+    return answer
+
+
+def goes(client, name):
+    client.ask("DELETE", f"{PODS}/{name}", {"gracePeriodSeconds": 0})
+    wait_for("end", lambda: get(client, f"{PODS}/{name}") is None)
+
+
+def test_labels_reach_a_volume(client, joined):
+    """By one swap, without a restart; the status says which generation of the pod it is of."""
+    volume = {"name": "d", "downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}}
+    run(client, "labelled", {"command": ["sleep", "1000"], "volumeMounts": [{"name": "d", "mountPath": "/d"}]}, node=joined, volumes=[volume])
+    phase(client, "labelled", "Running")
+    own = joined.container("main", "running")
+    patch(client, "labelled", {"metadata": {"labels": {"new": "one"}}})
+    wait_for("the label in the volume", lambda: 'new="one"' in joined.exec(own, "cat", "/d/labels"), timeout=5, interval=0.05)
+    assert joined.container("main", "running")["id"] == own["id"]
+    goes(client, "labelled")
+
+
+def test_another_image_restarts_its_container(api, client, joined):
+    run(client, "renewed", "trap 'exit 0' TERM; while :; do sleep 0.1; done", node=joined, restartPolicy="Never")
+    before = phase(client, "renewed", "Running")["status"]["containerStatuses"][0]
+    joined.nacelle("tag", before["image"], "localhost/other:test")
+    patch(client, "renewed", {"spec": {"containers": [{"name": "main", "image": "localhost/other:test"}]}})
+
+    def renewed():
+        status = get(client, f"{PODS}/renewed")["status"]
+        own = status["containerStatuses"][0]
+        return status if own["containerID"] != before["containerID"] and "running" in own["state"] else None
+    status = wait_for("the other image", renewed)
+    assert status["containerStatuses"][0]["image"] == "localhost/other:test" and status["containerStatuses"][0]["restartCount"] == 1
+    assert status["observedGeneration"] == get(client, f"{PODS}/renewed")["metadata"]["generation"] == 2
+    wait_for("event", lambda: "definition changed, will be restarted" in api.kubectl("describe", "pod", "renewed").stdout)
+    goes(client, "renewed")
+
+
+def test_a_deadline_set_later(client, joined):
+    run(client, "late", "exec sleep 1000", node=joined, terminationGracePeriodSeconds=1)
+    phase(client, "late", "Running")
+    patch(client, "late", {"spec": {"activeDeadlineSeconds": 1}})
+    assert phase(client, "late", "Failed")["status"]["reason"] == "DeadlineExceeded"
+    goes(client, "late")
+
+
+def test_a_grace_period_that_is_shortened(client, joined):
+    run(client, "slow", "trap '' TERM; while :; do sleep 0.1; done", node=joined, terminationGracePeriodSeconds=100)
+    phase(client, "slow", "Running")
+    assert client.ask("DELETE", f"{PODS}/slow")[0] == 200
+    wait_for("its end to begin", lambda: get(client, f"{PODS}/slow")["metadata"].get("deletionTimestamp"))
+    time.sleep(0.5)
+    began = time.monotonic()
+    assert client.ask("DELETE", f"{PODS}/slow", {"gracePeriodSeconds": 1})[0] == 200
+    wait_for("end", lambda: get(client, f"{PODS}/slow") is None)
+    assert time.monotonic() - began < 10
+
+
+def test_an_ephemeral_container(api, client, joined):
+    """As kubectl debug adds it: it sees its target's processes, ends once, and the agent knows it again after a restart."""
+    run(client, "debugged", "exec sleep 1234", node=joined)
+    image = phase(client, "debugged", "Running")["status"]["containerStatuses"][0]["image"]
+    done = api.kubectl("debug", "debugged", f"--image={image}", "--target=main", "-c", "look", "--profile=general", "--", "sh", "-c", "ps; exec sleep 2345")
+    assert done.returncode == 0, done
+    own = joined.running("look")
+    wait_for("the target's process", lambda: "sleep 1234" in joined.exec(own, "ps"))
+
+    def look():
+        return {s["name"]: s for s in get(client, f"{PODS}/debugged")["status"].get("ephemeralContainerStatuses", [])}.get("look")
+    wait_for("status", lambda: look() and "running" in look()["state"])
+    joined.kill()
+    joined.start()
+    wait_for("status", lambda: look()["containerID"] == "nacelle://" + own["id"] and "running" in look()["state"])
+    assert joined.container("look", "running")["id"] == own["id"]
+    joined.exec(own, "kill", "-9", "1", check=False)
+    status = get(client, f"{PODS}/debugged")["status"]
+    assert status["phase"] == "Running" and status["containerStatuses"][0]["restartCount"] == 0
+    goes(client, "debugged")
 
 
 def test_a_pod_that_the_node_cannot_hold(client, joined):
@@ -238,3 +321,22 @@ def test_a_pod_that_the_node_cannot_hold(client, joined):
     assert status["reason"] == "OutOfcpu" and "Node didn't have enough resource: cpu, requested: 1000000, used: 0, capacity: " in status["message"], status
     client.ask("DELETE", f"{PODS}/large")
     wait_for("end", lambda: get(client, f"{PODS}/large") is None)
+
+
+def test_one_pod_more_than_the_node_runs(api, client, busybox_archive, tmp_path):
+    n = Node()
+    n.options += ["--kubeconfig", kubeconfig(api, tmp_path, n.name), "--max-pods", "1"]
+    n.start()
+    try:
+        n.nacelle("import", busybox_archive)
+        wait_for("Node", lambda: get(client, f"/api/v1/nodes/{n.name}"))
+        run(client, "first", "exec sleep 1000", node=n)
+        phase(client, "first", "Running")
+        run(client, "second", "exec sleep 1000", node=n)
+        status = phase(client, "second", "Failed")["status"]
+        assert (status["reason"], status["message"]) == (
+            "OutOfpods", "Pod was rejected: Node didn't have enough resource: pods, requested: 1, used: 1, capacity: 1")
+        goes(client, "second")
+        goes(client, "first")
+    finally:
+        n.stop()

@@ -1,4 +1,5 @@
 """nacelle-api in a directory of its own, and kube-apiserver with etcd beside it, each with a client that shows a certificate."""
+import base64
 import http.client
 import json
 import os
@@ -9,6 +10,8 @@ import ssl
 import subprocess
 import tempfile
 import time
+
+from .node import wait_for
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.path.join(REPO, os.environ.get("BUILD", "build"))
@@ -25,13 +28,13 @@ def free_port():
 class Client:
     """One connection; ask() gives a status and what the body holds."""
 
-    def __init__(self, port, pki):
-        self.port, self.pki, self.connection = port, pki, None
+    def __init__(self, port, pki, address="127.0.0.1"):
+        self.port, self.pki, self.address, self.connection = port, pki, address, None
 
     def open(self):
         context = ssl.create_default_context(cafile=f"{self.pki}/ca.crt")
         context.load_cert_chain(f"{self.pki}/admin.crt", f"{self.pki}/admin.key")
-        return http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=30)
+        return http.client.HTTPSConnection(self.address, self.port, context=context, timeout=30)
 
     def raw(self, method, path, body=None, **headers):
         self.connection = self.connection or self.open()
@@ -59,16 +62,18 @@ class Client:
 class Api:
     """The server; start() after kill() goes on with what is on disk. Of the controllers it has those that change nothing but what they are asked for."""
 
-    def __init__(self, *options, controllers="clusterrole-aggregation-controller", data=None):
-        options = [f"--controllers={controllers}", *options]
+    def __init__(self, *options, controllers="clusterrole-aggregation-controller", scheduler=False, data=None, address="127.0.0.1"):
+        options = [f"--controllers={controllers}", f"--scheduler={str(scheduler).lower()}", *options]
+        self.address = address
         self.directory = tempfile.mkdtemp(prefix="nacelle-api-")
         self.data, self.port, self.options, self.process = data or self.directory + "/data", free_port(), options, None
         self.pki, self.kubeconfig = self.data + "/pki", self.data + "/admin.kubeconfig"
+        self.env = {}  # beside this process' own
 
     def launch(self):
         with open(self.directory + "/log", "ab") as log:
-            self.process = subprocess.Popen([f"{BUILD}/nacelle-api", "--data-dir", self.data, "--bind-address", "127.0.0.1", "--secure-port", str(self.port),
-                                             *self.options], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen([f"{BUILD}/nacelle-api", "--data-dir", self.data, "--bind-address", self.address, "--secure-port", str(self.port),
+                                             *self.options], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, **self.env})
 
     def start(self):
         self.launch()
@@ -77,14 +82,14 @@ class Api:
             if self.process.poll() is not None:
                 raise AssertionError(self.log()[-2000:])
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.address, self.port), timeout=1).close()
                 return self
             except OSError:
                 time.sleep(0.02)
         raise AssertionError("nacelle-api does not listen: " + self.log()[-2000:])
 
     def client(self):
-        return Client(self.port, self.pki)
+        return Client(self.port, self.pki, self.address)
 
     def kubectl(self, *args, **kwargs):
         env = dict(os.environ, KUBECONFIG=self.kubeconfig, HOME=self.directory)
@@ -191,3 +196,8 @@ class Beside:
     def stop(self):
         self.controllers.stop()
         self.oracle.stop()
+
+
+def get(client, path):
+    status, body = client.ask("GET", path)
+    return body if status == 200 else None

@@ -26,12 +26,13 @@ def _cgroups(root):
     return found
 
 
-def _rules(table):
+def _rules(node, table):
     """Elements of the sets and maps of the agent's table."""
     found = []
-    for item in (_json("nft", "-j", "list", "table", "inet", table) or {}).get("nftables", []):
+    for item in (_json(*node.inside, "nft", "-j", "list", "table", "inet", table) or {}).get("nftables", []):
         for kind in ("set", "map"):
-            found += item.get(kind, {}).get("elem", [])
+            if not item.get(kind, {}).get("name", "").startswith("inside"):  # the cluster's other nodes
+                found += item.get(kind, {}).get("elem", [])
     return found
 
 
@@ -55,8 +56,8 @@ def leaked(node):
     """{kind: [what]} of what is left of a node without pods; {} is clean."""
     left = {
         "mounts": [m for m in mounts(node) if m not in own_mounts(node)],
-        "links": [link["ifname"] for link in _json("ip", "-j", "link") if link.get("master") == node.bridge],
-        "rules": [e for e in _rules("nacelle_" + node.bridge) if "pods" not in str(e)],
+        "links": [link["ifname"] for link in _json(*node.inside, "ip", "-j", "link") if link.get("master") == node.bridge],
+        "rules": [e for e in _rules(node, "nacelle_" + node.bridge) if "pods" not in str(e)],
         "cgroups": _cgroups(node.cgroup),
         "links of logs": list(log_links(node)),
         "processes": [line for pid, line in processes(r"nacelle-(shim|image)").items() if pid in node.children],
@@ -66,8 +67,8 @@ def leaked(node):
 
 def remove_own(node):
     """What outlives an agent on purpose, for the next one of the same names: its bridge, table and cgroups."""
-    subprocess.run(["ip", "link", "del", node.bridge], capture_output=True)
-    subprocess.run(["nft", "delete", "table", "inet", "nacelle_" + node.bridge], capture_output=True)
+    subprocess.run([*node.inside, "ip", "link", "del", node.bridge], capture_output=True)
+    subprocess.run([*node.inside, "nft", "delete", "table", "inet", "nacelle_" + node.bridge], capture_output=True)
     for mount in own_mounts(node):
         subprocess.run(["umount", "-l", mount], capture_output=True)
     remove_cgroups(node.cgroup)

@@ -1,4 +1,5 @@
 """An agent of its own for a test: own directories, bridge, CIDR and cgroup root, so that several run side by side."""
+import glob
 import json
 import os
 import re
@@ -18,6 +19,8 @@ def free_number():
     """A number that no other test on this machine has, for bridges and addresses; held while this process lives."""
     import socket
     for number in range(10, 250):
+        if glob.glob(f"/run/nacelle-test-*-{number}"):  # of a test that was killed: its agent may live
+            continue
         s = socket.socket(socket.AF_UNIX)
         try:
             s.bind(f"\0nacelle-test-{number}")
@@ -27,6 +30,13 @@ def free_number():
         _held.append(s)
         return number
     raise AssertionError("no free test number")
+
+
+def free_port():
+    import socket
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
 def wait_for(what, probe, timeout=20.0, interval=0.02):
@@ -42,19 +52,23 @@ def wait_for(what, probe, timeout=20.0, interval=0.02):
 
 
 class Node:
-    def __init__(self, *options, config=None, root=None, number=None, env=None, before=()):
+    def __init__(self, *options, config=None, root=None, number=None, env=None, before=(), netns=None, node_ip="127.0.0.1", pod_cidr=""):
         self.number = number or free_number()
         self.options = list(options)
-        self.before = list(before)  # a command that starts the agent
+        self.inside = ["nsenter", f"--net=/run/netns/{netns}"] if netns else []  # what begins commands in its network namespace
+        self.before = self.inside + list(before)  # a command that starts the agent
         self.dir = root or tempfile.mkdtemp(prefix=f"nacelle-test-{self.number}-")
         self.root, self.run = self.dir + "/root", f"/run/nacelle-test-{os.getpid()}-{self.number}"
         self.manifests, self.logs = self.dir + "/manifests", self.dir + "/pods-log"
         self.bridge = f"nct{self.number}"
+        own = f"10.213.{self.number}.0/24,fd00:213:{self.number:x}::/64"
+        self.addresses = (["--node-ip", node_ip] if node_ip else []) + (["--pod-cidr", own if pod_cidr == "" else pod_cidr] if pod_cidr is not None else [])
         self.cgroup = f"/nacelle-test-{os.getpid()}-{self.number}"
         self.socket = self.run + "/nacelle.sock"
         self.log_path = self.dir + "/agent.log"
         self.name = f"node{self.number}"
         self.config = config
+        self.port = None  # of kubelet's API, in a cluster
         self.env = {**os.environ, **(env or {})}
         self.process = None
         self.children = set()
@@ -65,9 +79,10 @@ class Node:
     def start(self, wait=True):
         args = [*self.before, BUILD + "/nacelle-agent", "--root-dir", self.root, "--run-dir", self.run, "--pod-manifest-path", self.manifests,
                 "--pod-logs-dir", self.logs, "--container-runtime-endpoint", "unix://" + self.socket,
-                "--bridge", self.bridge, "--pod-cidr", f"10.213.{self.number}.0/24,fd00:213:{self.number:x}::/64",
-                "--cgroup-root", self.cgroup, "--hostname-override", self.name, "--node-ip", "127.0.0.1",
-                "--cni-conf-dir", self.dir + "/cni", *self.options]
+                "--bridge", self.bridge, *self.addresses, "--cgroup-root", self.cgroup, "--hostname-override", self.name, "--cni-conf-dir", self.dir + "/cni", *self.options]
+        if "--kubeconfig" in self.options and "--port" not in self.options:
+            self.port = self.port or free_port()
+            args += ["--port", str(self.port)]
         if self.config:
             with open(self.dir + "/config.yaml", "w") as f:
                 f.write(self.config)

@@ -29,11 +29,14 @@ DICTIONARY = b"".join(struct.pack(">I", len(w)) + w.encode() for w in _WORDS) + 
 class Connection:
     """An HTTP/1.1 request with an upgrade; `status` is what it was answered with, `answer` its head."""
 
-    def __init__(self, url, headers, method="GET"):
+    def __init__(self, url, headers, method="GET", certificate=None):
         parts = urllib.parse.urlsplit(url)
         self.socket = socket.create_connection((parts.hostname, parts.port), timeout=30)
         if parts.scheme == "https":
-            self.socket = ssl._create_unverified_context().wrap_socket(self.socket)
+            context = ssl._create_unverified_context()
+            if certificate:
+                context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket)
         self.buffer = b""
         lines = [f"{method} {parts.path}{'?' + parts.query if parts.query else ''} HTTP/1.1", f"Host: {parts.netloc}", *(f"{k}: {v}" for k, v in headers)]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
@@ -85,12 +88,12 @@ def masked_frame(opcode, payload, fin=True):
 
 
 class WebSocket(Connection):
-    def __init__(self, url, *protocols):
+    def __init__(self, url, *protocols, certificate=None):
         headers = [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
                    ("Sec-WebSocket-Key", base64.b64encode(os.urandom(16)).decode())]
         if protocols:
             headers.append(("Sec-WebSocket-Protocol", ", ".join(protocols)))
-        super().__init__(url, headers)
+        super().__init__(url, headers, certificate=certificate)
         self.protocol = self.header("Sec-WebSocket-Protocol")
         self.base64 = "base64" in (self.protocol or "")
 
@@ -165,14 +168,14 @@ def exit_code(status):
 
 
 class Spdy(Connection):
-    def __init__(self, url, *versions, tunnel=None):
+    def __init__(self, url, *versions, tunnel=None, certificate=None):
         """@tunnel: a connection to speak through instead of an upgrade of its own."""
         if tunnel:
             self.socket, self.buffer, self.tunnel = tunnel.socket, b"", tunnel
         else:
             self.tunnel = None
             super().__init__(url, [("Connection", "Upgrade"), ("Upgrade", "SPDY/3.1"),
-                                   *(("X-Stream-Protocol-Version", v) for v in versions)], method="POST")
+                                   *(("X-Stream-Protocol-Version", v) for v in versions)], method="POST", certificate=certificate)
         self.deflate = zlib.compressobj(level=6, zdict=DICTIONARY)
         self.last = -1
         self.replied = set()

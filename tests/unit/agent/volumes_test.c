@@ -159,8 +159,8 @@ static void test_group(void **state) {
 }
 
 static void test_atomic_writer(void **state) {
-        struct atomic_file one[] = { { "a", "1", 1, 0644 }, { "d/b", "2", 1, 0400 } };
-        struct atomic_file two[] = { { "a", "3", 1, 0644 } };
+        struct atomic_file one[] = { { "a", "1", 1, 0644, 0 }, { "d/b", "2", 1, 0400, 0 } };
+        struct atomic_file two[] = { { "a", "3", 1, 0644, 0 } };
         char text[80], before[64], after[64];
         ssize_t n;
 
@@ -183,11 +183,29 @@ static void test_atomic_writer(void **state) {
         assert_int_not_equal(access(at(text), F_OK), 0);
 }
 
+/* A file that is no more goes, also when the others stay as they are; those of a group are its own, and their folders.
+ */
+static void test_atomic_writer_groups(void **state) {
+        struct atomic_file files[] = { { "a", "1", 1, 0640, 0 }, { "d/b", "", 0, 0400, 77 } };
+        struct stat st;
+
+        assert_int_equal(atomic_write(at("vol"), files, 2, 1234, NULL), 0);
+        assert_int_equal(stat(at("vol/d/b"), &st), 0);
+        assert_true(st.st_uid == 77 && st.st_gid == 1234 && (st.st_mode & 07777) == 0400);
+        assert_int_equal(stat(at("vol/d"), &st), 0);
+        assert_true(st.st_gid == 1234 && (st.st_mode & 07777) == 02755);
+        assert_int_equal(atomic_write(at("vol"), files, 1, 1234, NULL), 0);
+        assert_int_not_equal(lstat(at("vol/d"), &st), 0);
+        assert_int_equal(stat(at("vol/a"), &st), 0);
+        assert_int_equal(atomic_write(at("vol"), files, 0, 1234, NULL), 0);
+        assert_int_not_equal(lstat(at("vol/a"), &st), 0);
+}
+
 static void test_atomic_writer_refusals(void **state) {
         static const char *const paths[] = { "/abs", "../up", "a/../b", "..x/../..", "" };
 
         for (size_t i = 0; i < ELEMENTS(paths); i++) {
-                struct atomic_file file = { paths[i], "x", 1, 0644 };
+                struct atomic_file file = { paths[i], "x", 1, 0644, 0 };
 
                 assert_int_equal(atomic_write(at("vol"), &file, 1, (gid_t)-1, NULL), -EINVAL);
         }
@@ -202,6 +220,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_remove_leaves_what_was_mounted_of_one_device, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_group, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_atomic_writer, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_atomic_writer_groups, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_atomic_writer_refusals, setup, teardown),
         };
 

@@ -1,6 +1,7 @@
 /* The worker's tables, driven by a made-up cri and virtual time. */
 #include "tests/unit/agent/world.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,59 @@ static void test_containers_start_in_order(void **state) {
         begin(w, POD("\"containers\":[" C("a", "") "," C("b", "") "]"));
         world_expect(w, "run s0; start a#0; start b#0");
         world_expect_status(w, "\"phase\":\"Running\"");
+}
+
+static bool known;
+
+static bool are_known(void *data, const struct pod *pod) {
+        return known;
+}
+
+/* What the API service has for the pod is waited for, but not for ever. */
+static void test_sources_are_waited_for(void **state) {
+        struct world *w = *state;
+
+        known = false;
+        w->world_ops.sources_known = are_known;
+        begin(w, POD("\"containers\":[" C("a", "") "]"));
+        world_pass(w, 500);
+        world_expect(w, "");
+        known = true;
+        worker_sources_changed(w->worker);
+        world_run(w);
+        world_expect(w, "run s0; start a#0");
+        assert_true(worker_uses_sources(w->worker));
+        worker_delete(w->worker);
+        assert_false(worker_uses_sources(w->worker));
+}
+
+static void test_sources_are_not_waited_for_for_ever(void **state) {
+        struct world *w = *state;
+
+        known = false;
+        w->world_ops.sources_known = are_known;
+        begin(w, POD("\"containers\":[" C("a", "") "]"));
+        world_pass(w, 1000);
+        world_expect(w, "run s0; start a#0");
+}
+
+static int no_services(void *data, const struct pod *pod, struct arena *arena, string_map *ret, struct err **err) {
+        return known ? 0 : err_set(err, EAGAIN, "services have not yet been read");
+}
+
+/* A container that could not be made for want of them is made as soon as they are there. */
+static void test_a_container_waits_for_sources(void **state) {
+        struct world *w = *state;
+
+        known = false;
+        w->world_ops.services = no_services;
+        begin(w, POD("\"containers\":[" C("a", "") "]"));
+        world_expect(w, "run s0");
+        world_expect_status(w, "\"reason\":\"CreateContainerConfigError\"");
+        known = true;
+        worker_sources_changed(w->worker);
+        world_run(w);
+        world_expect(w, "start a#0");
 }
 
 static void test_init_containers_then_sidecar_then_main(void **state) {
@@ -745,6 +799,9 @@ static void test_discarding_a_finished_pod(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_containers_start_in_order, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_sources_are_waited_for, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_sources_are_not_waited_for_for_ever, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_container_waits_for_sources, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_init_containers_then_sidecar_then_main, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_init_failure_restarts_with_back_off, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_init_failure_with_never_ends_the_pod, setup, teardown),

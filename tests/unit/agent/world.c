@@ -12,6 +12,7 @@
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/log.h"
 
@@ -412,6 +413,28 @@ void world_pod(struct world *w, const char *json) {
         w->gone = false;
 }
 
+int world_update(struct world *w, const char *json) {
+        const struct kube_object_meta *now = &worker_pod(w->worker)->metadata;
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const struct value *value = NULL;
+        _cleanup_err_ struct err *err = NULL;
+        struct problems problems;
+        struct pod *pod = NULL;
+        int r;
+
+        problems_init(&problems, arena, "the API service", NULL);
+        assert_int_equal(json_parse(arena, json, strlen(json), NULL, &value, &err), 0);
+        if (pod_decode(value, &problems, &pod) < 0 || pod_default(pod) < 0)
+                fail_msg("the pod cannot be read");
+        pod->metadata.name = arena_strdup(pod->arena, now->name);
+        pod->metadata.namespace = arena_strdup(pod->arena, now->namespace);
+        pod->metadata.uid = arena_strdup(pod->arena, now->uid);
+        r = worker_update(w->worker, pod);
+        pod_unref(pod);
+        world_run(w);
+        return r;
+}
+
 struct world *world_new(void) {
         struct world *w = calloc(1, sizeof(*w));
 
@@ -428,8 +451,13 @@ struct world *world_new(void) {
                                        .crash_back_off_max = 300 };
         w->now = 1000000000;
         w->timer = NODE_NEVER;
-        w->world_ops = (struct node_world_ops){ op_call, op_sandbox_get, op_container_get, op_submit,
-                                                op_now,  op_probe_start, op_probe_cancel };
+        w->world_ops = (struct node_world_ops){ .call = op_call,
+                                                .sandbox_get = op_sandbox_get,
+                                                .container_get = op_container_get,
+                                                .submit = op_submit,
+                                                .now = op_now,
+                                                .probe_start = op_probe_start,
+                                                .probe_cancel = op_probe_cancel };
         w->ops = (struct worker_ops){ op_set_timer, op_changed, op_gone };
         w->node = (struct worker_node){ .world = { .ops = &w->world_ops,
                                                    .data = w,

@@ -63,6 +63,10 @@ void world_free(struct world *world);
 /* A static pod of JSON text, with its worker; not started. */
 void world_pod(struct world *world, const char *json);
 
+/* The worker's pod is this one from now on, with the identity of before: what worker_update() says. Its ephemeral
+ * containers are not those of a file. */
+int world_update(struct world *world, const char *json);
+
 /* Answers all that is asked, until nothing is. */
 void world_run(struct world *world);
 

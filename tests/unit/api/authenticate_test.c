@@ -13,7 +13,9 @@
 #include <openssl/hmac.h>
 #include <openssl/x509.h>
 
+#include "api/auth/attributes.h"
 #include "api/auth/authenticate.h"
+#include "api/auth/authorizer.h"
 #include "api/auth/issue.h"
 #include "api/auth/jwt.h"
 #include "api/auth/keys.h"
@@ -107,7 +109,7 @@ static int set_up(void **state) {
         private = pki_key_pem(token_key);
         token_public = pki_public_pem(rsa_key);
         assert_int_equal(auth_keys_new(private, token_public, &keys, NULL), 0);
-        authenticator = make_authenticator(AUTH_ANONYMOUS_HEALTH);
+        authenticator = make_authenticator(AUTH_ANONYMOUS_PUBLIC);
         account = (struct auth_object){ .uid = "account-uid" };
         pod = (struct auth_object){ .uid = "pod-uid", .node = "node-1", .account = "robot" };
         node = (struct auth_object){ .uid = "node-uid" };
@@ -143,6 +145,87 @@ static int by_certificate(X509 *certificate, int64_t now, struct auth_identity *
         if (r == -EACCES && !strstr(err_text(err), why))
                 fail_msg("%s has no %s", err_text(err), why);
         return r;
+}
+
+/* A node's certificate at the wrong time: it may renew, if its Node is there and the certificate is of the Node's life.
+ */
+static void test_renewing_nodes(void **state) {
+        const struct {
+                const char *name, *organization;
+                X509 *issuer;
+                EVP_PKEY *issuer_key;
+                int64_t now, created, deleted;
+                int r;
+        } cases[] = {
+                { "system:node:node-1", "system:nodes", ca, ca_key, NOW + 1000 * DAY, NOW - DAY, 0, 0 },
+                { "system:node:node-1", "system:nodes", ca, ca_key, NOW - 1000 * DAY, NOW - DAY, 0, 0 },
+                { "system:node:node-1", "system:nodes", ca, ca_key, NOW + 1000 * DAY, NOW + DAY, 0, 0 },
+                { "system:node:node-1", "system:nodes", ca, ca_key, NOW + 1000 * DAY, NOW + DAY + 1, 0, -EACCES },
+                { "system:node:node-1", "system:nodes", ca, ca_key, NOW + 1000 * DAY, NOW - DAY, NOW, -EACCES },
+                { "system:node:node-1", "system:nodes", other_ca, other_key, NOW + 1000 * DAY, NOW - DAY, 0, -EACCES },
+                { "system:node:node-1", "devs", ca, ca_key, NOW + 1000 * DAY, NOW - DAY, 0, -EACCES },
+                { "system:node:node-2", "system:nodes", ca, ca_key, NOW + 1000 * DAY, NOW - DAY, 0, -EACCES },
+                { "jane", "system:masters", ca, ca_key, NOW + 1000 * DAY, NOW - DAY, 0, -EACCES },
+        };
+
+        for (unsigned i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_pki_certificate_ X509 *c =
+                        make_certificate(cases[i].name, cases[i].organization, other_key, cases[i].issuer,
+                                         cases[i].issuer_key, PKI_USE_CLIENT, NOW, NOW + DAY);
+                struct auth_identity identity = { 0 };
+
+                node = (struct auth_object){ .uid = "node-uid",
+                                             .created = cases[i].created,
+                                             .deleted = cases[i].deleted };
+                assert_int_equal(by_certificate(c, cases[i].now, &identity, ""), cases[i].r);
+                if (cases[i].r < 0)
+                        continue;
+                assert_string_equal(identity.user.name, cases[i].name);
+                assert_string_equal(auth_join(arena, &identity.user.groups, " "),
+                                    AUTH_GROUP_RENEWING " system:authenticated");
+                assert_null(auth_user_node(&identity.user));
+                assert_true(identity.valid_until <= cases[i].now);
+        }
+        node = (struct auth_object){ .uid = "node-uid" };
+}
+
+static enum auth_decision decide(struct auth_attributes a) {
+        return auth_authorize((const struct auth_authorizer[]){ auth_renewing }, 1, &a, arena).decision;
+}
+
+static void test_what_renewing_nodes_may(void **state) {
+        const char *group = AUTH_GROUP_RENEWING, *nodes = "system:nodes";
+        const struct auth_user user = { .name = "system:node:n", .groups = { &group, 1 } },
+                               other = { .name = "system:node:n", .groups = { &nodes, 1 } };
+        struct auth_attributes a = AUTH_ATTRIBUTES(&user);
+
+        a.is_resource = true;
+        a.group = "certificates.k8s.io";
+        a.resource = "certificatesigningrequests";
+        a.verb = "create";
+        assert_int_equal(decide(a), AUTH_ALLOW);
+        a.subresource = "selfnodeclient";
+        assert_int_equal(decide(a), AUTH_ALLOW);
+        a.subresource = "nodeclient";
+        assert_int_equal(decide(a), AUTH_DENY);
+        a.subresource = "approval";
+        a.verb = "update";
+        assert_int_equal(decide(a), AUTH_DENY);
+        a.subresource = "";
+        a.verb = "watch";
+        assert_int_equal(decide(a), AUTH_DENY);
+        assert_int_equal(auth_attributes_select(arena, "metadata.name=x", &a), 0);
+        assert_int_equal(decide(a), AUTH_ALLOW);
+        a.verb = "delete";
+        assert_int_equal(decide(a), AUTH_DENY);
+        a.verb = "get";
+        a.resource = "nodes";
+        a.group = "";
+        assert_int_equal(decide(a), AUTH_DENY);
+        a.is_resource = false;
+        assert_int_equal(decide(a), AUTH_DENY);
+        a.user = &other;
+        assert_int_equal(decide(a), AUTH_NO_OPINION);
 }
 
 static void test_certificates(void **state) {
@@ -481,13 +564,16 @@ static void test_who_brings_nothing_and_who_brings_something_wrong(void **state)
                 const char *path, *authorization;
                 int r;
         } cases[] = {
-                { AUTH_ANONYMOUS_HEALTH, "/livez", NULL, 0 },
-                { AUTH_ANONYMOUS_HEALTH, "/readyz/ping", NULL, 0 },
-                { AUTH_ANONYMOUS_HEALTH, "/healthz", "Basic eA==", 0 },
-                { AUTH_ANONYMOUS_HEALTH, "/healthz", "Bearer wrong", -EACCES },
-                { AUTH_ANONYMOUS_HEALTH, "/healthzz", NULL, -EACCES },
-                { AUTH_ANONYMOUS_HEALTH, "/livez/../api", NULL, -EACCES },
-                { AUTH_ANONYMOUS_HEALTH, "/api", NULL, -EACCES },
+                { AUTH_ANONYMOUS_PUBLIC, "/livez", NULL, 0 },
+                { AUTH_ANONYMOUS_PUBLIC, "/readyz/ping", NULL, 0 },
+                { AUTH_ANONYMOUS_PUBLIC, "/healthz", "Basic eA==", 0 },
+                { AUTH_ANONYMOUS_PUBLIC, "/healthz", "Bearer wrong", -EACCES },
+                { AUTH_ANONYMOUS_PUBLIC, "/healthzz", NULL, -EACCES },
+                { AUTH_ANONYMOUS_PUBLIC, "/livez/../api", NULL, -EACCES },
+                { AUTH_ANONYMOUS_PUBLIC, "/api", NULL, -EACCES },
+                { AUTH_ANONYMOUS_PUBLIC, "/api/v1/namespaces/kube-public/configmaps/cluster-info", NULL, 0 },
+                { AUTH_ANONYMOUS_PUBLIC, "/api/v1/namespaces/kube-public/configmaps/cluster-info/x", NULL, -EACCES },
+                { AUTH_ANONYMOUS_PUBLIC, "/api/v1/namespaces/kube-public/configmaps", NULL, -EACCES },
                 { AUTH_ANONYMOUS_NEVER, "/livez", NULL, -EACCES },
                 { AUTH_ANONYMOUS_ALWAYS, "/api", NULL, 0 },
                 { AUTH_ANONYMOUS_ALWAYS, "/api", "bearer x", -EACCES },
@@ -557,6 +643,8 @@ static void test_discovery(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_certificates),
+                TEST(test_renewing_nodes),
+                TEST(test_what_renewing_nodes_may),
                 TEST(test_authorities_are_swapped),
                 TEST(test_token_with_a_made_up_header),
                 TEST(test_public_key_as_a_secret),

@@ -15,6 +15,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/json.h"
 
 /* The cases of Kubernetes' own expansion, and of what people write in commands. */
 static const struct {
@@ -254,10 +255,129 @@ static void test_sub_path(void **state) {
         }
 }
 
+/* -- of the API's objects ---------------------------------------------------------------------------------- */
+
+static struct pod_object *read_object(enum pod_object_kind kind, const char *json) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const struct value *tree = NULL;
+        struct pod_object *object = NULL;
+
+        assert_int_equal(json_parse(arena, json, strlen(json), NULL, &tree, NULL), 0);
+        assert_int_equal(pod_object_read(kind, tree, &object, NULL), 0);
+        return object;
+}
+
+/* Of "m" and "s"; "late" is not known yet. */
+static struct pod_sources *make_sources(void) {
+        struct pod_sources *sources = pod_sources_new(3, 0);
+
+        assert_non_null(sources);
+        sources->objects[0] = (struct pod_source){
+                POD_CONFIG_MAP, POD_SOURCE_THERE, "m",
+                read_object(POD_CONFIG_MAP,
+                            "{\"data\":{\"a\":\"1\",\"b.c-d\":\"2\"},\"binaryData\":{\"bin\":\"AAE=\"}}")
+        };
+        sources->objects[1] =
+                (struct pod_source){ POD_SECRET, POD_SOURCE_THERE, "s",
+                                     read_object(POD_SECRET, "{\"data\":{\"a\":\"c2VjcmV0\",\"nul\":\"YQBi\"}}") };
+        sources->objects[2] = (struct pod_source){ POD_CONFIG_MAP, POD_SOURCE_UNKNOWN, "late", NULL };
+        return sources;
+}
+
+static void test_sources(void **state) {
+        struct kube_config_map_env_source map = { .name = "m" }, none = { .name = "none", .optional = TRI_TRUE };
+        struct kube_env_from_source from[] = { { .config_map_ref = &map },
+                                               { .config_map_ref = &map, .prefix = "P_" },
+                                               { .config_map_ref = &none } };
+        struct kube_secret_key_selector key = { .name = "s", .key = "a" },
+                                        lost = { .name = "s", .key = "no", .optional = TRI_TRUE };
+        struct kube_config_map_key_selector gone = { .name = "none", .key = "no", .optional = TRI_TRUE };
+        struct kube_env_var_source of_secret = { .secret_key_ref = &key }, of_lost = { .secret_key_ref = &lost },
+                                   of_gone = { .config_map_key_ref = &gone };
+        struct kube_env_var env[] = { { .name = "S", .value_from = &of_secret },
+                                      { .name = "LOST", .value_from = &of_lost },
+                                      { .name = "GONE", .value_from = &of_gone },
+                                      { .name = "a", .value = "own $(P_a) $(HOST) $(PORT)" },
+                                      { .name = "PORT", .value = "8" } };
+        const struct kube_container container = { .env_from = { from, 3 }, .env = { env, 5 } };
+        struct string_pair pairs[] = { { "HOST", "10.0.0.1" }, { "PORT", "443" } };
+        const string_map services = { pairs, 2 };
+        static const struct string_pair wanted[] = {
+                { "HOST", "10.0.0.1" }, { "PORT", "8" }, { "a", "own 1 10.0.0.1 443" },
+                { "b.c-d", "2" },       { "P_a", "1" },  { "P_b.c-d", "2" },
+                { "S", "secret" }
+        };
+        struct pod_sources *sources = make_sources();
+        const struct pod_facts facts = { .sources = sources, .services = &services };
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_pod_ struct pod *pod = read_pod(manifest);
+        string_map made;
+
+        assert_int_equal(pod_environment(arena, pod, &container, &facts, &made, NULL), 0);
+        assert_int_equal(made.count, ELEMENTS(wanted));
+        for (size_t i = 0; i < ELEMENTS(wanted); i++) {
+                assert_string_equal(made.items[i].key, wanted[i].key);
+                assert_string_equal(made.items[i].value, wanted[i].value);
+        }
+        pod_sources_unref(sources);
+}
+
+/* kubelet's words. */
+static void test_sources_that_are_missing(void **state) {
+        static const struct {
+                enum pod_object_kind kind;
+                const char *name, *key; /* NULL: all of it */
+                int error;
+                const char *words;
+        } cases[] = {
+                { POD_CONFIG_MAP, "none", NULL, -ENOENT, "configmap \"none\" not found" },
+                { POD_SECRET, "none", NULL, -ENOENT, "secret \"none\" not found" },
+                { POD_CONFIG_MAP, "none", "k", -ENOENT, "configmap \"none\" not found" },
+                { POD_CONFIG_MAP, "m", "k", -ENOENT, "couldn't find key k in ConfigMap default/m" },
+                { POD_CONFIG_MAP, "m", "bin", -ENOENT, "couldn't find key bin in ConfigMap default/m" },
+                { POD_SECRET, "s", "k", -ENOENT, "couldn't find key k in Secret default/s" },
+                { POD_SECRET, "s", "nul", -EINVAL,
+                  "key nul of secret \"s\" has a NUL character, which no variable holds" },
+                { POD_CONFIG_MAP, "late", NULL, -EAGAIN,
+                  "failed to sync configmap cache: timed out waiting for the condition" },
+        };
+        struct pod_sources *sources = make_sources();
+        const struct pod_facts facts = { .sources = sources };
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_pod_ struct pod *pod = read_pod(manifest);
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                struct kube_config_map_env_source map = { .name = cases[i].name };
+                struct kube_secret_env_source secret = { .name = cases[i].name };
+                struct kube_config_map_key_selector map_key = { .name = cases[i].name, .key = cases[i].key };
+                struct kube_secret_key_selector secret_key = { .name = cases[i].name, .key = cases[i].key };
+                bool of_map = cases[i].kind == POD_CONFIG_MAP;
+                struct kube_env_var_source source = { .config_map_key_ref = of_map ? &map_key : NULL,
+                                                      .secret_key_ref = of_map ? NULL : &secret_key };
+                struct kube_env_from_source from = { .config_map_ref = of_map ? &map : NULL,
+                                                     .secret_ref = of_map ? NULL : &secret };
+                struct kube_env_var env = { .name = "E", .value_from = &source };
+                const struct kube_container container = { .env_from = { &from, !cases[i].key },
+                                                          .env = { &env, cases[i].key != NULL } };
+                _cleanup_err_ struct err *err = NULL;
+                string_map made;
+
+                assert_int_equal(pod_environment(arena, pod, &container, &facts, &made, &err), cases[i].error);
+                assert_string_equal(err_text(err), cases[i].words);
+        }
+        pod_sources_unref(sources);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_expand), cmocka_unit_test(test_environment), cmocka_unit_test(test_not_known_yet),
-                cmocka_unit_test(test_maps),   cmocka_unit_test(test_bomb),        cmocka_unit_test(test_sub_path),
+                cmocka_unit_test(test_expand),
+                cmocka_unit_test(test_environment),
+                cmocka_unit_test(test_not_known_yet),
+                cmocka_unit_test(test_sources),
+                cmocka_unit_test(test_sources_that_are_missing),
+                cmocka_unit_test(test_maps),
+                cmocka_unit_test(test_bomb),
+                cmocka_unit_test(test_sub_path),
                 cmocka_unit_test(test_many),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

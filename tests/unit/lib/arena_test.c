@@ -102,9 +102,33 @@ static void test_like(void **state) {
         assert_int_equal(arena_size(like), size);
 }
 
+static void note(void *data) {
+        strcat(data, "x");
+}
+
+static void note_other(void *data) {
+        strcat(data, "y");
+}
+
+/* The last first, once. */
+static void test_deferred(void **state) {
+        struct arena *arena = arena_new();
+        char text[8] = "";
+
+        assert_true(arena_defer(arena, note, text));
+        assert_true(arena_defer(arena, note_other, text));
+        assert_string_equal(text, "");
+        arena_reset(arena);
+        assert_string_equal(text, "yx");
+        assert_true(arena_defer(arena, note, text));
+        arena_free(arena);
+        assert_string_equal(text, "yxx");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_like),
+                cmocka_unit_test(test_deferred),
                 cmocka_unit_test(test_alignment_and_zero),
                 cmocka_unit_test(test_no_overlap),
                 cmocka_unit_test(test_large),

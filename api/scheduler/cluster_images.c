@@ -1,0 +1,82 @@
+/* Which nodes have which images: in both directions, so that a pod's images are looked up once and not at each node. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/scheduler/cluster.h"
+
+#define HOLDERS_FIRST 4
+
+struct sched_image *sched_cluster_image(const struct sched_cluster *cluster, const char *name) {
+        return table_object(table_find(&cluster->images, name), struct sched_image, by_name);
+}
+
+static void free_image(struct sched_image *image) {
+        free(image->holders);
+        free(image->name);
+        free(image);
+}
+
+static struct sched_image *get_image(struct sched_cluster *cluster, const char *name) {
+        struct sched_image *image = sched_cluster_image(cluster, name);
+
+        if (image)
+                return image;
+        image = calloc(1, sizeof(*image));
+        if (!image)
+                return NULL;
+        image->name = strdup(name);
+        if (!image->name || table_add(&cluster->images, &image->by_name, image->name) < 0) {
+                free_image(image);
+                return NULL;
+        }
+        return image;
+}
+
+static int hold(struct sched_cluster *cluster, struct sched_node *node, const char *name, int64_t size) {
+        struct sched_image *image = get_image(cluster, name);
+        struct sched_holder *more;
+
+        if (!image)
+                return -ENOMEM;
+        if (image->n == image->room) {
+                uint32_t room = image->room * 2 ?: HOLDERS_FIRST;
+
+                more = reallocarray(image->holders, room, sizeof(*more));
+                if (!more)
+                        return -ENOMEM;
+                image->holders = more;
+                image->room = room;
+        }
+        image->holders[image->n++] = (struct sched_holder){ node, size };
+        return 0;
+}
+
+static void drop(struct sched_cluster *cluster, struct sched_node *node, const char *name) {
+        struct sched_image *image = sched_cluster_image(cluster, name);
+
+        for (uint32_t i = 0; image && i < image->n; i++)
+                if (image->holders[i].node == node) {
+                        image->holders[i] = image->holders[--image->n];
+                        break;
+                }
+        if (image && image->n == 0) {
+                table_remove(&cluster->images, &image->by_name);
+                free_image(image);
+        }
+}
+
+int sched_cluster_hold_images(struct sched_cluster *cluster, struct sched_node *node) {
+        int r = 0;
+
+        list_for_each (image, &node->images)
+                list_for_each (name, &image->names)
+                        r = r ?: hold(cluster, node, *name, image->size_bytes);
+        return r;
+}
+
+void sched_cluster_drop_images(struct sched_cluster *cluster, struct sched_node *node) {
+        list_for_each (image, &node->images)
+                list_for_each (name, &image->names)
+                        drop(cluster, node, *name);
+}

@@ -1,0 +1,140 @@
+/* This host as a node: its agent gets a kubeconfig with a token, with which it asks for its own identity. */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cluster/cluster.h"
+#include "lib/arena.h"
+#include "lib/value.h"
+
+#define BOOTSTRAP "bootstrap-kubelet.conf"
+#define KUBECONFIG "kubelet.conf"
+
+int cli_cluster_node_preflight(struct err **err) {
+        if (geteuid() != 0)
+                return err_set(err, EPERM, "a node's agent needs root; run this as root");
+        if (access("/proc/self/ns/net", F_OK) < 0 || access("/sys/fs/cgroup", F_OK) < 0)
+                return err_set(err, ENOENT, "there are no namespaces or cgroups (/proc, /sys/fs/cgroup); mount them");
+        return 0;
+}
+
+const char *cli_cluster_node_name(struct arena *arena, const char *name) {
+        char host[HOST_NAME_MAX + 1] = "";
+
+        if (name)
+                return name;
+        gethostname(host, sizeof(host) - 1);
+        for (char *p = host; *p; p++)
+                *p = (char)tolower((unsigned char)*p);
+        return arena_strdup(arena, host);
+}
+
+static void add(struct cli_values *list, const char *text, int *failed) {
+        if (text && list->n < CLI_VALUES_MAX)
+                list->values[list->n++] = text;
+        else
+                *failed = -E2BIG;
+}
+
+static int write_arguments(struct arena *arena, const struct cluster_member *node, struct err **err) {
+        const char *own = cli_cluster_file(arena, KUBECONFIG), *bootstrap = cli_cluster_file(arena, BOOTSTRAP);
+        struct cli_values all = { .n = 0 };
+        int failed = own && bootstrap ? 0 : -ENOMEM;
+
+        add(&all, arena_printf(arena, "--kubeconfig=%s", own), &failed);
+        add(&all, arena_printf(arena, "--bootstrap-kubeconfig=%s", bootstrap), &failed);
+        add(&all, arena_printf(arena, "--root-dir=%s", cli_cluster_places.root), &failed);
+        add(&all, arena_printf(arena, "--run-dir=%s", cli_cluster_places.run), &failed);
+        add(&all, "--rotate-server-certificates", &failed);
+        add(&all, "--pod-cidr=", &failed); /* the cluster says, whatever the configuration file does */
+        if (node->name)
+                add(&all, arena_printf(arena, "--hostname-override=%s", node->name), &failed);
+        if (node->address)
+                add(&all, arena_printf(arena, "--node-ip=%s", node->address), &failed);
+        for (size_t i = 0; i < node->more->n; i++)
+                add(&all, node->more->values[i], &failed);
+        if (failed < 0)
+                return err_set(err, -failed, "too many arguments of the agent's");
+        return cli_cluster_write_arguments(cli_cluster_agent.file, cli_cluster_agent.variable, &all, err);
+}
+
+/* --- until it is Ready --- */
+
+struct waiting {
+        struct cli *cli;
+        const char *path, *name;
+        struct cluster_api api;
+};
+
+static bool is_ready(const struct value *node) {
+        const struct value *all = value_find(node, "status.conditions");
+
+        for (uint32_t i = 0; i < value_count(all); i++)
+                if (strcmp(value_string_or(value_get(value_at(all, i), "type"), ""), "Ready") == 0)
+                        return strcmp(value_string_or(value_get(value_at(all, i), "status"), ""), "True") == 0;
+        return false;
+}
+
+static int probe_identity(void *data, struct err **err) {
+        struct waiting *w = data;
+
+        if (access(w->path, F_OK) == 0)
+                return 0;
+        if (cli_cluster_has_ended(&cli_cluster_agent))
+                return err_set(err, ECHILD, "it has ended");
+        return err_set(err, EAGAIN, "node %s: its certificate is not signed yet", w->name);
+}
+
+static int probe_ready(void *data, struct err **err) {
+        struct waiting *w = data;
+        const struct value *node;
+        int r = cli_cluster_get(&w->api, &cli_cluster_nodes, NULL, w->name, &node, err);
+
+        if (r == -ENOENT || r == -EACCES || r == -EIO || r == -ETIMEDOUT)
+                return -EAGAIN;
+        if (r < 0 || is_ready(node))
+                return r;
+        return err_set(err, EAGAIN, "node %s: it is not Ready yet", w->name);
+}
+
+static int wait_ready(struct waiting *w, struct arena *arena, struct err **err) {
+        struct client_remote_config config = { 0 };
+        int r = cli_cluster_wait(w->cli, CLUSTER_WAIT_S, probe_identity, w, err);
+
+        if (r < 0 || (r = client_kubeconfig(arena, w->path, &config, err)) < 0)
+                return r;
+        config.any_time = true;
+        if ((r = cli_cluster_open(w->cli, &config, &w->api, err)) < 0)
+                return r;
+        r = cli_cluster_wait(w->cli, CLUSTER_WAIT_S, probe_ready, w, err);
+        cli_cluster_close(&w->api);
+        return r;
+}
+
+int cli_cluster_node_join(struct cli *cli, const struct cluster_found *cluster, const struct cluster_member *node,
+                          struct err **err) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct waiting w = { .cli = cli };
+        const char *bootstrap, *path, *log;
+        int r;
+
+        if (!arena || !(w.name = cli_cluster_node_name(arena, node->name)) ||
+            !(w.path = cli_cluster_file(arena, KUBECONFIG)) || !(path = cli_cluster_file(arena, BOOTSTRAP)) ||
+            !(bootstrap = cli_cluster_kubeconfig(arena, cluster, node->token)) ||
+            !(log = cli_cluster_log(arena, &cli_cluster_agent)))
+                return err_set(err, ENOMEM, "out of memory");
+        if (access(w.path, F_OK) < 0 && (r = cli_cluster_write(path, bootstrap, 0600, err)) < 0)
+                return r;
+        if ((r = write_arguments(arena, node, err)) < 0 || (r = cli_cluster_start(&cli_cluster_agent, err)) < 0)
+                return r;
+        if (cli_cluster_is_left())
+                return 0;
+        if ((r = wait_ready(&w, arena, err)) < 0)
+                return err_wrap(err, r, "the agent does not come (its log: %s)", log);
+        unlink(path); /* the token's work is done */
+        return 0;
+}

@@ -1,0 +1,275 @@
+/* The service and the agent: started by whoever starts programs on this host. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/cluster/cluster.h"
+#include "lib/arena.h"
+#include "lib/files.h"
+#include "lib/program.h"
+
+#define COMMAND_MS 60000 /* of systemctl, rc-service */
+#define OUTPUT_MAX 4096
+#define ARGUMENTS_MAX (CLI_VALUES_MAX + 8)
+#define FILE_MAX ((size_t)64 << 10)
+#define STOP_MS 20000
+
+const struct cluster_program cli_cluster_api = { "nacelle-api", "NACELLE_API_ARGS", "api.env", "api.yaml" };
+const struct cluster_program cli_cluster_agent = { "nacelle-agent", "NACELLE_AGENT_ARGS", "agent.env", "config.yaml" };
+
+enum how { BY_SYSTEMD, BY_OPENRC, BY_US, BY_NOBODY };
+
+static int how_to(enum how *ret_how, struct err **err) {
+        static const char *const names[] = { "systemd", "openrc", "process", "none" };
+        const char *start = cli_cluster_places.start;
+
+        for (size_t i = 0; start && i < ELEMENTS(names); i++)
+                if (strcmp(names[i], start) == 0) {
+                        *ret_how = (enum how)i;
+                        return 0;
+                }
+        if (start)
+                return err_set(err, EINVAL, "--start %s: give systemd, openrc, process or none", start);
+        *ret_how = access("/run/systemd/system", F_OK) == 0 ? BY_SYSTEMD :
+                   access("/run/openrc", F_OK) == 0         ? BY_OPENRC :
+                                                              BY_US;
+        return 0;
+}
+
+/* Beside this program, or where programs are. */
+static const char *find(struct arena *arena, const char *name) {
+        static const char *const places[] = { "/usr/local/bin", "/usr/bin", "/usr/sbin", "/bin", "/sbin" };
+        char own[PATH_MAX];
+        ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
+        const char *path;
+        char *slash;
+
+        if (n > 0) {
+                own[n] = '\0';
+                slash = strrchr(own, '/');
+                path = arena_printf(arena, "%.*s/%s", (int)(slash - own), own, name);
+                if (path && access(path, X_OK) == 0)
+                        return path;
+        }
+        for (size_t i = 0; i < ELEMENTS(places); i++) {
+                path = arena_printf(arena, "%s/%s", places[i], name);
+                if (path && access(path, X_OK) == 0)
+                        return path;
+        }
+        return NULL;
+}
+
+static int run(struct arena *arena, const char *name, const char *const *arguments, struct err **err) {
+        _cleanup_program_ struct program_result result = { 0 };
+        struct program_call call = { .path = find(arena, name),
+                                     .arguments = arguments,
+                                     .output_max = OUTPUT_MAX,
+                                     .timeout_ms = COMMAND_MS,
+                                     .cancel_fd = -EBADF };
+        int r;
+
+        if (!call.path)
+                return err_set(err, ENOENT, "%s is not there; say by --start how programs are started here", name);
+        if ((r = program_run(&call, &result, err)) < 0)
+                return r;
+        if (WIFEXITED(result.status) && WEXITSTATUS(result.status) == 0)
+                return 0;
+        return err_set(err, EIO, "%s %s %s: %s", name, arguments[1], arguments[2],
+                       program_complaint(&result.error, OUTPUT_MAX));
+}
+
+/* --- by us: a process with a file that says which --- */
+
+static const char *pid_path(struct arena *arena, const struct cluster_program *program) {
+        return arena_printf(arena, "%s/%s.pid", cli_cluster_places.run, program->name);
+}
+
+const char *cli_cluster_log(struct arena *arena, const struct cluster_program *program) {
+        enum how how = BY_US;
+
+        if (how_to(&how, NULL) < 0 || how == BY_US || how == BY_NOBODY)
+                return arena_printf(arena, "%s/%s.log", cli_cluster_places.run, program->name);
+        return arena_printf(arena, how == BY_SYSTEMD ? "journalctl -u %s" : "/var/log/%s.log", program->name);
+}
+
+/* That of the file, if it is still @program's. */
+static pid_t find_pid(struct arena *arena, const struct cluster_program *program) {
+        const char *path = pid_path(arena, program), *exe = find(arena, program->name), *link;
+        _cleanup_free_ char *text = NULL;
+        char target[PATH_MAX] = "";
+        pid_t pid;
+
+        if (!path || files_read(path, 32, &text, NULL, NULL) < 0 || (pid = (pid_t)strtol(text, NULL, 10)) <= 1)
+                return 0;
+        link = arena_printf(arena, "/proc/%d/exe", (int)pid);
+        if (!link || !exe || readlink(link, target, sizeof(target) - 1) <= 0)
+                return 0;
+        return strncmp(target, exe, strlen(exe)) == 0 ? pid : 0;
+}
+
+bool cli_cluster_is_left(void) {
+        enum how how;
+
+        return how_to(&how, NULL) == 0 && how == BY_NOBODY;
+}
+
+bool cli_cluster_has_ended(const struct cluster_program *program) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        enum how how;
+
+        return arena && how_to(&how, NULL) == 0 && how == BY_US && !find_pid(arena, program);
+}
+
+int cli_cluster_arguments(struct arena *arena, const struct cluster_program *program, struct cli_values *ret_arguments,
+                          struct err **err) {
+        const char *path = cli_cluster_file(arena, program->file);
+        _cleanup_free_ char *text = NULL;
+        char *line, *end, *word;
+        int r = path ? files_read(path, FILE_MAX, &text, NULL, err) : -ENOMEM;
+
+        if (r < 0)
+                return r;
+        line = strstr(text, program->variable);
+        line = line ? strchr(line, '"') : NULL;
+        end = line ? strchr(line + 1, '"') : NULL;
+        if (!end)
+                return err_set(err, EINVAL, "%s: there is no %s=\"...\"", path, program->variable);
+        *end = '\0';
+        line = arena_strdup(arena, line + 1);
+        ret_arguments->n = 0;
+        while (line && (word = strsep(&line, " ")) && ret_arguments->n < CLI_VALUES_MAX)
+                if (*word)
+                        ret_arguments->values[ret_arguments->n++] = word;
+        return 0;
+}
+
+static int open_log(struct arena *arena, const struct cluster_program *program, posix_spawn_file_actions_t *actions,
+                    struct err **err) {
+        const char *path = cli_cluster_log(arena, program);
+        int r = path ? files_make_dirs(cli_cluster_places.run, 0755, err) : -ENOMEM;
+
+        if (r < 0)
+                return r;
+        posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, path, O_WRONLY | O_CREAT | O_APPEND, 0640);
+        posix_spawn_file_actions_adddup2(actions, STDOUT_FILENO, STDERR_FILENO);
+        return 0;
+}
+
+static int spawn_with(struct arena *arena, const struct cluster_program *program,
+                      const posix_spawn_file_actions_t *actions, struct err **err) {
+        const char *argv[ARGUMENTS_MAX + 1] = { find(arena, program->name) }, *settings, *path, *text;
+        struct cli_values more;
+        size_t n = 1;
+        pid_t pid;
+        int r;
+
+        settings = cli_cluster_file(arena, program->settings);
+        if (!argv[0])
+                return err_set(err, ENOENT, "%s is neither beside this program nor in /usr/bin", program->name);
+        if (settings && access(settings, R_OK) == 0) {
+                argv[n++] = "--config";
+                argv[n++] = settings;
+        }
+        if ((r = cli_cluster_arguments(arena, program, &more, err)) < 0)
+                return r;
+        for (size_t i = 0; i < more.n; i++)
+                argv[n++] = more.values[i];
+        if ((r = program_spawn(argv[0], (char *const *)(uintptr_t)argv, NULL, actions, &pid, err)) < 0)
+                return r;
+        path = pid_path(arena, program);
+        text = arena_printf(arena, "%d\n", (int)pid);
+        return path && text ? files_replace(path, text, strlen(text), 0644, err) : -ENOMEM;
+}
+
+static int stop_process(struct arena *arena, const struct cluster_program *program, struct err **err) {
+        pid_t pid = find_pid(arena, program);
+        const char *path = pid_path(arena, program);
+
+        _cleanup_close_ int fd = pid ? pidfd_open(pid, 0) : -EBADF;
+        struct pollfd ended = { .fd = fd, .events = POLLIN };
+
+        if (fd >= 0 && kill(pid, SIGTERM) == 0 && poll(&ended, 1, STOP_MS) == 0)
+                return err_set(err, ETIMEDOUT, "%s (process %d) does not end", program->name, (int)pid);
+        if (path)
+                unlink(path);
+        return 0;
+}
+
+static int start_process(struct arena *arena, const struct cluster_program *program, struct err **err) {
+        posix_spawn_file_actions_t actions;
+        int r = stop_process(arena, program, err);
+
+        if (r < 0)
+                return r;
+        posix_spawn_file_actions_init(&actions);
+        if ((r = open_log(arena, program, &actions, err)) == 0)
+                r = spawn_with(arena, program, &actions, err);
+        posix_spawn_file_actions_destroy(&actions);
+        return r;
+}
+
+/* --- by others --- */
+
+static int start_by(struct arena *arena, enum how how, const char *name, struct err **err) {
+        const char *const enable[] = { "systemctl", "enable", name, NULL }, *const restart[] = { "systemctl", "restart",
+                                                                                                 name, NULL };
+        const char *const add[] = { "rc-update", "add", name, "default", NULL }, *const again[] = { "rc-service", name,
+                                                                                                    "restart", NULL };
+        int r = how == BY_SYSTEMD ? run(arena, "systemctl", enable, err) : run(arena, "rc-update", add, err);
+
+        if (r < 0)
+                return r;
+        return how == BY_SYSTEMD ? run(arena, "systemctl", restart, err) : run(arena, "rc-service", again, err);
+}
+
+static int stop_by(struct arena *arena, enum how how, const char *name, struct err **err) {
+        const char *const disable[] = { "systemctl", "disable", "--now", name, NULL };
+        const char *const stop[] = { "rc-service", name, "stop", NULL }, *const drop[] = { "rc-update", "del", name,
+                                                                                           "default", NULL };
+        int r = how == BY_SYSTEMD ? run(arena, "systemctl", disable, err) : run(arena, "rc-service", stop, err);
+
+        return r < 0 || how == BY_SYSTEMD ? r : run(arena, "rc-update", drop, err);
+}
+
+int cli_cluster_start(const struct cluster_program *program, struct err **err) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        enum how how;
+        int r = arena ? how_to(&how, err) : err_set(err, ENOMEM, "out of memory");
+
+        if (r < 0 || how == BY_NOBODY)
+                return r;
+        return how == BY_US ? start_process(arena, program, err) : start_by(arena, how, program->name, err);
+}
+
+int cli_cluster_stop(const struct cluster_program *program, struct err **err) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        enum how how;
+        int r = arena ? how_to(&how, err) : err_set(err, ENOMEM, "out of memory");
+
+        if (r < 0 || how == BY_NOBODY)
+                return r;
+        return how == BY_US ? stop_process(arena, program, err) : stop_by(arena, how, program->name, err);
+}
+
+int cli_cluster_become(const struct cluster_program *program, const char *const *arguments, struct err **err) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const char *argv[ARGUMENTS_MAX + 1] = { arena ? find(arena, program->name) : NULL };
+        size_t n = 1;
+
+        if (!argv[0])
+                return err_set(err, ENOENT, "%s is neither beside this program nor in /usr/bin", program->name);
+        for (; *arguments && n < ARGUMENTS_MAX; arguments++)
+                argv[n++] = *arguments;
+        execv(argv[0], (char *const *)(uintptr_t)argv);
+        return err_errno(err, errno, "%s", argv[0]);
+}

@@ -1,0 +1,75 @@
+/* Services' addresses, as the nftables table `nacelle_services_BRIDGE`: what is sent to one goes to one of those behind
+ * it.
+ *
+ *   counts     address . protocol . port → the chain that draws a number below how many are behind it: at random, or by
+ *              the sender's address
+ *   backs      address . protocol . port . number → address . port of one behind it
+ *   addresses  all of these addresses: what is still for one after the translation has nobody behind it, and is refused
+ *
+ * A Service is elements of maps alone: a change of one is a handful of elements in one transaction, whatever the number
+ * of the others. What a pod sends by a Service's address to itself is masqueraded; what it sends to another of this
+ * node too where the kernel does not show bridged packets to the rules (br_netfilter): the answer would go past what
+ * translates it back.
+ *
+ * The table stays when the agent ends. Calls block. Not for two threads at once.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/ip.h"
+
+struct balancer;
+struct err;
+
+/* Behind one address and port, at most. */
+#define BALANCER_BACKS_MAX 1024
+
+/* Changes at a time, at most: what one transaction has room for. */
+#define BALANCER_CHANGES_MAX 400000
+
+struct balancer_front {
+        struct ip ip;
+        uint16_t port;
+        uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP */
+};
+
+struct balancer_back {
+        struct ip ip; /* of the front's family */
+        uint16_t port;
+};
+
+/* A self is an address of a back on this node: a pod that reaches itself must see another sender than itself. */
+enum balancer_kind { BALANCER_ADDRESS, BALANCER_SELF, BALANCER_COUNT, BALANCER_BACK };
+
+struct balancer_change {
+        uint8_t kind;
+        bool add;                    /* else it is removed */
+        bool by_source;              /* of a count: the same sender gets the same one */
+        struct balancer_front front; /* of an address and a self: .ip */
+        uint32_t n;                  /* the count, 1 to BALANCER_BACKS_MAX; the back's number */
+        struct balancer_back
+                back; /* that is added, or has gone: flows of UDP to it end. Family 0: it has another number */
+};
+
+struct balancer_options {
+        const char *bridge;
+        const struct ip_cidr *pod_cidrs; /* of this node, at most one a family */
+        size_t n_pod_cidrs;
+};
+
+/* Touches nothing. -ENOMEM. */
+int cni_balancer_new(const struct balancer_options *options, struct balancer **ret_balancer);
+
+/* The table stays. NULL is fine. */
+void cni_balancer_free(struct balancer *balancer);
+
+/* All of @changes or none; removals come first. With @anew the table is begun anew with them, without a moment between.
+ * -ENOENT: someone has removed the table, or part of it: it wants to be begun anew, as after any failure. */
+int cni_balancer_apply(struct balancer *balancer, const struct balancer_change *changes, size_t n, bool anew,
+                       struct err **err);
+
+/* Removes the table of the bridge of this name, if there is one. */
+void cni_balancer_remove(const char *bridge);

@@ -1,0 +1,44 @@
+/* The sets, chains and rules of the table of services; see cni/balancer.h. */
+#pragma once
+
+#include <net/if.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cni/balancer.h"
+#include "cni/nft_set.h"
+#include "cni/rule.h"
+
+#define BALANCER_TABLE_MAX (sizeof("nacelle_services_") + IFNAMSIZ)
+#define RULE_CHOICES (RULE_BY_SOURCE + 1)
+
+struct balancer_rules {
+        char table[BALANCER_TABLE_MAX];
+        char bridge[IFNAMSIZ];
+        struct ip_cidr pod_cidrs[2];
+        size_t n_pod_cidrs;
+};
+
+void cni_balancer_table(const char *bridge, char ret_table[BALANCER_TABLE_MAX]);
+
+/* The set that changes of @kind are elements of. */
+const struct nft_set *cni_balancer_set(uint8_t family, enum balancer_kind kind);
+
+/* One of @n, chosen so. */
+struct balancer_choice {
+        uint8_t family;
+        enum rule_choice how;
+        uint32_t n;
+};
+
+#define BALANCER_CHAIN_MAX 24
+
+/* The name of the chain that makes it. */
+void cni_balancer_chain(const struct balancer_choice *choice, char ret_name[BALANCER_CHAIN_MAX]);
+
+/* Appends the table anew to @netlink's transaction: without the old one, with sets, chains and rules. -ENOMEM. */
+int cni_balancer_rules_put(const struct balancer_rules *rules, struct netlink *netlink);
+
+/* Appends the chain that makes @choice. -ENOMEM. */
+int cni_balancer_put_chain(const struct balancer_rules *rules, struct netlink *netlink,
+                           const struct balancer_choice *choice);

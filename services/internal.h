@@ -1,0 +1,189 @@
+/* What the files of this folder share. Nobody else includes it. */
+#pragma once
+
+#include <stdint.h>
+
+#include "client/client.h"
+#include "client/informer.h"
+#include "cni/balancer.h"
+#include "cni/network.h"
+#include "kube/kinds.h"
+#include "lib/arena.h"
+#include "lib/err.h"
+#include "lib/list.h"
+#include "lib/table.h"
+#include "services/job.h"
+#include "services/services.h"
+
+extern const struct kube_kind services_nodes, services_services, services_slices;
+
+/* --- nodes.c: other nodes, and what the cluster says of this one --- */
+
+struct node {
+        struct table_node by_name;
+        struct list_node in_all;
+        struct ip_cidr cidrs[SERVICES_CIDRS_MAX];
+        struct ip addresses[2]; /* one a family */
+        size_t n_cidrs, n_addresses;
+        bool listed;
+        char name[];
+};
+LIST_DEFINE(nodes_all, struct node, in_all)
+
+struct nodes {
+        struct informers *informers;
+        struct informer_handler heard;
+        struct nodes_all all;
+        struct table by_name;
+        struct services_cidrs own; /* what the network has, or is to have */
+        uv_timer_t *timer;         /* then the kernel is brought to it */
+        struct services_job *job;
+        bool changed; /* since the job began */
+        bool synced;
+        /* The job's: what it works on, and what came of it. */
+        struct arena *arena;
+        struct network_cluster cluster;
+        struct services_cidrs wanted;
+        struct err *unready, *failure;
+        char *kept; /* what is in the file, or is to be; NULL: it is not known */
+        bool keeps; /* the job is to write it */
+        /* What was told of it. */
+        char why[ERR_TEXT_MAX]; /* why the network is not ready; "": it is */
+        char said[ERR_TEXT_MAX];
+};
+
+/* --- model.c: Services and their EndpointSlices --- */
+
+struct model_port {
+        const char *name; /* "": it has none */
+        uint16_t port;
+        uint8_t protocol;
+};
+
+struct service_front {
+        struct balancer_front at;
+        struct balancer_back *backs;
+        size_t n;
+        bool by_source;
+};
+
+struct slice_end {
+        struct ip ip;
+        bool ready, ends; /* @ends: it serves until it has ended */
+        bool local;
+};
+
+struct slice {
+        struct table_node by_key;
+        struct list_node in_service;
+        struct model_service *service;
+        struct arena *arena; /* with all of it */
+        const struct model_port *ports;
+        const struct slice_end *ends;
+        size_t n_ports, n_ends;
+        bool listed;
+        const char *key;
+};
+LIST_DEFINE(slices, struct slice, in_service)
+
+struct model_service {
+        struct table_node by_key;
+        struct list_node in_all, in_due;
+        struct slices slices;
+        bool there, listed;
+        /* What the Service says, while it is there. */
+        struct arena *arena;
+        const struct ip *ips;
+        const struct model_port *ports;
+        size_t n_ips, n_ports;
+        bool by_source, local_only;
+        /* What the kernel has, or is about to. */
+        struct service_front *fronts;
+        struct ip *addresses;
+        size_t n_fronts, n_addresses;
+        char key[];
+};
+LIST_DEFINE(services_all, struct model_service, in_all)
+LIST_DEFINE(services_due, struct model_service, in_due)
+
+/* An address of this node's pods that is behind Services, @uses times. */
+struct model_self {
+        struct table_node by_ip;
+        struct list_node in_all;
+        unsigned uses;
+        struct ip ip;
+        char text[IP_TEXT_MAX];
+};
+LIST_DEFINE(selfs_all, struct model_self, in_all)
+
+struct balance {
+        struct selfs_all selfs;
+        struct table selfs_by_ip;
+        struct informers *informers;
+        struct informer_handler heard_services, heard_slices;
+        struct services_all all;
+        struct services_due due;
+        struct table by_key, slices_by_key;
+        struct balancer *balancer;
+        uv_timer_t *timer, *unheard;
+        struct services_job *job;
+        unsigned listing; /* lists that are under way: what is known then is not what there is */
+        bool synced;
+        bool anew; /* the table is to be begun anew */
+        /* The job's. */
+        struct balancer_change *changes;
+        size_t n_changes, size;
+        struct balancer_options options;
+        struct services_cidrs cidrs;
+        struct err *failure;
+        bool from_scratch;
+        char said[ERR_TEXT_MAX];
+};
+
+struct services {
+        struct services_config config;
+        struct nodes nodes;
+        struct balance balance;
+        struct netlink *host; /* events of addresses and routes */
+        uv_poll_t *poll;
+        uv_timer_t *moved;
+};
+
+int nodes_init(struct services *s, const struct services_cidrs *own);
+int nodes_start(struct services *s);
+void nodes_done(struct services *s);
+void nodes_later(struct services *s, unsigned ms); /* the kernel is brought to what is known */
+
+int model_init(struct services *s);
+int model_start(struct services *s);
+void model_done(struct services *s);
+
+/* stored.c: DIRECTORY/network */
+char *stored_text(const struct services_cidrs *own, const struct network_cluster *cluster); /* NULL without memory */
+int stored_read(struct services *s); /* the nodes of before. -ENOMEM or 0 */
+int stored_write(const char *directory, const char *text, struct err **err);
+struct node *nodes_add(struct services *s, const char *name); /* one that is not there; NULL: no room, no memory */
+
+/* read.c: objects to what is kept of them. -EINVAL, -ENOMEM. */
+int read_node(const struct client_object *object, struct node *ret_node);
+int read_service(const struct client_object *object, struct model_service *ret_service);
+/* @ret_owner: the key of its Service, in the slice's arena; NULL: it has none. */
+int read_slice(const struct client_object *object, const char *node, struct slice **ret_slice, const char **ret_owner);
+
+/* fronts.c: what the kernel needs of a service. -ENOMEM. */
+int fronts_update(struct services *s, struct model_service *service);
+/* All of it, for a table that is begun anew. */
+int fronts_all(struct services *s, struct model_service *service);
+void fronts_done(struct model_service *service);
+void fronts_forget_selfs(struct balance *b); /* before all of it */
+
+/* balance.c: the kernel is brought to it */
+void balance_later(struct services *s, unsigned ms);
+int balance_init(struct services *s);
+void balance_done(struct services *s);
+void balance_renew(struct services *s); /* the table is begun anew: the pod CIDRs are others */
+void model_drop(struct services *s, struct model_service *service); /* nothing says a word of it any more */
+
+/* host.c */
+int host_watch(struct services *s, struct err **err);
+void host_done(struct services *s);

@@ -1,0 +1,203 @@
+"""nacelle init, join, token, certs, backup, reset: two commands make a cluster."""
+import http.server
+import json
+import os
+import ssl
+import subprocess
+import threading
+
+import pytest
+from support.api import Client, free_port
+from support.join import openssl
+from support.node import BUILD, Node, pod, wait_for
+
+
+class Host:
+    """What the commands make on a host of its own: its directories, and an agent beside other tests'."""
+
+    def __init__(self):
+        self.node = n = Node()
+        self.config, self.data = n.dir + "/etc", n.dir + "/api"
+        self.kubelet = self.config + "/kubelet.conf"
+        self.places = ["--config-dir", self.config, "--data-dir", self.data, "--root-dir", n.root, "--run-dir", n.run, "--start", "process"]
+        self.agent = [f"--agent-arg={a}" for a in (
+            f"--pod-manifest-path={n.manifests}", f"--pod-logs-dir={n.logs}", f"--bridge={n.bridge}", f"--pod-cidr=10.213.{n.number}.0/24",
+            f"--cgroup-root={n.cgroup}", f"--cni-conf-dir={n.dir}/cni",
+            f"--port={free_port()}")]
+
+    def nacelle(self, *args, input=None, **env):
+        return subprocess.run([BUILD + "/nacelle", *args], capture_output=True, text=True, timeout=150, input=input, env={**os.environ, **env})
+
+    def join(self, *args):
+        return self.nacelle("join", *args, *self.places, *self.agent, f"--node-name={self.node.name}", "--node-ip=127.0.0.1")
+
+    def ask(self, method, path, *args):
+        return Client(self.port, self.data + "/pki").ask(method, path, *args)[1]
+
+    def nodes(self):
+        """{name: its object} of those that are Ready."""
+        ready = lambda n: any(c["type"] == "Ready" and c["status"] == "True" for c in n["status"].get("conditions", []))
+        return {n["metadata"]["name"]: n for n in self.ask("GET", "/api/v1/nodes")["items"] if ready(n)}
+
+    def logs(self):
+        return "".join(open(f"{self.node.run}/{name}.log").read()[-3000:] for name in ("nacelle-agent", "nacelle-api") if os.path.exists(f"{self.node.run}/{name}.log"))
+
+    def leave(self):
+        self.nacelle("reset", "--force", *self.places)
+        self.node.stop()
+
+
+@pytest.fixture(scope="module")
+def first():
+    host = Host()
+    port = free_port()
+    host.port = port
+    host.init = [*host.places, *host.agent, "--apiserver-advertise-address=127.0.0.1", f"--apiserver-bind-port={port}", f"--node-name={host.node.name}", "--node-ip=127.0.0.1"]
+    try:
+        done = host.nacelle("init", *host.init)
+        assert done.returncode == 0, done.stderr + host.logs()
+        host.line = done.stdout.split("by:\n\n  ")[1].split()
+        yield host
+    finally:
+        host.leave()
+
+
+@pytest.fixture
+def second():
+    host = Host()
+    yield host
+    host.leave()
+
+
+def test_init_makes_a_cluster_of_one(first):
+    assert first.line[:2] == ["nacelle", "join"] and first.line[2] == f"127.0.0.1:{first.port}" and first.line[5] == "--discovery-token-ca-cert-hash"
+    nodes = first.nodes()
+    assert list(nodes) == [first.node.name]
+    assert nodes[first.node.name]["metadata"]["labels"]["node-role.kubernetes.io/control-plane"] == ""
+    # the token's kubeconfig is gone with its use
+    assert sorted(os.listdir(first.config)) == ["agent.env", "api.env", "kubelet.conf"]
+
+
+def test_init_again_changes_nothing(first):
+    uid = first.nodes()[first.node.name]["metadata"]["uid"]
+    done = first.nacelle("init", *first.init)
+    assert done.returncode == 0, done.stderr + first.logs()
+    assert first.nodes()[first.node.name]["metadata"]["uid"] == uid
+
+
+def test_join_and_reset(first, second, busybox_archive):
+    done = second.join(*first.line[2:])
+    assert done.returncode == 0, done.stderr + second.logs()
+    assert set(first.nodes()) == {first.node.name, second.node.name}
+    again = second.join(*first.line[2:])
+    assert again.returncode == 0, again.stderr + second.logs()
+    assert second.nacelle("reset", *second.places, input="n\n").returncode == 1
+    assert os.path.exists(second.kubelet)
+    # its pods of the cluster end, and leave nothing behind
+    n = second.node
+    wait_for("the agent, which the second join has started anew", lambda: n.nacelle("version", check=False).returncode == 0)
+    n.nacelle("import", busybox_archive)
+    made = first.ask("POST", "/api/v1/namespaces/default/pods", pod("here", "trap 'exit 0' TERM; while :; do sleep 0.1; done", nodeName=n.name))
+    wait_for("pod", lambda: first.ask("GET", "/api/v1/namespaces/default/pods/here").get("status", {}).get("phase") == "Running")
+    done = second.nacelle("reset", "--force", *second.places)
+    assert done.returncode == 0, done.stderr
+    assert not os.path.exists(f"{n.root}/pods/{made['metadata']['uid']}") and not os.listdir(n.root + "/sandboxes")
+    first.ask("DELETE", "/api/v1/namespaces/default/pods/here?gracePeriodSeconds=0")
+    assert os.listdir(second.config) == [] and not os.path.exists(second.node.root + "/pki")
+    first.ask("DELETE", f"/api/v1/nodes/{second.node.name}")
+
+
+def test_the_systems_own_tools_know_the_hash(first):
+    public = openssl("x509", "-pubkey", "-noout", "-in", first.data + "/pki/ca.crt")
+    digest = subprocess.run("openssl pkey -pubin -outform der | sha256sum", shell=True, input=public, capture_output=True, text=True).stdout.split()[0]
+    assert first.line[6] == "sha256:" + digest
+
+
+def test_a_cluster_that_is_another_gets_no_token(first, second):
+    """What pretends to be the API: a server with a certificate and cluster-info of its own hears no secret."""
+    heard = []
+    other = second.node.dir + "/other"
+    os.makedirs(other)
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", other + "/key", "-out", other + "/crt", "-subj", "/CN=kubernetes",
+            "-addext", "subjectAltName=IP:127.0.0.1")
+    map_of = Client(first.port, first.data + "/pki").ask("GET", "/api/v1/namespaces/kube-public/configmaps/cluster-info")[1]
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+        def do_GET(self):
+            heard.append((self.path, dict(self.headers)))
+            body = json.dumps(map_of).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(other + "/crt", other + "/key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"127.0.0.1:{server.server_address[1]}"
+    try:
+        # the real cluster-info, replayed: the authority in it has not signed this server
+        done = second.join(address, *first.line[3:])
+        assert done.returncode == 1 and "certificate" in done.stderr, done.stderr
+        # one of its own making: the token's signature does not fit it
+        map_of["data"]["kubeconfig"] = map_of["data"]["kubeconfig"].replace("https://", "https://x")
+        done = second.join(address, *first.line[3:])
+        assert done.returncode == 1 and "is not signed with this token" in done.stderr, done.stderr
+    finally:
+        server.shutdown()
+    assert heard and all("Authorization" not in headers and "authorization" not in headers for _, headers in heard)
+    assert not os.path.exists(second.config)
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--token", "nonsense"], "--token: the token is not of the form abcdef.0123456789abcdef"),
+    ([], "give --token"),
+    (["--token", "zzzzzz.0123456789abcdef"], "which it does not know or which is over"),
+    (["--token", None, "--ca-cert-hash", "sha256:" + "0" * 64], "it is another cluster, or somebody between"),
+    (["--token", None, "--ca-cert-hash", "sha256:0"], "give sha256: and 64 digits"),
+])
+def test_what_join_refuses(first, second, arguments, words):
+    done = second.join(first.line[2], *[a or first.line[4] for a in arguments])
+    assert done.returncode == 1 and words in done.stderr, done.stderr
+    assert not os.path.exists(second.config)
+
+
+def test_tokens(first):
+    token = lambda *args: first.nacelle("token", *args, "--data-dir", first.data)
+    made = token("create", "--ttl", "1h", "--description", "mine").stdout.strip()
+    listed = [line for line in token("list").stdout.splitlines() if line.startswith(made)]
+    assert len(listed) == 1 and "mine" in listed[0] and "authentication,signing" in listed[0]
+    line = token("create", "ninety.0123456789abcdef", "--print-join-command").stdout.split()
+    assert line == first.line[:4] + ["ninety.0123456789abcdef"] + first.line[5:]
+    assert token("delete", made, "ninety").returncode == 0
+    assert not any(text in token("list").stdout for text in (made, "ninety"))
+    assert token("delete", made).returncode == 1 and token("create", "wrong").returncode == 1
+    assert token("take").returncode == 2
+
+
+def answers(host):
+    try:
+        return host.nodes()
+    except OSError:
+        return None
+
+
+def test_certificates_and_backup(first):
+    check = first.nacelle("certs", "check", *first.places)
+    assert check.returncode == 0, check.stdout
+    rows = {line.split()[0]: line for line in check.stdout.splitlines()[1:]}
+    assert {"ca.crt", "apiserver.crt", "admin.crt", "kubelet-client-current.pem"} <= set(rows) and "364d" in rows["apiserver.crt"] + rows["admin.crt"]
+    before = openssl("x509", "-noout", "-serial", "-in", first.data + "/pki/apiserver.crt")
+    done = first.nacelle("certs", "renew", *first.places)
+    assert done.returncode == 0, done.stderr
+    wait_for("service", lambda: answers(first))
+    assert openssl("x509", "-noout", "-serial", "-in", first.data + "/pki/apiserver.crt") != before
+    file = first.node.dir + "/backup"
+    done = first.nacelle("backup", file, "--data-dir", first.data)
+    assert done.returncode == 0 and os.path.getsize(file) > 0, done.stderr

@@ -1,0 +1,221 @@
+/* A pod that is changed while it runs. */
+#include "tests/unit/agent/world.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/cleanup.h"
+#include "lib/files.h"
+
+#define META "\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\""
+#define POD(spec) "{" META "},\"spec\":{" spec "}}"
+#define IMAGE(name, image, more)                                                                                       \
+        "{\"name\":\"" name "\",\"image\":\"" image "\",\"imagePullPolicy\":\"IfNotPresent\"" more "}"
+#define C(name, more) IMAGE(name, "img", more)
+#define ONE "\"containers\":[" C("a", "") "]"
+
+static int setup(void **state) {
+        *state = world_new();
+        return 0;
+}
+
+static int teardown(void **state) {
+        world_free(*state);
+        return 0;
+}
+
+static void begin(struct world *w, const char *json) {
+        world_pod(w, json);
+        worker_start(w->worker);
+        world_run(w);
+}
+
+/* Whatever the restart policy, and at once. */
+static void test_another_image_restarts(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"restartPolicy\":\"Never\",\"containers\":[" C("a", "") "," C("b", "") "]"));
+        world_expect(w, "run s0; start a#0; start b#0");
+        assert_int_equal(world_update(w, POD("\"restartPolicy\":\"Never\",\"containers\":[" IMAGE("a", "new", "") "," C(
+                                                 "b", "") "]")),
+                         0);
+        world_expect(w, "stop a 30; start a#1");
+        world_expect_status(w, "\"image\":\"new\"");
+        world_exit(w, "a", 0);
+        world_expect(w, "");
+}
+
+static void test_the_same_image_restarts_nothing(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD(ONE));
+        assert_int_equal(world_update(w, "{" META ",\"labels\":{\"x\":\"y\"},\"generation\":3},\"spec\":{" ONE "}}"),
+                         0);
+        world_expect(w, "run s0; start a#0");
+        world_expect_status(w, "\"x\":\"y\"");
+}
+
+/* The image is another one while a container of the old one is made: that one ends once it runs. */
+static void test_another_image_while_it_starts(void **state) {
+        struct world *w = *state;
+
+        world_pod(w, POD(ONE));
+        worker_start(w->worker);
+        world_run_until(w, CRI_START_CONTAINER);
+        assert_int_equal(world_update(w, POD("\"containers\":[" IMAGE("a", "new", "") "]")), 0);
+        world_expect(w, "run s0; start a#0; stop a 30; start a#1");
+}
+
+static void test_a_failing_pull_is_tried_with_the_new_image_at_once(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"containers\":[{\"name\":\"a\",\"image\":\"missing:1\",\"imagePullPolicy\":\"Never\"}]"));
+        world_expect_status(w, "ErrImageNeverPull");
+        assert_int_equal(world_update(w, POD("\"containers\":[{\"name\":\"a\",\"image\":\"yes\",\"imagePullPolicy\":"
+                                             "\"Never\"}]")),
+                         0);
+        world_expect(w, "run s0; start a#0");
+}
+
+static void test_a_deadline_that_comes_later(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD(ONE));
+        world_pass(w, 5000);
+        assert_int_equal(world_update(w, POD("\"activeDeadlineSeconds\":7," ONE)), 0);
+        world_pass(w, 1999);
+        world_expect(w, "run s0; start a#0");
+        world_pass(w, 1);
+        world_expect_status(w, "\"reason\":\"DeadlineExceeded\"");
+}
+
+static void test_a_shorter_grace_period(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD(ONE));
+        world_expect(w, "run s0; start a#0");
+        w->hold_stops = true;
+        worker_set_grace(w->worker, 20);
+        worker_delete(w->worker);
+        world_run(w);
+        world_expect(w, "stop a 20");
+        worker_set_grace(w->worker, 30);
+        world_run(w);
+        world_expect(w, "");
+        worker_set_grace(w->worker, 3);
+        world_run(w);
+        world_expect(w, "stop a 3");
+        world_exit(w, "a", 137);
+        world_expect(w, "stop sandbox; rm sandbox");
+}
+
+static void test_a_shorter_grace_period_cuts_a_hook(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"containers\":[" C("a", ",\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":25}}}") "]"));
+        worker_delete(w->worker);
+        world_run(w);
+        world_pass(w, 1000);
+        world_expect(w, "run s0; start a#0");
+        worker_set_grace(w->worker, 2);
+        world_run(w);
+        world_pass(w, 2000);
+        world_expect(w, "stop a 2; stop sandbox; rm sandbox");
+}
+
+/* They start without waiting, run once, and do not keep the pod from its end. */
+static void test_ephemeral_containers(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"restartPolicy\":\"OnFailure\"," ONE));
+        assert_int_equal(world_update(w, POD("\"restartPolicy\":\"OnFailure\"," ONE ",\"ephemeralContainers\":[" C(
+                                                 "debug", ",\"targetContainerName\":\"a\"") "]")),
+                         0);
+        world_expect(w, "run s0; start a#0; start debug#0");
+        world_expect_status(w, "\"ephemeralContainerStatuses\":[{");
+        world_exit(w, "debug", 1);
+        world_expect(w, "");
+        assert_int_equal(world_update(w, POD("\"restartPolicy\":\"OnFailure\"," ONE ",\"ephemeralContainers\":[" C(
+                                                 "debug", ",\"targetContainerName\":\"a\"") "," C("more", "") "]")),
+                         0);
+        world_expect(w, "start more#0");
+        world_exit(w, "a", 0);
+        world_expect(w, "stop more 30; stop sandbox");
+        world_expect_status(w, "\"phase\":\"Succeeded\"");
+}
+
+static void test_ephemeral_containers_do_not_wait_for_init_containers(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"initContainers\":[" C("i", "") "]," ONE));
+        assert_int_equal(world_update(w, POD("\"initContainers\":[" C("i", "") "]," ONE ",\"ephemeralContainers\":[" C(
+                                                 "d", "") "]")),
+                         0);
+        world_expect(w, "run s0; start i#0; start d#0");
+        world_exit(w, "i", 0);
+        world_expect(w, "start a#0");
+}
+
+static void test_a_target_that_does_not_run(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"initContainers\":[" C("i", "") "]," ONE));
+        assert_int_equal(world_update(w, POD("\"initContainers\":[" C("i", "") "]," ONE ",\"ephemeralContainers\":[" C(
+                                                 "d", ",\"targetContainerName\":\"a\"") "]")),
+                         0);
+        world_expect_status(w, "unable to find target container a");
+        world_exit(w, "i", 0);
+        world_pass(w, NODE_RETRY_MS);
+        world_expect(w, "run s0; start i#0; start a#0; start d#0");
+}
+
+static void test_what_cannot_change_is_refused(void **state) {
+        static const char *const others[] = {
+                POD("\"containers\":[" C("b", "") "]"),
+                POD("\"containers\":[" C("a", "") "," C("b", "") "]"),
+                POD("\"containers\":[" C("a", ",\"livenessProbe\":{\"exec\":{\"command\":[\"x\"]}}") "]"),
+                POD("\"initContainers\":[" C("i", "") "]," ONE),
+        };
+        struct world *w = *state;
+
+        begin(w, POD(ONE));
+        for (size_t i = 0; i < ELEMENTS(others); i++)
+                assert_int_equal(world_update(w, others[i]), -EINVAL);
+        world_expect(w, "run s0; start a#0");
+        world_expect_status(w, "\"name\":\"a\"");
+}
+
+static void test_an_agent_that_starts_anew_finds_the_change(void **state) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_err_ struct err *err = NULL;
+        struct world *w = *state;
+        size_t length;
+
+        begin(w, POD(ONE));
+        assert_int_equal(world_update(w, "{" META ",\"labels\":{\"found\":\"again\"}},\"spec\":{" ONE "}}"), 0);
+        assert_true(asprintf(&path, "%s/pods/%s/pod.json", w->root, worker_pod(w->worker)->metadata.uid) > 0);
+        assert_int_equal(files_read(path, 1 << 20, &text, &length, &err), 0);
+        assert_non_null(strstr(text, "\"found\":\"again\""));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_another_image_restarts, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_the_same_image_restarts_nothing, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_another_image_while_it_starts, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_failing_pull_is_tried_with_the_new_image_at_once, setup,
+                                                teardown),
+                cmocka_unit_test_setup_teardown(test_a_deadline_that_comes_later, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_shorter_grace_period, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_shorter_grace_period_cuts_a_hook, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_ephemeral_containers, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_ephemeral_containers_do_not_wait_for_init_containers, setup,
+                                                teardown),
+                cmocka_unit_test_setup_teardown(test_a_target_that_does_not_run, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_what_cannot_change_is_refused, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_an_agent_that_starts_anew_finds_the_change, setup, teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

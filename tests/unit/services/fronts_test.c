@@ -1,0 +1,255 @@
+/* What of a Service the kernel needs, as changes: a map that they are applied to is what the Service says, whatever was
+ * before. */
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/cleanup.h"
+#include "services/internal.h"
+
+#define ENDS 12
+#define PORTS 2
+
+/* The kernel's maps, of one address and two ports. */
+struct kernel {
+        bool address, selfs[ENDS];
+        struct {
+                uint32_t count;
+                bool by_source;
+                struct balancer_back backs[64];
+        } ports[PORTS];
+};
+
+static struct kernel kernel;
+static struct services services;
+static struct model_service *service;
+static struct model_port ports[PORTS] = { { "a", 80, IPPROTO_TCP }, { "b", 53, IPPROTO_UDP } };
+static struct ip address;
+static struct slice slice;
+static struct slice_end ends[ENDS];
+
+/* Whether some of the ends are of this node. */
+static bool with_selfs;
+
+static void apply_one(const struct balancer_change *c) {
+        size_t port = c->front.port == 53;
+        struct balancer_back *back;
+
+        assert_true(c->kind <= BALANCER_SELF || c->front.protocol == ports[port].protocol);
+        switch (c->kind) {
+        case BALANCER_ADDRESS:
+                assert_int_not_equal(kernel.address, c->add);
+                kernel.address = c->add;
+                break;
+        case BALANCER_SELF:
+                for (size_t i = 0; i < ENDS; i++)
+                        if (ip_equal(&ends[i].ip, &c->front.ip)) {
+                                assert_int_not_equal(kernel.selfs[i], c->add);
+                                kernel.selfs[i] = c->add;
+                        }
+                break;
+        case BALANCER_COUNT:
+                assert_int_equal(kernel.ports[port].count, c->add ? 0 : c->n);
+                assert_true(c->n > 0);
+                kernel.ports[port].count = c->add ? c->n : 0;
+                kernel.ports[port].by_source = c->by_source;
+                break;
+        case BALANCER_BACK:
+                back = &kernel.ports[port].backs[c->n];
+                assert_int_equal(back->ip.family, c->add ? 0 : AF_INET);
+                *back = c->add ? c->back : (struct balancer_back){ 0 };
+                break;
+        }
+}
+
+/* As the kernel does it: removals first. Returns how many changes there were. */
+static size_t update(void) {
+        struct balance *b = &services.balance;
+
+        b->n_changes = 0;
+        assert_int_equal(fronts_update(&services, service), 0);
+        for (int add = 0; add < 2; add++)
+                for (size_t i = 0; i < b->n_changes; i++)
+                        if (b->changes[i].add == add)
+                                apply_one(&b->changes[i]);
+        return b->n_changes;
+}
+
+static bool is_behind(size_t port, const struct ip *ip) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < kernel.ports[port].count; i++)
+                n += ip_equal(&kernel.ports[port].backs[i].ip, ip) &&
+                     kernel.ports[port].backs[i].port == slice.ports[port].port;
+        assert_true(n <= 1);
+        return n;
+}
+
+static void assert_all(void) {
+        bool ready = false;
+
+        for (size_t i = 0; i < ENDS; i++)
+                ready |= ends[i].ready && (!service->local_only || ends[i].local);
+        for (size_t port = 0; port < PORTS; port++) {
+                size_t n = 0;
+
+                for (size_t i = 0; i < ENDS; i++) {
+                        bool wanted = (!service->local_only || ends[i].local) &&
+                                      (ends[i].ready || (!ready && ends[i].ends && !ends[i].ready));
+
+                        wanted &= service->there && (ends[i].ready || ends[i].ends);
+                        assert_int_equal(is_behind(port, &ends[i].ip), wanted);
+                        n += wanted;
+                }
+                assert_int_equal(kernel.ports[port].count, n);
+                for (size_t i = n; i < 64; i++)
+                        assert_int_equal(kernel.ports[port].backs[i].ip.family, 0);
+                assert_true(n == 0 || kernel.ports[port].by_source == service->by_source);
+        }
+        assert_int_equal(kernel.address, service->there);
+        for (size_t i = 0; i < ENDS; i++) /* of this node, and behind it */
+                assert_int_equal(kernel.selfs[i], services.nodes.own.n > 0 &&
+                                                          ip_cidr_contains(&services.nodes.own.items[0], &ends[i].ip) &&
+                                                          is_behind(0, &ends[i].ip));
+}
+
+static int begin(void **state) {
+        static const struct model_port targets[PORTS] = { { "a", 8080, IPPROTO_TCP }, { "b", 5353, IPPROTO_UDP } };
+
+        kernel = (struct kernel){ 0 };
+        services = (struct services){ 0 };
+        service = calloc(1, sizeof(*service) + 1);
+        ip_parse("10.96.0.1", &address, NULL);
+        ip_cidr_parse("10.1.0.0/30", &services.nodes.own.items[0], NULL); /* four of the ends */
+        services.nodes.own.n = with_selfs;
+        service->there = true;
+        service->ips = &address;
+        service->n_ips = 1;
+        service->ports = ports;
+        service->n_ports = PORTS;
+        memset(ends, 0, sizeof(ends));
+        for (size_t i = 0; i < ENDS; i++) {
+                ip_parse("10.1.0.0", &ends[i].ip, NULL);
+                ends[i].ip = ip_add(&ends[i].ip, (uint32_t)(i * 7 % ENDS));
+        }
+        slice = (struct slice){ .ports = targets, .n_ports = PORTS, .ends = ends, .n_ends = ENDS };
+        slices_append(&service->slices, &slice);
+        return 0;
+}
+
+static int end(void **state) {
+        slices_remove(&slice);
+        fronts_done(service);
+        free(service);
+        fronts_forget_selfs(&services.balance);
+        table_clear(&services.balance.selfs_by_ip);
+        free(services.balance.changes);
+        return 0;
+}
+
+static void set_ready(size_t n) {
+        for (size_t i = 0; i < ENDS; i++)
+                ends[i].ready = i < n;
+}
+
+static void test_a_change_is_as_small_as_it_can_be(void **state) {
+        set_ready(ENDS - 1);
+        assert_int_equal(update(), 1 + PORTS * (1 + ENDS - 1)); /* the address; of each port the count and the ends */
+        assert_all();
+        assert_int_equal(update(), 0);
+        set_ready(ENDS); /* one more: another count, one end */
+        assert_int_equal(update(), PORTS * 3);
+        assert_all();
+        ends[0].ready = false; /* one less: another count, one gone, and the last in its place */
+        assert_true(update() <= PORTS * (2 + 3));
+        assert_all();
+        ends[0].ready = true, ends[5].ready = false; /* one for another */
+        assert_int_equal(update(), PORTS * 2);
+        assert_all();
+}
+
+static void test_nobody_then_somebody(void **state) {
+        assert_int_equal(update(), 1); /* its address alone: it refuses */
+        assert_all();
+        ends[3].ends = true; /* who ends, where nobody else is */
+        update();
+        assert_all();
+        ends[4].ready = true;
+        update();
+        assert_all();
+        service->by_source = true;
+        assert_int_equal(update(), PORTS * 2);
+        assert_all();
+        service->there = false;
+        update();
+        assert_all();
+        assert_int_equal(service->n_fronts, 0);
+}
+
+static void test_flows_of_who_has_gone_end(void **state) {
+        const struct balance *b = &services.balance;
+        size_t gone = 0, moved = 0;
+
+        set_ready(6);
+        update();
+        ends[2].ready = false;
+        update();
+        for (size_t i = 0; i < b->n_changes; i++) {
+                const struct balancer_change *c = &b->changes[i];
+
+                if (c->kind != BALANCER_BACK || c->add || c->front.port != 53)
+                        continue;
+                gone += c->back.ip.family && ip_equal(&c->back.ip, &ends[2].ip);
+                moved += !c->back.ip.family;
+                assert_true(!c->back.ip.family || ip_equal(&c->back.ip, &ends[2].ip));
+        }
+        assert_int_equal(gone, 1);
+        assert_true(moved <= 1);
+}
+
+static int begin_with_selfs(void **state) {
+        with_selfs = true;
+        begin(state);
+        with_selfs = false;
+        return 0;
+}
+
+static void test_whatever_comes(void **state) {
+        srand(7);
+        for (int round = 0; round < 3000; round++) {
+                for (int i = rand() % 4; i >= 0; i--) {
+                        struct slice_end *e = &ends[rand() % ENDS];
+
+                        e->ready = rand() % 2;
+                        e->ends = !e->ready && rand() % 2;
+                        e->local = rand() % 2;
+                }
+                service->there = rand() % 10 > 0;
+                service->by_source = rand() % 20 == 0 ? !service->by_source : service->by_source;
+                service->local_only = rand() % 20 == 0 ? !service->local_only : service->local_only;
+                if (rand() % 50 == 0) { /* begun anew */
+                        kernel = (struct kernel){ 0 };
+                        fronts_forget_selfs(&services.balance);
+                        fronts_done(service);
+                }
+                update();
+                assert_all();
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_a_change_is_as_small_as_it_can_be, begin, end),
+                cmocka_unit_test_setup_teardown(test_nobody_then_somebody, begin, end),
+                cmocka_unit_test_setup_teardown(test_flows_of_who_has_gone_end, begin, end),
+                cmocka_unit_test_setup_teardown(test_whatever_comes, begin_with_selfs, end),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
