@@ -3,7 +3,7 @@
  * It keeps up with pods and nodes by informers, takes the pods of "default-scheduler" that have no node one after the
  * other, the most important first, finds the nodes that a pod can run on (filters), the best of them (scores), and
  * binds the pod to it. Who fits nowhere waits until something changes that may help (plugin.h), and may make pods of
- * lower priority leave (preempt.h). It never waits: a binding is under way while the next pod is looked at, its pod
+ * lower priority leave (victims.h). It never waits: a binding is under way while the next pod is looked at, its pod
  * counted on its node meanwhile.
  *
  * All is of the loop of its client, which acts as system:kube-scheduler.

@@ -157,6 +157,10 @@ e2e-api: ## run the specs of Kubernetes' end-to-end suite that need no pod again
 	@$(MAKE) $(BUILD)/nacelle-api
 	tests/e2e/run_api.py "$$FOCUS" "$$SKIP"
 
+e2e-node: integration-ready ## run the conformance specs of sig-scheduling against nacelle-api and an agent (FOCUS='regex' SKIP='regex')
+	$(build_peers) agnhost coredns e2e.test ginkgo kubectl
+	tests/e2e/run_node.py
+
 soak-watches: ## kill nacelle-api under writers, informers and watches again and again (API_ROUNDS=100)
 	$(install_packages) build integration
 	$(build_peers) informers
@@ -175,4 +179,4 @@ differential: ## ask nacelle-api and kube-apiserver the same, and compare the an
 	@$(MAKE) $(BUILD)/nacelle-api
 	/usr/bin/python3 tests/differential/run $(CORPUS)
 
-.PHONY: deps check integration-ready integration-build integration faults soak soak-api soak-watches sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential e2e-api kubectl-answers
+.PHONY: deps check integration-ready integration-build integration faults soak soak-api soak-watches sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential e2e-api e2e-node kubectl-answers
