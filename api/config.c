@@ -117,7 +117,7 @@ static const char help_text[] =
         "                            what kubelets are shown, PEM (made in --data-dir)\n"
         "  --kubelet-preferred-address-types LIST\n"
         "                            by which of its addresses a node is reached, best first\n"
-        "                            (Hostname,InternalDNS,InternalIP,ExternalDNS,ExternalIP)\n"
+        "                            (InternalIP,ExternalIP,Hostname,InternalDNS,ExternalDNS)\n"
         "  --kubelet-timeout TIME    for a connection to a kubelet to be made (5s)\n"
         "  --controllers LIST        which controllers run: '*' is all, 'foo' that one, '-foo' not that one (*)\n"
         "  --scheduler=false         leaves pods to a scheduler elsewhere\n"

@@ -4,6 +4,7 @@
 
 #include "agent/volumes/files.h"
 
+/* Whether @volume is one. */
 bool written_is(const struct kube_volume *volume);
 
 /* Brings the volume at @path to what its sources say now; it is made where it is not there. Blocks. */

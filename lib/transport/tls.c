@@ -237,6 +237,9 @@ static int configure(struct tls_context *tls, const struct tls_config *config, s
                                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
         SSL_CTX_set_options(tls->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_ENABLE_KTLS |
                                               SSL_OP_CIPHER_SERVER_PREFERENCE);
+        /* Records that are there are read by one call, not two for each. */
+        SSL_CTX_set_read_ahead(tls->ctx, 1);
+        SSL_CTX_set_default_read_buffer_len(tls->ctx, TRANSPORT_READ_SIZE);
         SSL_CTX_set_verify(tls->ctx, modes[config->verify], config->verify == TLS_VERIFY_LATER ? take_any : NULL);
         if (config->any_time)
                 set_any_time(tls, config->since);

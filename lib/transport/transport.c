@@ -105,13 +105,25 @@ static bool wants_input(const struct transport *stream) {
         return stream->state == TRANSPORT_OPEN && !stream->paused && !stream->in_ended;
 }
 
+/* What is there already, of several records, is one piece. What ends it is told by the next call. */
+static ssize_t read_much(struct transport *stream, uint8_t *buffer) {
+        size_t filled = 0;
+        ssize_t n;
+
+        do {
+                n = stream->kind->read(stream, buffer + filled, TRANSPORT_READ_SIZE - filled);
+                filled += n > 0 ? (size_t)n : 0;
+        } while (n > 0 && filled < TRANSPORT_READ_SIZE && stream->kind->buffered(stream));
+        return filled > 0 ? (ssize_t)filled : n;
+}
+
 static void on_readable(struct transport *stream) {
         uint8_t *buffer = thread_buffer(&read_buffer);
 
         if (!buffer)
                 return transport_close(stream, -ENOMEM);
         for (unsigned i = 0; i < READS_MAX && wants_input(stream); i++) {
-                ssize_t n = stream->kind->read(stream, buffer, TRANSPORT_READ_SIZE);
+                ssize_t n = read_much(stream, buffer);
 
                 if (n == -EAGAIN)
                         return;

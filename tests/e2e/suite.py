@@ -14,17 +14,17 @@ def patterns(file):
         return [line.split(" # ")[0].strip() for line in f if line.strip() and not line.startswith("#")]
 
 
-def asked():
-    """Focus, skip, processes and time as the environment has them. What CI runs is named in the file `sample`, what cannot pass in `skips`."""
+def asked(prefix):
+    """Focus, skip, processes and time as the environment has them. What CI runs is named in the file `sample`, what cannot pass in `skips`, with their `prefix`."""
     wish = os.environ.get
-    skip = patterns("skips") + [wish("SKIP")] * bool(wish("SKIP"))
-    sample = f"({'|'.join(patterns('sample'))}).*\\[Conformance\\]"
+    skip = patterns(prefix + "skips") + [wish("SKIP")] * bool(wish("SKIP"))
+    sample = f"({'|'.join(patterns(prefix + 'sample'))}).*\\[Conformance\\]"
     return wish("FOCUS") or sample, "|".join(skip), wish("PROCS") or "3", wish("TIMEOUT") or "60m"
 
 
-def run(kubeconfig, directory):
+def run(kubeconfig, directory, prefix=""):
     """Runs the specs that are asked for; their text goes to `directory`/suite.log. [(name, state, seconds, message)]."""
-    focus, skip, processes, timeout = asked()
+    focus, skip, processes, timeout = asked(prefix)
     command = [PEERS + "/ginkgo", f"--procs={processes}", f"--timeout={timeout}", f"--focus={focus}", "--no-color", "--output-dir", directory,
                "--json-report=report.json", f"--skip={skip}", PEERS + "/e2e.test", "--",
                "--provider=local", "--kubeconfig", kubeconfig, "--kubectl-path", PEERS + "/kubectl", "--node-os-distro=debian",

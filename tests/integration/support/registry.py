@@ -10,12 +10,13 @@ from .node import free_port, wait_for
 
 class Registry:
     """`auth`: an htpasswd line; `tls`: (certificate, key) files; `client_ca`: clients must bring a certificate of it; `data`: a directory
-    that keeps the images for the next one."""
+    that keeps the images for the next one; `address`: of the host that it listens at."""
 
-    def __init__(self, auth=None, tls=None, client_ca=None, data=None):
+    def __init__(self, auth=None, tls=None, client_ca=None, data=None, address="127.0.0.1"):
         self.dir = tempfile.mkdtemp(prefix="nacelle-registry-")
         self.port = free_port()
-        self.host = f"127.0.0.1:{self.port}"
+        self.address = address
+        self.host = f"{address}:{self.port}"
         self.tls = tls
         config = f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: {data or self.dir + '/data'}}}, delete: {{enabled: true}}}}\nhttp:\n  addr: {self.host}\n"
         if tls:
@@ -34,7 +35,7 @@ class Registry:
     def _listens(self):
         import socket
         with socket.socket() as s:
-            return s.connect_ex(("127.0.0.1", self.port)) == 0
+            return s.connect_ex((self.address, self.port)) == 0
 
     def _answers(self):
         import ssl
