@@ -89,15 +89,16 @@ static void forget(char **secret) {
         *secret = NULL;
 }
 
-/* @why is kept while there is no token: then it is told. */
+/* @why is kept, told where there is no token, and said once. */
 static void fail(struct token *t, const char *why) {
         const struct kube_object_meta *pod = &t->holder->pod->metadata;
+        bool is_new = !t->why || strcmp(t->why, why) != 0;
         char *copy = strdup(why);
 
-        if (t->text)
+        if (t->text && is_new)
                 log_warning("pod %s/%s: its service account token cannot be renewed: %s", pod->namespace, pod->name,
                             why);
-        if (copy && (!t->why || strcmp(t->why, copy) != 0) && !t->text)
+        if (!t->text && is_new && copy)
                 objects_tell_later(t->holder);
         free(t->why);
         t->why = copy;
