@@ -13,7 +13,7 @@ import time
 import pytest
 from support.api import PEERS, Api
 from support.kubelet_client import Authority, Kubelet
-from support.node import Node, pod, wait_for
+from support.node import Node, free_port, pod, wait_for
 from support.streams import ERR, IN, OUT, STATUS, Connection, Spdy, WebSocket, exit_code
 from support.hosts import kubeconfig
 from test_node_api import get, phase
@@ -529,15 +529,14 @@ def test_configurations_that_do_not_go(tmp_path, busybox_archive):
 
 def test_without_a_cluster(tmp_path, busybox_archive):
     """AlwaysAllow and a client authority of one's own: kubelet alone, as its documentation has it."""
-    mine = Authority(tmp_path)
-    from cryptography.hazmat.primitives import serialization
-    (tmp_path / "ca.crt").write_bytes(mine.certificate.public_bytes(serialization.Encoding.PEM))
+    mine, port = Authority(tmp_path), free_port()
+    (tmp_path / "ca.crt").write_bytes(mine.pem())
     n = Node(config="apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\naddress: 127.0.0.1\n"
              f"authentication: {{x509: {{clientCAFile: {tmp_path}/ca.crt}}, webhook: {{enabled: false}}, anonymous: {{enabled: false}}}}\n"
-             "authorization: {mode: AlwaysAllow}\nport: 10259\n")
+             f"authorization: {{mode: AlwaysAllow}}\nport: {port}\n")
     n.start()
     try:
-        assert Kubelet(10259, mine.sign("anybody")).json("/pods")["kind"] == "PodList"
-        assert Kubelet(10259).ask("/pods") == (401, "Unauthorized")
+        assert Kubelet(port, mine.sign("anybody")).json("/pods")["kind"] == "PodList"
+        assert Kubelet(port).ask("/pods") == (401, "Unauthorized")
     finally:
         n.stop()

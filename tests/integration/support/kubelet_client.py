@@ -37,6 +37,9 @@ class Authority:
             made = made.add_extension(x509.ExtendedKeyUsage([use]), False)
         return made.sign(self.key, hashes.SHA256())
 
+    def pem(self):
+        return self.certificate.public_bytes(serialization.Encoding.PEM)
+
     def sign(self, name, *groups, **how):
         """The path of a file with a certificate and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
