@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "agent/config/options.h"
@@ -13,10 +12,7 @@
 #include "lib/handle.h"
 #include "lib/log.h"
 
-#define DAY_S INT64_C(86400)
-#define DAY_MS (DAY_S * 1000)
-#define SHARE_MIN 0.7 /* of a life, and up to SHARE_MORE beside: kubelet's nextRotationDeadline() */
-#define SHARE_MORE 0.2
+#define DAY_MS INT64_C(86400000)
 
 enum holder_event { EVENT_DUE, EVENT_PREPARED, EVENT_SIGNED, EVENT_STORED, EVENT_FAILED, EVENTS };
 
@@ -43,27 +39,10 @@ static void fail(struct identity_holder *h, const char *why) {
 
 /* --- time --- */
 
-static bool is_credible(const struct identity_holder *h) {
-        int64_t now = time(NULL);
-
-        return now + DAY_S >= h->life.begins && now < h->life.ends;
-}
-
-/* Milliseconds until the next one is needed. */
-static int64_t due_in(const struct identity_holder *h) {
-        int64_t ripe_ms = (int64_t)(h->share * (double)(h->life.ends - h->life.begins) * 1000), wait = 0;
-
-        if (h->received_ms)
-                wait = ripe_ms - (int64_t)(uv_now(h->identity->config.loop) - h->received_ms);
-        else if (h->pem && is_credible(h))
-                wait = (h->life.begins - (int64_t)time(NULL)) * 1000 + ripe_ms;
-        return wait > 0 ? wait : 0;
-}
-
 static void on_timer(uv_timer_t *timer) {
         struct identity_holder *h = timer->data;
 
-        if (h->state == HOLDER_RESTING && due_in(h) > 0)
+        if (h->state == HOLDER_RESTING && holder_due_in(h) > 0)
                 return holder_look(h);
         happen(h, EVENT_DUE);
 }
@@ -196,12 +175,14 @@ static void on_stored(struct pool_job *job) {
         } else if (h) {
                 h->identity->writes_kubeconfig &= h->use != IDENTITY_CLIENT;
                 holder_keep(h, TAKE_PTR(h->next));
-                h->received_ms = is_credible(h) ? 0 : (uv_now(h->identity->config.loop) | 1);
+                h->received_ms = holder_is_credible(h) ? 0 : (uv_now(h->identity->config.loop) | 1);
                 log_info("node %s: %s: there is a new one", options_of(h)->node_name, uses[h->use].what);
                 if (h->use == IDENTITY_CLIENT && identity_use(h->identity, &err) < 0)
                         fail(h, err_text(err));
                 else
                         happen(h, EVENT_STORED);
+                if (h->use == IDENTITY_SERVING && h->identity->config.events.serving)
+                        h->identity->config.events.serving(h->identity->config.events.data);
         }
         free_work(w);
 }
@@ -270,9 +251,9 @@ void holder_look(struct identity_holder *h) {
 
         if (h->state != HOLDER_RESTING)
                 return;
-        if (h->received_ms && is_credible(h))
+        if (h->received_ms && holder_is_credible(h))
                 h->received_ms = 0;
-        wait = due_in(h);
+        wait = holder_due_in(h);
         later(h, wait < DAY_MS ? wait : DAY_MS);
 }
 
@@ -288,25 +269,8 @@ void holder_renew(struct identity_holder *h) {
                 happen(h, EVENT_DUE);
 }
 
-void holder_keep(struct identity_holder *h, char *pem) {
-        if (h->pem)
-                explicit_bzero(h->pem, strlen(h->pem));
-        free(h->pem);
-        h->pem = pem;
-        if (client_certificate_life(pem, &h->life, NULL) < 0)
-                h->life = (struct client_life){ 0 };
-}
-
-static double random_share(void) {
-        uint32_t random = 0;
-
-        if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
-                random = 0;
-        return SHARE_MIN + SHARE_MORE * random / UINT32_MAX;
-}
-
 int holder_init(struct identity_holder *h, struct identity *identity, enum identity_use use) {
-        *h = (struct identity_holder){ .identity = identity, .use = use, .share = random_share() };
+        *h = (struct identity_holder){ .identity = identity, .use = use, .share = holder_share() };
         h->timer = handle_timer(identity->config.loop, h);
         if (asprintf(&h->current, "%s/%s", options_of(h)->cert_dir, uses[use].current) < 0)
                 h->current = NULL;

@@ -70,7 +70,14 @@ void holder_look(struct identity_holder *holder); /* the clock, or what is wante
 bool holder_fits(struct identity_holder *holder); /* its names are those that are wanted */
 void holder_renew(struct identity_holder *holder);
 void holder_done(struct identity_holder *holder);
+
+/* holder_life.c */
 void holder_keep(struct identity_holder *holder, char *pem); /* takes what is on disk */
+/* It counts by the wall clock, give or take a day at its beginning. */
+bool holder_is_credible(const struct identity_holder *holder);
+/* Milliseconds until the next one is needed; 0: now. */
+int64_t holder_due_in(const struct identity_holder *holder);
+double holder_share(void); /* of a life, by chance */
 
 /* holder_files.c: on the pool. */
 void holder_files_prepare(struct pool_job *job);

@@ -260,7 +260,10 @@ static int reconcile_cleaning(struct task *task) {
 
 #define REQUESTS                                                                                                       \
         {                                                                                                              \
-                { "certificates.k8s.io", "certificatesigningrequests", NULL, controller_add_object, false }            \
+                {                                                                                                      \
+                        .group = "certificates.k8s.io", .resource = "certificatesigningrequests",                      \
+                        .keys = controller_add_object                                                                  \
+                }                                                                                                      \
         }
 
 const struct controller_kind controller_csr_approving = {

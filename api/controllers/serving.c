@@ -162,7 +162,9 @@ static void on_node(struct controller *controller, const struct client_object *o
 const struct controller_kind controller_csr_serving = {
         .name = "kubelet-serving-approving-controller",
         .alias = "kubeletservingapproving",
-        .watches = { { "certificates.k8s.io", "certificatesigningrequests", NULL, controller_add_object, false },
-                     { "", "nodes", NULL, on_node, false } },
+        .watches = { { .group = "certificates.k8s.io",
+                       .resource = "certificatesigningrequests",
+                       .keys = controller_add_object },
+                     { .group = "", .resource = "nodes", .keys = on_node } },
         .reconcile = reconcile,
 };

@@ -58,6 +58,11 @@ extern const struct cluster_program cli_cluster_api, cli_cluster_agent;
 /* Has it started, now and at each boot, or anew where it runs already. */
 int cli_cluster_start(const struct cluster_program *program, struct err **err);
 int cli_cluster_stop(const struct cluster_program *program, struct err **err);
+/* The words of CONFIG/FILE, in @arena. */
+int cli_cluster_arguments(struct arena *arena, const struct cluster_program *program, struct cli_values *ret_arguments,
+                          struct err **err);
+/* Nobody starts it: --start none. */
+bool cli_cluster_is_left(void);
 /* It was started by us, and is not there any more: nobody starts it again. */
 bool cli_cluster_has_ended(const struct cluster_program *program);
 /* Where to look when it does not come: in @arena. */

@@ -32,7 +32,7 @@ const struct cli_option cli_init_options[] = {
         { "apiserver-cert-extra-sans", 0, CLI_TEXT, &extra_names, "NAME,...",
           "further names of it, for its certificate" },
         { "service-cidr", 0, CLI_TEXT, &service_cidr, "CIDR", "Services' addresses [10.96.0.0/16]" },
-        { "pod-network-cidr", 0, CLI_TEXT, &pod_cidr, "CIDR", "pods' addresses on this host [10.62.0.0/16]" },
+        { "pod-network-cidr", 0, CLI_TEXT, &pod_cidr, "CIDR", "pods' addresses in the cluster [10.244.0.0/16]" },
         { "token", 0, CLI_TEXT, &token, "TOKEN", "by which nodes join [a new one]" },
         { "token-ttl", 0, CLI_TEXT, &ttl, "DURATION", "for how long it counts [24h]; 0: for ever" },
         { "node-name", 0, CLI_TEXT, &node_name, "NAME", "this node's [the host's]" },
@@ -119,7 +119,11 @@ static int write_service(struct making *m, struct err **err) {
                 /* that of a loopback is advertised to nobody, but may be what tests and single hosts use */
                 arena_printf(m->arena, "--cert-extra-sans=%s%s%s", m->own_address, extra_names ? "," : "",
                              extra_names ?: ""),
+                /* nodes' names need no DNS; who answers there has a certificate of the cluster's */
+                "--kubelet-preferred-address-types=InternalIP,ExternalIP,Hostname",
+                arena_printf(m->arena, "--kubelet-certificate-authority=%s/pki/ca.crt", cli_cluster_places.data),
                 service_cidr ? arena_printf(m->arena, "--service-cluster-ip-range=%s", service_cidr) : "",
+                pod_cidr ? arena_printf(m->arena, "--cluster-cidr=%s", pod_cidr) : "",
         };
 
         for (size_t i = 0; i < ELEMENTS(texts); i++) {
@@ -245,14 +249,12 @@ static int make_node(struct making *m, struct err **err) {
                                     .patch = CLIENT_PATCH_MERGE };
         int r;
 
-        if (pod_cidr && agent_arguments.n < CLI_VALUES_MAX)
-                agent_arguments.values[agent_arguments.n++] = arena_printf(m->arena, "--pod-cidr=%s", pod_cidr) ?: "";
         puts("Starting nacelle-agent");
         fflush(stdout);
         if ((r = cli_cluster_node_join(m->cli, &m->cluster, &node, err)) < 0)
                 return r;
         q.name = cli_cluster_node_name(m->arena, node_name);
-        if (cli_cluster_places.start && strcmp(cli_cluster_places.start, "none") == 0)
+        if (cli_cluster_is_left())
                 return 0;
         return q.name ? cli_cluster_ask(&m->api, &q, NULL, err) : err_set(err, ENOMEM, "out of memory");
 }

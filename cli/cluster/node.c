@@ -49,6 +49,8 @@ static int write_arguments(struct arena *arena, const struct cluster_member *nod
         add(&all, arena_printf(arena, "--bootstrap-kubeconfig=%s", bootstrap), &failed);
         add(&all, arena_printf(arena, "--root-dir=%s", cli_cluster_places.root), &failed);
         add(&all, arena_printf(arena, "--run-dir=%s", cli_cluster_places.run), &failed);
+        add(&all, "--rotate-server-certificates", &failed);
+        add(&all, "--pod-cidr=", &failed); /* the cluster says, whatever the configuration file does */
         if (node->name)
                 add(&all, arena_printf(arena, "--hostname-override=%s", node->name), &failed);
         if (node->address)
@@ -129,7 +131,7 @@ int cli_cluster_node_join(struct cli *cli, const struct cluster_found *cluster, 
                 return r;
         if ((r = write_arguments(arena, node, err)) < 0 || (r = cli_cluster_start(&cli_cluster_agent, err)) < 0)
                 return r;
-        if (cli_cluster_places.start && strcmp(cli_cluster_places.start, "none") == 0)
+        if (cli_cluster_is_left())
                 return 0;
         if ((r = wait_ready(&w, arena, err)) < 0)
                 return err_wrap(err, r, "the agent does not come (its log: %s)", log);

@@ -116,6 +116,12 @@ static pid_t find_pid(struct arena *arena, const struct cluster_program *program
         return strncmp(target, exe, strlen(exe)) == 0 ? pid : 0;
 }
 
+bool cli_cluster_is_left(void) {
+        enum how how;
+
+        return how_to(&how, NULL) == 0 && how == BY_NOBODY;
+}
+
 bool cli_cluster_has_ended(const struct cluster_program *program) {
         _cleanup_arena_ struct arena *arena = arena_new();
         enum how how;
@@ -123,8 +129,7 @@ bool cli_cluster_has_ended(const struct cluster_program *program) {
         return arena && how_to(&how, NULL) == 0 && how == BY_US && !find_pid(arena, program);
 }
 
-/* The words between the quotes of CONFIG/FILE's line. */
-static int read_arguments(struct arena *arena, const struct cluster_program *program, const char **argv, size_t *n,
+int cli_cluster_arguments(struct arena *arena, const struct cluster_program *program, struct cli_values *ret_arguments,
                           struct err **err) {
         const char *path = cli_cluster_file(arena, program->file);
         _cleanup_free_ char *text = NULL;
@@ -140,10 +145,10 @@ static int read_arguments(struct arena *arena, const struct cluster_program *pro
                 return err_set(err, EINVAL, "%s: there is no %s=\"...\"", path, program->variable);
         *end = '\0';
         line = arena_strdup(arena, line + 1);
-        while (line && (word = strsep(&line, " ")) && *n < ARGUMENTS_MAX)
+        ret_arguments->n = 0;
+        while (line && (word = strsep(&line, " ")) && ret_arguments->n < CLI_VALUES_MAX)
                 if (*word)
-                        argv[(*n)++] = word;
-        argv[*n] = NULL;
+                        ret_arguments->values[ret_arguments->n++] = word;
         return 0;
 }
 
@@ -163,6 +168,7 @@ static int open_log(struct arena *arena, const struct cluster_program *program, 
 static int spawn_with(struct arena *arena, const struct cluster_program *program,
                       const posix_spawn_file_actions_t *actions, struct err **err) {
         const char *argv[ARGUMENTS_MAX + 1] = { find(arena, program->name) }, *settings, *path, *text;
+        struct cli_values more;
         size_t n = 1;
         pid_t pid;
         int r;
@@ -174,8 +180,11 @@ static int spawn_with(struct arena *arena, const struct cluster_program *program
                 argv[n++] = "--config";
                 argv[n++] = settings;
         }
-        if ((r = read_arguments(arena, program, argv, &n, err)) < 0 ||
-            (r = program_spawn(argv[0], (char *const *)(uintptr_t)argv, NULL, actions, &pid, err)) < 0)
+        if ((r = cli_cluster_arguments(arena, program, &more, err)) < 0)
+                return r;
+        for (size_t i = 0; i < more.n; i++)
+                argv[n++] = more.values[i];
+        if ((r = program_spawn(argv[0], (char *const *)(uintptr_t)argv, NULL, actions, &pid, err)) < 0)
                 return r;
         path = pid_path(arena, program);
         text = arena_printf(arena, "%d\n", (int)pid);

@@ -46,6 +46,68 @@ static int remove_files(struct arena *arena, struct err **err) {
         return 0;
 }
 
+/* --- the cluster's pods --- */
+
+static bool is_clusters(const Cri__PodSandbox *pod) {
+        for (size_t i = 0; i < pod->n_annotations; i++)
+                if (strcmp(pod->annotations[i]->key, "kubernetes.io/config.source") == 0)
+                        return strcmp(pod->annotations[i]->value, "api") == 0;
+        return false;
+}
+
+/* Until none of them is there any more. */
+static int probe_pods(void *data, struct err **err) {
+        Cri__ListPodSandboxRequest request = CRI__LIST_POD_SANDBOX_REQUEST__INIT;
+        _cleanup_unpacked_ struct grpc_unpacked unpacked = {};
+        const Cri__ListPodSandboxResponse *answer;
+        size_t n = 0;
+
+        if (cli_cluster_has_ended(&cli_cluster_agent))
+                return err_set(err, ECHILD, "nacelle-agent has ended; its log says why, in %s", cli_cluster_places.run);
+        if (cli_call(data, RUNTIME("ListPodSandbox"), &request.base, &cri__list_pod_sandbox_response__descriptor,
+                     &unpacked, err) < 0)
+                return -EAGAIN;
+        answer = (const Cri__ListPodSandboxResponse *)unpacked.message;
+        for (size_t i = 0; i < answer->n_items; i++)
+                n += is_clusters(answer->items[i]);
+        return n == 0 ? 0 : err_set(err, EAGAIN, "%zu pods of the cluster have not ended", n);
+}
+
+/* An agent that is in no cluster ends the pods of one: so it starts once more, by itself. */
+static int end_pods(struct cli *cli, struct arena *arena, struct err **err) {
+        struct cli_values all, own = { .n = 0 };
+        int r = cli_cluster_arguments(arena, &cli_cluster_agent, &all, err);
+
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < all.n; i++)
+                if (strncmp(all.values[i], "--kubeconfig=", 13) != 0 &&
+                    strncmp(all.values[i], "--bootstrap-kubeconfig=", 23) != 0)
+                        own.values[own.n++] = all.values[i];
+        if (own.n < CLI_VALUES_MAX)
+                own.values[own.n++] = "--port=0"; /* there is no service to ask who its clients are */
+        cli->endpoint = arena_printf(arena, "unix://%s/nacelle.sock", cli_cluster_places.run);
+        if (!cli->endpoint)
+                return err_set(err, ENOMEM, "out of memory");
+        if ((r = cli_cluster_write_arguments(cli_cluster_agent.file, cli_cluster_agent.variable, &own, err)) < 0 ||
+            (r = cli_cluster_start(&cli_cluster_agent, err)) < 0)
+                return r;
+        puts("Ending the pods of the cluster");
+        fflush(stdout);
+        return cli_cluster_wait(cli, CLUSTER_WAIT_S, probe_pods, cli, err);
+}
+
+static int leave(struct cli *cli, struct arena *arena, struct err **err) {
+        const char *env = cli_cluster_file(arena, cli_cluster_agent.file);
+        int r;
+
+        if (!env || access(env, F_OK) < 0)
+                return 0;
+        if (!cli_cluster_is_left() && (r = end_pods(cli, arena, err)) < 0)
+                return r;
+        return cli_cluster_stop(&cli_cluster_agent, err);
+}
+
 int cli_reset(struct cli *cli, char **arguments, int n, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         const char *pki = arena ? arena_printf(arena, "%s/pki", cli_cluster_places.root) : NULL;
@@ -54,8 +116,7 @@ int cli_reset(struct cli *cli, char **arguments, int n, struct err **err) {
 
         if (r < 0)
                 return r;
-        env = cli_cluster_file(arena, cli_cluster_agent.file);
-        if (env && access(env, F_OK) == 0 && (r = cli_cluster_stop(&cli_cluster_agent, err)) < 0)
+        if ((r = leave(cli, arena, err)) < 0)
                 return r;
         env = cli_cluster_file(arena, cli_cluster_api.file);
         if (env && access(env, F_OK) == 0 && (r = cli_cluster_stop(&cli_cluster_api, err)) < 0)
@@ -64,6 +125,6 @@ int cli_reset(struct cli *cli, char **arguments, int n, struct err **err) {
                 return r;
         if (!keep_data && (r = files_remove_tree(cli_cluster_places.data, err)) < 0)
                 return r;
-        puts("This host is in no cluster any more. Pods of the cluster end when its agent starts again.");
+        puts("This host is in no cluster any more.");
         return 0;
 }

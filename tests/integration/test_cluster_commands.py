@@ -9,7 +9,7 @@ import threading
 import pytest
 from support.api import Client, free_port
 from support.join import openssl
-from support.node import BUILD, Node, wait_for
+from support.node import BUILD, Node, pod, wait_for
 
 
 class Host:
@@ -22,7 +22,8 @@ class Host:
         self.places = ["--config-dir", self.config, "--data-dir", self.data, "--root-dir", n.root, "--run-dir", n.run, "--start", "process"]
         self.agent = [f"--agent-arg={a}" for a in (
             f"--pod-manifest-path={n.manifests}", f"--pod-logs-dir={n.logs}", f"--bridge={n.bridge}", f"--pod-cidr=10.213.{n.number}.0/24",
-            f"--cgroup-root={n.cgroup}", f"--cni-conf-dir={n.dir}/cni")]
+            f"--cgroup-root={n.cgroup}", f"--cni-conf-dir={n.dir}/cni",
+            f"--port={free_port()}")]
 
     def nacelle(self, *args, input=None, **env):
         return subprocess.run([BUILD + "/nacelle", *args], capture_output=True, text=True, timeout=150, input=input, env={**os.environ, **env})
@@ -84,7 +85,7 @@ def test_init_again_changes_nothing(first):
     assert first.nodes()[first.node.name]["metadata"]["uid"] == uid
 
 
-def test_join_and_reset(first, second):
+def test_join_and_reset(first, second, busybox_archive):
     done = second.join(*first.line[2:])
     assert done.returncode == 0, done.stderr + second.logs()
     assert set(first.nodes()) == {first.node.name, second.node.name}
@@ -92,8 +93,16 @@ def test_join_and_reset(first, second):
     assert again.returncode == 0, again.stderr + second.logs()
     assert second.nacelle("reset", *second.places, input="n\n").returncode == 1
     assert os.path.exists(second.kubelet)
+    # its pods of the cluster end, and leave nothing behind
+    n = second.node
+    wait_for("the agent, which the second join has started anew", lambda: n.nacelle("version", check=False).returncode == 0)
+    n.nacelle("import", busybox_archive)
+    made = first.ask("POST", "/api/v1/namespaces/default/pods", pod("here", "trap 'exit 0' TERM; while :; do sleep 0.1; done", nodeName=n.name))
+    wait_for("pod", lambda: first.ask("GET", "/api/v1/namespaces/default/pods/here").get("status", {}).get("phase") == "Running")
     done = second.nacelle("reset", "--force", *second.places)
     assert done.returncode == 0, done.stderr
+    assert not os.path.exists(f"{n.root}/pods/{made['metadata']['uid']}") and not os.listdir(n.root + "/sandboxes")
+    first.ask("DELETE", "/api/v1/namespaces/default/pods/here?gracePeriodSeconds=0")
     assert os.listdir(second.config) == [] and not os.path.exists(second.node.root + "/pki")
     first.ask("DELETE", f"/api/v1/nodes/{second.node.name}")
 

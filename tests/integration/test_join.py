@@ -1,8 +1,10 @@
 """How a node gets its identity, keeps it, and comes back with it: real services, certificates and clocks."""
+import base64
 import glob
 import http.client
 import json
 import os
+import socket
 import ssl
 import time
 
@@ -61,7 +63,7 @@ class Joining(Node):
 
 
 def decode(csr):
-    return __import__("base64").b64decode(csr["spec"]["request"]).decode()
+    return base64.b64decode(csr["spec"]["request"]).decode()
 
 
 @pytest.fixture
@@ -105,7 +107,7 @@ def test_a_token_makes_a_node(client, join):
     assert openssl("x509", "-noout", "-subject", "-in", n.pem).strip() in (f"subject=O = system:nodes, CN = system:node:{n.name}",)
     made = n.requests(client)
     assert [c["spec"]["username"] for c in made] == ["system:bootstrap:" + TOKEN[:6]] and made[0]["metadata"]["name"].startswith("node-csr-")
-    assert os.listdir(n.root + "/pki") == ["kubelet-client-current.pem"]
+    assert not [f for f in os.listdir(n.root + "/pki") if f.endswith(".tmp")]
     before = serial(n.pem)
     os.unlink(n.bootstrap)
     first = renewed(client, n)
@@ -262,6 +264,14 @@ def untimed(cafile=None):
     return context
 
 
+def shakes_hands(port, authority):
+    try:
+        with socket.create_connection(("127.0.0.1", port)) as s, ssl.create_default_context(cafile=authority).wrap_socket(s, server_hostname="127.0.0.1"):
+            return True
+    except ssl.SSLError:
+        return False
+
+
 def test_a_serving_certificate(api, client, join):
     config = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nserverTLSBootstrap: true\n"
     n = join(config=config).start()
@@ -274,4 +284,42 @@ def test_a_serving_certificate(api, client, join):
                       **{"Content-Type": "application/merge-patch+json"})[0] == 200
     wait_for("certificate", lambda: os.path.exists(pem))
     text = openssl("x509", "-noout", "-ext", "subjectAltName,extendedKeyUsage", "-in", pem)
+    # it is what the node serves with
+    port = get(client, f"/api/v1/nodes/{n.name}")["status"]["daemonEndpoints"]["kubeletEndpoint"]["Port"]
+    wait_for("handshake", lambda: shakes_hands(port, api.pki + "/ca.crt"))
     assert f"DNS:{n.name}" in text and "IP Address:127.0.0.1" in text and "TLS Web Server Authentication" in text
+
+
+def ask_serving(api, directory, who, name, *sans):
+    """A serving request for node `name` by who has the certificate `who`; its name."""
+    made = f"serving-{time.monotonic_ns()}"
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{directory}/{made}.key", "-out", f"{directory}/{made}.csr",
+            "-subj", f"/O=system:nodes/CN=system:node:{name}", "-addext", "subjectAltName=" + ",".join(sans))
+    with open(f"{directory}/{made}.csr", "rb") as f:
+        spec = {"request": base64.b64encode(f.read()).decode(), "signerName": "kubernetes.io/kubelet-serving", "usages": ["digital signature", "server auth"]}
+    status, text = as_node(api, who, "POST", CSRS, {"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequest", "metadata": {"name": made}, "spec": spec})
+    assert status == 201, text
+    return made
+
+
+def test_what_serving_certificates_nodes_may_have(api, client, tmp_path):
+    """A node writes its own addresses: that does not make it the API, a Service or another node."""
+    now, pems = int(time.time()), {}
+    for name, addresses in (("first", ["10.9.0.1", "10.9.0.3"]), ("second", ["10.9.0.2", "10.9.0.3", "127.0.0.1", "10.96.0.1"])):
+        pems[name] = str(tmp_path / name)
+        (tmp_path / name).write_text(sign(api, tmp_path, name, now - 60, now + 600))
+        hosts = [{"type": "Hostname", "address": h} for h in ([name] if name == "first" else [name, "kubernetes.default.svc", "web.default.svc", "first"])]
+        status, text = as_node(api, pems[name], "POST", "/api/v1/nodes", {"kind": "Node", "apiVersion": "v1", "metadata": {"name": name}, "status": {
+            "addresses": [{"type": "InternalIP", "address": a} for a in addresses] + hosts}})
+        assert status == 201, text
+    refused = [ask_serving(api, tmp_path, pems["second"], "second", *sans) for sans in (
+        ["IP:10.9.0.1"], ["IP:10.9.0.2", "IP:10.9.0.3"], ["IP:127.0.0.1"], ["IP:10.96.0.1"], ["DNS:kubernetes.default.svc"], ["DNS:web.default.svc"],
+        ["DNS:first"], ["DNS:elsewhere", "IP:10.9.0.2"])]
+    refused.append(ask_serving(api, tmp_path, pems["second"], "first", "IP:10.9.0.1"))
+    taken = [ask_serving(api, tmp_path, pems["second"], "second", "IP:10.9.0.2", "DNS:second"), ask_serving(api, tmp_path, pems["first"], "first", "IP:10.9.0.1")]
+    for made in taken:
+        wait_for("certificate", lambda: get(client, f"{CSRS}/{made}")["status"].get("certificate"))
+    for made in refused:
+        assert not get(client, f"{CSRS}/{made}")["status"], made
+    for name in pems:
+        client.ask("DELETE", f"/api/v1/nodes/{name}")
