@@ -15,7 +15,7 @@ import pytest
 from support.api import Api
 from support.hosts import kubeconfig
 from support.http2 import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, Raw, frame
-from support.kubelet import NODE, Kubelet, make_pod, own_address
+from support.kubelet import FEATURE, NODE, Kubelet, make_pod, own_address
 from support.node import PEERS, Node, free_port, pod, wait_for
 from support.streams import OUT, STATUS, WebSocket, exit_code, masked_frame
 from test_streaming import Terminal
@@ -513,7 +513,7 @@ def test_the_agent_answers(busybox_archive, tmp_path):
         node.start()
         node.nacelle("import", busybox_archive)
         client = api.client()
-        wait_for("the node", lambda: client.ask("GET", f"/api/v1/nodes/{node.name}")[0] == 200)
+        wait_for("the node", lambda: FEATURE in client.ask("GET", f"/api/v1/nodes/{node.name}")[1].get("status", {}).get("declaredFeatures", []))
         made = pod("a", "while true; do echo tick; sleep 0.2; done", {"name": "web", "command": ["sh", "-c", "mkdir /w; echo hello > /w/index.html; exec httpd -f -p 8080 -h /w"]})
         status, answer = client.ask("POST", PODS, {**made, "spec": {**made["spec"], "nodeName": node.name, "automountServiceAccountToken": False}})
         assert status == 201, answer
