@@ -40,6 +40,7 @@ struct nodes {
         struct services_job *job;
         bool changed; /* since the job began */
         bool synced;
+        bool warned; /* of CIDRs that the user has given */
         /* The job's: what it works on, and what came of it. */
         struct arena *arena;
         struct network_cluster cluster;

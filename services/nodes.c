@@ -57,9 +57,17 @@ static void take(struct node *node, const struct node *read) {
 static void take_own(struct services *s, const struct node *read) {
         struct services_cidrs *own = &s->nodes.own;
 
-        if (s->config.fixed || read->n_cidrs == 0 ||
+        if (read->n_cidrs == 0 ||
             (own->n == read->n_cidrs && memcmp(own->items, read->cidrs, own->n * sizeof(own->items[0])) == 0))
                 return;
+        if (s->config.fixed) {
+                if (!s->nodes.warned)
+                        log_warning(
+                                "network: --pod-cidr is another than the cluster gives this node (spec.podCIDRs of its "
+                                "Node), which is where other nodes look for its pods: leave the flag out");
+                s->nodes.warned = true;
+                return;
+        }
         if (own->n > 0)
                 log_warning(
                         "network: the cluster gives this node other pod CIDRs than it had: pods that run keep their "

@@ -540,6 +540,17 @@ def test_pods_wait_for_the_clusters_addresses(alone):
     assert client.ask("DELETE", f"{PODS}/api", {"gracePeriodSeconds": 0})[0] == 200
 
 
+def test_addresses_of_the_user_that_the_cluster_does_not_know(alone, busybox_archive):
+    """They are the pods', and it is said that other nodes look elsewhere."""
+    host = alone.join(archive=busybox_archive, pod_cidr="10.216.1.0/24")
+    host.node.write("own.yaml", named("own"))
+    host.node.running("own")
+    assert address_of(host.node, "own").startswith("10.216.1.")
+    give_cidr(alone.client, host, 12)
+    wait_for("the warning", lambda: "--pod-cidr is another than the cluster gives this node" in host.node.log())
+    assert address_of(host.node, "own").startswith("10.216.1.")
+
+
 def test_the_addresses_outlive_the_service_and_the_agent(alone):
     client, node = alone.client, alone.all[0].node
     give_cidr(client, alone.all[0], 8)
