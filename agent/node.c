@@ -134,9 +134,13 @@ static int make_kubelet(struct node *node, const struct options *o, struct err *
                                        .metrics = write_metrics,
                                        .data = node };
 
+        int r;
+
         if (node->pods)
                 pods_tell_kubelet(node->pods, &world);
-        return kubelet_new(&world, &node->kubelet, err);
+        if ((r = kubelet_new(&world, &node->kubelet, err)) == 0 && node->pods)
+                pods_set_kubelet(node->pods, node->kubelet);
+        return r;
 }
 
 static int make_parts(struct node *node, const struct options *o, bool cni_shared, struct err **err) {
@@ -209,6 +213,8 @@ static bool spans_wait(struct node *node) {
 void node_free(struct node *node) {
         if (!node)
                 return;
+        if (node->pods)
+                pods_set_kubelet(node->pods, NULL);
         kubelet_free(node->kubelet);
         pods_stop(node->pods);
         cri_server_free(node->server);

@@ -21,8 +21,9 @@ struct informers;
 
 #define INFORMER_RETRY_MIN_MS 800 /* back-off, as client-go's reflector: doubled each time, and up to as much again */
 #define INFORMER_RETRY_MAX_MS 30000
-#define INFORMER_DENIED_MS 50 /* the first after a refusal: what a right hangs on may reach the server a moment later  \
-                               */
+#define INFORMER_DENIED_MS                                                                                             \
+        50 /* the first after a refusal: what a right hangs on may reach the server a moment later                     \
+            */
 
 /* Any may be NULL. Objects are lent. */
 struct informer_handler {

@@ -53,17 +53,28 @@ static void fill_front(struct nft_bytes *key, const struct balancer_front *front
         cni_nft_add_port(key, front->port);
 }
 
+static struct balancer_choice choice_of(const struct balancer_change *change) {
+        return (struct balancer_choice){ change->front.ip.family, change->by_source ? RULE_BY_SOURCE : RULE_RANDOM,
+                                         change->n };
+}
+
 static void put_change(struct nft_elements *elements, const struct balancer_change *change) {
+        const struct balancer_choice choice = choice_of(change);
         struct nft_element element = { 0 };
+        char chain[BALANCER_CHAIN_MAX];
 
         switch (change->kind) {
         case BALANCER_ADDRESS:
                 cni_nft_add_ip(&element.key, &change->front.ip);
                 break;
+        case BALANCER_SELF:
+                cni_nft_add_ip(&element.key, &change->front.ip);
+                cni_nft_add_ip(&element.key, &change->front.ip);
+                break;
         case BALANCER_COUNT:
                 fill_front(&element.key, &change->front);
-                cni_nft_add_number(&element.data,
-                                   cni_balancer_number(change->by_source ? RULE_BY_SOURCE : RULE_RANDOM, change->n));
+                cni_balancer_chain(&choice, chain);
+                element.chain = chain;
                 break;
         case BALANCER_BACK:
                 fill_front(&element.key, &change->front);
@@ -93,14 +104,16 @@ static void put_some(struct balancer *b, const struct balancer_change *changes, 
 
 static int put_chains(struct balancer *b, const struct balancer_change *changes, size_t n) {
         for (size_t i = 0; i < n; i++) {
-                const struct balancer_change *c = &changes[i];
-                enum rule_choice how = c->by_source ? RULE_BY_SOURCE : RULE_RANDOM;
-                bool *made = &b->made[c->front.ip.family == AF_INET6][how][c->n];
+                const struct balancer_choice choice = choice_of(&changes[i]);
+                bool *made;
                 int r;
 
-                if (c->kind != BALANCER_COUNT || !c->add || *made)
+                if (changes[i].kind != BALANCER_COUNT || !changes[i].add)
                         continue;
-                r = cni_balancer_put_chain(&b->rules, &b->netlink, c->front.ip.family, how, c->n);
+                made = &b->made[choice.family == AF_INET6][choice.how][choice.n];
+                if (*made)
+                        continue;
+                r = cni_balancer_put_chain(&b->rules, &b->netlink, &choice);
                 if (r < 0)
                         return r;
                 *made = true;

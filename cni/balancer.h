@@ -1,14 +1,15 @@
 /* Services' addresses, as the nftables table `nacelle_services_BRIDGE`: what is sent to one goes to one of those behind
  * it.
  *
- *   counts     address . protocol . port → how many are behind it
- *   chains     how many → the chain that draws a number below it: at random, or by the sender's address
+ *   counts     address . protocol . port → the chain that draws a number below how many are behind it: at random, or by
+ *              the sender's address
  *   backs      address . protocol . port . number → address . port of one behind it
  *   addresses  all of these addresses: what is still for one after the translation has nobody behind it, and is refused
  *
  * A Service is elements of maps alone: a change of one is a handful of elements in one transaction, whatever the number
- * of the others. What a pod sends to another of this node by a Service's address is masqueraded: over the bridge the
- * answer would go past what translates it back.
+ * of the others. What a pod sends by a Service's address to itself is masqueraded; what it sends to another of this
+ * node too where the kernel does not show bridged packets to the rules (br_netfilter): the answer would go past what
+ * translates it back.
  *
  * The table stays when the agent ends. Calls block. Not for two threads at once.
  */
@@ -40,13 +41,14 @@ struct balancer_back {
         uint16_t port;
 };
 
-enum balancer_kind { BALANCER_ADDRESS, BALANCER_COUNT, BALANCER_BACK };
+/* A self is an address of a back on this node: a pod that reaches itself must see another sender than itself. */
+enum balancer_kind { BALANCER_ADDRESS, BALANCER_SELF, BALANCER_COUNT, BALANCER_BACK };
 
 struct balancer_change {
         uint8_t kind;
         bool add;                    /* else it is removed */
         bool by_source;              /* of a count: the same sender gets the same one */
-        struct balancer_front front; /* of an address: .ip */
+        struct balancer_front front; /* of an address and a self: .ip */
         uint32_t n;                  /* the count, 1 to BALANCER_BACKS_MAX; the back's number */
         struct balancer_back
                 back; /* that is added, or has gone: flows of UDP to it end. Family 0: it has another number */

@@ -1,6 +1,7 @@
 #include "cni/balancer_rules.h"
 
 #include <stdio.h>
+#include <string.h>
 /* Before the kernel's headers, which then leave its types out. */
 #include <netinet/in.h>
 
@@ -8,33 +9,27 @@
 #include <linux/netfilter_ipv4.h>
 
 #include "cni/nft.h"
+#include "cni/sysctl.h"
 #include "lib/cleanup.h"
-
-/* Numbers from here on are of those who are chosen by the sender's address. */
-#define BY_SOURCE 0x10000u
 
 static const struct {
         uint8_t family;
-        struct nft_set sets[BALANCER_BACK + 1], chains;
+        struct nft_set sets[BALANCER_BACK + 1];
 } families[] = {
         { AF_INET,
           { [BALANCER_ADDRESS] = { .name = "addresses4", .key = { NFT_IPV4 } },
-            [BALANCER_COUNT] = { .name = "counts4",
-                                 .key = { NFT_IPV4, NFT_PROTOCOL, NFT_PORT },
-                                 .data = { NFT_NUMBER } },
+            [BALANCER_SELF] = { .name = "selfs4", .key = { NFT_IPV4, NFT_IPV4 } },
+            [BALANCER_COUNT] = { .name = "counts4", .key = { NFT_IPV4, NFT_PROTOCOL, NFT_PORT }, .verdicts = true },
             [BALANCER_BACK] = { .name = "backs4",
                                 .key = { NFT_IPV4, NFT_PROTOCOL, NFT_PORT, NFT_NUMBER },
-                                .data = { NFT_IPV4, NFT_PORT } } },
-          { .name = "chains4", .key = { NFT_NUMBER }, .verdicts = true } },
+                                .data = { NFT_IPV4, NFT_PORT } } } },
         { AF_INET6,
           { [BALANCER_ADDRESS] = { .name = "addresses6", .key = { NFT_IPV6 } },
-            [BALANCER_COUNT] = { .name = "counts6",
-                                 .key = { NFT_IPV6, NFT_PROTOCOL, NFT_PORT },
-                                 .data = { NFT_NUMBER } },
+            [BALANCER_SELF] = { .name = "selfs6", .key = { NFT_IPV6, NFT_IPV6 } },
+            [BALANCER_COUNT] = { .name = "counts6", .key = { NFT_IPV6, NFT_PROTOCOL, NFT_PORT }, .verdicts = true },
             [BALANCER_BACK] = { .name = "backs6",
                                 .key = { NFT_IPV6, NFT_PROTOCOL, NFT_PORT, NFT_NUMBER },
-                                .data = { NFT_IPV6, NFT_PORT } } },
-          { .name = "chains6", .key = { NFT_NUMBER }, .verdicts = true } },
+                                .data = { NFT_IPV6, NFT_PORT } } } },
 };
 
 static const struct nft_chain chains[] = {
@@ -54,8 +49,9 @@ const struct nft_set *cni_balancer_set(uint8_t family, enum balancer_kind kind) 
         return &families[family == AF_INET6].sets[kind];
 }
 
-uint32_t cni_balancer_number(enum rule_choice how, uint32_t n) {
-        return how == RULE_BY_SOURCE ? BY_SOURCE | n : n;
+void cni_balancer_chain(const struct balancer_choice *choice, char ret_name[BALANCER_CHAIN_MAX]) {
+        snprintf(ret_name, BALANCER_CHAIN_MAX, "%s%d_%u", choice->how == RULE_BY_SOURCE ? "source" : "random",
+                 choice->family == AF_INET6 ? 6 : 4, choice->n);
 }
 
 static int put_jump(const struct balancer_rules *rules, struct netlink *netlink, const char *chain) {
@@ -72,23 +68,36 @@ static int put_services(const struct balancer_rules *rules, struct netlink *netl
                 struct rule rule = cni_rule_begin(rules->table, "services");
 
                 cni_rule_match_family(&rule, families[i].family);
-                cni_rule_choose_chain(&rule, families[i].sets[BALANCER_COUNT].name, families[i].chains.name,
-                                      families[i].family);
+                cni_rule_choose_chain(&rule, families[i].sets[BALANCER_COUNT].name, families[i].family);
                 r = cni_rule_put(&rule, netlink);
         }
         r = r < 0 ? r : put_jump(rules, netlink, "prerouting");
         return r < 0 ? r : put_jump(rules, netlink, "output");
 }
 
+/* Whether what goes over bridges is shown to the rules. */
+static bool sees_bridged(uint8_t family) {
+        char value[16];
+
+        return cni_sysctl_get(family == AF_INET ? "net/bridge/bridge-nf-call-iptables" :
+                                                  "net/bridge/bridge-nf-call-ip6tables",
+                              value, sizeof(value), NULL) == 0 &&
+               strcmp(value, "1") == 0;
+}
+
 static int put_hairpin(const struct balancer_rules *rules, struct netlink *netlink) {
         int r = 0;
 
         for (size_t i = 0; i < rules->n_pod_cidrs && r == 0; i++) {
+                uint8_t family = rules->pod_cidrs[i].ip.family;
                 struct rule rule = cni_rule_begin(rules->table, "postrouting");
 
                 cni_rule_match_output(&rule, rules->bridge, true);
-                cni_rule_match_family(&rule, rules->pod_cidrs[i].ip.family);
-                cni_rule_match_cidr(&rule, RULE_SOURCE, &rules->pod_cidrs[i], true);
+                cni_rule_match_family(&rule, family);
+                if (sees_bridged(family))
+                        cni_rule_match_pair(&rule, cni_balancer_set(family, BALANCER_SELF)->name, family);
+                else
+                        cni_rule_match_cidr(&rule, RULE_SOURCE, &rules->pod_cidrs[i], true);
                 cni_rule_match_translated(&rule);
                 cni_rule_masquerade(&rule, true);
                 r = cni_rule_put(&rule, netlink);
@@ -96,19 +105,23 @@ static int put_hairpin(const struct balancer_rules *rules, struct netlink *netli
         return r;
 }
 
+/* TCP by a reset: of ICMP's answers the kernel sends a few a second. */
 static int put_refused(const struct balancer_rules *rules, struct netlink *netlink, const char *chain) {
         int r = 0;
 
-        for (size_t i = 0; i < ELEMENTS(families) && r == 0; i++) {
-                struct rule rule = cni_rule_begin(rules->table, chain);
+        for (size_t i = 0; i < ELEMENTS(families) && r == 0; i++)
+                for (int reset = 1; reset >= 0 && r == 0; reset--) {
+                        struct rule rule = cni_rule_begin(rules->table, chain);
 
-                cni_rule_match_new(&rule);
-                cni_rule_match_family(&rule, families[i].family);
-                cni_rule_match_address(&rule, RULE_DESTINATION, families[i].sets[BALANCER_ADDRESS].name,
-                                       families[i].family, true);
-                cni_rule_reject(&rule);
-                r = cni_rule_put(&rule, netlink);
-        }
+                        cni_rule_match_new(&rule);
+                        cni_rule_match_family(&rule, families[i].family);
+                        if (reset)
+                                cni_rule_match_protocol(&rule, IPPROTO_TCP);
+                        cni_rule_match_address(&rule, RULE_DESTINATION, families[i].sets[BALANCER_ADDRESS].name,
+                                               families[i].family, true);
+                        cni_rule_reject(&rule, reset);
+                        r = cni_rule_put(&rule, netlink);
+                }
         return r;
 }
 
@@ -118,11 +131,9 @@ int cni_balancer_rules_put(const struct balancer_rules *rules, struct netlink *n
         cni_nft_put_table(netlink, rules->table);
         cni_nft_put_delete_table(netlink, rules->table);
         cni_nft_put_table(netlink, rules->table);
-        for (size_t i = 0; i < ELEMENTS(families); i++) {
+        for (size_t i = 0; i < ELEMENTS(families); i++)
                 for (size_t k = 0; k < ELEMENTS(families[i].sets); k++)
                         cni_nft_put_set(netlink, rules->table, &families[i].sets[k]);
-                cni_nft_put_set(netlink, rules->table, &families[i].chains);
-        }
         for (size_t i = 0; i < ELEMENTS(chains); i++)
                 cni_nft_put_chain(netlink, rules->table, &chains[i]);
         if ((r = put_services(rules, netlink)) < 0 || (r = put_hairpin(rules, netlink)) < 0 ||
@@ -131,28 +142,17 @@ int cni_balancer_rules_put(const struct balancer_rules *rules, struct netlink *n
         return put_refused(rules, netlink, "refused_output");
 }
 
-int cni_balancer_put_chain(const struct balancer_rules *rules, struct netlink *netlink, uint8_t family,
-                           enum rule_choice how, uint32_t n) {
-        bool six = family == AF_INET6;
-        struct nft_elements elements = {
-                .netlink = netlink, .table = rules->table, .set = &families[six].chains, .add = true
-        };
-        struct nft_element element = { 0 };
-        struct nft_chain chain = { 0 };
+int cni_balancer_put_chain(const struct balancer_rules *rules, struct netlink *netlink,
+                           const struct balancer_choice *choice) {
+        char name[BALANCER_CHAIN_MAX];
+        const struct nft_chain chain = { .name = name };
         struct rule rule;
-        char name[32];
-        int r;
 
-        snprintf(name, sizeof(name), "%s%d_%u", how == RULE_BY_SOURCE ? "source" : "random", six ? 6 : 4, n);
-        chain.name = name;
+        cni_balancer_chain(choice, name);
         cni_nft_put_chain(netlink, rules->table, &chain);
         rule = cni_rule_begin(rules->table, name);
-        cni_rule_translate_choice(&rule, families[six].sets[BALANCER_BACK].name, family, how, n);
-        r = cni_rule_put(&rule, netlink);
-        cni_nft_add_number(&element.key, cni_balancer_number(how, n));
-        element.chain = name;
-        cni_nft_elements_begin(&elements);
-        cni_nft_elements_put(&elements, &element);
-        cni_nft_elements_end(&elements);
-        return r;
+        cni_rule_match_family(&rule, choice->family); /* always so, but nft(8) is told what the addresses are */
+        cni_rule_translate_choice(&rule, cni_balancer_set(choice->family, BALANCER_BACK)->name, choice->family,
+                                  choice->how, choice->n);
+        return cni_rule_put(&rule, netlink);
 }

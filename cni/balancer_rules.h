@@ -24,12 +24,21 @@ void cni_balancer_table(const char *bridge, char ret_table[BALANCER_TABLE_MAX]);
 /* The set that changes of @kind are elements of. */
 const struct nft_set *cni_balancer_set(uint8_t family, enum balancer_kind kind);
 
-/* What stands for "one of @n, chosen so" in the map of counts. */
-uint32_t cni_balancer_number(enum rule_choice how, uint32_t n);
+/* One of @n, chosen so. */
+struct balancer_choice {
+        uint8_t family;
+        enum rule_choice how;
+        uint32_t n;
+};
+
+#define BALANCER_CHAIN_MAX 24
+
+/* The name of the chain that makes it. */
+void cni_balancer_chain(const struct balancer_choice *choice, char ret_name[BALANCER_CHAIN_MAX]);
 
 /* Appends the table anew to @netlink's transaction: without the old one, with sets, chains and rules. -ENOMEM. */
 int cni_balancer_rules_put(const struct balancer_rules *rules, struct netlink *netlink);
 
-/* Appends the chain that chooses one of @n. -ENOMEM. */
-int cni_balancer_put_chain(const struct balancer_rules *rules, struct netlink *netlink, uint8_t family,
-                           enum rule_choice how, uint32_t n);
+/* Appends the chain that makes @choice. -ENOMEM. */
+int cni_balancer_put_chain(const struct balancer_rules *rules, struct netlink *netlink,
+                           const struct balancer_choice *choice);

@@ -139,6 +139,17 @@ void cni_rule_match_address(struct rule *rule, enum rule_side side, const char *
                 { NFTNL_EXPR_LOOKUP_FLAGS, in ? 0 : NFT_LOOKUP_F_INV });
 }
 
+void cni_rule_match_pair(struct rule *rule, const char *set, uint8_t family) {
+        load_address(rule, family, RULE_SOURCE, REGISTER);
+        load_address(rule, family, RULE_DESTINATION, REGISTER + (uint32_t)ip_size(family) / 4);
+        LOOK_UP(rule, set, { NFTNL_EXPR_LOOKUP_SREG, REGISTER });
+}
+
+void cni_rule_match_protocol(struct rule *rule, uint8_t protocol) {
+        load_meta(rule, NFT_META_L4PROTO, REGISTER);
+        compare(rule, true, &protocol, sizeof(protocol));
+}
+
 void cni_rule_match_new(struct rule *rule) {
         uint32_t bits = NF_CT_STATE_BIT(IP_CT_NEW), zero = 0;
 
@@ -194,9 +205,8 @@ void cni_rule_translate_port(struct rule *rule, const char *map, uint8_t family,
         translate(rule, map, family);
 }
 
-void cni_rule_choose_chain(struct rule *rule, const char *counts, const char *chains, uint8_t family) {
+void cni_rule_choose_chain(struct rule *rule, const char *chains, uint8_t family) {
         load_port_key(rule, family);
-        LOOK_UP(rule, counts, { NFTNL_EXPR_LOOKUP_SREG, REGISTER }, { NFTNL_EXPR_LOOKUP_DREG, REGISTER });
         LOOK_UP(rule, chains, { NFTNL_EXPR_LOOKUP_SREG, REGISTER }, { NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT });
 }
 
@@ -216,10 +226,11 @@ void cni_rule_translate_choice(struct rule *rule, const char *map, uint8_t famil
         translate(rule, map, family);
 }
 
-void cni_rule_reject(struct rule *rule) {
-        struct nftnl_expr *expression = ADD(rule, "reject", { NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_ICMPX_UNREACH });
+void cni_rule_reject(struct rule *rule, bool reset) {
+        struct nftnl_expr *expression =
+                ADD(rule, "reject", { NFTNL_EXPR_REJECT_TYPE, reset ? NFT_REJECT_TCP_RST : NFT_REJECT_ICMPX_UNREACH });
 
-        if (expression)
+        if (expression && !reset)
                 nftnl_expr_set_u8(expression, NFTNL_EXPR_REJECT_CODE, NFT_REJECT_ICMPX_PORT_UNREACH);
 }
 

@@ -35,6 +35,12 @@ void cni_rule_match_cidr(struct rule *rule, enum rule_side side, const struct ip
 /* ip saddr/daddr [!=] @set, a set of addresses of @family. */
 void cni_rule_match_address(struct rule *rule, enum rule_side side, const char *set, uint8_t family, bool in);
 
+/* ip saddr . ip daddr @set, of @family. */
+void cni_rule_match_pair(struct rule *rule, const char *set, uint8_t family);
+
+/* meta l4proto @protocol */
+void cni_rule_match_protocol(struct rule *rule, uint8_t protocol);
+
 /* ct state new */
 void cni_rule_match_new(struct rule *rule);
 
@@ -50,8 +56,8 @@ void cni_rule_match_port(struct rule *rule, const char *set, uint8_t address_fam
 /* dnat ip to [ip daddr .] meta l4proto . th dport map @map, for maps to an address . port of @family. */
 void cni_rule_translate_port(struct rule *rule, const char *map, uint8_t family, bool by_address);
 
-/* ip daddr . meta l4proto . th dport @counts, and what that map says looked up in @chains, whose verdict is taken. */
-void cni_rule_choose_chain(struct rule *rule, const char *counts, const char *chains, uint8_t family);
+/* ip daddr . meta l4proto . th dport vmap @chains */
+void cni_rule_choose_chain(struct rule *rule, const char *chains, uint8_t family);
 
 /* How one of several is chosen: at random, or always the same for a sender's address. */
 enum rule_choice { RULE_RANDOM, RULE_BY_SOURCE };
@@ -59,8 +65,8 @@ enum rule_choice { RULE_RANDOM, RULE_BY_SOURCE };
 /* dnat ip to ip daddr . meta l4proto . th dport . (a number below @n) map @map, an address . port of @family. */
 void cni_rule_translate_choice(struct rule *rule, const char *map, uint8_t family, enum rule_choice how, uint32_t n);
 
-/* reject with icmpx port-unreachable: in filter chains. */
-void cni_rule_reject(struct rule *rule);
+/* reject with tcp reset, for what was matched so; or with icmpx port-unreachable. In filter chains. */
+void cni_rule_reject(struct rule *rule, bool reset);
 
 /* masquerade [fully-random] */
 void cni_rule_masquerade(struct rule *rule, bool random);

@@ -38,6 +38,7 @@ static int collect(struct services *s) {
         if (b->anew) {
                 while (services_due_pop(&b->due))
                         continue;
+                fronts_forget_selfs(b);
                 LIST_EACH (services_all, each, &b->all) {
                         r = r < 0 ? r : fronts_all(s, each);
                         if (r == 0)
@@ -144,6 +145,8 @@ void balance_done(struct services *s) {
         b->timer = NULL;
         cni_balancer_free(b->balancer);
         b->balancer = NULL;
+        fronts_forget_selfs(b);
+        table_clear(&b->selfs_by_ip);
         free(b->changes);
         b->changes = NULL;
         err_free(b->failure);

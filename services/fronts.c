@@ -206,6 +206,70 @@ static int change_addresses(struct balance *b, const struct model_service *servi
         return r;
 }
 
+/* -- pods that reach themselves ---------------------------------------------------------------------------- */
+
+static int change_self(struct balance *b, const struct ip *ip, bool add) {
+        const struct balancer_change change = { .kind = BALANCER_SELF, .add = add, .front.ip = *ip };
+
+        return append(b, &change);
+}
+
+static void drop_self(struct balance *b, struct model_self *self) {
+        table_remove(&b->selfs_by_ip, &self->by_ip);
+        selfs_all_remove(self);
+        free(self);
+}
+
+static int add_self(struct balance *b, const struct ip *ip, const char *text) {
+        struct model_self *self = calloc(1, sizeof(*self));
+
+        if (!self)
+                return -ENOMEM;
+        self->ip = *ip;
+        self->uses = 1;
+        strcpy(self->text, text);
+        if (table_add(&b->selfs_by_ip, &self->by_ip, self->text) < 0) {
+                free(self);
+                return -ENOMEM;
+        }
+        selfs_all_append(&b->selfs, self);
+        return change_self(b, ip, true);
+}
+
+/* One use more or less of @ip. */
+static int use_self(struct balance *b, const struct ip *ip, bool more) {
+        char text[IP_TEXT_MAX];
+        struct model_self *self =
+                table_object(table_find(&b->selfs_by_ip, ip_format(ip, text)), struct model_self, by_ip);
+
+        if (more && !self)
+                return add_self(b, ip, text);
+        if (more)
+                self->uses++;
+        else if (self && --self->uses == 0) {
+                drop_self(b, self);
+                return change_self(b, ip, false);
+        }
+        return 0;
+}
+
+static int use_selfs(struct services *s, const struct model_service *service, bool more) {
+        const struct services_cidrs *own = &s->nodes.own;
+        int r = 0;
+
+        for (size_t i = 0; i < service->n_fronts; i++)
+                for (size_t k = 0; k < service->fronts[i].n; k++)
+                        for (size_t c = 0; c < own->n && r == 0; c++)
+                                if (ip_cidr_contains(&own->items[c], &service->fronts[i].backs[k].ip))
+                                        r = use_self(&s->balance, &service->fronts[i].backs[k].ip, more);
+        return r;
+}
+
+void fronts_forget_selfs(struct balance *b) {
+        LIST_EACH (selfs_all, self, &b->selfs)
+                drop_self(b, self);
+}
+
 static void fronts_free(struct service_front *fronts, size_t n) {
         for (size_t i = 0; fronts && i < n; i++)
                 free(fronts[i].backs);
@@ -255,6 +319,9 @@ int fronts_update(struct services *s, struct model_service *service) {
                         now.addresses[now.n_addresses++] = service->ips[i];
         if (r == 0)
                 r = change_addresses(&s->balance, service, now.addresses, now.n_addresses);
+        /* The new ones first: who stays never goes meanwhile. */
+        r = r < 0 ? r : use_selfs(s, &now, true);
+        r = r < 0 ? r : use_selfs(s, service, false);
         if (r < 0) {
                 fronts_done(&now);
                 return r;

@@ -106,7 +106,19 @@ struct model_service {
 LIST_DEFINE(services_all, struct model_service, in_all)
 LIST_DEFINE(services_due, struct model_service, in_due)
 
+/* An address of this node's pods that is behind Services, @uses times. */
+struct model_self {
+        struct table_node by_ip;
+        struct list_node in_all;
+        unsigned uses;
+        struct ip ip;
+        char text[IP_TEXT_MAX];
+};
+LIST_DEFINE(selfs_all, struct model_self, in_all)
+
 struct balance {
+        struct selfs_all selfs;
+        struct table selfs_by_ip;
         struct informers *informers;
         struct informer_handler heard_services, heard_slices;
         struct services_all all;
@@ -163,6 +175,7 @@ int fronts_update(struct services *s, struct model_service *service);
 /* All of it, for a table that is begun anew. */
 int fronts_all(struct services *s, struct model_service *service);
 void fronts_done(struct model_service *service);
+void fronts_forget_selfs(struct balance *b); /* before all of it */
 
 /* balance.c: the kernel is brought to it */
 void balance_later(struct services *s, unsigned ms);

@@ -33,15 +33,27 @@ static int begin(struct cluster *c) {
 
 /* The node has an identity. */
 static void on_known(void *data) {
-        if (begin(data) < 0)
+        struct cluster *c = data;
+
+        if (begin(c) < 0)
                 log_error("the cluster: out of memory");
+        c->events.known(c->events.data);
+}
+
+static void on_serving(void *data) {
+        struct cluster *c = data;
+
+        if (c->events.serving)
+                c->events.serving(c->events.data);
 }
 
 static int connect_to(struct cluster *c, struct err **err) {
-        const struct identity_config config = { .loop = c->loop,
-                                                .pool = c->host.pool,
-                                                .options = c->options,
-                                                .events = { on_known, cluster_node_names, c } };
+        const struct identity_config config = {
+                .loop = c->loop,
+                .pool = c->host.pool,
+                .options = c->options,
+                .events = { .known = on_known, .names = cluster_node_names, .serving = on_serving, .data = c }
+        };
         int r = identity_new(&config, &c->identity, err);
 
         if (r < 0)
@@ -88,6 +100,10 @@ void cluster_event(struct cluster *c, const struct event_object *object, bool wa
 
         if (c->node.timer && (object->kind || cluster_pod_find(c, object->uid) || cluster_mirror_of(c, object->uid)))
                 recorder_tell(c->recorder, &about, &note, time(NULL));
+}
+
+const char *cluster_serving(const struct cluster *c) {
+        return identity_serving(c->identity);
 }
 
 void cluster_free(struct cluster *c) {

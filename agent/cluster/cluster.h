@@ -45,8 +45,10 @@ struct cluster_events {
         bool (*has)(void *data, const char *uid); /* something of the pod is on the node */
         /* What the pod is in. -ENOENT: nothing of it is on the node; -ENOMEM. */
         int (*pod_status)(void *data, const char *uid, struct arena *arena, struct kube_pod_status *ret_status);
+        void (*known)(void *data);   /* the node has an identity by which the service may be asked; told once */
         void (*network)(void *data); /* cluster_unready() may say something else now */
         bool (*moved)(void *data);   /* the host's addresses may be others; whether the node's is */
+        void (*serving)(void *data); /* there is another cluster_serving() */
         void *data;
 };
 
@@ -60,7 +62,8 @@ struct cluster_place {
 int cluster_new(uv_loop_t *loop, const struct options *options, const struct cluster_events *events,
                 const struct cluster_place *host, struct cluster **ret_cluster, struct err **err);
 
-/* Who talks to the service, for others who ask it something: until cluster_free(). */
+/* The client of the service, for others who ask it on the loop: as the node, once cluster_events.known() was told, and
+ * until cluster_free(). */
 struct client *cluster_client(const struct cluster *cluster);
 
 /* Begins to talk to the service. 0 or -ENOMEM. */
@@ -89,6 +92,10 @@ void cluster_pod_gone(struct cluster *cluster, const char *uid);
 /* Something happened to the node, or to a pod; of pods that are not the service's nothing is told. */
 void cluster_event(struct cluster *cluster, const struct event_object *object, bool warning, const char *reason,
                    const char *text);
+
+/* The certificate that the service has signed for serving, and its key: PEM, until there is another; NULL: there is
+ * none (yet). */
+const char *cluster_serving(const struct cluster *cluster);
 
 /* Nothing is told or asked any more; the service keeps what it was told. NULL is fine. */
 void cluster_free(struct cluster *cluster);

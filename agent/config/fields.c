@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/config/parts.h"
+#include "agent/config/values.h"
 #include "lib/cleanup.h"
 #include "lib/duration.h"
 #include "lib/trace/tracer.h"
@@ -102,69 +104,13 @@ const struct config_field *config_field_find(const char *name) {
         return NULL;
 }
 
-static int want(const struct value *value, const char *name, const char *what, struct err **err) {
-        return err_set(err, EINVAL, "line %u: %s: wants %s, not %s", value->line, name, what, value_kind_name(value));
-}
-
-static int set_text(const struct value *value, const char *name, char **field, struct err **err) {
-        const char *text = value_string(value);
-        char *copy;
-
-        if (!text)
-                return want(value, name, "a string", err);
-        if (!text[0])
-                return 0;
-        if (!(copy = strdup(text)))
-                return err_set(err, ENOMEM, "out of memory");
-        free(*field);
-        *field = copy;
-        return 0;
-}
-
-static int get_count(const struct value *value, const char *name, int64_t most, int64_t *ret, struct err **err) {
-        int64_t number;
-
-        if (!value_integer(value, &number))
-                return want(value, name, "a number", err);
-        if (number < -1 || number > most)
-                return err_set(err, EINVAL, "line %u: %s: %lld is out of range", value->line, name, (long long)number);
-        *ret = number;
-        return 0;
-}
-
-/* Sizes as kubelet's containerLogMaxSize has them: digits and k, M, G, Ki, Mi or Gi. */
-static int set_bytes(const struct value *value, const char *name, int64_t *field, struct err **err) {
-        static const struct {
-                const char *suffix;
-                int64_t factor;
-        } units[] = { { "", 1 },      { "k", 1000 },     { "M", 1000000 },    { "G", 1000000000 },
-                      { "Ki", 1024 }, { "Mi", 1048576 }, { "Gi", 1073741824 } };
-        const char *text = value_string(value);
-        char *end = NULL;
-        long long number = 0;
-
-        if (!text && value_integer(value, field))
-                return 0;
-        errno = 0;
-        if (text)
-                number = strtoll(text, &end, 10);
-        if (!text || errno || end == text || number <= 0 || number > INT_MAX)
-                return want(value, name, "a size like 10Mi", err);
-        for (size_t i = 0; i < ELEMENTS(units); i++)
-                if (strcmp(end, units[i].suffix) == 0) {
-                        *field = number * units[i].factor;
-                        return 0;
-                }
-        return err_set(err, EINVAL, "line %u: %s: \"%s\" is not a size like 10Mi", value->line, name, text);
-}
-
 static int set_dns(const struct value *value, const char *name, struct options *o, struct err **err) {
         int r;
 
         if (!value_is(value, VALUE_LIST))
-                return want(value, name, "a list", err);
+                return config_want(value, name, "a list", err);
         for (uint32_t i = 0; i < value_count(value) && i < OPTIONS_DNS_MAX; i++)
-                if ((r = set_text(value_at(value, i), name, &o->cluster_dns[i], err)) < 0)
+                if ((r = config_set_text(value_at(value, i), name, &o->cluster_dns[i], err)) < 0)
                         return r;
         return 0;
 }
@@ -173,7 +119,7 @@ static int name_text(const struct value *one, const char *name, char **ret_text,
         const char *text = value_string(one);
 
         if (!text || !*text || strchr(text, ','))
-                return want(one, name, "a name", err);
+                return config_want(one, name, "a name", err);
         *ret_text = strdup(text);
         return 0;
 }
@@ -197,7 +143,7 @@ static int set_joined(const struct value *value, const char *name, char **field,
         _cleanup_free_ char *all = strdup("");
 
         if (!value_is(value, VALUE_LIST))
-                return want(value, name, "a list", err);
+                return config_want(value, name, "a list", err);
         for (uint32_t i = 0; all && i < value_count(value); i++) {
                 _cleanup_free_ char *text = NULL;
                 char *longer = NULL;
@@ -244,13 +190,13 @@ static int set_tracing(const struct value *value, struct options *o, struct err 
         int r;
 
         if (!value_is(value, VALUE_MAP))
-                return want(value, "tracing", "a map", err);
+                return config_want(value, "tracing", "a map", err);
         for (uint32_t i = 0; i < value->count; i++)
                 if (&value->members[i].value != endpoint && &value->members[i].value != rate)
                         return err_set(err, EINVAL, "line %u: tracing.%s: unknown field", value->members[i].line,
                                        value->members[i].key);
         if (rate && !value_is_null(rate) && !value_integer(rate, &per_million))
-                return want(rate, "tracing.samplingRatePerMillion", "a number", err);
+                return config_want(rate, "tracing.samplingRatePerMillion", "a number", err);
         if (per_million < 0 || per_million > TRACER_PER_MILLION_MAX)
                 return err_set(err, EINVAL, "line %u: tracing.samplingRatePerMillion: %lld is not within 0 to %d",
                                rate->line, (long long)per_million, TRACER_PER_MILLION_MAX);
@@ -258,7 +204,7 @@ static int set_tracing(const struct value *value, struct options *o, struct err 
         if (!(o->trace_endpoint = strdup(TRACER_DEFAULT_ENDPOINT)))
                 return err_set(err, ENOMEM, "out of memory");
         if (endpoint && !value_is_null(endpoint) &&
-            (r = set_text(endpoint, "tracing.endpoint", &o->trace_endpoint, err)) < 0)
+            (r = config_set_text(endpoint, "tracing.endpoint", &o->trace_endpoint, err)) < 0)
                 return r;
         if ((r = tracer_check_endpoint(o->trace_endpoint, err)) < 0)
                 return err_wrap(err, r, "line %u: tracing.endpoint", endpoint ? endpoint->line : value->line);
@@ -266,42 +212,10 @@ static int set_tracing(const struct value *value, struct options *o, struct err 
         return 0;
 }
 
-static int set_bool(const struct value *value, const char *name, bool *field, struct err **err) {
-        if (!value_is(value, VALUE_BOOL))
-                return want(value, name, "true or false", err);
-        *field = value_bool_or(value, false);
-        return 0;
-}
-
-static int set_signed(const struct value *value, const char *name, int *field, struct err **err) {
-        int64_t number;
-
-        if (!value_integer(value, &number))
-                return want(value, name, "a number", err);
-        if (number < INT_MIN || number > INT_MAX)
-                return err_set(err, EINVAL, "line %u: %s: %lld is out of range", value->line, name, (long long)number);
-        *field = (int)number;
-        return 0;
-}
-
-static int set_duration(const struct value *value, const char *name, int64_t *field, struct err **err) {
-        const char *text = value_string(value);
-        int64_t ns;
-
-        if (!text)
-                return want(value, name, "a duration like 1m30s", err);
-        if (duration_parse(text, &ns) < 0 || ns < 0)
-                return err_set(err, EINVAL, "line %u: %s: \"%s\" is not a duration like 1m30s", value->line, name,
-                               text);
-        if (ns > 0)
-                *field = ns / 1000000;
-        return 0;
-}
-
 static int set_eviction(const struct value *value, const char *name, enum eviction_map map, struct options *o,
                         struct err **err) {
         if (!value_is(value, VALUE_MAP))
-                return want(value, name, "a map", err);
+                return config_want(value, name, "a map", err);
         eviction_settings_clear(&o->eviction, map);
         for (uint32_t i = 0; i < value->count; i++) {
                 const struct value_member *member = &value->members[i];
@@ -309,7 +223,7 @@ static int set_eviction(const struct value *value, const char *name, enum evicti
                 int r;
 
                 if (!text)
-                        return want(&member->value, name, "a string for each key", err);
+                        return config_want(&member->value, name, "a string for each key", err);
                 if ((r = eviction_settings_put(&o->eviction, map, member->key, text, err)) < 0)
                         return err_wrap(err, r, "line %u: %s", member->line, name);
         }
@@ -319,95 +233,12 @@ static int set_eviction(const struct value *value, const char *name, enum evicti
 /* enforceNodeAllocatable: whether "pods" is among them; other levels are cgroups that somebody else makes. */
 static int set_enforce(const struct value *value, const char *name, struct options *o, struct err **err) {
         if (!value_is(value, VALUE_LIST))
-                return want(value, name, "a list", err);
+                return config_want(value, name, "a list", err);
         o->eviction.enforce = false;
         for (uint32_t i = 0; i < value_count(value); i++)
                 if (strcmp(value_string_or(value_at(value, i), ""), "pods") == 0)
                         o->eviction.enforce = true;
         return 0;
-}
-
-/* -- maps in which each field is one of the above ----------------------------------------------------------- */
-
-struct config_part {
-        const char *path; /* from the field on: "x509.clientCAFile" */
-        enum field_kind kind;
-        size_t offset;
-};
-
-static const struct config_part authentication_parts[] = {
-        { "x509.clientCAFile", FIELD_TEXT, AT(server.client_ca) },
-        { "webhook.enabled", FIELD_BOOL, AT(server.tokens) },
-        { "webhook.cacheTTL", FIELD_DURATION, AT(server.token_ms) },
-        { "anonymous.enabled", FIELD_BOOL, AT(server.anonymous) },
-};
-static const struct config_part authorization_parts[] = {
-        { "mode", FIELD_TEXT, AT(server.mode) },
-        { "webhook.cacheAuthorizedTTL", FIELD_DURATION, AT(server.allowed_ms) },
-        { "webhook.cacheUnauthorizedTTL", FIELD_DURATION, AT(server.denied_ms) },
-};
-
-static int set_part(const struct config_part *part, const struct value *value, const char *name, struct options *o,
-                    struct err **err) {
-        void *at = (char *)o + part->offset;
-
-        if (value_is_null(value))
-                return 0;
-        if (part->kind == FIELD_BOOL)
-                return set_bool(value, name, at, err);
-        return part->kind == FIELD_TEXT ? set_text(value, name, at, err) : set_duration(value, name, at, err);
-}
-
-#define PART_NAME_MAX 128
-
-struct part_of {
-        const struct config_part *parts;
-        size_t n;
-        const char *field;
-};
-
-/* @map is what stands at @prefix ("", "webhook."). Names that are no part are errors, as kubelet decodes strictly. */
-static int set_parts(const struct part_of *of, const struct value *map, const char *prefix, struct options *o,
-                     struct err **err) {
-        if (!value_is(map, VALUE_MAP))
-                return want(map, of->field, "a map", err);
-        for (uint32_t i = 0; i < map->count; i++) {
-                const struct value_member *member = &map->members[i];
-                const struct config_part *part = NULL;
-                char path[PART_NAME_MAX], name[2 * PART_NAME_MAX], below[PART_NAME_MAX + 1];
-                bool above = false;
-                int r;
-
-                snprintf(path, sizeof(path), "%s%s", prefix, member->key);
-                snprintf(name, sizeof(name), "%s.%s", of->field, path);
-                for (size_t p = 0; p < of->n && !part; p++) {
-                        size_t length = strlen(path);
-
-                        part = strcmp(of->parts[p].path, path) == 0 ? &of->parts[p] : NULL;
-                        above |= strncmp(of->parts[p].path, path, length) == 0 && of->parts[p].path[length] == '.';
-                }
-                if (!part && !above)
-                        return err_set(err, EINVAL, "line %u: %s: unknown field", member->line, name);
-                if (!part && value_is_null(&member->value))
-                        continue;
-                snprintf(below, sizeof(below), "%s.", path);
-                r = part ? set_part(part, &member->value, name, o, err) : set_parts(of, &member->value, below, o, err);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static int set_authentication(const struct value *value, struct options *o, struct err **err) {
-        const struct part_of of = { authentication_parts, ELEMENTS(authentication_parts), "authentication" };
-
-        return set_parts(&of, value, "", o, err);
-}
-
-static int set_authorization(const struct value *value, struct options *o, struct err **err) {
-        const struct part_of of = { authorization_parts, ELEMENTS(authorization_parts), "authorization" };
-
-        return set_parts(&of, value, "", o, err);
 }
 
 int config_field_set(const struct config_field *field, const struct value *value, struct options *o, struct err **err) {
@@ -417,15 +248,15 @@ int config_field_set(const struct config_field *field, const struct value *value
 
         switch (field->kind) {
         case FIELD_TEXT:
-                return set_text(value, field->name, at, err);
+                return config_set_text(value, field->name, at, err);
         case FIELD_COUNT:
-                if ((r = get_count(value, field->name, INT_MAX, &number, err)) == 0)
+                if ((r = config_get_count(value, field->name, INT_MAX, &number, err)) == 0)
                         *(int *)at = (int)(number < 0 ? 0 : number);
                 return r;
         case FIELD_COUNT64:
-                return get_count(value, field->name, INT64_MAX, at, err);
+                return config_get_count(value, field->name, INT64_MAX, at, err);
         case FIELD_BYTES:
-                return set_bytes(value, field->name, at, err);
+                return config_set_bytes(value, field->name, at, err);
         case FIELD_DNS:
                 return set_dns(value, field->name, o, err);
         case FIELD_RUNTIMES:
@@ -434,7 +265,7 @@ int config_field_set(const struct config_field *field, const struct value *value
                 return set_joined(value, field->name, at, name_text, err);
         case FIELD_ENDPOINT:
                 if (!value_string(value))
-                        return want(value, field->name, "a string", err);
+                        return config_want(value, field->name, "a string", err);
                 return options_set_endpoint(at, field->name, value_string(value), err);
         case FIELD_CRASH_BACK_OFF:
                 return set_crash_back_off(value, o, err);
@@ -445,19 +276,19 @@ int config_field_set(const struct config_field *field, const struct value *value
         case FIELD_TRACING:
                 return set_tracing(value, o, err);
         case FIELD_BOOL:
-                return set_bool(value, field->name, at, err);
+                return config_set_bool(value, field->name, at, err);
         case FIELD_SIGNED:
-                return set_signed(value, field->name, at, err);
+                return config_set_signed(value, field->name, at, err);
         case FIELD_DURATION:
-                return set_duration(value, field->name, at, err);
+                return config_set_duration(value, field->name, at, err);
         case FIELD_EVICTION:
                 return set_eviction(value, field->name, (enum eviction_map)field->offset, o, err);
         case FIELD_ENFORCE:
                 return set_enforce(value, field->name, o, err);
         case FIELD_AUTHENTICATION:
-                return set_authentication(value, o, err);
+                return config_set_authentication(value, o, err);
         case FIELD_AUTHORIZATION:
-                return set_authorization(value, o, err);
+                return config_set_authorization(value, o, err);
         case FIELD_KNOWN:
                 return 0;
         }

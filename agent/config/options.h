@@ -27,9 +27,9 @@ struct options_server {
         char *address;           /* NULL: all of the host's, and for the read-only port the loopback */
         char *certificate, *key; /* files; NULL: self-signed ones in --cert-dir */
         char *client_ca;         /* file; NULL: the kubeconfig's authority */
-        char *mode;   /* of authorization: "Webhook" or "AlwaysAllow" */
-        int port;     /* 0: none; -1 until it is settled */
-        bool enabled; /* enableServer */
+        char *mode;              /* of authorization: "Webhook" or "AlwaysAllow" */
+        int port;                /* 0: none; -1 until it is settled */
+        bool enabled;            /* enableServer */
         bool anonymous, tokens;
         bool debugs;                             /* what does more than tell */
         bool logs;                               /* the host's, at /logs/ */

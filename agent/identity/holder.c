@@ -181,6 +181,8 @@ static void on_stored(struct pool_job *job) {
                         fail(h, err_text(err));
                 else
                         happen(h, EVENT_STORED);
+                if (h->use == IDENTITY_SERVING && h->identity->config.events.serving)
+                        h->identity->config.events.serving(h->identity->config.events.data);
         }
         free_work(w);
 }

@@ -202,7 +202,7 @@ void identity_names_changed(struct identity *i) {
 const char *identity_serving(const struct identity *i) {
         const struct identity_holder *h = &i->holders[IDENTITY_SERVING];
 
-        return h->pem ? h->current : NULL;
+        return h->pem;
 }
 
 void identity_free(struct identity *i) {

@@ -39,6 +39,8 @@ struct identity_events {
         /* The addresses and names that the node is reached by, in @arena, IDENTITY_NAMES_MAX at most, ends with NULL.
          * 0 or -ENOMEM. NULL: it serves nothing. */
         int (*names)(void *data, struct arena *arena, const char *const **ret_names);
+        /* There is another identity_serving(). NULL: nobody wants to know. */
+        void (*serving)(void *data);
         void *data;
 };
 
@@ -65,7 +67,7 @@ void identity_doubt(struct identity *identity);
 /* What events.names gives may be other names. Cheap. */
 void identity_names_changed(struct identity *identity);
 
-/* The file with the certificate to serve with and its key; NULL: there is none (yet). */
+/* The certificate to serve with, and its key: PEM, until there is another; NULL: there is none (yet). */
 const char *identity_serving(const struct identity *identity);
 
 /* Nothing is told any more. NULL is fine. */

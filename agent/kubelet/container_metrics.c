@@ -122,14 +122,19 @@ static void write_family(struct metrics_writer *w, const struct family *f) {
 
 static void write_machine(struct metrics_writer *w) {
         struct kubelet_node_stats node;
+        struct kubelet_machine m;
+        const struct metrics_label labels[] = { { "boot_id", m.boot_id },
+                                                { "machine_id", m.machine_id },
+                                                { "system_uuid", m.system_uuid } };
 
         kubelet_node_stats_read(&node);
-        metrics_one(w, "machine_cpu_cores", METRICS_GAUGE, "Number of logical CPU cores.",
-                    (double)sysconf(_SC_NPROCESSORS_ONLN));
-        metrics_one(w, "machine_memory_bytes", METRICS_GAUGE, "Amount of memory installed on the machine.",
-                    (double)node.memory_total);
-        metrics_one(w, "machine_swap_bytes", METRICS_GAUGE, "Amount of swap memory available on the machine.",
-                    (double)node.swap_total);
+        kubelet_machine_read(&m);
+        metrics_family(w, "machine_cpu_cores", METRICS_GAUGE, "Number of logical CPU cores.");
+        metrics_sample(w, labels, ELEMENTS(labels), (double)sysconf(_SC_NPROCESSORS_ONLN));
+        metrics_family(w, "machine_memory_bytes", METRICS_GAUGE, "Amount of memory installed on the machine.");
+        metrics_sample(w, labels, ELEMENTS(labels), (double)node.memory_total);
+        metrics_family(w, "machine_swap_bytes", METRICS_GAUGE, "Amount of swap memory available on the machine.");
+        metrics_sample(w, labels, ELEMENTS(labels), (double)node.swap_total);
 }
 
 static void answer(struct kubelet_request *q, struct families *f) {

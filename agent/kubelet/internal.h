@@ -80,10 +80,12 @@ struct kubelet {
         struct x509_store_st *authorities; /* of clients; NULL: no certificate counts */
         char *authorities_pem;
         uv_timer_t *renewal; /* of the self-signed certificate; NULL: it is another's */
-        uv_fs_event_t *signed_ones; /* tells of those that the cluster signs (agent/identity); NULL: none are asked for */
-        bool is_signed;             /* one of them is served */
+        uv_fs_event_t
+                *signed_ones; /* tells of those that the cluster signs (agent/identity); NULL: none are asked for */
+        bool is_signed;       /* one of them is served */
         struct cri_subscription *heard;
         struct kubelet_requests requests;
+        unsigned n_requests;
         struct kubelet_logs logs;
         struct kubelet_rate rate;
         unsigned closing; /* servers that are not gone yet */
@@ -115,6 +117,7 @@ bool kubelet_find_pod(struct kubelet_request *q, struct kubelet_pod *ret_pod);
 const char *kubelet_find_running(const struct kubelet_request *q, const struct kubelet_pod *pod, const char *name);
 
 /* serving.c: the certificate that is served, at the start and anew when its time has come. */
+int kubelet_use_certificate(struct kubelet *kubelet, const char *certificate, const char *key, struct err **err);
 int kubelet_certificate_begin(struct kubelet *kubelet, struct err **err);
 
 /* logs.c: what follows containers' logs is told of their ends. */

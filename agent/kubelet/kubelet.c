@@ -102,7 +102,7 @@ static int take_authorities(struct kubelet *k, struct err **err) {
         return config.authorities ? trust(k, strdup(config.authorities), "--kubeconfig", path, err) : 0;
 }
 
-int kubelet_set_certificate(struct kubelet *k, const char *certificate, const char *key, struct err **err) {
+int kubelet_use_certificate(struct kubelet *k, const char *certificate, const char *key, struct err **err) {
         static const char *const protocols[] = { "h2", "http/1.1", NULL };
         const struct tls_config config = { .side = TLS_SERVER,
                                            .verify = k->authorities ? TLS_VERIFY_LATER : TLS_VERIFY_NONE,
@@ -119,6 +119,19 @@ int kubelet_set_certificate(struct kubelet *k, const char *certificate, const ch
                 http_server_set_tls(k->clients, tls);
         tls_context_unref(k->tls);
         k->tls = tls;
+        return 0;
+}
+
+/* One's own is not renewed any more. */
+int kubelet_set_certificate(struct kubelet *k, const char *certificate, const char *key, struct err **err) {
+        int r;
+
+        if (!k->clients || k->world.options->server.certificate)
+                return 0;
+        if ((r = kubelet_use_certificate(k, certificate, key, err)) < 0)
+                return r;
+        handle_free(k->renewal);
+        k->renewal = NULL;
         return 0;
 }
 
@@ -208,6 +221,8 @@ static void forget_requests(struct kubelet *k) {
                 kubelet_log_closed(q);
                 kubelet_file_closed(q);
                 kubelet_waiter_leave(&q->waiter);
+                if (q->call)
+                        cri_cancel(k->world.cri, q->call);
                 q->kubelet = NULL;
         }
 }

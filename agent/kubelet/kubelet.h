@@ -27,8 +27,9 @@ struct pod;
 struct pool;
 struct streaming;
 
-#define KUBELET_READERS_MAX 64  /* connections of the socket and the read-only port; past it the idlest is closed */
-#define KUBELET_CLIENTS_MAX 512 /* of the port */
+#define KUBELET_READERS_MAX 64    /* connections of the socket and the read-only port; past it the idlest is closed */
+#define KUBELET_CLIENTS_MAX 512   /* of the port */
+#define KUBELET_REQUESTS_MAX 4096 /* that are not answered yet, streams apart; one more gets 429 */
 
 /* A pod that is on the node. */
 struct kubelet_pod {
@@ -66,7 +67,8 @@ struct kubelet_world {
  * elsewhere is told in the log. Blocks. */
 int kubelet_new(const struct kubelet_world *world, struct kubelet **ret_kubelet, struct err **err);
 
-/* New connections get this certificate, a chain in PEM, and its key. -EINVAL, -ENOMEM: the old one stays. */
+/* New connections get this certificate, a chain in PEM, and its key; unless --tls-cert-file says otherwise. -EINVAL,
+ * -ENOMEM: the old one stays. */
 int kubelet_set_certificate(struct kubelet *kubelet, const char *certificate, const char *key, struct err **err);
 
 /* Closes all; memory goes once the loop has closed the handles and what is under way has ended. NULL is fine. */

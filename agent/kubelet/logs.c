@@ -8,16 +8,15 @@
  * the first reading after that which finds nothing more was the last.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/kubelet/internal.h"
-#include "agent/kubelet/log_choice.h"
 #include "agent/kubelet/log_options.h"
+#include "agent/kubelet/logs.h"
 #include "cri/state/events.h"
-#include "kube/pod/pod.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
@@ -207,16 +206,24 @@ static int go_on(struct kubelet_log *l) {
         return wait(l);
 }
 
-/* As kubelet, which has begun to answer by then: without a type. */
-static void refuse(struct kubelet_request *q, const char *why) {
-        kubelet_answer(q, 400, NULL, why, strlen(why));
+void kubelet_log_refuse(struct kubelet_request *q, const char *format, ...) {
+        va_list arguments;
+        char *text;
+
+        va_start(arguments, format);
+        text = arena_vprintf(http_arena(q->x), format, arguments);
+        va_end(arguments);
+        if (text)
+                kubelet_answer(q, 400, NULL, text, strlen(text));
+        else
+                http_reset(q->x, -ENOMEM);
 }
 
 static void fail(struct kubelet_log *l) {
         struct kubelet_request *q = l->q;
 
         if (!l->began)
-                refuse(q, err_text(l->err));
+                kubelet_log_refuse(q, "%s", err_text(l->err));
         else
                 log_warning("kubelet's API: %s", err_text(l->err));
         if (l->began)
@@ -270,7 +277,7 @@ void kubelet_log_heard(void *data, const struct cri_event *event) {
         }
 }
 
-/* -- the request ------------------------------------------------------------------------------------------- */
+/* -- its beginning ----------------------------------------------------------------------------------------- */
 
 static int find_path(struct kubelet_log *l) {
         struct cri_container_info info;
@@ -299,7 +306,7 @@ static struct kubelet_log *log_new(struct kubelet_request *q, const struct kubel
         return l;
 }
 
-static void start(struct kubelet_request *q, const struct kubelet_log_options *options, const char *id) {
+void kubelet_log_start(struct kubelet_request *q, const struct kubelet_log_options *options, const char *id) {
         struct kubelet_log *l;
         int r;
 
@@ -312,51 +319,5 @@ static void start(struct kubelet_request *q, const struct kubelet_log_options *o
         log_free(l);
         if (r == -ENOMEM)
                 return http_reset(q->x, r);
-        refuse(q, arena_printf(http_arena(q->x), "unable to retrieve container logs for %s", id) ?: "");
-}
-
-static void serve_container(struct kubelet_request *q, const struct kubelet_pod *pod,
-                            const struct kubelet_log_options *options) {
-        const struct kubelet_log_choice choice = { pod->pod->metadata.name, http_param(q->x, "container"),
-                                                   options->previous };
-        const struct kubelet_world *w = &q->kubelet->world;
-        struct kube_pod_status status;
-        _cleanup_err_ struct err *err = NULL;
-        const char *id;
-        int r = w->host->pod_status(w->data, pod->pod->metadata.uid, http_arena(q->x), &status);
-
-        if (r == -ENOMEM)
-                return http_reset(q->x, r);
-        if (r < 0)
-                return refuse(
-                        q,
-                        arena_printf(http_arena(q->x), "pod \"%s\" cannot be found - no logs available", choice.pod) ?:
-                                "");
-        if (kubelet_log_choose(&choice, &status, &id, &err) < 0)
-                return refuse(q, err_text(err));
-        start(q, options, id);
-}
-
-static int64_t now_ns(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_REALTIME, &now);
-        return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
-void kubelet_serve_logs(struct kubelet_request *q) {
-        const char *name = http_param(q->x, "pod"), *container = http_param(q->x, "container");
-        struct kubelet_log_options options;
-        struct kubelet_pod pod;
-        int r = kubelet_log_options_read(http_arena(q->x), http_request_of(q->x)->query, now_ns(), &options);
-
-        if (r == -EBADMSG)
-                return kubelet_text(q, 400, "{\"message\": \"Unable to decode query.\"}");
-        if (r < 0)
-                return kubelet_text(q, 422, "{\"message\": \"Invalid request.\"}");
-        if (!kubelet_find_pod(q, &pod))
-                return kubelet_text(q, 404, "pod \"%s\" does not exist", name);
-        if (!pod_find_container(pod.pod, container))
-                return kubelet_text(q, 404, "container \"%s\" not found in pod \"%s\"", container, name);
-        serve_container(q, &pod, &options);
+        kubelet_log_refuse(q, "unable to retrieve container logs for %s", id);
 }

@@ -154,6 +154,19 @@ void kubelet_node_stats_read(struct kubelet_node_stats *s) {
         read_rest(s);
 }
 
+/* The first line of @path. */
+static void read_line(const char *path, char *ret_line, size_t size) {
+        _cleanup_free_ char *text = read_text(path);
+
+        snprintf(ret_line, size, "%.*s", text ? (int)strcspn(text, "\n") : 0, text ?: "");
+}
+
+void kubelet_machine_read(struct kubelet_machine *m) {
+        read_line("/etc/machine-id", m->machine_id, sizeof(m->machine_id));
+        read_line("/sys/class/dmi/id/product_uuid", m->system_uuid, sizeof(m->system_uuid));
+        read_line("/proc/sys/kernel/random/boot_id", m->boot_id, sizeof(m->boot_id));
+}
+
 bool kubelet_fs_read(const char *path, struct kubelet_fs *ret) {
         struct statvfs st;
 

@@ -25,6 +25,12 @@ struct kubelet_node_stats {
         int main_device; /* the index of the one of the default route; -1: none */
 };
 
+/* What tells the machine from others; "": it does not say. */
+struct kubelet_machine {
+        char machine_id[64], system_uuid[64], boot_id[64];
+};
+void kubelet_machine_read(struct kubelet_machine *ret_machine);
+
 /* What cannot be read is 0. */
 void kubelet_node_stats_read(struct kubelet_node_stats *ret_stats);
 

@@ -36,6 +36,7 @@ static void leave(struct kubelet_request *q) {
                 if (q->call)
                         cri_cancel(q->kubelet->world.cri, q->call);
                 kubelet_requests_remove(q);
+                q->kubelet->n_requests--;
         }
         kubelet_drop(q);
 }
@@ -55,14 +56,18 @@ void kubelet_let_go(struct kubelet_request *q) {
 
 struct kubelet_request *kubelet_request_new(struct kubelet *kubelet, struct http_exchange *x) {
         static const struct http_events events = { .drained = on_drained, .closed = on_closed };
-        struct kubelet_request *q = calloc(1, sizeof(*q));
+        static const char full[] = "Too many requests, please try again later.";
+        bool fits = kubelet->n_requests < KUBELET_REQUESTS_MAX;
+        struct kubelet_request *q = fits ? calloc(1, sizeof(*q)) : NULL;
 
         if (!q) {
-                http_reset(x, -ENOMEM);
+                if (fits || http_reply(x, 429, PLAIN, full, sizeof(full) - 1) < 0)
+                        http_reset(x, -ENOMEM);
                 return NULL;
         }
         *q = (struct kubelet_request){ .kubelet = kubelet, .x = x, .holds = 1 };
         kubelet_requests_append(&kubelet->requests, q);
+        kubelet->n_requests++;
         http_set_events(x, &events, q);
         return q;
 }

@@ -28,7 +28,7 @@ static int use_files(struct kubelet *k, const char *certificate, const char *key
         if ((r = files_read(certificate, TLS_PEM_MAX, &chain, NULL, err)) < 0 ||
             (r = files_read(key, TLS_PEM_MAX, &secret, NULL, err)) < 0)
                 return r;
-        r = kubelet_set_certificate(k, chain, secret, err);
+        r = kubelet_use_certificate(k, chain, secret, err);
         return r < 0 ? err_wrap(err, r, "%s", certificate) : 0;
 }
 

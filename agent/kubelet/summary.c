@@ -6,7 +6,7 @@
 
 #include "agent/kubelet/call.h"
 #include "agent/kubelet/internal.h"
-#include "agent/kubelet/node_stats.h"
+#include "agent/kubelet/summary.h"
 #include "kube/scalar.h"
 #include "kube/types.h"
 #include "lib/arena.h"
@@ -15,9 +15,8 @@
 #include "lib/json_writer.h"
 
 #define SECOND INT64_C(1000000000)
-#define RATE_NS (1 * SECOND) /* the shortest time of which the node's CPUs in use are told */
 
-static void add_time(struct json_writer *w, const char *key, int64_t ns) {
+void kubelet_summary_time(struct json_writer *w, const char *key, int64_t ns) {
         const struct kube_time time = { .seconds = ns / SECOND, .set = true };
         char text[KUBE_TIME_TEXT_MAX];
 
@@ -25,14 +24,14 @@ static void add_time(struct json_writer *w, const char *key, int64_t ns) {
         json_string_length(w, text, kube_time_format(&time, false, text));
 }
 
-static void add_number(struct json_writer *w, const char *key, uint64_t number) {
+void kubelet_summary_number(struct json_writer *w, const char *key, uint64_t number) {
         json_key(w, key);
         json_uint(w, number);
 }
 
 static void add_value(struct json_writer *w, const char *key, const Cri__UInt64Value *value) {
         if (value)
-                add_number(w, key, value->value);
+                kubelet_summary_number(w, key, value->value);
 }
 
 /* -- of cri ------------------------------------------------------------------------------------------------ */
@@ -49,7 +48,7 @@ static void add_psi_data(struct json_writer *w, const char *key, const Cri__PsiD
                 return;
         json_key(w, key);
         json_begin_map(w);
-        add_number(w, "total", data->total);
+        kubelet_summary_number(w, "total", data->total);
         add_double(w, "avg10", data->avg10);
         add_double(w, "avg60", data->avg60);
         add_double(w, "avg300", data->avg300);
@@ -66,12 +65,12 @@ static void add_psi(struct json_writer *w, const Cri__PsiStats *psi) {
         json_end_map(w);
 }
 
-static void add_cpu(struct json_writer *w, const Cri__CpuUsage *cpu) {
+void kubelet_summary_cpu(struct json_writer *w, const Cri__CpuUsage *cpu) {
         if (!cpu)
                 return;
         json_key(w, "cpu");
         json_begin_map(w);
-        add_time(w, "time", cpu->timestamp);
+        kubelet_summary_time(w, "time", cpu->timestamp);
         add_value(w, "usageNanoCores", cpu->usage_nano_cores);
         add_value(w, "usageCoreNanoSeconds", cpu->usage_core_nano_seconds);
         add_psi(w, cpu->psi);
@@ -83,7 +82,7 @@ static void add_memory(struct json_writer *w, const Cri__MemoryUsage *memory) {
                 return;
         json_key(w, "memory");
         json_begin_map(w);
-        add_time(w, "time", memory->timestamp);
+        kubelet_summary_time(w, "time", memory->timestamp);
         if (memory->available_bytes && memory->available_bytes->value > 0)
                 add_value(w, "availableBytes", memory->available_bytes);
         add_value(w, "usageBytes", memory->usage_bytes);
@@ -100,7 +99,7 @@ static void add_io(struct json_writer *w, const Cri__IoUsage *io) {
                 return;
         json_key(w, "io");
         json_begin_map(w);
-        add_time(w, "time", io->timestamp);
+        kubelet_summary_time(w, "time", io->timestamp);
         add_psi(w, io->psi);
         json_end_map(w);
 }
@@ -110,35 +109,27 @@ static void add_swap(struct json_writer *w, const Cri__SwapUsage *swap) {
                 return;
         json_key(w, "swap");
         json_begin_map(w);
-        add_time(w, "time", swap->timestamp);
+        kubelet_summary_time(w, "time", swap->timestamp);
         add_value(w, "swapAvailableBytes", swap->swap_available_bytes);
         add_value(w, "swapUsageBytes", swap->swap_usage_bytes);
         json_end_map(w);
 }
 
 /* A file system with what of it is used by whom it is told of. */
-static void add_fs(struct json_writer *w, const char *key, const struct kubelet_fs *fs, int64_t time_ns) {
+void kubelet_summary_fs(struct json_writer *w, const char *key, const struct kubelet_fs *fs, int64_t time_ns) {
         json_key(w, key);
         json_begin_map(w);
-        add_time(w, "time", time_ns);
-        add_number(w, "availableBytes", fs->available);
-        add_number(w, "capacityBytes", fs->capacity);
-        add_number(w, "usedBytes", fs->used);
-        add_number(w, "inodesFree", fs->inodes_free);
-        add_number(w, "inodes", fs->inodes);
-        add_number(w, "inodesUsed", fs->inodes_used);
+        kubelet_summary_time(w, "time", time_ns);
+        kubelet_summary_number(w, "availableBytes", fs->available);
+        kubelet_summary_number(w, "capacityBytes", fs->capacity);
+        kubelet_summary_number(w, "usedBytes", fs->used);
+        kubelet_summary_number(w, "inodesFree", fs->inodes_free);
+        kubelet_summary_number(w, "inodes", fs->inodes);
+        kubelet_summary_number(w, "inodesUsed", fs->inodes_used);
         json_end_map(w);
 }
 
-struct summary {
-        struct kubelet *kubelet;
-        struct json_writer *w;
-        struct kubelet_node_stats node;
-        struct kubelet_fs node_fs, image_fs;
-        bool has_node_fs, has_image_fs;
-};
-
-static void add_container(struct summary *s, const Cri__ContainerStats *c) {
+static void add_container(struct kubelet_summary *s, const Cri__ContainerStats *c) {
         struct cri_container_info info;
 
         if (cri_container_get(s->kubelet->world.cri, c->attributes->id, &info) < 0 ||
@@ -146,8 +137,8 @@ static void add_container(struct summary *s, const Cri__ContainerStats *c) {
                 return;
         json_begin_map(s->w);
         json_add_string(s->w, "name", info.name);
-        add_time(s->w, "startTime", info.started_at);
-        add_cpu(s->w, c->cpu);
+        kubelet_summary_time(s->w, "startTime", info.started_at);
+        kubelet_summary_cpu(s->w, c->cpu);
         add_memory(s->w, c->memory);
         add_io(s->w, c->io);
         if (c->writable_layer && s->has_image_fs) {
@@ -155,7 +146,7 @@ static void add_container(struct summary *s, const Cri__ContainerStats *c) {
 
                 fs.used = c->writable_layer->used_bytes ? c->writable_layer->used_bytes->value : 0;
                 fs.inodes_used = c->writable_layer->inodes_used ? c->writable_layer->inodes_used->value : 0;
-                add_fs(s->w, "rootfs", &fs, c->writable_layer->timestamp);
+                kubelet_summary_fs(s->w, "rootfs", &fs, c->writable_layer->timestamp);
         }
         add_swap(s->w, c->swap);
         json_end_map(s->w);
@@ -180,7 +171,7 @@ static void add_network(struct json_writer *w, const Cri__NetworkUsage *network)
                 return;
         json_key(w, "network");
         json_begin_map(w);
-        add_time(w, "time", network->timestamp);
+        kubelet_summary_time(w, "time", network->timestamp);
         add_interface(w, network->default_interface);
         json_key(w, "interfaces");
         json_begin_list(w);
@@ -192,7 +183,7 @@ static void add_network(struct json_writer *w, const Cri__NetworkUsage *network)
 }
 
 /* What its containers have written. */
-static void add_storage(struct summary *s, const Cri__LinuxPodSandboxStats *linux) {
+static void add_storage(struct kubelet_summary *s, const Cri__LinuxPodSandboxStats *linux) {
         struct kubelet_fs fs = s->node_fs;
 
         if (!s->has_node_fs)
@@ -204,7 +195,7 @@ static void add_storage(struct summary *s, const Cri__LinuxPodSandboxStats *linu
                 fs.used += layer && layer->used_bytes ? layer->used_bytes->value : 0;
                 fs.inodes_used += layer && layer->inodes_used ? layer->inodes_used->value : 0;
         }
-        add_fs(s->w, "ephemeral-storage", &fs, s->node.time_ns);
+        kubelet_summary_fs(s->w, "ephemeral-storage", &fs, s->node.time_ns);
 }
 
 /* Of all containers that tell of swap. */
@@ -225,7 +216,7 @@ static void add_pod_swap(struct json_writer *w, const Cri__LinuxPodSandboxStats 
                 add_swap(w, &sum);
 }
 
-static void add_pod(struct summary *s, const Cri__PodSandboxStats *pod) {
+static void add_pod(struct kubelet_summary *s, const Cri__PodSandboxStats *pod) {
         const Cri__PodSandboxMetadata *metadata = pod->attributes->metadata;
         struct cri_sandbox_info info;
 
@@ -238,14 +229,14 @@ static void add_pod(struct summary *s, const Cri__PodSandboxStats *pod) {
         json_add_string(s->w, "namespace", metadata->namespace_);
         json_add_string(s->w, "uid", metadata->uid);
         json_end_map(s->w);
-        add_time(s->w, "startTime", info.created_at);
+        kubelet_summary_time(s->w, "startTime", info.created_at);
         json_key(s->w, "containers");
         json_begin_list(s->w);
         for (size_t i = 0; pod->linux && i < pod->linux->n_containers; i++)
                 add_container(s, pod->linux->containers[i]);
         json_end_list(s->w);
         if (pod->linux) {
-                add_cpu(s->w, pod->linux->cpu);
+                kubelet_summary_cpu(s->w, pod->linux->cpu);
                 add_memory(s->w, pod->linux->memory);
                 add_io(s->w, pod->linux->io);
                 add_network(s->w, pod->linux->network);
@@ -261,105 +252,13 @@ static void add_pod(struct summary *s, const Cri__PodSandboxStats *pod) {
         json_end_map(s->w);
 }
 
-/* -- of the node ------------------------------------------------------------------------------------------- */
-
-/* CPUs in use, in billionths, since it was asked for the last time; for the first time since the host's start. */
-static uint64_t cores_of(struct kubelet_rate *rate, const struct kubelet_node_stats *node) {
-        int64_t since = rate->time_ns ?: node->start_ns;
-
-        if (rate->time_ns && node->time_ns - since < RATE_NS && node->time_ns >= since)
-                return rate->cores;
-        if (node->time_ns > since && node->cpu_ns >= rate->cpu_ns)
-                rate->cores = (uint64_t)((double)(node->cpu_ns - rate->cpu_ns) * 1e9 / (double)(node->time_ns - since));
-        rate->time_ns = node->time_ns;
-        rate->cpu_ns = node->cpu_ns;
-        return rate->cores;
-}
-
-static void add_node_use(struct summary *s) {
-        const struct kubelet_node_stats *n = &s->node;
-        Cri__UInt64Value cores = CRI__UINT64_VALUE__INIT, cpu_ns = CRI__UINT64_VALUE__INIT;
-        Cri__CpuUsage cpu = CRI__CPU_USAGE__INIT;
-
-        cores.value = cores_of(&s->kubelet->rate, n);
-        cpu_ns.value = n->cpu_ns;
-        cpu.timestamp = n->time_ns;
-        cpu.usage_nano_cores = &cores;
-        cpu.usage_core_nano_seconds = &cpu_ns;
-        add_cpu(s->w, &cpu);
-        json_key(s->w, "memory");
-        json_begin_map(s->w);
-        add_time(s->w, "time", n->time_ns);
-        add_number(s->w, "availableBytes", n->memory_available);
-        add_number(s->w, "usageBytes", n->memory_usage);
-        add_number(s->w, "workingSetBytes", n->memory_working_set);
-        add_number(s->w, "rssBytes", n->memory_rss);
-        add_number(s->w, "pageFaults", n->page_faults);
-        add_number(s->w, "majorPageFaults", n->major_page_faults);
-        json_end_map(s->w);
-}
-
-static void add_device(struct json_writer *w, const struct kubelet_device *d) {
-        json_add_string(w, "name", d->name);
-        add_number(w, "rxBytes", d->rx_bytes);
-        add_number(w, "rxErrors", d->rx_errors);
-        add_number(w, "txBytes", d->tx_bytes);
-        add_number(w, "txErrors", d->tx_errors);
-}
-
-static void add_node_network(struct json_writer *w, const struct kubelet_node_stats *n) {
-        json_key(w, "network");
-        json_begin_map(w);
-        add_time(w, "time", n->time_ns);
-        if (n->main_device >= 0)
-                add_device(w, &n->devices[n->main_device]);
-        else
-                json_add_string(w, "name", "");
-        json_key(w, "interfaces");
-        json_begin_list(w);
-        for (unsigned i = 0; i < n->n_devices; i++) {
-                json_begin_map(w);
-                add_device(w, &n->devices[i]);
-                json_end_map(w);
-        }
-        json_end_list(w);
-        json_end_map(w);
-}
-
-static void add_rest_of_node(struct summary *s) {
-        const struct kubelet_node_stats *n = &s->node;
-
-        add_node_network(s->w, n);
-        if (s->has_node_fs)
-                add_fs(s->w, "fs", &s->node_fs, n->time_ns);
-        if (s->has_image_fs) {
-                json_key(s->w, "runtime");
-                json_begin_map(s->w);
-                add_fs(s->w, "imageFs", &s->image_fs, n->time_ns);
-                add_fs(s->w, "containerFs", &s->image_fs, n->time_ns);
-                json_end_map(s->w);
-        }
-        json_key(s->w, "rlimit");
-        json_begin_map(s->w);
-        add_time(s->w, "time", n->time_ns);
-        json_add_int(s->w, "maxpid", n->pids_max);
-        json_add_int(s->w, "curproc", n->pids);
-        json_end_map(s->w);
-        json_key(s->w, "swap");
-        json_begin_map(s->w);
-        add_time(s->w, "time", n->time_ns);
-        add_number(s->w, "swapAvailableBytes", n->swap_total - n->swap_usage);
-        add_number(s->w, "swapUsageBytes", n->swap_usage);
-        json_end_map(s->w);
-}
-
 /* -- the request ------------------------------------------------------------------------------------------- */
 
 static void on_stats(struct kubelet_call *call, const ProtobufCMessage *message, const struct err *err) {
         const Cri__ListPodSandboxStatsResponse *response = (const Cri__ListPodSandboxStatsResponse *)message;
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INDENTED;
         const struct options *o = call->q->kubelet->world.options;
-        struct summary s = { .kubelet = call->q->kubelet, .w = &w };
+        struct kubelet_summary s = { .kubelet = call->q->kubelet, .w = &w };
         const char *images = arena_printf(call->arena, "%s/images", o->root_dir);
 
         if (err || !images)
@@ -371,10 +270,8 @@ static void on_stats(struct kubelet_call *call, const ProtobufCMessage *message,
         json_key(&w, "node");
         json_begin_map(&w);
         json_add_string(&w, "nodeName", o->node_name);
-        add_time(&w, "startTime", s.node.start_ns);
-        add_node_use(&s);
-        if (!call->data)
-                add_rest_of_node(&s);
+        kubelet_summary_time(&w, "startTime", s.node.start_ns);
+        kubelet_summary_node(&s, call->data);
         json_end_map(&w);
         json_key(&w, "pods");
         json_begin_list(&w);

@@ -10,6 +10,7 @@
 
 #define OBJECTS_RETRY_MIN_MS 200 /* until a token is asked for again; doubled each time, and up to as much again */
 #define OBJECTS_RETRY_MAX_MS 30000
+#define OBJECTS_MEMORY_MS 1000 /* until what there was no memory for is tried again */
 
 /* An object that pods name. */
 struct watched {
@@ -25,6 +26,7 @@ struct watched {
         int64_t revision;
         bool listed;           /* by the list under way */
         bool changed;          /* its holders are to be told */
+        bool lost;             /* there was no memory for what was told of it: it is listed anew */
         const char *namespace; /* behind @key, as are: */
         const char *name, *fields;
         char key[]; /* kind, namespace, name */
@@ -91,11 +93,13 @@ struct objects {
 
         uv_timer_t *patience; /* until what was kept stands in */
         bool away;            /* it does */
+        bool asks;            /* objects_ask() was called */
 };
 
 /* objects.c */
-void objects_turn(struct objects *objects);     /* soon, from the loop */
-void objects_tell_later(struct holder *holder); /* that something of it changed */
+void objects_turn_in(struct objects *objects, unsigned ms); /* or sooner */
+void objects_turn(struct objects *objects);                 /* soon, from the loop */
+void objects_tell_later(struct holder *holder);             /* that something of it changed */
 void objects_tell_all_later(struct objects *objects);
 
 /* What stands in for the service's answer; NULL: nothing does. */
@@ -105,12 +109,14 @@ struct holder *objects_find(const struct objects *objects, const char *uid);
 /* watched.c */
 struct watched *watched_get(struct objects *objects, enum pod_object_kind kind, const char *namespace,
                             const char *name); /* with one holder more; NULL without memory */
+int watched_ask(struct watched *watched);      /* begins its watch, if there is none and one is wanted; -ENOMEM */
 void watched_put(struct watched *watched);
 void watched_turn(struct objects *objects); /* what was put off */
 void watched_free_all(struct objects *objects);
 
 /* tokens.c */
 int tokens_begin(struct holder *holder); /* -ENOMEM */
+void tokens_ask(struct holder *holder);  /* for those that there are none of yet */
 void tokens_end(struct holder *holder);
 /* From when it was given until it is asked for anew, in ms; @random is any number. */
 uint64_t tokens_refresh_ms(int64_t seconds, unsigned random);

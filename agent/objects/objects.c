@@ -30,8 +30,12 @@ static void on_turn(uv_timer_t *timer) {
 }
 
 void objects_turn(struct objects *o) {
+        uv_timer_start(o->turn, on_turn, 0, 0);
+}
+
+void objects_turn_in(struct objects *o, unsigned ms) {
         if (!uv_is_active((uv_handle_t *)o->turn))
-                uv_timer_start(o->turn, on_turn, 0, 0);
+                uv_timer_start(o->turn, on_turn, ms, 0);
 }
 
 void objects_tell_later(struct holder *holder) {
@@ -210,9 +214,21 @@ static void on_away(uv_timer_t *timer) {
                         objects_tell_later(holder);
 }
 
-int objects_start(struct objects *o) {
+void objects_start(struct objects *o) {
+        uv_update_time(o->loop);
         uv_timer_start(o->patience, on_away, OBJECTS_AWAY_MS, 0);
-        return services_begin(o);
+}
+
+int objects_ask(struct objects *o) {
+        int r = services_begin(o);
+
+        o->asks = true;
+        LIST_EACH (holders, holder, &o->holders) {
+                for (size_t i = 0; r == 0 && i < holder->n_watched; i++)
+                        r = watched_ask(holder->watched[i]);
+                tokens_ask(holder);
+        }
+        return r;
 }
 
 void objects_free(struct objects *o) {

@@ -22,6 +22,7 @@ struct err;
 struct objects;
 struct pod;
 
+#define OBJECTS_WATCHED_MAX 3072             /* at a time, of all pods; the client has room for a few more exchanges */
 #define OBJECTS_PER_POD_MAX 1024             /* that a pod names; more are never known */
 #define OBJECTS_TOKENS_PER_POD_MAX 64        /* different ones */
 #define OBJECTS_SERVICES_MAX (64 * 1024)     /* that have an address; more give no variables */
@@ -38,8 +39,11 @@ struct objects_events {
 struct objects *objects_new(uv_loop_t *loop, struct client *client, const struct objects_events *events);
 void objects_free(struct objects *objects); /* NULL is fine; nothing more is told */
 
-/* Begins to watch Services, and to wait for the service. 0 or -ENOMEM. */
-int objects_start(struct objects *objects);
+/* Begins to wait for the service's answers: OBJECTS_AWAY_MS, from now. */
+void objects_start(struct objects *objects);
+
+/* The service may be asked from now on: it is. 0 or -ENOMEM. */
+int objects_ask(struct objects *objects);
 
 /* From now on what @pod names is kept up with, until objects_release(). Again: what it names now, too. @kept: what was
  * known of it before the agent's start; it stands in for what the service does not say within OBJECTS_AWAY_MS, and the

@@ -213,9 +213,15 @@ int tokens_begin(struct holder *h) {
                 return 0;
         if (!(h->timer = handle_timer(h->objects->loop, h)))
                 return -ENOMEM;
-        for (size_t i = 0; i < h->n_tokens; i++)
-                ask(&h->tokens[i]);
+        if (h->objects->asks)
+                tokens_ask(h);
         return 0;
+}
+
+void tokens_ask(struct holder *h) {
+        for (size_t i = 0; i < h->n_tokens; i++)
+                if (!h->tokens[i].call && !h->tokens[i].text)
+                        ask(&h->tokens[i]);
 }
 
 void tokens_end(struct holder *h) {

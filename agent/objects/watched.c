@@ -47,16 +47,20 @@ static void take(struct watched *w, const struct client_object *from) {
         _cleanup_err_ struct err *err = NULL;
         struct pod_object *object = NULL;
         const struct value *tree = NULL;
+        int r;
 
         if (w->state == POD_SOURCE_THERE && w->revision == from->revision)
                 return;
-        if (!arena || client_object_tree(arena, from, &tree) < 0)
-                err_set(&err, EINVAL, "it is no JSON that can be taken, or there is no memory");
-        else
-                pod_object_read(w->kind, tree, &object, &err);
-        if (err)
+        r = arena ? client_object_tree(arena, from, &tree) : -ENOMEM;
+        if (r == 0)
+                r = pod_object_read(w->kind, tree, &object, &err);
+        if (r == -ENOMEM) {
+                w->lost = true;
+                look_later(w);
+        }
+        if (r < 0)
                 log_error("%s %s/%s of the API service cannot be read: %s", kinds[w->kind].kind, w->namespace, w->name,
-                          err_text(err));
+                          err ? err_text(err) : strerror(-r));
         else
                 set(w, POD_SOURCE_THERE, object, from->revision);
 }
@@ -100,10 +104,24 @@ static int begin(struct watched *w) {
                                               .list_ends = on_list_ends };
         w->informers = informers_new(w->objects->client, NULL, NULL);
         informer = w->informers ? informers_add(w->informers, &scope, false) : NULL;
-        if (!informer)
-                return -ENOMEM;
-        informer_add(informer, &w->heard);
-        return informers_start(w->informers);
+        if (informer)
+                informer_add(informer, &w->heard);
+        if (informer && informers_start(w->informers) == 0)
+                return 0;
+        informers_free(w->informers);
+        w->informers = NULL;
+        return -ENOMEM;
+}
+
+int watched_ask(struct watched *w) {
+        if (w->informers || w->state == POD_SOURCE_THERE || !w->objects->asks)
+                return 0;
+        if (w->objects->watched.n > OBJECTS_WATCHED_MAX) {
+                log_error("%s %s/%s is not watched: pods name more than %d objects", kinds[w->kind].kind, w->namespace,
+                          w->name, OBJECTS_WATCHED_MAX);
+                return 0;
+        }
+        return begin(w);
 }
 
 static void destroy(struct watched *w) {
@@ -129,6 +147,18 @@ static void tell(struct watched *w) {
                         objects_tell_later(holder);
 }
 
+/* Its list and watch begin anew, now or later. */
+static void find_again(struct watched *w) {
+        informers_free(w->informers);
+        w->informers = NULL;
+        w->lost = begin(w) < 0;
+        if (!w->lost)
+                return;
+        if (!watched_due_contains(w))
+                watched_due_append(&w->objects->watched_due, w);
+        objects_turn_in(w->objects, OBJECTS_MEMORY_MS);
+}
+
 void watched_turn(struct objects *o) {
         struct watched_due due = { 0 };
         struct watched *w;
@@ -141,7 +171,9 @@ void watched_turn(struct objects *o) {
                 }
                 if (w->changed)
                         tell(w);
-                if (w->object && w->object->immutable) {
+                if (w->lost)
+                        find_again(w);
+                else if (w->object && w->object->immutable) {
                         informers_free(w->informers);
                         w->informers = NULL;
                 }
@@ -171,10 +203,6 @@ static struct watched *make(struct objects *o, enum pod_object_kind kind, const 
                 free(w);
                 return NULL;
         }
-        if (begin(w) < 0) {
-                destroy(w);
-                return NULL;
-        }
         return w;
 }
 
@@ -187,9 +215,13 @@ struct watched *watched_get(struct objects *o, enum pod_object_kind kind, const 
                 return NULL;
         }
         w = table_object(table_find(&o->watched, key), struct watched, by_key);
-        if (w || (w = make(o, kind, namespace, name)))
-                w->n_holders++;
-        return w;
+        if (!w && !(w = make(o, kind, namespace, name)))
+                return NULL;
+        w->n_holders++;
+        if (watched_ask(w) == 0)
+                return w;
+        watched_put(w);
+        return NULL;
 }
 
 void watched_put(struct watched *w) {

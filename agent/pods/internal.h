@@ -45,6 +45,7 @@ struct pods {
         struct cri_subscription *subscription;
         struct eviction *eviction;
         struct source *source;
+        struct kubelet *kubelet; /* NULL: it is not there yet, or not any more */
         struct cluster *cluster; /* NULL: the node belongs to none */
         struct objects *objects; /* likewise */
         struct desired_pods desired;
@@ -91,7 +92,7 @@ int pods_watch(struct pods *pods, struct err **err);
 /* join.c: the API service */
 int pods_join(struct pods *pods, struct err **err);
 void pods_tell_static(struct pods *pods,
-                      struct pod *pod);   /* it has a worker: the service is told, unless it is its own */
+                      struct pod *pod); /* it has a worker: the service is told, unless it is its own */
 bool pods_await_network(struct pods *pods, struct desired *d); /* no pod can be attached yet; it is told once */
 void pods_keep_joined(struct pods *pods); /* its pods from before are wanted, until it says otherwise */
 
@@ -99,6 +100,7 @@ bool pods_is_remote(const struct pod *pod); /* it is the service's */
 
 /* sources.c: what the API service has for its pods */
 int pods_begin_sources(struct pods *pods, struct err **err);
+void pods_ask_sources(void *data);                         /* the service may be asked */
 int pods_hold_sources(struct pods *pods, struct pod *pod); /* from now on; -ENOMEM */
 void pods_drop_sources(struct pods *pods, const char *uid);
 int pods_get_sources(void *data, const struct pod *pod, struct pod_sources **ret_sources); /* and these, for workers */

@@ -6,6 +6,7 @@
 #include "agent/cluster/cluster.h"
 #include "agent/config/options.h"
 #include "agent/eviction/eviction.h"
+#include "agent/kubelet/kubelet.h"
 #include "agent/node/events.h"
 #include "agent/pods/internal.h"
 #include "lib/cleanup.h"
@@ -148,14 +149,30 @@ bool pods_await_network(struct pods *pods, struct desired *d) {
         return why;
 }
 
+static void on_serving(void *data) {
+        struct pods *pods = data;
+        const char *pem = pods->cluster ? cluster_serving(pods->cluster) : NULL;
+        _cleanup_err_ struct err *err = NULL;
+
+        if (pem && pods->kubelet && kubelet_set_certificate(pods->kubelet, pem, pem, &err) < 0)
+                log_error("kubelet's API: the certificate that the cluster has signed: %s", err_text(err));
+}
+
+void pods_set_kubelet(struct pods *pods, struct kubelet *kubelet) {
+        pods->kubelet = kubelet;
+        on_serving(pods);
+}
+
 int pods_join(struct pods *pods, struct err **err) {
         const struct cluster_events heard = {
                 .node_status = on_node_status,
+                .known = pods_ask_sources,
                 .pod = on_pod,
                 .end = on_end,
                 .listed = on_listed,
                 .has = on_has,
                 .pod_status = on_pod_status,
+                .serving = on_serving,
                 .network = on_network,
                 .moved = on_moved,
                 .data = pods,

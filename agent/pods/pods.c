@@ -118,7 +118,9 @@ void pods_start(struct pods *pods) {
         if (pods_watch(pods, &unwatched) < 0)
                 log_error("%s", err_text(unwatched));
         eviction_start(pods->eviction);
-        if (pods->cluster && (cluster_start(pods->cluster) < 0 || objects_start(pods->objects) < 0))
+        if (pods->objects)
+                objects_start(pods->objects);
+        if (pods->cluster && cluster_start(pods->cluster) < 0)
                 log_error("the node does not join the cluster: out of memory");
 }
 

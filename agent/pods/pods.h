@@ -12,6 +12,7 @@
 #include "agent/config/options.h"
 
 struct cri;
+struct kubelet;
 struct kubelet_world;
 struct pod;
 struct pods;
@@ -23,6 +24,9 @@ int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct o
 
 /* What kubelet's API may know of pods, and whom it asks about its clients. */
 void pods_tell_kubelet(struct pods *pods, struct kubelet_world *world);
+
+/* Who serves it, NULL: nobody. It gets the certificates that the cluster signs for it. */
+void pods_set_kubelet(struct pods *pods, struct kubelet *kubelet);
 
 /* Starts to watch the directory. */
 void pods_start(struct pods *pods);

@@ -4,6 +4,7 @@
 #include "agent/cluster/cluster.h"
 #include "agent/objects/objects.h"
 #include "agent/pods/internal.h"
+#include "lib/log.h"
 
 static void on_changed(void *data, const char *uid) {
         struct pods_slot *slot = pods_slot_by_uid(data, uid);
@@ -17,6 +18,13 @@ int pods_begin_sources(struct pods *pods, struct err **err) {
 
         pods->objects = objects_new(pods->loop, cluster_client(pods->cluster), &heard);
         return pods->objects ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
+void pods_ask_sources(void *data) {
+        const struct pods *pods = data;
+
+        if (objects_ask(pods->objects) < 0)
+                log_error("ConfigMaps, Secrets and Services of pods: out of memory");
 }
 
 int pods_hold_sources(struct pods *pods, struct pod *pod) {

@@ -8,8 +8,8 @@
 /* Makes each volume, or refuses one with `MountVolume.SetUp failed for volume "x" : why`. Safe to repeat. */
 int volumes_make(const struct pod_files *files, struct err **err);
 
-/* Brings the volumes whose files are written here to what @files knows of the pod and the API's objects. All are tried; the error is
- * the first one's. */
+/* Brings the volumes whose files are written here to what @files knows: of the API's objects, of the pod. All are
+ * tried; the error is the first one's. */
 int volumes_update(const struct pod_files *files, struct err **err);
 
 /* Unmounts what needs no look at the table of mounts; pod_tree_remove() finds the rest. */

@@ -232,7 +232,7 @@ static int add_projections(struct written *w, const struct kube_projected_volume
 /* -- all --------------------------------------------------------------------------------------------------- */
 
 bool written_is(const struct kube_volume *volume) {
-        return volume->downward_api || volume->config_map || volume->secret || volume->projected;
+        return volume->config_map || volume->secret || volume->downward_api || volume->projected;
 }
 
 static int add_all(struct written *w, const struct kube_volume *volume, struct err **err) {

@@ -98,6 +98,7 @@ int deployment_change_sets(struct task *task) {
         struct task_change change = { .known = known_of(task, DEPLOYMENT_SETS),
                                       .verb = KUBE_VERB_UPDATE,
                                       .namespace = task_namespace(task),
+                                      .fine = TASK_GONE_IS_FINE,
                                       .answered = on_resized };
         bool any = false;
 

@@ -118,11 +118,14 @@ static void remove_node(struct garbage *g, struct graph_node *node) {
         graph_remove(&g->graph, node);
 }
 
+/* Dependents that are told of later look for it again: who made them may not have known. */
 static void gone(struct garbage *g, const char *uid) {
-        const struct graph_owner *owner = graph_owner(&g->graph, uid);
+        struct graph_owner *owner = graph_owner(&g->graph, uid);
 
-        if (owner)
-                garbage_add_dependents(g, owner);
+        if (!owner)
+                return;
+        owner->seen = false;
+        garbage_add_dependents(g, owner);
 }
 
 bool garbage_is_odd(const struct graph_edge *edge) {

@@ -45,12 +45,10 @@ static void begin_status(struct json_writer *w, const struct kube_pod *pod) {
         json_end_map(w);
         json_key(w, "status");
         json_begin_map(w);
-        if (pod->metadata.generation > 0)
-                json_add_int(w, "observedGeneration", pod->metadata.generation);
 }
 
 /* The one condition; the others of its list stay, as a strategic merge has it. */
-static void add_condition(struct json_writer *w, const struct kube_pod *pod, const struct kube_pod_condition *c) {
+static void add_condition(struct json_writer *w, const struct kube_pod_condition *c) {
         char time[KUBE_TIME_TEXT_MAX];
 
         json_key(w, "conditions");
@@ -62,8 +60,8 @@ static void add_condition(struct json_writer *w, const struct kube_pod *pod, con
         json_add_string_if(w, "message", c->message);
         kube_time_format(&c->last_transition_time, false, time);
         json_add_string(w, "lastTransitionTime", time);
-        if (pod->metadata.generation > 0)
-                json_add_int(w, "observedGeneration", pod->metadata.generation);
+        if (c->observed_generation > 0)
+                json_add_int(w, "observedGeneration", c->observed_generation);
         json_end_map(w);
         json_end_list(w);
 }
@@ -141,7 +139,9 @@ static bool needs_mark(const struct pod_end *end) {
 void pod_marks_end(struct task *task, const struct pod_end *end) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         const struct kube_pod_condition *before = find(end->pod, DISRUPTION_TARGET);
-        struct kube_pod_condition condition = { .type = DISRUPTION_TARGET, .status = "True" };
+        struct kube_pod_condition condition = { .type = DISRUPTION_TARGET,
+                                                .status = "True",
+                                                .observed_generation = end->pod->metadata.generation };
         struct pod_end *kept = arena_new_of(task_arena(task), struct pod_end);
 
         if (!kept)
@@ -150,8 +150,10 @@ void pod_marks_end(struct task *task, const struct pod_end *end) {
         if (!needs_mark(end))
                 return remove_pod(task, kept);
         begin_status(&w, end->pod);
-        if (end->fails)
+        if (end->fails) {
                 json_add_string(&w, "phase", "Failed");
+                json_add_int(&w, "observedGeneration", end->pod->metadata.generation);
+        }
         if (end->reason) {
                 condition.reason = end->reason->reason;
                 condition.message = end->reason->message;
@@ -159,7 +161,7 @@ void pod_marks_end(struct task *task, const struct pod_end *end) {
                         before && kube_is(before->status, "True") ?
                                 before->last_transition_time :
                                 (struct kube_time){ controller_wall(task_controller(task)), 0, true };
-                add_condition(&w, end->pod, &condition);
+                add_condition(&w, &condition);
         }
         send_status(task, kept, &w, on_marked, kept);
 }
@@ -176,7 +178,7 @@ bool pod_marks_unready(struct task *task, const struct kube_kind *kind, const st
         condition.status = "False";
         condition.last_transition_time = (struct kube_time){ controller_wall(task_controller(task)), 0, true };
         begin_status(&w, pod);
-        add_condition(&w, pod, &condition);
+        add_condition(&w, &condition);
         send_status(task, &(struct pod_end){ .kind = kind, .pod = pod }, &w, answered, data);
         return true;
 }

@@ -28,7 +28,9 @@ struct tls_context;
 #define PROXY_CONNECT_MS 30000                /* to look a name up, connect and shake hands, as Go's dialer there */
 #define PROXY_RELAYS_MAX 4096                 /* under way at a time; one more is told 429 */
 #define PROXY_ADDRESS_TYPES_MAX 8
-#define PROXY_ADDRESS_TYPES "InternalIP,ExternalIP,Hostname,InternalDNS,ExternalDNS" /* as kubeadm sets it: what nodes are called resolves nowhere at first */
+#define PROXY_ADDRESS_TYPES                                                                                            \
+        "InternalIP,ExternalIP,Hostname,InternalDNS,ExternalDNS" /* as kubeadm sets it: what nodes are called resolves \
+                                                                    nowhere at first */
 
 struct proxy_config {
         struct tls_context *kubelet; /* to kubelets: with this server's certificate; a reference is taken */

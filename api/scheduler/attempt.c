@@ -44,6 +44,7 @@ static int begin(struct scheduler *s, struct sched_pod *pod, struct sched_cycle 
         *c = (struct sched_cycle){ .cluster = &s->cluster,
                                    .pod = pod,
                                    .arena = s->arena,
+                                   .scratch = s->scratch,
                                    .claims = s->claims,
                                    .fitting = s->fitting,
                                    .scores = s->scores,

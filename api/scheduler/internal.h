@@ -34,7 +34,7 @@ struct scheduler {
         unsigned n_bindings;      /* so many of them bindings */
 
         /* Of the attempt under way; all have room for @room nodes. */
-        struct arena *arena;
+        struct arena *arena, *scratch;
         struct sched_node **fitting;
         int64_t *scores, *totals;
         uint8_t *verdicts;

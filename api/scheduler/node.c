@@ -6,6 +6,7 @@
 
 #include "api/scheduler/events.h"
 #include "client/client.h"
+#include "kube/codec/codec.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 
@@ -143,11 +144,24 @@ static const char *zone_of(struct arena *arena, const string_map *labels) {
         return region || zone ? arena_printf(arena, "%s:%s", region ?: "", zone ?: "") : "";
 }
 
+/* What counts of the object, and not what comes with it. */
+static int read_object(struct arena *arena, const struct client_object *object, struct kube_node *ret_node) {
+        _cleanup_arena_ struct arena *scratch = arena_new();
+        struct kube_node whole = { 0 }, less;
+        int r = scratch ? client_object_read(scratch, object, &kube_node_type, &whole) : -ENOMEM;
+
+        less = (struct kube_node){ .metadata = { .labels = whole.metadata.labels },
+                                   .spec = { .unschedulable = whole.spec.unschedulable, .taints = whole.spec.taints },
+                                   .status = { .allocatable = whole.status.allocatable,
+                                               .images = whole.status.images } };
+        return r < 0 ? r : kube_copy(arena, &kube_node_type, &less, ret_node);
+}
+
 int sched_node_read(struct sched_node *node, const struct client_object *object, uint32_t *ret_events) {
         static const resource_list nothing = { 0 };
         struct arena *arena = arena_new();
         struct kube_node *from = arena ? arena_new_of(arena, struct kube_node) : NULL;
-        int r = from ? client_object_read(arena, object, &kube_node_type, from) : -ENOMEM;
+        int r = from ? read_object(arena, object, from) : -ENOMEM;
         const char *zone = r == 0 ? zone_of(arena, &from->metadata.labels) : NULL;
         uint32_t events;
 

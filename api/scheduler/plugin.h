@@ -38,7 +38,8 @@ struct informer;
 struct sched_cycle {
         struct sched_cluster *cluster;
         struct sched_pod *pod;
-        struct arena *arena; /* until its end */
+        struct arena *arena;   /* until its end */
+        struct arena *scratch; /* for what is prepared to be tried once */
         struct informer *claims;
         struct sched_reasons reasons;
         const char *refused;     /* by a plugin's prepare(): its words */

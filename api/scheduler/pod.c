@@ -38,9 +38,8 @@ static int read_spreads(struct sched_pod *pod, const struct kube_pod *from) {
         return r;
 }
 
-/* Of what is bound only what other pods' placing depends on stays. */
-static int reduce(struct sched_pod *pod, struct arena *arena, const struct kube_pod *whole,
-                  const struct kube_pod **ret_kept) {
+/* Of what is bound only what other pods' placing depends on stays: in @small, but for the struct itself. */
+static int reduce(struct arena *small, const struct kube_pod *whole, struct kube_pod *kept) {
         const struct kube_object_meta *meta = &whole->metadata;
         const struct kube_affinity *affinity = whole->spec.affinity;
         struct kube_affinity of_pods = { 0 };
@@ -49,17 +48,13 @@ static int reduce(struct sched_pod *pod, struct arena *arena, const struct kube_
                                                      .uid = meta->uid,
                                                      .labels = meta->labels,
                                                      .owner_references = meta->owner_references },
-                                       .spec = { .node_name = whole->spec.node_name, .affinity = &of_pods } };
-        struct kube_pod *kept = arena_new_of(arena, struct kube_pod);
+                                       .spec = { .node_name = whole->spec.node_name,
+                                                 .affinity = affinity ? &of_pods : NULL } };
 
         if (affinity)
                 of_pods = (struct kube_affinity){ .pod_affinity = affinity->pod_affinity,
                                                   .pod_anti_affinity = affinity->pod_anti_affinity };
-        if (!kept || kube_copy(arena, &kube_pod_type, &less, kept) < 0)
-                return -ENOMEM;
-        pod->arena = arena;
-        *ret_kept = kept;
-        return 0;
+        return kube_copy(small, &kube_pod_type, &less, kept);
 }
 
 static int fill_names(struct sched_pod *pod, const struct kube_pod *kept) {
@@ -80,56 +75,52 @@ static size_t count_rules(const struct sched_pod *pod) {
                pod->aversion.n_preferred;
 }
 
+static int fill_terms(struct sched_pod *pod, const struct kube_pod *kept) {
+        static const struct kube_affinity none;
+        const struct kube_affinity *affinity = kept->spec.affinity ?: &none;
+        int r = sched_terms_read(pod->arena, &kept->metadata, affinity->pod_affinity, &pod->affinity);
+
+        return r < 0 ? r :
+                       sched_terms_read_anti(pod->arena, &kept->metadata, affinity->pod_anti_affinity, &pod->aversion);
+}
+
 static int fill(struct sched_pod *pod, const struct kube_pod *whole, const struct kube_pod *kept) {
-        const struct kube_affinity *affinity = kept->spec.affinity;
-        int r = fill_names(pod, kept);
+        int r;
 
         pod->priority = whole->spec.priority.set ? (int32_t)whole->spec.priority.value : 0;
         pod->terminating = whole->metadata.deletion_timestamp.set;
         pod->started = whole->status.start_time;
-        r = r ?: sched_needs_read(pod->arena, whole, &pod->needs);
-        r = r     ?:
-                    sched_terms_read(pod->arena, &kept->metadata, affinity ? affinity->pod_affinity : NULL,
-                                     &pod->affinity);
-        r = r     ?:
-                    sched_terms_read_anti(pod->arena, &kept->metadata, affinity ? affinity->pod_anti_affinity : NULL,
-                                          &pod->aversion);
-        if (r == 0 && count_rules(pod) + (size_t)whole->spec.topology_spread_constraints.count > SCHED_RULES_MAX)
+        if ((r = fill_names(pod, kept)) < 0 || (r = sched_needs_read(pod->arena, whole, &pod->needs)) < 0 ||
+            (r = fill_terms(pod, kept)) < 0)
+                return r;
+        if (count_rules(pod) + (size_t)whole->spec.topology_spread_constraints.count > SCHED_RULES_MAX)
                 return -E2BIG;
-        if (r == 0 && kept == whole) {
-                pod->whole = whole;
-                r = read_spreads(pod, whole);
-        }
-        return r;
+        if (kept != whole)
+                return 0;
+        pod->whole = whole;
+        return read_spreads(pod, whole);
 }
 
+/* @arena is the pod's, or, of one that is bound, goes again. */
 static int read_whole(struct sched_pod *pod, const struct client_object *object, struct arena *arena) {
-        struct kube_pod *whole = arena_new_of(arena, struct kube_pod);
-        const struct kube_pod *kept = whole;
-        struct arena *small;
+        struct kube_pod *whole = arena_new_of(arena, struct kube_pod), kept = { 0 };
         int r = whole ? client_object_read(arena, object, &kube_pod_type, whole) : -ENOMEM;
 
+        pod->arena = arena;
         if (r < 0 || !whole->spec.node_name || !*whole->spec.node_name)
                 return r < 0 ? r : fill(pod, whole, whole);
-        small = arena_new_small(BOUND_ARENA);
-        if (!small)
-                return -ENOMEM;
-        r = reduce(pod, small, whole, &kept);
-        if (r < 0)
-                arena_free(small);
-        return r < 0 ? r : fill(pod, whole, kept);
+        pod->arena = arena_new_small(BOUND_ARENA);
+        r = pod->arena ? reduce(pod->arena, whole, &kept) : -ENOMEM;
+        r = r < 0 ? r : fill(pod, whole, &kept);
+        arena_free(arena);
+        return r;
 }
 
 int sched_pod_read(const struct client_object *object, struct sched_pod **ret_pod) {
         struct sched_pod *pod = calloc(1, sizeof(*pod));
-        struct arena *arena = arena_new();
-        int r;
+        struct arena *arena = pod ? arena_new() : NULL;
+        int r = arena ? read_whole(pod, object, arena) : -ENOMEM;
 
-        if (pod)
-                pod->arena = arena;
-        r = pod && arena ? read_whole(pod, object, arena) : -ENOMEM;
-        if (!pod || pod->arena != arena)
-                arena_free(arena);
         if (r < 0)
                 sched_pod_free(pod);
         else

@@ -88,10 +88,11 @@ static int begin(struct scheduler *s) {
         if (getrandom(&s->random, sizeof(s->random), GRND_NONBLOCK) != sizeof(s->random))
                 s->random = sched_now(s);
         s->arena = arena_new();
+        s->scratch = arena_new();
         s->timer = handle_timer(s->config.client->loop, s);
         s->recorder = recorder_new(s->config.client, kind_of(s, "", "events"), SCHEDULER_NAME);
         s->informers = informers_new(s->config.client, on_synced, s);
-        return s->arena && s->timer && s->recorder && s->informers ? sched_watch(s) : -ENOMEM;
+        return s->arena && s->scratch && s->timer && s->recorder && s->informers ? sched_watch(s) : -ENOMEM;
 }
 
 int scheduler_new(const struct scheduler_config *config, struct scheduler **ret_scheduler, struct err **err) {
@@ -135,6 +136,7 @@ void scheduler_free(struct scheduler *scheduler) {
         sched_cluster_clear(&scheduler->cluster);
         sched_queue_clear(&scheduler->queue);
         arena_free(scheduler->arena);
+        arena_free(scheduler->scratch);
         free(scheduler->fitting);
         free(scheduler->scores);
         free(scheduler->totals);

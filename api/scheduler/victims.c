@@ -82,9 +82,17 @@ static bool judge(struct search *s, const struct sched_budgets *budgets) {
 
 /* --- whether it fits without them --- */
 
+/* What plugins prepare for it goes with the next time: there are hundreds. */
 static bool fits(struct search *s) {
+        struct arena *arena = s->c->arena;
+        bool fits;
+
+        arena_reset(s->c->scratch);
+        s->c->arena = s->c->scratch;
         s->c->reasons.n = 0;
-        return sched_cycle_prepare(s->c) == 0 && sched_cycle_check(s->c, s->node) == SCHED_FITS;
+        fits = sched_cycle_prepare(s->c) == 0 && sched_cycle_check(s->c, s->node) == SCHED_FITS;
+        s->c->arena = arena;
+        return fits;
 }
 
 static void lift(struct search *s, uint32_t i) {

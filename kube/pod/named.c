@@ -52,6 +52,8 @@ int pod_each_named(const struct pod *pod, int (*each)(void *data, enum pod_objec
                 visit_container(&v, container);
         list_for_each (ephemeral, &pod->spec.ephemeral_containers)
                 visit_container(&v, &ephemeral->container);
+        list_for_each (added, &pod->spec.ephemeral_containers)
+                visit_container(&v, &added->container);
         list_for_each (secret, &pod->spec.image_pull_secrets)
                 name(&v, POD_SECRET, secret->name);
         return v.result;

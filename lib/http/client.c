@@ -28,6 +28,7 @@ struct http_client {
         struct tls_context *tls;
         enum http_version version; /* HTTP_VERSION_ANY: not known yet */
         unsigned connections_max, idle_max, idle_ms;
+        unsigned streams_peer; /* that the server takes on a connection, as far as is known */
         TAILQ_HEAD(, link) links;
         unsigned n_links, n_connecting; /* alone ones apart in the second */
         bool lenient;
@@ -52,11 +53,14 @@ static bool is_idle(const struct link *link) {
 
 #define STREAMS_GUESS 100 /* that a server takes which has not said so yet: nghttp2's guess, too */
 
-/* How many the connection carries: one more would wait in nghttp2 until another ends, and a watch does not. */
-static unsigned room_of(const struct http_connection *connection) {
-        unsigned peer = connection->streams_peer ?: STREAMS_GUESS;
+/* How many the connection carries: one more would wait in nghttp2 until another ends, and a watch does not. What a
+ * server has said on one it means on the next. */
+static unsigned room_of(const struct link *link) {
+        struct http_client *client = link->client;
 
-        return peer < HTTP_CLIENT_STREAMS_MAX ? peer : HTTP_CLIENT_STREAMS_MAX;
+        if (link->connection.streams_peer)
+                client->streams_peer = link->connection.streams_peer;
+        return client->streams_peer < HTTP_CLIENT_STREAMS_MAX ? client->streams_peer : HTTP_CLIENT_STREAMS_MAX;
 }
 
 /* Whether another exchange may begin on it now. */
@@ -65,7 +69,7 @@ static bool is_free(const struct link *link) {
 
         if (!connection->opened || connection->closing || connection->draining || link->alone)
                 return false;
-        return connection->multiplexed ? connection->n_exchanges < room_of(connection) : connection->n_exchanges == 0;
+        return connection->multiplexed ? connection->n_exchanges < room_of(link) : connection->n_exchanges == 0;
 }
 
 static void on_idle_too_long(uv_timer_t *timer) {
@@ -299,6 +303,7 @@ int http_client_new(uv_loop_t *loop, const struct http_client_config *config, st
         client->version = config->tls || config->version != HTTP_VERSION_ANY ? config->version : HTTP_VERSION_1;
         client->connections_max = config->connections_max ?: HTTP_CLIENT_CONNECTIONS_MAX;
         client->lenient = config->lenient;
+        client->streams_peer = STREAMS_GUESS;
         client->idle_max = config->idle_max ?: HTTP_CLIENT_IDLE_MAX;
         client->idle_ms = config->idle_ms ?: HTTP_CLIENT_IDLE_MS;
         TAILQ_INIT(&client->links);

@@ -15,7 +15,7 @@ struct err;
 struct http_client;
 struct tls_context;
 
-#define HTTP_CLIENT_EXCHANGES_MAX 1024 /* under way at a time; one more is refused */
+#define HTTP_CLIENT_EXCHANGES_MAX 4096 /* under way at a time; one more is refused */
 #define HTTP_CLIENT_IDLE_MAX 8         /* HTTP/1.1 connections kept without an exchange */
 #define HTTP_CLIENT_IDLE_MS 60000      /* and for how long */
 #define HTTP_CLIENT_STREAMS_MAX 256    /* of an HTTP/2 connection */

@@ -107,6 +107,7 @@ def blur(text, key):
     text = re.sub(r"\b10\.96\.([1-9]\d*)\.\d+\b", "<address>", text)
     text = re.sub(r"\bfd00:10::([0-9a-f]+:)?[0-9a-f]{3,4}\b", "<address>", text)
     text = re.sub(r"^([ -]*(resourceVersion|creationTimestamp|time)): .*$", r"\1: <\2>", text, flags=re.M)  # of YAML
+    text = re.sub(r"^- name: metrics\.k8s\.io\n(  .*\n)*", "", text, flags=re.M)  # metrics-server's, in YAML
     return "<age>" if key == "cells" and re.fullmatch(r"(\d+[smhdy])+", text) else text
 
 

@@ -13,6 +13,7 @@ import urllib.request
 
 import pytest
 from support.api import Api
+from support.hosts import kubeconfig
 from support.http2 import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, Raw, frame
 from support.kubelet import NODE, Kubelet, make_pod, own_address
 from support.node import PEERS, Node, free_port, pod, wait_for
@@ -218,7 +219,7 @@ def test_nobody_is_there(api, kubelet, client):
     assert message(client.raw("POST", f"{PODS}/lost/exec?command=x", **upgrade)) == (500, f"error dialing backend: {refused}")
     assert message(client.raw("GET", "/api/v1/nodes/dead/proxy/x", **upgrade)) == (500, f"error dialing backend: {refused}")
     assert message(client.raw("POST", f"{PODS}/lost/exec?command=x")) == (400, "Upgrade request required")
-    kubelet.register(client, "nameless", addresses=(("Hostname", "nobody.invalid"), ("InternalIP", "127.0.0.1")))
+    kubelet.register(client, "nameless", addresses=(("Hostname", "nobody.invalid"),))
     make_pod(client, "nowhere", node="nameless")
     status, said = message(client.raw("GET", "/api/v1/nodes/nameless/proxy/x"))
     assert status == 400 and said.startswith("lookup nobody.invalid: "), said
@@ -498,3 +499,42 @@ def test_the_service_leaves_without_waiting_for_tunnels(tmp_path, agent):
     finally:
         api.stop()
         k.stop()
+
+
+# --- the agent's own kubelet ---
+
+
+def test_the_agent_answers(busybox_archive, tmp_path):
+    """What kubectl does to pods of a node that nacelle's agent is."""
+    api = Api(WITHOUT_ACCOUNTS, controllers="*").start()
+    node = Node()
+    try:
+        node.options += ["--kubeconfig", kubeconfig(api, tmp_path, node.name), "--port", str(free_port())]
+        node.start()
+        node.nacelle("import", busybox_archive)
+        client = api.client()
+        wait_for("the node", lambda: client.ask("GET", f"/api/v1/nodes/{node.name}")[0] == 200)
+        made = pod("a", "while true; do echo tick; sleep 0.2; done", {"name": "web", "command": ["sh", "-c", "mkdir /w; echo hello > /w/index.html; exec httpd -f -p 8080 -h /w"]})
+        status, answer = client.ask("POST", PODS, {**made, "spec": {**made["spec"], "nodeName": node.name, "automountServiceAccountToken": False}})
+        assert status == 201, answer
+        wait_for("the pod", lambda: client.ask("GET", PODS + "/a")[1]["status"].get("phase") == "Running")
+        for name in ("kubectl", "kubectl-debian"):
+            env = dict(os.environ, KUBECONFIG=api.kubeconfig, HOME=api.directory)
+            def run(*args, **kwargs):
+                return subprocess.run([f"{PEERS}/{name}", *args], env=env, capture_output=True, timeout=60, **kwargs)
+            done = run("logs", "a", "-c", "main", "--tail=1")
+            assert done.stdout == b"tick\n", done.stderr
+            done = run("exec", "-i", "a", "-c", "main", "--", "sh", "-c", "cat; exit 7", input=b"in and out")
+            assert (done.returncode, done.stdout) == (7, b"in and out"), done.stderr
+            local = free_port()
+            p = subprocess.Popen([f"{PEERS}/{name}", "port-forward", "a", f"{local}:8080"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            try:
+                assert p.stdout.readline().startswith(b"Forwarding from")
+                assert urllib.request.urlopen(f"http://127.0.0.1:{local}/", timeout=5).read() == b"hello\n"
+            finally:
+                p.kill()
+                p.communicate()
+        client.ask("DELETE", PODS + "/a?gracePeriodSeconds=0")
+    finally:
+        node.stop()
+        api.stop()

@@ -1,7 +1,7 @@
 """Pods of several hosts reach each other and Services: agents of one cluster in network namespaces (support/hosts.py)."""
 import json
+import os
 import signal
-import subprocess
 import time
 
 import pytest
@@ -200,12 +200,40 @@ def test_a_service_leads_to_all_behind_it(lan, pods, service):
         assert ask(pods[1].netns, far.ips[family], 8001)[0] == "p1"  # itself
 
 
+def test_pods_of_one_node_by_a_service(lan, pods, service):
+    """What asks is seen by its own address, where bridged packets are shown to the rules; else by the node's among the pods'."""
+    neighbour = Pod(lan.client, lan.nodes[1], "neighbour")
+    made = service("near", pods[1], port=8000)
+    wait_for("answer", lambda: answers(neighbour.netns, made.ips[0], 8000, n=1) == {"p1"}, timeout=5)
+
+    def bridged(value=None):
+        names = [f"/proc/sys/net/bridge/bridge-nf-call-{t}" for t in ("iptables", "ip6tables")]
+        if value is not None:
+            lan.nodes[1].run("sh", "-c", "; ".join(f"echo {value} > {n}" for n in names))
+        return os.path.exists(names[0]) and lan.nodes[1].run("cat", *names).split() == ["1", "1"]
+
+    was = bridged()
+    assert all(ask(neighbour.netns, made.ips[f], 8000) == ("p1", neighbour.ips[f] if was else ["10.215.2.1", "fd00:215:2::1"][f]) for f in (0, 1))
+    if was:
+        bridged(0)
+        try:
+            lan.nodes[1].node.restart()
+            for f in 0, 1:
+                wait_for("the node's own", lambda: ask(neighbour.netns, made.ips[f], 8000, timeout=1) == ("p1", ["10.215.2.1", "fd00:215:2::1"][f]), timeout=10)
+                wait_for("itself", lambda: answers(pods[1].netns, made.ips[f], 8000, n=3) == {"p1"}, timeout=10)
+        finally:
+            bridged(1)
+            lan.nodes[1].node.restart()
+        wait_for("its own again", lambda: ask(neighbour.netns, made.ips[0], 8000, timeout=1) == ("p1", neighbour.ips[0]), timeout=10)
+    neighbour.delete()
+
+
 def test_who_is_behind_a_service_changes(lan, pods, service):
     """At once, to the last: then it is refused. An address without that port is refused too."""
     made = service("changing", pods[0], port=8000)
     ip, where = made.ips[0], pods[1].netns
     wait_for("answer", lambda: answers(where, ip, 8000, n=5) == {"p0"}, timeout=5)
-    assert refused(where, ip, 8001) and refused(netns(lan.nodes[1]), ip, 8001)
+    assert all(refused(where, ip, 8001) and refused(netns(lan.nodes[1]), ip, 8001) for _ in range(30))
     for ends in [pods, pods[1:], pods[:1], pods, []] * 2:
         made.set(*ends)
         began = time.monotonic()
@@ -214,6 +242,8 @@ def test_who_is_behind_a_service_changes(lan, pods, service):
         else:
             wait_for("refusal", lambda: refused(where, ip, 8000) and refused(netns(lan.nodes[1]), ip, 8000), timeout=5)
         assert time.monotonic() - began < 3
+        listed = lan.nodes[0].run("nft", "list", "table", "inet", f"nacelle_services_{lan.nodes[0].node.bridge}")
+        assert not ends or "numgen random mod" in listed
     made.delete()
     wait_for("no more refusal", lambda: not refused(where, ip, 8000), timeout=5)
 
@@ -520,6 +550,29 @@ def test_the_addresses_outlive_the_service_and_the_agent(alone):
     node.running("late")
     assert address_of(node, "late").startswith("10.215.8.")
     alone.api.launch()
+
+
+def test_a_node_that_leaves_keeps_nothing_of_the_cluster(alone):
+    """Started without a kubeconfig: Services' addresses, ways to nodes and what was kept go; pods of files stay."""
+    client, host = alone.client, alone.all[0]
+    node = host.node
+    give_cidr(client, host, 11)
+    node.write("stays.yaml", named("stays"))
+    own = node.running("stays")["id"]
+    path, other = "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "other"}, "spec": {"podCIDR": "10.215.12.0/24", "podCIDRs": ["10.215.12.0/24"]}}
+    assert client.ask("POST", path, other)[0] == 201
+    status = {"status": {"addresses": [{"type": "InternalIP", "address": "198.51.100.1"}]}}
+    assert client.ask("PATCH", f"{path}/other/status", status, **{"Content-Type": "application/merge-patch+json"})[0] == 200
+    kept = node.root + "/network"
+    wait_for("a tunnel, Services and what is kept", lambda: "10.215.12.0/24" in host.run("ip", "route") and os.path.exists(kept)
+             and "nacelle_services_" in host.run("nft", "list", "tables"))
+    assert host.run("ip", "link", "show", "type", "vxlan")
+    at = node.options.index("--kubeconfig")
+    del node.options[at:at + 2]
+    node.restart()
+    assert "nacelle_services_" not in host.run("nft", "list", "tables") and not os.path.exists(kept)
+    assert not host.run("ip", "link", "show", "type", "vxlan") and "10.215.12.0/24" not in host.run("ip", "route")
+    assert node.running("stays")["id"] == own
 
 
 def test_a_node_made_anew_gets_other_addresses(alone):

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from support.api import PEERS, RUN_CONTROLLERS, Api, Elsewhere
+from support.api import PEERS, Api, Elsewhere
+from support.api import RUN_CONTROLLERS as RUN
 
 NAMESPACES = "/api/v1/namespaces"
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
@@ -549,7 +550,7 @@ def test_which_controllers_run():
 
 # --- elsewhere: the same controllers, over HTTPS
 
-@pytest.mark.skipif(not os.path.exists(RUN_CONTROLLERS), reason="run_controllers is not built (make unit-build)")
+@pytest.mark.skipif(not os.path.exists(RUN), reason="run_controllers is not built (make unit-build)")
 def test_over_https():
     """They do there what they do here, go on when the server does, and hear of what came meanwhile."""
     a = Api(controllers="").start()

@@ -1,11 +1,11 @@
-"""Endpoints and EndpointSlices by what clients see: nacelle's controllers in the service and over HTTPS, and kube-controller-manager in their place, of which the
-same is asked."""
+"""Endpoints and EndpointSlices by what clients see: nacelle's controllers in the service, over HTTPS, and by kube-apiserver; and kube-controller-manager
+in their place, of which the same is asked."""
 import os
 import time
 
 import pytest
 
-from support.api import PEERS, RUN_CONTROLLERS, Api, Elsewhere, Stock
+from support.api import PEERS, RUN_CONTROLLERS, Api, Beside, Elsewhere, Stock
 from support.workloads import Namespace, eventually, pod_spec
 
 OURS = ["endpoints-controller", "endpointslice-controller", "endpointslice-mirroring-controller"]
@@ -13,18 +13,20 @@ RANGES = "--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112"
 SINCE = "2026-11-29T08:00:00Z"
 
 
-@pytest.fixture(scope="module", params=["here", "https", "stock"])
+@pytest.fixture(scope="module", params=["here", "https", "stock", "beside"])
 def cluster(request):
-    if request.param == "https" and not os.path.exists(RUN_CONTROLLERS):
+    if request.param in ("https", "beside") and not os.path.exists(RUN_CONTROLLERS):
         pytest.skip("run_controllers is not built (make unit-build)")
-    if request.param == "stock" and not os.path.exists(f"{PEERS}/kube-controller-manager"):
-        pytest.skip("kube-controller-manager is not built (tests/peers/build)")
+    peer = {"stock": "kube-controller-manager", "beside": "kube-apiserver"}.get(request.param)
+    if peer and not os.path.exists(f"{PEERS}/{peer}"):
+        pytest.skip(f"{peer} is not built (tests/peers/build)")
     api = Api(RANGES, controllers="*" if request.param == "here" else "*," + ",".join("-" + c for c in OURS)).start()
-    other = {"here": lambda: None, "https": lambda: Elsewhere(api, ",".join(OURS)), "stock": lambda: Stock(api, ",".join(OURS))}[request.param]()
-    client = api.client()
+    other = {"here": lambda: None, "https": lambda: Elsewhere(api, ",".join(OURS)), "stock": lambda: Stock(api, ",".join(OURS)), "beside": lambda: Beside(api)}[request.param]()
+    cluster = other if request.param == "beside" else api
+    client = cluster.client()
     for name in "a", "b":
         assert client.ask("POST", "/api/v1/nodes", {"metadata": {"name": f"node-{name}", "labels": {"topology.kubernetes.io/zone": f"zone-{name}"}}})[0] == 201
-    yield api
+    yield cluster
     if other:
         other.stop()
     api.stop()

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from support.api import PEERS, RUN_CONTROLLERS, Api, Elsewhere, Stock
+from support.api import PEERS, RUN_CONTROLLERS, Api, Beside, Elsewhere, Stock
 from support.workloads import Namespace, eventually, pod_spec, template
 
 OURS = ["replicaset-controller", "replicationcontroller-controller", "deployment-controller", "disruption-controller"]
@@ -15,16 +15,16 @@ def without_ours():
     return Api(controllers="*," + ",".join("-" + c for c in OURS)).start()
 
 
-@pytest.fixture(scope="module", params=["here", "https", "stock"])
+@pytest.fixture(scope="module", params=["here", "https", "stock", "beside"])
 def cluster(request):
-    if request.param == "https" and not os.path.exists(RUN_CONTROLLERS):
+    if request.param in ("https", "beside") and not os.path.exists(RUN_CONTROLLERS):
         pytest.skip("run_controllers is not built (make unit-build)")
-    if request.param == "stock" and not os.path.exists(f"{PEERS}/kube-controller-manager"):
-        pytest.skip("kube-controller-manager is not built (tests/peers/build)")
+    peer = {"stock": "kube-controller-manager", "beside": "kube-apiserver"}.get(request.param)
+    if peer and not os.path.exists(f"{PEERS}/{peer}"):
+        pytest.skip(f"{peer} is not built (tests/peers/build)")
     api = Api(controllers="*").start() if request.param == "here" else without_ours()
-    other = {"here": lambda: None, "https": lambda: Elsewhere(api, ",".join(OURS)), "stock": lambda: Stock(api, ",".join(OURS))}[request.param]()
-    api.which = request.param
-    yield api
+    other = {"here": lambda: None, "https": lambda: Elsewhere(api, ",".join(OURS)), "stock": lambda: Stock(api, ",".join(OURS)), "beside": lambda: Beside(api)}[request.param]()
+    yield other if request.param == "beside" else api
     if other:
         other.stop()
     api.stop()
@@ -293,6 +293,17 @@ def test_deployment_goes_with_all_that_it_has(ns):
     assert eventually(lambda: len(ns.pods()) == 3)
     ns.delete(ns.apps + "deployments/d", propagationPolicy="Background")
     assert eventually(lambda: ns.pods() == [] and ns.sets() == {})
+
+
+def test_deployment_that_goes_while_it_rolls_leaves_nothing(ns):
+    """Also of pods that were made when their set was gone already."""
+    for i in range(12):
+        ns.deployment("d", 6)
+        assert ns.until(lambda: ns.status(ns.apps + "deployments/d").get("availableReplicas") == 6)
+        ns.set_image("d", "j")
+        time.sleep(0.002 * i)
+        ns.delete(ns.apps + "deployments/d", propagationPolicy="Background")
+        assert eventually(lambda: ns.pods() == [] and ns.sets() == {})
 
 
 def test_deployment_lets_go_where_it_has_most(ns):

@@ -3,6 +3,8 @@ import concurrent.futures
 import json
 import os
 import re
+import signal
+import socket
 import ssl
 import subprocess
 import threading
@@ -21,7 +23,7 @@ PODS = "/api/v1/namespaces/default/pods"
 
 @pytest.fixture(scope="module")
 def api():
-    a = Api(controllers="*").start()
+    a = Api("--kubelet-preferred-address-types=InternalIP", controllers="*").start()
     yield a
     a.stop()
 
@@ -188,6 +190,33 @@ def test_the_node_says_its_port(client, joined):
     assert get(client, f"/api/v1/nodes/{joined.name}")["status"]["daemonEndpoints"] == {"kubeletEndpoint": {"Port": joined.port}}
 
 
+def test_the_certificate_that_the_cluster_signs(api, client, authority, tmp_path):
+    """serverTLSBootstrap: the port goes on with the self-signed one until the request was approved, and then with the cluster's."""
+    n = Node(config="apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nserverTLSBootstrap: true\n")
+    n.options += ["--kubeconfig", kubeconfig(api, tmp_path, n.name)]
+    n.start()
+    try:
+        assert Kubelet(n.port, authority.sign("root", "system:masters")).ask("/healthz") == (200, "ok")
+        csrs = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+        asked = wait_for("request", lambda: [c for c in get(client, csrs)["items"]
+                                             if c["spec"]["signerName"] == "kubernetes.io/kubelet-serving" and c["spec"]["username"] == f"system:node:{n.name}"])[0]
+        asked["status"]["conditions"] = [{"type": "Approved", "status": "True", "reason": "test", "message": "test"}]
+        assert client.ask("PUT", f"{csrs}/{asked['metadata']['name']}/approval", asked)[0] == 200
+        trusting = ssl.create_default_context(cafile=f"{api.pki}/ca.crt")
+
+        def trusted():
+            try:
+                with socket.create_connection(("127.0.0.1", n.port)) as s, trusting.wrap_socket(s, server_hostname="127.0.0.1"):
+                    return True
+            except ssl.SSLError:
+                return False
+        wait_for("the cluster's certificate", trusted)
+        n.restart()
+        wait_for("it again", trusted)
+    finally:
+        n.stop()
+
+
 # --- what is answered ---
 
 def test_plain_answers(joined, admin, shell):
@@ -201,10 +230,10 @@ def test_plain_answers(joined, admin, shell):
     config = admin.json("/configz")["kubeletconfig"]
     assert config["port"] == joined.port and config["authentication"]["webhook"] == {"enabled": True, "cacheTTL": "2m0s"}
     assert config["authorization"] == {"mode": "Webhook", "webhook": {"cacheAuthorizedTTL": "5m0s", "cacheUnauthorizedTTL": "30s"}}
-    assert admin.ask("/nothing")[0] == 404 and admin.ask("/pods", "POST") == (405, "Method Not Allowed")
+    assert admin.ask("/nothing")[0] == 404 and admin.ask("/pods", "POST") == (405, "405: Method Not Allowed")
     assert admin.ask("/events")[0] == 404 and json.loads(joined.get("/events"))["kind"] == "EventList"
     assert json.loads(joined.get("/stats/summary"))["node"]["nodeName"] == joined.name
-    assert joined.get("/containerLogs/default/shell/main") == "404 page not found\n"
+    assert joined.get("/containerLogs/default/shell/main") == "404: Page Not Found"
 
 
 def test_summary_and_metrics(joined, admin, shell):
@@ -300,7 +329,7 @@ def test_logs_of_the_one_before(client, joined, admin):
 
 def test_followed_logs_end_with_the_container(client, joined, admin):
     run(client, joined, "followed", "i=0; while [ $i -lt 40 ]; do echo line $i; i=$((i+1)); sleep 0.02; done; echo the last", restartPolicy="Never")
-    wait_for("a container", lambda: "containerID" in str(get(client, f"{PODS}/followed")["status"].get("containerStatuses")))
+    wait_for("a container", lambda: admin.ask("/containerLogs/default/followed/main")[0] == 200)
     answer = admin.stream("/containerLogs/default/followed/main?follow=true")
     assert answer.read().decode().splitlines() == [f"line {i}" for i in range(40)] + ["the last"]
 
@@ -399,6 +428,36 @@ def test_run(admin, shell):
     assert "command 'ls /none' exited with 1: " in admin.ask("/run/default/shell/main?cmd=ls+/none", "POST")[1]
 
 
+# --- kubectl, through nacelle-api ---
+
+@pytest.mark.parametrize("program", ["kubectl", "kubectl-debian"])
+def test_kubectl(api, shell, tmp_path, program):
+    """logs, exec with a terminal, attach, cp and port-forward, by the WebSockets of today and the SPDY of 1.20."""
+    env = dict(os.environ, KUBECONFIG=api.kubeconfig, HOME=str(tmp_path))
+
+    def kubectl(*args, **how):
+        return subprocess.run([f"{PEERS}/{program}", *args], env=env, capture_output=True, timeout=60, **how)
+    assert sorted(kubectl("logs", "shell", "-c", "main").stdout.split()) == [b"begun", b"wrong"]
+    ran = kubectl("exec", "shell", "-c", "main", "--", "sh", "-c", "echo out; echo err >&2; exit 4")
+    assert (ran.returncode, ran.stdout, ran.stderr.splitlines()[0]) == (4, b"out\n", b"err")
+    assert kubectl("exec", "-i", "shell", "-c", "main", "--", "cat", input=b"there and back").stdout == b"there and back"
+    typed = subprocess.run(["script", "-qec", f"{PEERS}/{program} exec -it shell -c main -- sh -c 'test -t 0 && test -t 1 && echo terminal'", "/dev/null"], env=env, capture_output=True, timeout=60)
+    assert b"terminal" in typed.stdout, typed
+    data = os.urandom(5 << 20)
+    (tmp_path / "there").write_bytes(data)
+    assert kubectl("cp", f"{tmp_path}/there", "shell:/tmp/there", "-c", "main").returncode == 0
+    assert kubectl("cp", "shell:/tmp/there", f"{tmp_path}/back", "-c", "main").returncode == 0
+    assert (tmp_path / "back").read_bytes() == data
+    with subprocess.Popen([f"{PEERS}/{program}", "port-forward", "pod/shell", ":8080"], env=env, stdout=subprocess.PIPE) as forward:
+        port = int(forward.stdout.readline().split(b":")[1].split()[0])
+        assert subprocess.run(["curl", "-s", f"http://127.0.0.1:{port}/index.html"], capture_output=True).stdout == b"hello\n"
+        forward.terminate()
+    with subprocess.Popen([f"{PEERS}/{program}", "logs", "-f", "shell", "-c", "cat"], env=env, stdout=subprocess.PIPE) as follow:
+        assert kubectl("attach", "-i", "shell", "-c", "cat", input=f"for {program}\n".encode()).returncode == 0
+        assert any(f"for {program}".encode() in follow.stdout.readline() for _ in range(10))
+        follow.terminate()
+
+
 # --- how fast, and for how many ---
 
 def test_many_at_once(admin, shell):
@@ -409,9 +468,51 @@ def test_many_at_once(admin, shell):
     assert {(s, "".join(sorted(t.splitlines()))) for s, t in answers} == {(200, "begunwrong")}
 
 
+@pytest.mark.parametrize("version,tls,shown", [("--http1.1", "1.2", "1.1"), ("--http1.1", "1.3", "1.1"), ("--http2", "1.2", "2"), ("--http2", "1.3", "2")])
+def test_versions_of_http_and_tls(admin, version, tls, shown):
+    curl = subprocess.run(["curl", "-sk", version, "--tlsv" + tls, "--tls-max", tls, "--cert", admin.certificate, f"https://127.0.0.1:{admin.port}/healthz", "-w", " %{http_version}"],
+                          capture_output=True, text=True)
+    assert curl.stdout == f"ok {shown}", curl
+
+
+def test_old_tls_is_refused(admin):
+    assert subprocess.run(["curl", "-sk", "--tlsv1.1", "--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0", "--cert", admin.certificate, f"https://127.0.0.1:{admin.port}/healthz"],
+                          capture_output=True).returncode != 0
+
+
+def test_the_agent_leaves_with_clients_there(client, joined, admin, shell):
+    """Followed logs, a command, a forwarded port and one that is run: the agent ends at once and well, and goes on after its start."""
+    follow = admin.stream("/containerLogs/default/shell/main?follow=true")
+    command = upgraded(admin, "/exec/default/shell/main?command=sleep&command=1000&output=1", "v5.channel.k8s.io")
+    forward = upgraded(admin, "/portForward/default/shell", "portforward.k8s.io", Spdy)
+    runs = threading.Thread(target=lambda: pytest.raises(Exception, Kubelet(admin.port, admin.certificate).ask, "/run/default/shell/main?cmd=sleep+1000", "POST"))
+    runs.start()
+    wait_for("the command that is run", lambda: "sleep\0" in _commands() and _commands().count("sleep\0" + "1000\0") >= 2)
+    began = time.monotonic()
+    joined.kill(signal.SIGTERM)
+    assert joined.process.returncode == 0 and time.monotonic() - began < 10, joined.log()[-2000:]
+    for stream in (follow, command, forward):
+        stream.close()
+    runs.join(20)
+    joined.start()
+    admin.connection = None
+    wait_for("its answer", lambda: _certificate(joined.port))
+    assert admin.ask("/healthz") == (200, "ok")
+
+
+def _commands():
+    text = ""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline") as f:
+                text += "\n" + f.read()
+        except OSError:
+            pass
+    return text
+
+
 def test_configurations_that_do_not_go(tmp_path, busybox_archive):
     """A port that another has, a certificate that is none, an authority that is not there: one sentence, and the agent does not start."""
-    import socket
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         open_ = ["--authentication-token-webhook=false", "--authorization-mode", "AlwaysAllow", "--address", "127.0.0.1"]

@@ -9,6 +9,9 @@ import time
 import pytest
 
 from support.api import PEERS, Api
+from support.hosts import kubeconfig
+from support.node import Node, wait_for
+from support.node import pod as pod_manifest
 
 NODES, PODS, GROUP = "/api/v1/nodes", "/api/v1/namespaces/default/pods", "/apis/metrics.k8s.io/v1beta1"
 STRATEGIC = {"Content-Type": "application/strategic-merge-patch+json"}
@@ -246,3 +249,32 @@ def test_many_ask_at_once():
         for t in threads:
             t.join()
         assert seen == [1] * 20 and len(k.asked) == 2
+
+
+# --- a node that is one
+
+
+@needs_kubectl
+def test_top_of_an_agent(busybox_archive, tmp_path):
+    """Our own kubelet API, asked with the certificate that kubelets know; a pod that computes is seen to."""
+    api = Api(controllers="*").start()
+    n = Node()
+    try:
+        n.options += ["--kubeconfig", kubeconfig(api, tmp_path, n.name)]
+        n.start()
+        n.nacelle("import", busybox_archive)
+        client = api.client()
+        wait_for("Node", lambda: client.ask("GET", f"{NODES}/{n.name}")[0] == 200)
+        made = pod_manifest("busy", "while true; do :; done", nodeName=n.name, automountServiceAccountToken=False)
+        wait_for("default's account", lambda: client.ask("POST", PODS, made)[0] == 201)
+        wait_for("the pod", lambda: client.ask("GET", f"{PODS}/busy")[1]["status"].get("phase") == "Running")
+        wait_for("its usage", lambda: client.ask("GET", GROUP + "/pods")[1]["items"], timeout=40)
+        (line,) = api.kubectl("top", "pods", "--no-headers").stdout.splitlines()
+        assert line.split()[0] == "busy" and int(line.split()[1].removesuffix("m")) > 50, line
+        (line,) = api.kubectl("top", "nodes", "--no-headers").stdout.splitlines()
+        assert line.split()[0] == n.name and int(line.split()[1].removesuffix("m")) > 50 and int(line.split()[3].removesuffix("Mi")) > 50, line
+        assert client.ask("DELETE", f"{PODS}/busy", {"gracePeriodSeconds": 0})[0] == 200
+        wait_for("end of the pod", lambda: not n.pods(), timeout=40)
+    finally:
+        n.stop()
+        api.stop()

@@ -26,7 +26,8 @@ static int begin(void **state) {
         heard[0] = '\0';
         objects = objects_new(&loop, &fake.base, &events);
         assert_non_null(objects);
-        assert_int_equal(objects_start(objects), 0);
+        objects_start(objects);
+        assert_int_equal(objects_ask(objects), 0);
         return 0;
 }
 
@@ -178,6 +179,22 @@ static void test_the_last_stays_while_the_service_is_away(void **state) {
         pod_unref(a);
 }
 
+/* What was held before the service may be asked is asked for then. */
+static void test_nothing_is_asked_too_early(void **state) {
+        struct pod *a = make("a", MAP "," TOKEN);
+
+        objects_free(objects);
+        objects = objects_new(&loop, &fake.base, &(struct objects_events){ .changed = on_changed });
+        fake.n_lists = fake.n_sent = 0;
+        objects_start(objects);
+        assert_int_equal(objects_hold(objects, a, NULL), 0);
+        assert_int_equal(fake.n_lists + fake.n_sent, 0);
+        assert_int_equal(objects_ask(objects), 0);
+        assert_int_equal(fake.n_lists, 2);
+        assert_int_equal(fake.n_sent, 1);
+        pod_unref(a);
+}
+
 /* A pod from before the agent's start goes on with what was kept, and without its token; others wait. */
 static void test_what_was_kept_stands_in(void **state) {
         struct pod *a = make("a", MAP "," SECRET "," TOKEN), *b = make("b", MAP);
@@ -325,6 +342,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_immutable_ones_are_not_watched, begin, end),
                 cmocka_unit_test_setup_teardown(test_the_last_stays_while_the_service_is_away, begin, end),
                 cmocka_unit_test_setup_teardown(test_what_was_kept_stands_in, begin, end),
+                cmocka_unit_test_setup_teardown(test_nothing_is_asked_too_early, begin, end),
                 cmocka_unit_test_setup_teardown(test_token, begin, end),
                 cmocka_unit_test_setup_teardown(test_services, begin, end),
                 cmocka_unit_test(test_when_tokens_are_renewed),

@@ -95,11 +95,12 @@ static int place(struct sched_cycle *c) {
 static int work(void) {
         struct sched_cycle c = { .cluster = &cluster,
                                  .arena = arena_new(),
+                                 .scratch = arena_new(),
                                  .fitting = fitting,
                                  .scores = points,
                                  .totals = totals,
                                  .verdicts = verdicts };
-        int r = c.arena ? 0 : -ENOMEM;
+        int r = c.arena && c.scratch ? 0 : -ENOMEM;
 
         cluster = (struct sched_cluster){ 0 };
         r = r ?: add_node("a", NODE("a"));
@@ -111,6 +112,7 @@ static int work(void) {
         sched_pod_free(c.pod);
         sched_cluster_clear(&cluster);
         arena_free(c.arena);
+        arena_free(c.scratch);
         return r;
 }
 

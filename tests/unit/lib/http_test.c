@@ -150,8 +150,10 @@ static void on_gone(void *data) {
         gone = true;
 }
 
+static unsigned streams; /* that the server takes on a connection; 0: as many as it does by itself */
+
 static int set_up(void **state) {
-        struct http_server_config config = { .routes = routes, .n_routes = ELEMENTS(routes) };
+        struct http_server_config config = { .routes = routes, .n_routes = ELEMENTS(routes), .streams_max = streams };
         struct http_client_config to = { .authority = "test.local" };
         struct sockaddr_storage address;
         char text[64];
@@ -627,6 +629,29 @@ static void test_many_at_a_time(void **state) {
         assert_true(http_server_connections(server) <= (version == HTTP_VERSION_2 ? 1 : HTTP_CLIENT_IDLE_MAX));
 }
 
+static int set_up_few_streams(void **state) {
+        int r;
+
+        streams = 4;
+        r = set_up(state);
+        streams = 0;
+        return r;
+}
+
+/* What a server does not take on one connection goes on another, and waits for nothing that may never end. */
+static void test_more_than_the_server_takes(void **state) {
+        static struct seen kept[9];
+
+        memset(kept, 0, sizeof(kept));
+        assert_string_equal(ask("GET", "/hello/first", NULL, 0).body, "GET first -");
+        for (size_t i = 0; i < ELEMENTS(kept); i++)
+                begin("/hold", &kept[i]);
+        assert_string_equal(ask("GET", "/hello/last", NULL, 0).body, "GET last -");
+        assert_int_equal(http_server_connections(server), 3);
+        for (size_t i = 0; i < ELEMENTS(kept); i++)
+                assert_false(kept[i].closed);
+}
+
 static void test_bad_requests_are_not_sent(void **state) {
         static const struct http_field split = { "x", "a\r\nhost: b" }, blank = { "x", " a" }, name = { "x y", "a" };
         static const struct http_client_request requests[] = {
@@ -745,6 +770,8 @@ int main(void) {
                 BOTH(test_tunnel_that_is_reset),
                 BOTH(test_upgrade_or_not),
                 BOTH(test_many_at_a_time),
+                { "test_more_than_the_server_takes", test_more_than_the_server_takes, set_up_few_streams, tear_down,
+                  &loop },
                 BOTH(test_bad_requests_are_not_sent),
                 BOTH(test_server_ends_with_requests_held),
                 BOTH(test_room_of_those_that_go),

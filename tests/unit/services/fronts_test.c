@@ -18,7 +18,7 @@
 
 /* The kernel's maps, of one address and two ports. */
 struct kernel {
-        bool address;
+        bool address, selfs[ENDS];
         struct {
                 uint32_t count;
                 bool by_source;
@@ -34,15 +34,25 @@ static struct ip address;
 static struct slice slice;
 static struct slice_end ends[ENDS];
 
+/* Whether some of the ends are of this node. */
+static bool with_selfs;
+
 static void apply_one(const struct balancer_change *c) {
         size_t port = c->front.port == 53;
         struct balancer_back *back;
 
-        assert_true(c->kind == BALANCER_ADDRESS || c->front.protocol == ports[port].protocol);
+        assert_true(c->kind <= BALANCER_SELF || c->front.protocol == ports[port].protocol);
         switch (c->kind) {
         case BALANCER_ADDRESS:
                 assert_int_not_equal(kernel.address, c->add);
                 kernel.address = c->add;
+                break;
+        case BALANCER_SELF:
+                for (size_t i = 0; i < ENDS; i++)
+                        if (ip_equal(&ends[i].ip, &c->front.ip)) {
+                                assert_int_not_equal(kernel.selfs[i], c->add);
+                                kernel.selfs[i] = c->add;
+                        }
                 break;
         case BALANCER_COUNT:
                 assert_int_equal(kernel.ports[port].count, c->add ? 0 : c->n);
@@ -103,6 +113,10 @@ static void assert_all(void) {
                 assert_true(n == 0 || kernel.ports[port].by_source == service->by_source);
         }
         assert_int_equal(kernel.address, service->there);
+        for (size_t i = 0; i < ENDS; i++) /* of this node, and behind it */
+                assert_int_equal(kernel.selfs[i], services.nodes.own.n > 0 &&
+                                                          ip_cidr_contains(&services.nodes.own.items[0], &ends[i].ip) &&
+                                                          is_behind(0, &ends[i].ip));
 }
 
 static int begin(void **state) {
@@ -112,6 +126,8 @@ static int begin(void **state) {
         services = (struct services){ 0 };
         service = calloc(1, sizeof(*service) + 1);
         ip_parse("10.96.0.1", &address, NULL);
+        ip_cidr_parse("10.1.0.0/30", &services.nodes.own.items[0], NULL); /* four of the ends */
+        services.nodes.own.n = with_selfs;
         service->there = true;
         service->ips = &address;
         service->n_ips = 1;
@@ -131,6 +147,8 @@ static int end(void **state) {
         slices_remove(&slice);
         fronts_done(service);
         free(service);
+        fronts_forget_selfs(&services.balance);
+        table_clear(&services.balance.selfs_by_ip);
         free(services.balance.changes);
         return 0;
 }
@@ -195,6 +213,13 @@ static void test_flows_of_who_has_gone_end(void **state) {
         assert_true(moved <= 1);
 }
 
+static int begin_with_selfs(void **state) {
+        with_selfs = true;
+        begin(state);
+        with_selfs = false;
+        return 0;
+}
+
 static void test_whatever_comes(void **state) {
         srand(7);
         for (int round = 0; round < 3000; round++) {
@@ -210,6 +235,7 @@ static void test_whatever_comes(void **state) {
                 service->local_only = rand() % 20 == 0 ? !service->local_only : service->local_only;
                 if (rand() % 50 == 0) { /* begun anew */
                         kernel = (struct kernel){ 0 };
+                        fronts_forget_selfs(&services.balance);
                         fronts_done(service);
                 }
                 update();
@@ -222,7 +248,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_a_change_is_as_small_as_it_can_be, begin, end),
                 cmocka_unit_test_setup_teardown(test_nobody_then_somebody, begin, end),
                 cmocka_unit_test_setup_teardown(test_flows_of_who_has_gone_end, begin, end),
-                cmocka_unit_test_setup_teardown(test_whatever_comes, begin, end),
+                cmocka_unit_test_setup_teardown(test_whatever_comes, begin_with_selfs, end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
