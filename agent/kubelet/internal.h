@@ -80,9 +80,6 @@ struct kubelet {
         struct x509_store_st *authorities; /* of clients; NULL: no certificate counts */
         char *authorities_pem;
         uv_timer_t *renewal; /* of the self-signed certificate; NULL: it is another's */
-        uv_fs_event_t
-                *signed_ones; /* tells of those that the cluster signs (agent/identity); NULL: none are asked for */
-        bool is_signed;       /* one of them is served */
         struct cri_subscription *heard;
         struct kubelet_requests requests;
         unsigned n_requests;

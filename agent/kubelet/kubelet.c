@@ -236,7 +236,6 @@ void kubelet_free(struct kubelet *k) {
         cri_unsubscribe(k->heard);
         kubelet_reviews_free(k->reviews);
         handle_free(k->renewal);
-        handle_free(k->signed_ones);
         k->closing = 1 + !!k->readers + !!k->clients;
         if (k->readers)
                 http_server_free(k->readers, on_gone, k);

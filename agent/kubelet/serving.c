@@ -3,10 +3,8 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "agent/kubelet/internal.h"
 #include "agent/kubelet/self_signed.h"
@@ -18,7 +16,6 @@
 #include "lib/log.h"
 #include "lib/transport/tls.h"
 
-#define SIGNED "kubelet-server-current.pem"
 #define LOOK_MS ((uint64_t)24 * 3600 * 1000) /* whether the certificate's time has come; clocks are set */
 
 static int use_files(struct kubelet *k, const char *certificate, const char *key, struct err **err) {
@@ -82,47 +79,12 @@ static int use_own(struct kubelet *k, struct err **err) {
         return use_files(k, paths.certificate, paths.key, err);
 }
 
-/* --- what the cluster has signed, which agent/identity puts there by rename --- */
-
-static void use_signed(struct kubelet *k) {
-        const char *dir = k->world.options->cert_dir;
-        _cleanup_err_ struct err *err = NULL;
-        char path[PATH_MAX];
-
-        if (snprintf(path, sizeof(path), "%s/" SIGNED, dir) >= (int)sizeof(path) || access(path, F_OK) < 0)
-                return;
-        if (use_files(k, path, path, &err) < 0)
-                log_warning("kubelet's API: %s", err_text(err));
-        else
-                k->is_signed = true;
-}
-
-static void on_file(uv_fs_event_t *event, const char *name, int events, int status) {
-        if (status == 0 && (!name || strcmp(name, SIGNED) == 0))
-                use_signed(event->data);
-}
-
-static int watch_signed(struct kubelet *k, struct err **err) {
-        const char *dir = k->world.options->cert_dir;
-        int r;
-
-        if (!(k->signed_ones = calloc(1, sizeof(*k->signed_ones))))
-                return err_set(err, ENOMEM, "out of memory");
-        uv_fs_event_init(k->world.loop, k->signed_ones);
-        k->signed_ones->data = k;
-        r = uv_fs_event_start(k->signed_ones, on_file, dir, 0);
-        if (r < 0)
-                return err_errno(err, -r, "cannot watch %s", dir);
-        use_signed(k);
-        return 0;
-}
-
 static void on_renewal(uv_timer_t *timer) {
         struct kubelet *k = timer->data;
         _cleanup_err_ struct err *err = NULL;
         struct paths paths;
 
-        if (k->is_signed || (set_paths(k, &paths, &err) == 0 && is_good(&paths)))
+        if (set_paths(k, &paths, &err) == 0 && is_good(&paths))
                 return;
         if (use_own(k, &err) < 0)
                 log_warning("kubelet's API: the certificate could not be renewed: %s", err_text(err));
@@ -141,5 +103,5 @@ int kubelet_certificate_begin(struct kubelet *k, struct err **err) {
         if (!(k->renewal = handle_timer(k->world.loop, k)))
                 return err_set(err, ENOMEM, "out of memory");
         uv_timer_start(k->renewal, on_renewal, LOOK_MS, LOOK_MS);
-        return k->world.options->rotate_server ? watch_signed(k, err) : 0;
+        return 0;
 }

@@ -1,7 +1,10 @@
 /* nacelle certs: which certificates are on this host, and until when; nacelle backup and restore: the service's. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -127,16 +130,33 @@ int cli_certs(struct cli *cli, char **arguments, int n, struct err **err) {
         return CLI_USAGE_EXIT;
 }
 
-static int become(const char *verb, const char *file, struct err **err) {
-        const char *const arguments[] = { verb, "--data-dir", cli_cluster_places.data, file, NULL };
+/* --- the service's objects --- */
 
-        return cli_cluster_become(&cli_cluster_api, arguments, err);
+/* The service may be another user's (its unit's), to whom what root has put there has to belong. */
+static int give_away(const char *directory, struct err **err) {
+        _cleanup_closedir_ DIR *dir = opendir(directory);
+        struct dirent *entry;
+        struct stat owner;
+
+        if (!dir || fstat(dirfd(dir), &owner) < 0)
+                return err_errno(err, errno, "%s", directory);
+        while ((entry = readdir(dir)))
+                if (entry->d_type == DT_REG &&
+                    fchownat(dirfd(dir), entry->d_name, owner.st_uid, owner.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+                        return err_errno(err, errno, "%s/%s", directory, entry->d_name);
+        return 0;
 }
 
 int cli_backup(struct cli *cli, char **arguments, int n, struct err **err) {
-        return become("backup", arguments[0], err);
+        return cli_cluster_run(
+                &cli_cluster_api,
+                (const char *const[]){ "backup", "--data-dir", cli_cluster_places.data, arguments[0], NULL }, err);
 }
 
 int cli_restore(struct cli *cli, char **arguments, int n, struct err **err) {
-        return become("restore", arguments[0], err);
+        int r = cli_cluster_run(
+                &cli_cluster_api,
+                (const char *const[]){ "restore", "--data-dir", cli_cluster_places.data, arguments[0], NULL }, err);
+
+        return r < 0 ? r : give_away(cli_cluster_places.data, err);
 }

@@ -67,8 +67,8 @@ bool cli_cluster_is_left(void);
 bool cli_cluster_has_ended(const struct cluster_program *program);
 /* Where to look when it does not come: in @arena. */
 const char *cli_cluster_log(struct arena *arena, const struct cluster_program *program);
-/* Runs the program beside us with @arguments behind its name, in our place. Returns on failure alone. */
-int cli_cluster_become(const struct cluster_program *program, const char *const *arguments, struct err **err);
+/* Runs the program to its end with @arguments behind its name. -EIO, with what it has complained of. */
+int cli_cluster_run(const struct cluster_program *program, const char *const *arguments, struct err **err);
 
 /* --- ask.c: requests, one after the other --- */
 

@@ -18,6 +18,7 @@
 #include "lib/program.h"
 
 #define COMMAND_MS 60000 /* of systemctl, rc-service */
+#define RUN_MS 3600000   /* of a backup */
 #define OUTPUT_MAX 4096
 #define ARGUMENTS_MAX (CLI_VALUES_MAX + 8)
 #define FILE_MAX ((size_t)64 << 10)
@@ -261,15 +262,24 @@ int cli_cluster_stop(const struct cluster_program *program, struct err **err) {
         return how == BY_US ? stop_process(arena, program, err) : stop_by(arena, how, program->name, err);
 }
 
-int cli_cluster_become(const struct cluster_program *program, const char *const *arguments, struct err **err) {
+int cli_cluster_run(const struct cluster_program *program, const char *const *arguments, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        const char *argv[ARGUMENTS_MAX + 1] = { arena ? find(arena, program->name) : NULL };
-        size_t n = 1;
+        _cleanup_program_ struct program_result result = { 0 };
+        const char *argv[ARGUMENTS_MAX + 1] = { program->name };
+        struct program_call call = { .path = arena ? find(arena, program->name) : NULL,
+                                     .arguments = argv,
+                                     .output_max = OUTPUT_MAX,
+                                     .timeout_ms = RUN_MS,
+                                     .cancel_fd = -EBADF };
+        int r;
 
-        if (!argv[0])
+        if (!call.path)
                 return err_set(err, ENOENT, "%s is neither beside this program nor in /usr/bin", program->name);
-        for (; *arguments && n < ARGUMENTS_MAX; arguments++)
+        for (size_t n = 1; *arguments && n < ARGUMENTS_MAX; arguments++)
                 argv[n++] = *arguments;
-        execv(argv[0], (char *const *)(uintptr_t)argv);
-        return err_errno(err, errno, "%s", argv[0]);
+        if ((r = program_run(&call, &result, err)) < 0)
+                return r;
+        return WIFEXITED(result.status) && WEXITSTATUS(result.status) == 0 ?
+                       0 :
+                       err_set(err, EIO, "%s", program_complaint(&result.error, OUTPUT_MAX));
 }

@@ -201,3 +201,12 @@ def test_certificates_and_backup(first):
     file = first.node.dir + "/backup"
     done = first.nacelle("backup", file, "--data-dir", first.data)
     assert done.returncode == 0 and os.path.getsize(file) > 0, done.stderr
+    # what is put back belongs to whom the directory does
+    other = first.node.dir + "/other"
+    os.makedirs(other, mode=0o700)
+    os.chown(other, 65534, 65534)
+    done = first.nacelle("restore", file, "--data-dir", other)
+    assert done.returncode == 0, done.stderr
+    assert os.listdir(other) and {os.stat(f"{other}/{name}").st_uid for name in os.listdir(other)} == {65534}
+    done = first.nacelle("restore", "/nowhere", "--data-dir", other)
+    assert done.returncode == 1 and "/nowhere" in done.stderr
