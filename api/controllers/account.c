@@ -34,7 +34,7 @@ const struct controller_kind controller_account = {
         .name = "serviceaccount-controller",
         .alias = "serviceaccount",
         .account = "service-account-controller",
-        .watches = { { "", "namespaces", NULL, controller_add_object, false },
-                     { "", "serviceaccounts", NULL, on_account, false } },
+        .watches = { { "", "namespaces", NULL, controller_add_object, .passes = false },
+                     { "", "serviceaccounts", NULL, on_account, .passes = false } },
         .reconcile = reconcile,
 };

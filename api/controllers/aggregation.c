@@ -104,7 +104,7 @@ const struct controller_kind controller_aggregation = {
         .name = "clusterrole-aggregation-controller",
         .alias = "clusterrole-aggregation",
         .account = "clusterrole-aggregation-controller",
-        .watches = { { "rbac.authorization.k8s.io", "clusterroles", NULL, on_role, false } },
+        .watches = { { "rbac.authorization.k8s.io", "clusterroles", NULL, on_role, .passes = false } },
         .reconcile = reconcile,
         .start = start,
         .stop = stop,

@@ -56,7 +56,7 @@ const struct controller_kind controller_token_cleaner = {
         .name = "token-cleaner-controller",
         .alias = "tokencleaner",
         .account = "token-cleaner",
-        .watches = { { "", "secrets", TOKENS, on_secret, false } },
+        .watches = { { "", "secrets", TOKENS, on_secret, .passes = false } },
         .reconcile = reconcile_token,
 };
 
@@ -191,7 +191,8 @@ const struct controller_kind controller_bootstrap_signer = {
         .name = "bootstrap-signer-controller",
         .alias = "bootstrapsigner",
         .account = "bootstrap-signer",
-        .watches = { { "", "configmaps", "metadata.namespace=" PUBLIC ",metadata.name=" INFO, on_info, false },
-                     { "", "secrets", TOKENS, on_info, false } },
+        .watches = { { "", "configmaps", "metadata.namespace=" PUBLIC ",metadata.name=" INFO, on_info,
+                       .passes = false },
+                     { "", "secrets", TOKENS, on_info, .passes = false } },
         .reconcile = reconcile_info,
 };

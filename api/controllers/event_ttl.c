@@ -117,7 +117,8 @@ static int start(struct controller *controller) {
 const struct controller_kind controller_event_ttl = {
         .name = "event-ttl-controller",
         .alias = "event-ttl",
-        .watches = { { "", "events", NULL, on_event, true }, { "events.k8s.io", "events", NULL, on_event, true } },
+        .watches = { { "", "events", NULL, on_event, .passes = true },
+                     { "events.k8s.io", "events", NULL, on_event, .passes = true } },
         .reconcile = reconcile,
         .start = start,
 };

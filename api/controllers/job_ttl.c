@@ -47,6 +47,6 @@ const struct controller_kind controller_job_ttl = {
         .name = "ttl-after-finished-controller",
         .alias = "ttl-after-finished",
         .account = "ttl-after-finished-controller",
-        .watches = { { "batch", "jobs", NULL, controller_add_object, false } },
+        .watches = { { "batch", "jobs", NULL, controller_add_object, .passes = false } },
         .reconcile = reconcile,
 };

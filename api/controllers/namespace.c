@@ -322,7 +322,7 @@ const struct controller_kind controller_namespace = {
         .name = "namespace-controller",
         .alias = "namespace",
         .account = "namespace-controller",
-        .watches = { { "", "namespaces", NULL, on_namespace, false } },
+        .watches = { { "", "namespaces", NULL, on_namespace, .passes = false } },
         .reconcile = reconcile,
         .start = start,
         .stop = stop,

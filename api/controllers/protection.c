@@ -92,7 +92,7 @@ const struct controller_kind controller_volume_protection = {
         .name = "persistentvolume-protection-controller",
         .alias = "pv-protection",
         .account = "pv-protection-controller",
-        .watches = { { "", "persistentvolumes", NULL, controller_add_object, false } },
+        .watches = { { "", "persistentvolumes", NULL, controller_add_object, .passes = false } },
         .reconcile = reconcile_volume,
 };
 
@@ -196,7 +196,7 @@ const struct controller_kind controller_claim_protection = {
         .name = "persistentvolumeclaim-protection-controller",
         .alias = "pvc-protection",
         .account = "pvc-protection-controller",
-        .watches = { { "", "persistentvolumeclaims", NULL, controller_add_object, false },
-                     { "", "pods", NULL, add_claims, true } },
+        .watches = { { "", "persistentvolumeclaims", NULL, controller_add_object, .passes = false },
+                     { "", "pods", NULL, add_claims, .passes = true } },
         .reconcile = reconcile_claim,
 };

@@ -205,7 +205,7 @@ const struct controller_kind controller_quota = {
         .name = "resourcequota-controller",
         .alias = "resourcequota",
         .account = "resourcequota-controller",
-        .watches = { { "", "resourcequotas", NULL, on_quota, false } },
+        .watches = { { "", "resourcequotas", NULL, on_quota, .passes = false } },
         .reconcile = quota_count,
         .start = start,
         .stop = stop,

@@ -79,7 +79,7 @@ const struct controller_kind controller_root_ca = {
         .name = "root-ca-certificate-publisher-controller",
         .alias = "root-ca-cert-publisher",
         .account = "root-ca-cert-publisher",
-        .watches = { { "", "namespaces", NULL, controller_add_object, false },
-                     { "", "configmaps", "metadata.name=" NAME, on_map, false } },
+        .watches = { { "", "namespaces", NULL, controller_add_object, .passes = false },
+                     { "", "configmaps", "metadata.name=" NAME, on_map, .passes = false } },
         .reconcile = reconcile,
 };

@@ -215,7 +215,7 @@ static int reconcile(struct task *task) {
 const struct controller_kind controller_secret_token = {
         .name = "serviceaccount-token-controller",
         .alias = "serviceaccount-token",
-        .watches = { { "", "secrets", "type=" TYPE, on_secret, false },
-                     { "", "serviceaccounts", NULL, on_account, false } },
+        .watches = { { "", "secrets", "type=" TYPE, on_secret, .passes = false },
+                     { "", "serviceaccounts", NULL, on_account, .passes = false } },
         .reconcile = reconcile,
 };
