@@ -4,9 +4,9 @@ import time
 import pytest
 
 from support.api import Api
+from support.hosts import kubeconfig
 from support.node import Node, pod, wait_for
 from support.workloads import Namespace, eventually
-from test_node_api import kubeconfig
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def api():
 @pytest.fixture(scope="module")
 def node(api, busybox_archive, tmp_path_factory):
     n = Node()
-    n.options += ["--kubeconfig", kubeconfig(api, api.client(), tmp_path_factory.mktemp("node"), n.name)]
+    n.options += ["--kubeconfig", kubeconfig(api, tmp_path_factory.mktemp("node"), n.name)]
     n.start()
     n.nacelle("import", busybox_archive)
     wait_for("Node", lambda: api.client().ask("GET", f"/api/v1/nodes/{n.name}")[0] == 200)

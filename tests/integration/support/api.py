@@ -180,15 +180,15 @@ class Stock:
 
 
 class Beside:
-    """Our controllers in a process of their own, all of them, by kube-apiserver: what stands for an Api then."""
+    """Our controllers in a process of their own by kube-apiserver: what stands for an Api then."""
 
-    def __init__(self, api):
+    def __init__(self, api, which="*"):
         self.api, self.oracle = api, Oracle(api.pki, plugins="NodeRestriction,ResourceQuota", ranges="10.96.0.0/16,fd00:96::/112")
         self.oracle.start()
         self.directory, self.pki, self.kubeconfig = self.oracle.directory, api.pki, self.oracle.directory + "/kubeconfig"
         with open(api.kubeconfig) as f, open(self.kubeconfig, "w") as to:
             to.write(f.read().replace(f"127.0.0.1:{api.port}", f"127.0.0.1:{self.oracle.port}"))
-        self.controllers = Elsewhere(self)
+        self.controllers = Elsewhere(self, which)
 
     def client(self):
         return Client(self.oracle.port, self.pki)
