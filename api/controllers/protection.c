@@ -1,4 +1,5 @@
-/* Volumes and claims that are in use do not go: a finalizer holds them as long. */
+#include "api/controllers/protection.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -14,8 +15,7 @@
 #define CLAIM_FINALIZER "kubernetes.io/pvc-protection"
 #define VOLUMES_MAX 1024 /* of a pod that are looked at */
 
-/* The object of the key as it is known; NULL: none, or no memory. */
-static const struct value *take(struct task *task) {
+const struct value *protection_take(struct task *task) {
         const struct client_object *object =
                 informer_find(controller_informer(task_controller(task), 0), task_namespace(task), task_name(task));
         const struct value *tree;
@@ -23,8 +23,7 @@ static const struct value *take(struct task *task) {
         return object && client_object_tree(task_arena(task), object, &tree) == 0 ? tree : NULL;
 }
 
-/* The place of @finalizer in the list; -1: none. */
-static int64_t place_of(const struct value *tree, const char *finalizer) {
+int64_t protection_place(const struct value *tree, const char *finalizer) {
         const struct value *all = value_find(tree, "metadata.finalizers");
 
         for (uint32_t i = 0; i < value_count(all); i++)
@@ -33,7 +32,7 @@ static int64_t place_of(const struct value *tree, const char *finalizer) {
         return -1;
 }
 
-static bool is_going(const struct value *tree) {
+bool protection_goes(const struct value *tree) {
         return value_find(tree, "metadata.deletionTimestamp");
 }
 
@@ -47,7 +46,7 @@ static int write_edit(struct task *task, struct value_edit *edit, int error) {
         return 0;
 }
 
-static int add_finalizer(struct task *task, const struct value *tree, const char *finalizer) {
+int protection_add(struct task *task, const struct value *tree, const char *finalizer) {
         struct value *one = arena_new_of(task_arena(task), struct value);
         bool any = value_find(tree, "metadata.finalizers");
         struct value_edit edit;
@@ -62,9 +61,9 @@ static int add_finalizer(struct task *task, const struct value *tree, const char
                                          NULL));
 }
 
-static int drop_finalizer(struct task *task, const struct value *tree, const char *finalizer) {
+int protection_drop(struct task *task, const struct value *tree, const char *finalizer) {
         const char *pointer =
-                arena_printf(task_arena(task), "/metadata/finalizers/%u", (unsigned)place_of(tree, finalizer));
+                arena_printf(task_arena(task), "/metadata/finalizers/%u", (unsigned)protection_place(tree, finalizer));
         struct value_edit edit;
 
         if (!pointer)
@@ -76,16 +75,16 @@ static int drop_finalizer(struct task *task, const struct value *tree, const cha
 /* --- volumes: in use while they are bound --- */
 
 static int reconcile_volume(struct task *task) {
-        const struct value *tree = take(task);
-        bool held = place_of(tree, VOLUME_FINALIZER) >= 0;
+        const struct value *tree = protection_take(task);
+        bool held = protection_place(tree, VOLUME_FINALIZER) >= 0;
 
-        if (!tree || is_going(tree) != held)
+        if (!tree || protection_goes(tree) != held)
                 return 0;
         if (!held)
-                return add_finalizer(task, tree, VOLUME_FINALIZER);
+                return protection_add(task, tree, VOLUME_FINALIZER);
         if (strcmp(value_string_or(value_find(tree, "status.phase"), ""), "Bound") == 0)
                 return 0;
-        return drop_finalizer(task, tree, VOLUME_FINALIZER);
+        return protection_drop(task, tree, VOLUME_FINALIZER);
 }
 
 const struct controller_kind controller_volume_protection = {
@@ -117,7 +116,7 @@ static bool is_shut_down(const struct value *pod) {
         int64_t grace = -1;
 
         value_integer(value_find(pod, "metadata.deletionGracePeriodSeconds"), &grace);
-        return is_going(pod) && grace == 0;
+        return protection_goes(pod) && grace == 0;
 }
 
 static void on_pod(struct task *task, const struct kube_kind *kind, struct client_object *object) {
@@ -146,22 +145,22 @@ static void on_pod(struct task *task, const struct kube_kind *kind, struct clien
 static int end_claim(struct task *task) {
         const struct claim *claim = task_data(task);
 
-        return claim->used ? 0 : drop_finalizer(task, claim->tree, CLAIM_FINALIZER);
+        return claim->used ? 0 : protection_drop(task, claim->tree, CLAIM_FINALIZER);
 }
 
 static int reconcile_claim(struct task *task) {
         const struct client_scope pods = { .kind = controller_kind_of(task_controller(task), "", "pods"),
                                            .namespace = task_namespace(task) };
         struct claim *claim = arena_new_of(task_arena(task), struct claim);
-        const struct value *tree = take(task);
-        bool held = place_of(tree, CLAIM_FINALIZER) >= 0;
+        const struct value *tree = protection_take(task);
+        bool held = protection_place(tree, CLAIM_FINALIZER) >= 0;
 
         if (!claim)
                 return -ENOMEM;
-        if (!tree || is_going(tree) != held)
+        if (!tree || protection_goes(tree) != held)
                 return 0;
         if (!held)
-                return add_finalizer(task, tree, CLAIM_FINALIZER);
+                return protection_add(task, tree, CLAIM_FINALIZER);
         claim->tree = tree;
         task_set_data(task, claim);
         task_list(task, &pods, on_pod);

@@ -19,6 +19,7 @@ const struct controller_kind *const controller_kinds[] = {
         &controller_job_ttl,
         &controller_volume_protection,
         &controller_claim_protection,
+        &controller_class_protection,
         &controller_event_ttl,
         &controller_quota,
         &controller_node_ipam,

@@ -384,6 +384,20 @@ def test_volumes_in_use(client):
     assert eventually(lambda: get(client, "/api/v1/persistentvolumes/v") is None)
 
 
+def test_classes_of_volumes_in_use(client):
+    classes, claims = "/apis/storage.k8s.io/v1/volumeattributesclasses", "/api/v1/namespaces/default/persistentvolumeclaims"
+    make(client, classes, {"metadata": {"name": "fast"}, "driverName": "example.com", "parameters": {"iops": "9"}})
+    assert eventually(lambda: get(client, classes + "/fast")["metadata"].get("finalizers") == ["kubernetes.io/vac-protection"])
+    make(client, claims, {"metadata": {"name": "quick"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}},
+                                                                  "volumeAttributesClassName": "fast"}})
+    time.sleep(0.3)
+    assert client.ask("DELETE", classes + "/fast")[0] == 200
+    time.sleep(0.3)
+    assert get(client, classes + "/fast")["metadata"]["deletionTimestamp"], "a claim names it"
+    assert client.ask("DELETE", claims + "/quick")[0] == 200
+    assert eventually(lambda: get(client, classes + "/fast") is None)
+
+
 def test_events_go():
     a = Api("--event-ttl=2s", controllers="*").start()
     try:

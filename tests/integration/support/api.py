@@ -62,9 +62,9 @@ class Client:
 class Api:
     """The server; start() after kill() goes on with what is on disk. Of the controllers it has those that change nothing but what they are asked for."""
 
-    def __init__(self, *options, controllers="clusterrole-aggregation-controller", scheduler=False, data=None, address="127.0.0.1"):
+    def __init__(self, *options, controllers="clusterrole-aggregation-controller", scheduler=False, data=None, address="127.0.0.1", inside=()):
         options = [f"--controllers={controllers}", f"--scheduler={str(scheduler).lower()}", *options]
-        self.address = address
+        self.address, self.inside = address, list(inside)  # a command that starts it in a host
         self.directory = tempfile.mkdtemp(prefix="nacelle-api-")
         self.data, self.port, self.options, self.process = data or self.directory + "/data", free_port(), options, None
         self.pki, self.kubeconfig = self.data + "/pki", self.data + "/admin.kubeconfig"
@@ -72,7 +72,7 @@ class Api:
 
     def launch(self):
         with open(self.directory + "/log", "ab") as log:
-            self.process = subprocess.Popen([f"{BUILD}/nacelle-api", "--data-dir", self.data, "--bind-address", self.address, "--secure-port", str(self.port),
+            self.process = subprocess.Popen([*self.inside, f"{BUILD}/nacelle-api", "--data-dir", self.data, "--bind-address", self.address, "--secure-port", str(self.port),
                                              *self.options], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={**os.environ, **self.env})
 
     def start(self):

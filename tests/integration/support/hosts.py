@@ -182,7 +182,7 @@ class Hosts:
             ip("-6", "route", "add", f"{e.address6(0)}/64", "via", first.address6(1))
 
     def start_api(self, *options, **kwargs):
-        self.api = Api(*options, address=self.address, **{"controllers": "*", **kwargs}).start()
+        self.api = Api(*options, **{"address": self.address, "controllers": "*", **kwargs}).start()
         return self.api
 
     def add(self, network=0, **kwargs):
