@@ -34,7 +34,7 @@ struct proxy_relay_form {
 };
 
 extern const struct proxy_relay_form proxy_request_form, proxy_log_form, proxy_tunnel_form, proxy_translate_form,
-        proxy_unwrap_form;
+        proxy_unwrap_form, proxy_log_socket_form;
 
 struct proxy_relay {
         struct list_node in_open; /* of its loop */

@@ -1,4 +1,4 @@
-/* What passes as it is: requests and their answers, logs, tunnels. */
+/* What passes as it is: requests and their answers, tunnels. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,81 +124,6 @@ const struct proxy_relay_form proxy_request_form = {
         .target_ended = end_page,
         .client_ended = end_up,
         .free = free_page,
-};
-
-/* --- logs: this server asks, in its own name --- */
-
-/* Of a log that is not given: what is said instead. */
-struct refusal {
-        int status;
-        size_t n;
-        char text[PROXY_ERROR_MAX + 1];
-};
-
-static int ask_for_log(struct proxy_relay *relay, struct http_client_request *request) {
-        request->method = "GET";
-        return 0;
-}
-
-static bool is_redirect(int status) {
-        return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
-static void log_head(struct proxy_relay *relay, const struct http_response *response) {
-        static const struct http_field own[] = { CACHE_CONTROL, { "content-type", "text/plain" } };
-        const char *location = http_fields_get(&response->fields, "location");
-        struct refusal *refusal;
-
-        if (location && is_redirect(response->status))
-                return proxy_relay_refuse_redirect(relay, location);
-        if (response->status >= 200 && response->status <= 206)
-                return proxy_relay_answer(relay, 200, own, ELEMENTS(own), -1);
-        refusal = calloc(1, sizeof(*refusal));
-        if (!refusal)
-                return proxy_relay_end(relay, -ENOMEM);
-        refusal->status = response->status;
-        relay->state = refusal;
-}
-
-static void log_data(struct proxy_relay *relay, uint8_t *bytes, size_t n) {
-        struct refusal *refusal = relay->state;
-
-        if (!refusal)
-                return proxy_relay_down(relay, bytes, n);
-        if (n > PROXY_ERROR_MAX - refusal->n)
-                n = PROXY_ERROR_MAX - refusal->n;
-        memcpy(refusal->text + refusal->n, bytes, n);
-        refusal->n += n;
-}
-
-static void log_ended(struct proxy_relay *relay, const struct http_fields *trailers) {
-        struct refusal *refusal = relay->state;
-
-        if (!refusal)
-                return end_down(relay, trailers);
-        relay->state = NULL;
-        proxy_relay_refuse_log(relay, refusal->status, refusal->text);
-        free(refusal);
-}
-
-static void drop(struct proxy_relay *relay, uint8_t *bytes, size_t n) {
-}
-
-static void drop_end(struct proxy_relay *relay, const struct http_fields *trailers) {
-}
-
-static void free_state(struct proxy_relay *relay) {
-        free(relay->state);
-}
-
-const struct proxy_relay_form proxy_log_form = {
-        .ask = ask_for_log,
-        .head = log_head,
-        .from_target = log_data,
-        .from_client = drop,
-        .target_ended = log_ended,
-        .client_ended = drop_end,
-        .free = free_state,
 };
 
 /* --- tunnels --- */

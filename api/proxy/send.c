@@ -15,6 +15,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/http/exchange.h"
+#include "lib/stream/handshake.h"
 
 /* Who may not be gone to at all. */
 static void refuse_address(struct proxy_relay *relay, const char *words) {
@@ -101,7 +102,7 @@ static bool is_offered(struct api_request *r, const char *protocol) {
 
 static const struct proxy_relay_form *form_of(struct api_request *r, const struct proxy_target *target) {
         if (target->form == PROXY_LOG)
-                return &proxy_log_form;
+                return websocket_is_wanted(r->x) ? &proxy_log_socket_form : &proxy_log_form;
         if (target->form == PROXY_EXEC && !target->websockets && is_offered(r, "v5.channel.k8s.io"))
                 return &proxy_translate_form;
         if (target->form == PROXY_FORWARD && !target->websockets && is_offered(r, "SPDY/3.1+portforward.k8s.io"))

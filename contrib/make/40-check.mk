@@ -157,26 +157,8 @@ e2e-api: ## run the specs of Kubernetes' end-to-end suite that need no pod again
 	@$(MAKE) $(BUILD)/nacelle-api
 	tests/e2e/run_api.py "$$FOCUS" "$$SKIP"
 
-e2e-node: integration-ready ## run the conformance specs of sig-scheduling against nacelle-api and an agent (FOCUS='regex' SKIP='regex')
-	$(build_peers) agnhost coredns e2e.test ginkgo kubectl
-	tests/e2e/run_node.py
+e2e: integration-ready ## run Kubernetes' end-to-end suite on a cluster of nacelle-api and two agents (FOCUS='regex' SKIP='regex' PROCS=3 LIST=file)
+	$(build_peers) $(E2E_PEERS)
+	tests/e2e/run_cluster
 
-soak-watches: ## kill nacelle-api under writers, informers and watches again and again (API_ROUNDS=100)
-	$(install_packages) build integration
-	$(build_peers) informers
-	@$(MAKE) $(BUILD)/nacelle-api
-	API_ROUNDS=$(or $(API_ROUNDS),100) /usr/bin/python3 -m pytest -q tests/integration/test_api_clients.py -k lost
-
-kubectl-answers: ## compare what kubectl says of nacelle-api and of kube-apiserver, whose answers are written anew for the integration test
-	$(install_packages) build integration
-	$(build_peers) etcd kube-apiserver kubectl
-	@$(MAKE) $(BUILD)/nacelle-api
-	RECORD=1 /usr/bin/python3 -m pytest -q tests/integration/test_api_kubectl.py -k of_both
-
-differential: ## ask nacelle-api and kube-apiserver the same, and compare the answers (CORPUS='FILE...' for some)
-	$(install_packages) build integration
-	$(build_peers) etcd kube-apiserver
-	@$(MAKE) $(BUILD)/nacelle-api
-	/usr/bin/python3 tests/differential/run $(CORPUS)
-
-.PHONY: deps check integration-ready integration-build integration faults soak soak-api soak-watches sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential e2e-api e2e-node kubectl-answers
+.PHONY: deps check integration-ready integration-build integration faults soak soak-api soak-watches sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential e2e-api e2e kubectl-answers

@@ -290,6 +290,38 @@ def test_logs(api, kubelet, client):
                                   for e in map(json.loads, api.audit.read_text().splitlines())))
 
 
+@pytest.mark.parametrize("protocols", [(), ("binary.k8s.io",), ("base64.binary.k8s.io",), ("other", "base64.binary.k8s.io")])
+def test_logs_by_websocket(api, kubelet, client, tmp_path, protocols):
+    """Message by message, and a close when the log is over."""
+    def log(handler, path, query):
+        handler.begin_chunks()
+        handler.chunk(b"one\n")
+        handler.chunk(b"x" * 100_000)
+        handler.chunk(b"")
+    kubelet.answers["containerLogs"] = log
+    path = f"https://127.0.0.1:{api.port}{PODS}/p/log?follow=true"
+    stream = WebSocket(path, *protocols, certificate=both(api, tmp_path))
+    assert stream.status == 101 and stream.protocol == next((p for p in protocols if p != "other"), None)
+    text, opcodes = b"", set()
+    while (got := stream.receive()) and got[0] != 8:
+        opcodes.add(got[0])
+        text += base64.b64decode(got[1]) if stream.base64 else got[1]
+    assert text == b"one\n" + b"x" * 100_000 and opcodes == ({1} if stream.base64 else {2}) and got == (8, b"\x03\xe8")
+    assert "sec-websocket-key" not in {k.lower() for k in kubelet.seen[-1][2]}, "the kubelet is asked for a body"
+    kubelet.answers["containerLogs"] = lambda handler, path, query: handler.say(400, "container not ready")
+    assert WebSocket(path, *protocols, certificate=both(api, tmp_path)).status == 400
+
+
+def both(api, directory):
+    """The administrator's certificate and key in one file."""
+    path = f"{directory}/admin.pem"
+    with open(path, "w") as f:
+        for name in ("admin.crt", "admin.key"):
+            with open(f"{api.pki}/{name}") as part:
+                f.write(part.read())
+    return path
+
+
 def test_logs_that_are_not_given(kubelet, client):
     for said, (status, words) in {
             (400, "container not ready"): (400, "container not ready"), (500, "broken"): (500, "Internal error occurred: broken"),
