@@ -250,8 +250,9 @@ static int run(const struct api_config *c, struct err **err) {
         struct api_credentials *credentials = NULL;
         int r = files_make_dirs(c->data_dir, 0700, err);
 
-        r = r ?: api_credentials_open(c, &credentials, err);
-        r = r ?: run_with(c, credentials, err);
+        if (r < 0 || (r = api_credentials_open(c, &credentials, err)) < 0)
+                return r;
+        r = run_with(c, credentials, err);
         api_credentials_free(credentials);
         return r;
 }

@@ -116,8 +116,7 @@ static int write_status(struct task *task, const struct known_object *owner, con
         struct value_edit edit;
         int r = json_parse(task_arena(task), text, strlen(text), NULL, &as_tree, NULL);
 
-        r = r ?: client_object_tree(task_arena(task), &object, &tree);
-        if (r < 0)
+        if (r < 0 || (r = client_object_tree(task_arena(task), &object, &tree)) < 0)
                 return r;
         value_edit_begin(&edit, task_arena(task), tree);
         r = value_edit_set(&edit, "/status", as_tree, NULL);
