@@ -472,12 +472,11 @@ int fetch_run(struct fetch *f, struct err **err) {
                 return r;
         if (fsync(f->layout->layers) < 0 || fsync(f->layout->blobs) < 0)
                 return err_errno(err, errno, "sync %s", f->layout->path);
-        r = store_text(f->layout, f->manifest.config.digest, f->config_text, f->n_config, err);
-        if (r == 0)
-                r = store_text(f->layout, f->manifest_digest, f->manifest_text, f->n_manifest, err);
-        if (r == 0)
-                report_image(f->report, f->manifest.config.digest, f->manifest_digest);
-        return r;
+        if ((r = store_text(f->layout, f->manifest.config.digest, f->config_text, f->n_config, err)) < 0 ||
+            (r = store_text(f->layout, f->manifest_digest, f->manifest_text, f->n_manifest, err)) < 0)
+                return r;
+        report_image(f->report, f->manifest.config.digest, f->manifest_digest);
+        return 0;
 }
 
 struct image_ref fetch_record(const struct fetch *f) {
