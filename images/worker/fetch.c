@@ -386,25 +386,27 @@ static int settle_all(struct job *job, struct err **err) {
         return 0;
 }
 
+static int fetch_all(struct job *job, struct err **err) {
+        int r;
+
+        if (!job->layers || !job->distinct)
+                return err_set(err, ENOMEM, "out of memory");
+        for (size_t i = 0; i < job->n; i++) {
+                job->layers[i].blob = &job->fetch->manifest.layers[i];
+                job->layers[i].diff_id = job->fetch->config.diff_ids[i];
+        }
+        if ((r = find_distinct(job, err)) < 0 || (r = run_threads(job, err)) < 0)
+                return r;
+        return settle_all(job, err);
+}
+
 static int fetch_layers(struct fetch *f, struct err **err) {
         struct job job = { .fetch = f, .n = f->manifest.n_layers, .lock = PTHREAD_MUTEX_INITIALIZER };
         int r;
 
         job.layers = calloc(job.n + 1, sizeof(*job.layers));
         job.distinct = calloc(job.n + 1, sizeof(*job.distinct));
-        if (!job.layers || !job.distinct) {
-                r = err_set(err, ENOMEM, "out of memory");
-        } else {
-                for (size_t i = 0; i < job.n; i++) {
-                        job.layers[i].blob = &f->manifest.layers[i];
-                        job.layers[i].diff_id = f->config.diff_ids[i];
-                }
-                r = find_distinct(&job, err);
-                if (r == 0)
-                        r = run_threads(&job, err);
-                if (r == 0)
-                        r = settle_all(&job, err);
-        }
+        r = fetch_all(&job, err);
         for (size_t i = 0; job.layers && i < job.n; i++) {
                 if (r < 0 && job.layers[i].state == LAYER_UNSETTLED) {
                         image_tree_remove(f->layout->ingest, job.layers[i].name, NULL);
