@@ -28,8 +28,9 @@ static int make_again(struct api_keeper *keeper, const char *text) {
         const struct value *tree;
         int r = arena ? json_parse(arena, text, strlen(text), NULL, &tree, NULL) : -ENOMEM;
 
-        r = r ?: api_put_stamp(arena, keeper->namespaces, &tree);
-        return r ?: api_put_later(keeper->state, keeper->namespaces, arena, tree);
+        if (r < 0 || (r = api_put_stamp(arena, keeper->namespaces, &tree)) < 0)
+                return r;
+        return api_put_later(keeper->state, keeper->namespaces, arena, tree);
 }
 
 /* On the writer's thread, which waits for nobody: what cannot be made now is made at the next start. */

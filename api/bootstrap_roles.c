@@ -48,11 +48,10 @@ static int reconcile_one(const struct roles *roles, struct arena *arena, const v
         const char *json;
         int r = made && (there || !current) ? 0 : -ENOMEM;
 
-        if (r == 0 && current)
-                r = kube_json_read(arena, of->kind->type, (const char *)current->json->data, current->json->size, NULL,
-                                   there);
-        r = r ?: roles->look(arena, wanted, there, &change, made);
-        if (r < 0 || change == RBAC_KEEP)
+        if (r < 0 ||
+            (current && (r = kube_json_read(arena, of->kind->type, (const char *)current->json->data,
+                                            current->json->size, NULL, there)) < 0) ||
+            (r = roles->look(arena, wanted, there, &change, made)) < 0 || change == RBAC_KEEP)
                 return r;
         if (change != RBAC_CREATE)
                 return api_put_typed(roles->state, arena, of, made, current->revision);

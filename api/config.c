@@ -449,8 +449,8 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
         int r = read_all(argc, argv, &flags_alone, err);
 
         *ret_config = defaults;
-        if (r == 0 && flags_alone.config_file)
-                r = read_file(flags_alone.config_file, ret_config, err);
-        r = r < 0 ? r : read_all(argc, argv, ret_config, err);
-        return r < 0 ? r : check(ret_config, err);
+        if (r < 0 || (flags_alone.config_file && (r = read_file(flags_alone.config_file, ret_config, err)) < 0) ||
+            (r = read_all(argc, argv, ret_config, err)) < 0)
+                return r;
+        return check(ret_config, err);
 }

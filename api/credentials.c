@@ -76,20 +76,21 @@ static int open_pki(const struct api_config *c, struct pki **ret_pki, struct err
         return pki_open(&config, time(NULL), ret_pki, err);
 }
 
+/* NULL as @path: there is none to read. */
+static int read_pem(const char *path, char **ret_pem, struct err **err) {
+        return path ? files_read(path, TLS_PEM_MAX, ret_pem, NULL, err) : 0;
+}
+
 static int read_all(struct api_credentials *credentials, const struct api_config *c, struct err **err) {
         int r = open_pki(c, &credentials->pki, err);
 
-        if (r == 0 && c->certificate)
-                r = files_read(c->certificate, TLS_PEM_MAX, &credentials->certificate, NULL, err) ?:
-                            files_read(c->key, TLS_PEM_MAX, &credentials->key, NULL, err);
-        if (r == 0 && c->client_ca)
-                r = files_read(c->client_ca, TLS_PEM_MAX, &credentials->authorities, NULL, err);
-        if (r == 0 && c->kubelet_certificate)
-                r = files_read(c->kubelet_certificate, TLS_PEM_MAX, &credentials->kubelet_certificate, NULL, err) ?:
-                            files_read(c->kubelet_key, TLS_PEM_MAX, &credentials->kubelet_key, NULL, err);
-        if (r == 0 && c->kubelet_ca)
-                r = files_read(c->kubelet_ca, TLS_PEM_MAX, &credentials->kubelet_authorities, NULL, err);
-        return r;
+        if (r < 0 || (r = read_pem(c->certificate, &credentials->certificate, err)) < 0 ||
+            (c->certificate && (r = read_pem(c->key, &credentials->key, err)) < 0) ||
+            (r = read_pem(c->client_ca, &credentials->authorities, err)) < 0 ||
+            (r = read_pem(c->kubelet_certificate, &credentials->kubelet_certificate, err)) < 0 ||
+            (c->kubelet_certificate && (r = read_pem(c->kubelet_key, &credentials->kubelet_key, err)) < 0))
+                return r;
+        return read_pem(c->kubelet_ca, &credentials->kubelet_authorities, err);
 }
 
 int api_credentials_open(const struct api_config *config, struct api_credentials **ret_credentials, struct err **err) {

@@ -246,8 +246,8 @@ static void answer_list(struct api_local *local, struct local_call *call) {
         void *data = call->data;
         int r = of ? make_filter(call->arena, &call->scope, of, &selector, &query.filter) : -ENOENT;
 
-        r = r ?: collection_list(of->collection, &query, &page);
-        r = r ?: tell_objects(call, of, &page);
+        if (r == 0 && (r = collection_list(of->collection, &query, &page)) == 0)
+                r = tell_objects(call, of, &page);
         end_call(call);
         events->done(data, r, page.revision, r < 0 ? strerror(-r) : "");
         collection_page_clear(&page);
@@ -395,9 +395,8 @@ static int begin_watch(struct local_watch *watch, struct api_local *local, const
         if (!resource)
                 return -ENOENT;
         watch->arena = arena_new_small(64);
-        r = watch->arena ? copy_scope(watch->arena, scope, &watch->scope) : -ENOMEM;
-        r = r ?: make_filter(watch->arena, &watch->scope, resource, &watch->selector, &config.filter);
-        if (r < 0)
+        if ((r = watch->arena ? copy_scope(watch->arena, scope, &watch->scope) : -ENOMEM) < 0 ||
+            (r = make_filter(watch->arena, &watch->scope, resource, &watch->selector, &config.filter)) < 0)
                 return r;
         config.field = api_selector_topic(&watch->selector, &config.value);
         watch->of = set_of(local, resource);

@@ -196,62 +196,98 @@ static void end_request(struct api_request *r) {
         api_admission_ended(r);
 }
 
+/* What the server stands on. */
+struct parts {
+        struct api_server_config config;
+        struct service service;
+        struct api_admission *admission;
+        struct api_keeper *keeper;
+};
+
+static int open_state(const struct api_config *c, struct parts *p, struct err **err) {
+        const struct api_state_options options = { .directory = c->data_dir, .registry = p->config.registry };
+        int r = api_state_open(&options, &p->config.state, err);
+
+        if (r < 0)
+                return r;
+        p->config.usage = api_usage_new(p->config.state);
+        if (!p->config.usage)
+                return err_set(err, ENOMEM, "no memory for the service");
+        if ((r = api_bootstrap(p->config.state, err)) < 0)
+                return r;
+        return api_keeper_new(p->config.state, &p->keeper, err);
+}
+
+static int open_access(struct parts *p, struct err **err) {
+        const struct api_access_config access = { .authorities = api_credentials_authorities(p->service.credentials),
+                                                  .token_key = api_credentials_token_key(p->service.credentials),
+                                                  .state = p->config.state };
+        int r = api_access_new(&access, &p->service.access, err);
+
+        p->config.data = p->service.access;
+        return r;
+}
+
+static int open_parts(const struct api_config *c, struct parts *p, struct err **err) {
+        const struct api_admission_config plugins = { c->enable_admission, c->disable_admission, c->not_ready_s,
+                                                      c->unreachable_s };
+        struct api_credentials *credentials = p->service.credentials;
+        int r;
+
+        if ((r = api_credentials_tls(credentials, &p->config.tls, err)) < 0 ||
+            (r = open_proxy(c, credentials, &p->config.proxy, err)) < 0 ||
+            (r = open_audit(c, &p->config.audit, err)) < 0)
+                return r;
+        p->config.openapi = api_openapi_new(p->config.registry);
+        if (!p->config.openapi)
+                return err_set(err, ENOMEM, "no memory for the service");
+        if ((r = api_admission_new(&plugins, &p->admission, err)) < 0)
+                return r;
+        p->config.admission = p->admission;
+        if ((r = open_state(c, p, err)) < 0)
+                return r;
+        return open_access(p, err);
+}
+
+static void close_parts(struct parts *p) {
+        api_usage_free(p->config.usage);
+        api_access_free(p->service.access);
+        api_admission_free(p->admission);
+        proxy_free(p->config.proxy);
+        audit_free(p->config.audit);
+        api_keeper_free(p->keeper);
+        api_state_close(p->config.state);
+        api_openapi_free(p->config.openapi);
+        tls_context_unref(p->config.tls);
+}
+
 static int run_with(const struct api_config *c, struct api_credentials *credentials, struct err **err) {
         _cleanup_kube_registry_ struct kube_registry *registry = api_kinds_new(err);
-        struct api_state_options options = { .directory = c->data_dir, .registry = registry };
-        struct api_server_config config = { .registry = registry,
-                                            .n_loops = c->loops,
-                                            .limits = limits_of(c),
-                                            .hooks = { .start = api_watches_start,
-                                                       .woken = api_watches_run,
-                                                       .stop = stop_loop,
-                                                       .leave = leave_loop,
-                                                       .answered = audit_answered,
-                                                       .ended = end_request } };
-        struct api_access_config access = { .authorities = api_credentials_authorities(credentials),
-                                            .token_key = api_credentials_token_key(credentials) };
-        struct api_admission_config plugins = { c->enable_admission, c->disable_admission, c->not_ready_s,
-                                                c->unreachable_s };
-        struct api_admission *admission = NULL;
-        struct api_keeper *keeper = NULL;
-        struct service service = { .credentials = credentials };
-        int r = registry ? api_credentials_tls(credentials, &config.tls, err) : -ENOMEM;
+        _cleanup_(close_parts) struct parts p = { .config = { .registry = registry,
+                                                              .n_loops = c->loops,
+                                                              .limits = limits_of(c),
+                                                              .hooks = { .start = api_watches_start,
+                                                                         .woken = api_watches_run,
+                                                                         .stop = stop_loop,
+                                                                         .leave = leave_loop,
+                                                                         .answered = audit_answered,
+                                                                         .ended = end_request } },
+                                                  .service = { .credentials = credentials } };
+        int r;
 
-        r = r ?: open_proxy(c, credentials, &config.proxy, err);
-        r = r ?: open_audit(c, &config.audit, err);
-        config.openapi = r == 0 ? api_openapi_new(registry) : NULL;
-        if (r == 0 && !config.openapi)
-                r = err_set(err, ENOMEM, "no memory for the service");
-        r = r ?: api_admission_new(&plugins, &admission, err);
-        config.admission = admission;
-        r = r ?: api_state_open(&options, &config.state, err);
-        config.usage = r == 0 ? api_usage_new(config.state) : NULL;
-        if (r == 0 && !config.usage)
-                r = err_set(err, ENOMEM, "no memory for the service");
-        r = r ?: api_bootstrap(config.state, err);
-        r = r ?: api_keeper_new(config.state, &keeper, err);
-        access.state = config.state;
-        r = r ?: api_access_new(&access, &service.access, err);
-        config.data = service.access;
-        r = r ?: serve(c, &config, &service, err);
-        api_usage_free(config.usage);
-        api_access_free(service.access);
-        api_admission_free(admission);
-        proxy_free(config.proxy);
-        audit_free(config.audit);
-        api_keeper_free(keeper);
-        api_state_close(config.state);
-        api_openapi_free(config.openapi);
-        tls_context_unref(config.tls);
-        return r;
+        if (!registry)
+                return -ENOMEM;
+        r = open_parts(c, &p, err);
+        return r < 0 ? r : serve(c, &p.config, &p.service, err);
 }
 
 static int run(const struct api_config *c, struct err **err) {
         struct api_credentials *credentials = NULL;
         int r = files_make_dirs(c->data_dir, 0700, err);
 
-        r = r ?: api_credentials_open(c, &credentials, err);
-        r = r ?: run_with(c, credentials, err);
+        if (r < 0 || (r = api_credentials_open(c, &credentials, err)) < 0)
+                return r;
+        r = run_with(c, credentials, err);
         api_credentials_free(credentials);
         return r;
 }

@@ -56,19 +56,29 @@ static int make(struct api_change *change, int64_t expected) {
         return p.code == -EEXIST ? 0 : p.code;
 }
 
-int api_put_tree(struct api_state *state, struct arena *arena, struct api_resource *of, const struct value *tree,
-                 int64_t expected) {
-        struct api_change change = { 0 };
-        struct problems problems;
+/* What @tree is once it is defaulted and checked, as the change that puts it. */
+static int fill(struct api_change *change, struct api_state *state, struct arena *arena, struct api_resource *of,
+                const struct value *tree) {
         struct api_json json = { 0 };
+        struct problems problems;
         int r;
 
         problems_init(&problems, arena, NULL, NULL);
-        r = api_settle(arena, of->kind->type, tree, true, &problems, &json);
-        r = r ?: json.text ? 0 : -EINVAL;
-        r = r ?: json_parse(arena, json.text, json.length, NULL, &tree, NULL);
-        r = r ?: api_change_init(&change, state, of, arena, tree, &json);
-        r = r ?: make(&change, expected);
+        if ((r = api_settle(arena, of->kind->type, tree, true, &problems, &json)) < 0)
+                return r;
+        if (!json.text)
+                return -EINVAL;
+        r = json_parse(arena, json.text, json.length, NULL, &tree, NULL);
+        return r < 0 ? r : api_change_init(change, state, of, arena, tree, &json);
+}
+
+int api_put_tree(struct api_state *state, struct arena *arena, struct api_resource *of, const struct value *tree,
+                 int64_t expected) {
+        struct api_change change = { 0 };
+        int r = fill(&change, state, arena, of, tree);
+
+        if (r == 0)
+                r = make(&change, expected);
         api_change_deinit(&change);
         return r;
 }
@@ -81,16 +91,9 @@ static void on_later(struct api_change *change, int code, const char *text) {
 }
 
 int api_put_later(struct api_state *state, struct api_resource *of, struct arena *arena, const struct value *tree) {
-        struct api_change *change;
-        struct problems problems;
-        struct api_json json = { 0 };
-        int r;
+        struct api_change *change = calloc(1, sizeof(*change));
+        int r = change ? fill(change, state, arena, of, tree) : -ENOMEM;
 
-        problems_init(&problems, arena, NULL, NULL);
-        r = api_settle(arena, of->kind->type, tree, true, &problems, &json);
-        r = r ?: json.text ? json_parse(arena, json.text, json.length, NULL, &tree, NULL) : -EINVAL;
-        change = r == 0 ? calloc(1, sizeof(*change)) : NULL;
-        r = r ?: change ? api_change_init(change, state, of, arena, tree, &json) : -ENOMEM;
         if (r < 0) {
                 free(change);
                 return r;
@@ -137,6 +140,7 @@ int api_put_new(struct api_state *state, struct arena *arena, struct api_resourc
         const struct value *tree;
         int r = json_parse(arena, json, length, NULL, &tree, NULL);
 
-        r = r ?: api_put_stamp(arena, of, &tree);
-        return r ?: api_put_tree(state, arena, of, tree, STORE_ABSENT);
+        if (r < 0 || (r = api_put_stamp(arena, of, &tree)) < 0)
+                return r;
+        return api_put_tree(state, arena, of, tree, STORE_ABSENT);
 }

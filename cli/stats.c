@@ -154,6 +154,23 @@ static void sleep_between(void) {
         nanosleep(&time, NULL);
 }
 
+/* One look, or for the table two, with a second between. */
+static int look(struct cli *cli, const char *id, ask_fn *ask, print_fn *print, enum output output, struct err **err) {
+        _cleanup_unpacked_ struct grpc_unpacked before = {}, after = {};
+        int r = ask(cli, id, &before, err);
+
+        if (r < 0 || (output != OUTPUT_TABLE && (r = output_whole(before.message, output, false, err)) < 0))
+                return r;
+        if (output == OUTPUT_TABLE || options.watch)
+                sleep_between();
+        if (output != OUTPUT_TABLE)
+                return 0;
+        if ((r = ask(cli, id, &after, err)) < 0)
+                return r;
+        print(before.message, after.message);
+        return 0;
+}
+
 static int show(struct cli *cli, const char *id, ask_fn *ask, print_fn *print, struct err **err) {
         enum output output;
         int r;
@@ -162,18 +179,7 @@ static int show(struct cli *cli, const char *id, ask_fn *ask, print_fn *print, s
         if (r < 0)
                 return r;
         do {
-                _cleanup_unpacked_ struct grpc_unpacked before = {}, after = {};
-
-                r = ask(cli, id, &before, err);
-                if (r == 0 && output != OUTPUT_TABLE)
-                        r = output_whole(before.message, output, false, err);
-                if (r == 0 && (output == OUTPUT_TABLE || options.watch))
-                        sleep_between();
-                if (r == 0 && output == OUTPUT_TABLE) {
-                        r = ask(cli, id, &after, err);
-                        if (r == 0)
-                                print(before.message, after.message);
-                }
+                r = look(cli, id, ask, print, output, err);
         } while (r == 0 && options.watch && fflush(stdout) == 0);
         return r;
 }

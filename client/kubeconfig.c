@@ -78,10 +78,10 @@ static int read_token(const struct kubeconfig *k, const struct value *user, cons
         *ret_token = value_string(value_get(user, "token"));
         if (!*file || *ret_token)
                 return 0;
-        r = read_file(k, file, ret_token, err);
-        if (r == 0)
-                *ret_token = arena_strndup(k->arena, *ret_token, strcspn(*ret_token, " \t\r\n"));
-        return r ?: *ret_token ? 0 : -ENOMEM;
+        if ((r = read_file(k, file, ret_token, err)) < 0)
+                return r;
+        *ret_token = arena_strndup(k->arena, *ret_token, strcspn(*ret_token, " \t\r\n"));
+        return *ret_token ? 0 : -ENOMEM;
 }
 
 /* What would have to be asked of somebody else, or not be checked. */
@@ -105,13 +105,16 @@ static int read_all(struct kubeconfig *k, struct client_remote_config *config, s
                            *user = named(k, "users", "user", value_string(value_get(context, "user")));
         int r = refuse(k, cluster, user, err);
 
+        if (r < 0)
+                return r;
         config->server = value_string(value_get(cluster, "server"));
-        if (r == 0 && !config->server)
+        if (!config->server)
                 return err_set(err, EINVAL, "%s: the current context has no cluster with a server", k->path);
-        r = r ?: read_text(k, cluster, "certificate-authority", &config->authorities, err);
-        r = r ?: read_text(k, user, "client-certificate", &config->certificate, err);
-        r = r ?: read_text(k, user, "client-key", &config->key, err);
-        return r ?: read_token(k, user, &config->token, err);
+        if ((r = read_text(k, cluster, "certificate-authority", &config->authorities, err)) < 0 ||
+            (r = read_text(k, user, "client-certificate", &config->certificate, err)) < 0 ||
+            (r = read_text(k, user, "client-key", &config->key, err)) < 0)
+                return r;
+        return read_token(k, user, &config->token, err);
 }
 
 int client_kubeconfig(struct arena *arena, const char *path, struct client_remote_config *ret_config,
@@ -123,9 +126,9 @@ int client_kubeconfig(struct arena *arena, const char *path, struct client_remot
         size_t size;
         int r = files_read(path, CLIENT_KUBECONFIG_MAX, &text, &size, err);
 
-        r = r ?: yaml_parse(arena, text, size, &options, &k.tree, err);
-        r = r ?: read_all(&k, &config, err);
-        if (r == 0)
-                *ret_config = config;
-        return r == -ENODATA ? -EINVAL : r;
+        if (r < 0 || (r = yaml_parse(arena, text, size, &options, &k.tree, err)) < 0 ||
+            (r = read_all(&k, &config, err)) < 0)
+                return r == -ENODATA ? -EINVAL : r;
+        *ret_config = config;
+        return 0;
 }

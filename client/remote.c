@@ -345,6 +345,20 @@ static int ask_for_page(struct remote_call *call, const char *next) {
         return r ?: ask(remote_of(call->base.client), &asking, &events, call, &call->x);
 }
 
+static int begin_list(struct remote_call *call, const struct client_scope *scope,
+                      const struct client_list_events *events) {
+        int r;
+
+        if (!(call->arena = arena_new()))
+                return -ENOMEM;
+        if ((r = kube_list_reader_init(&call->reader, on_item, call)) < 0)
+                return r;
+        call->events = events;
+        call->path = scope_path(call->arena, scope);
+        call->query = scope_query(call->arena, scope);
+        return call->path && call->query ? ask_for_page(call, NULL) : -ENOMEM;
+}
+
 static int list(struct client *client, const struct client_scope *scope, const struct client_list_events *events,
                 void *data, struct client_call **ret_call) {
         struct remote_call *call;
@@ -353,18 +367,12 @@ static int list(struct client *client, const struct client_scope *scope, const s
         call = begin_call(client, data, &r);
         if (!call)
                 return r;
-        call->arena = arena_new();
-        r = call->arena ? kube_list_reader_init(&call->reader, on_item, call) : -ENOMEM;
-        if (r == 0)
-                call->events = events;
-        call->path = r == 0 ? scope_path(call->arena, scope) : NULL;
-        call->query = r == 0 ? scope_query(call->arena, scope) : NULL;
-        r = r ?: call->path && call->query ? ask_for_page(call, NULL) : -ENOMEM;
-        if (r < 0)
+        if ((r = begin_list(call, scope, events)) < 0) {
                 end_call(call);
-        else
-                *ret_call = &call->base;
-        return r;
+                return r;
+        }
+        *ret_call = &call->base;
+        return 0;
 }
 
 /* --- watches --- */
@@ -559,8 +567,7 @@ static int set_token(struct remote *remote, const char *token) {
 static int make(struct remote *remote, const struct client_remote_config *config, struct err **err) {
         int r = read_place(config->server, &remote->place, err);
 
-        r = r ?: look_up(&remote->place, err);
-        if (r < 0)
+        if (r < 0 || (r = look_up(&remote->place, err)) < 0)
                 return r;
         remote->arena = arena_new();
         if (remote->arena)

@@ -62,17 +62,19 @@ static int put_jump(const struct balancer_rules *rules, struct netlink *netlink,
 }
 
 static int put_services(const struct balancer_rules *rules, struct netlink *netlink) {
-        int r = 0;
+        int r;
 
-        for (size_t i = 0; i < ELEMENTS(families) && r == 0; i++) {
+        for (size_t i = 0; i < ELEMENTS(families); i++) {
                 struct rule rule = cni_rule_begin(rules->table, "services");
 
                 cni_rule_match_family(&rule, families[i].family);
                 cni_rule_choose_chain(&rule, families[i].sets[BALANCER_COUNT].name, families[i].family);
-                r = cni_rule_put(&rule, netlink);
+                if ((r = cni_rule_put(&rule, netlink)) < 0)
+                        return r;
         }
-        r = r < 0 ? r : put_jump(rules, netlink, "prerouting");
-        return r < 0 ? r : put_jump(rules, netlink, "output");
+        if ((r = put_jump(rules, netlink, "prerouting")) < 0)
+                return r;
+        return put_jump(rules, netlink, "output");
 }
 
 /* Whether what goes over bridges is shown to the rules. */

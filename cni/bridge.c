@@ -229,11 +229,11 @@ static int configure(struct pod *pod, const struct lease *lease, struct err **er
                 cni_link_put_address(&pod->netlink, index, &lease->addresses[i]);
                 cni_link_put_default_route(&pod->netlink, index, &lease->gateways[i]);
         }
-        r = cni_netlink_run(&pod->netlink, err);
-        if (r == 0)
-                r = cni_link_wait_up(&pod->netlink, POD_INTERFACE, UP_TIMEOUT_MS, err);
+        if ((r = cni_netlink_run(&pod->netlink, err)) < 0 ||
+            (r = cni_link_wait_up(&pod->netlink, POD_INTERFACE, UP_TIMEOUT_MS, err)) < 0)
+                return r;
         /* Late is no failure: it only costs a neighbour its first try. */
-        if (r == 0 && pod->ipv6 && cni_link_wait_addresses(&pod->watch, index, 1, UP_TIMEOUT_MS, NULL) < 0)
+        if (pod->ipv6 && cni_link_wait_addresses(&pod->watch, index, 1, UP_TIMEOUT_MS, NULL) < 0)
                 log_warning("network: an IPv6 address is not up after %d ms", UP_TIMEOUT_MS);
         return r;
 }

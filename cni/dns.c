@@ -63,27 +63,35 @@ static int form_default(const struct dns_request *request, struct dns_config *co
         return copy_list(&config->options, &request->node->options);
 }
 
-static int form_cluster(const struct dns_request *request, struct dns_config *config) {
+static int add_cluster_searches(const struct dns_request *request, struct dns_list *searches) {
         const char *domain = request->cluster_domain;
         char name[2 * DNS_SEARCH_NAME_MAX];
+        int r;
+
+        if (!domain || !domain[0])
+                return 0;
+        snprintf(name, sizeof(name), "%s.svc.%s", request->pod_namespace, domain);
+        if ((r = cni_dns_list_add_new(searches, name)) < 0)
+                return r;
+        snprintf(name, sizeof(name), "svc.%s", domain);
+        if ((r = cni_dns_list_add_new(searches, name)) < 0)
+                return r;
+        return cni_dns_list_add_new(searches, domain);
+}
+
+static int form_cluster(const struct dns_request *request, struct dns_config *config) {
         int r;
 
         for (const char *const *server = request->cluster_servers; *server; server++)
                 if (cni_dns_list_add(&config->servers, *server) < 0)
                         return -ENOMEM;
-        r = cni_dns_list_add(&config->options, CLUSTER_OPTION);
-        if (r == 0 && domain && domain[0]) {
-                snprintf(name, sizeof(name), "%s.svc.%s", request->pod_namespace, domain);
-                r = cni_dns_list_add_new(&config->searches, name);
-                snprintf(name, sizeof(name), "svc.%s", domain);
-                if (r == 0)
-                        r = cni_dns_list_add_new(&config->searches, name);
-                if (r == 0)
-                        r = cni_dns_list_add_new(&config->searches, domain);
-        }
-        for (size_t i = 0; request->node && i < request->node->searches.n && r == 0; i++)
-                r = cni_dns_list_add_new(&config->searches, request->node->searches.items[i]);
-        return r;
+        if ((r = cni_dns_list_add(&config->options, CLUSTER_OPTION)) < 0 ||
+            (r = add_cluster_searches(request, &config->searches)) < 0)
+                return r;
+        for (size_t i = 0; request->node && i < request->node->searches.n; i++)
+                if ((r = cni_dns_list_add_new(&config->searches, request->node->searches.items[i])) < 0)
+                        return r;
+        return 0;
 }
 
 static int form_base(const struct dns_request *request, struct dns_config *config, unsigned *warnings) {

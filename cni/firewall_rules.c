@@ -147,24 +147,24 @@ static int put_tunnel(const struct firewall_rules *rules, struct netlink *netlin
         return r;
 }
 
+static int put_rules_of(const struct firewall_rules *rules, struct netlink *netlink, const struct ip_cidr *cidr) {
+        int r;
+
+        if ((cidr->ip.family == AF_INET && (r = put_hairpin(rules, netlink, &loopback4)) < 0) ||
+            (r = put_hairpin(rules, netlink, cidr)) < 0 || (r = put_tunnel(rules, netlink, cidr)) < 0)
+                return r;
+        return rules->masquerade ? put_masquerade(rules, netlink, cidr) : 0;
+}
+
 static int put_all_rules(const struct firewall_rules *rules, struct netlink *netlink) {
         int r = put_guard(rules, netlink);
 
-        if (r == 0)
-                r = put_translations(rules, netlink);
-        for (size_t i = 0; i < rules->n_pod_cidrs && r == 0; i++) {
-                const struct ip_cidr *cidr = &rules->pod_cidrs[i];
-
-                if (cidr->ip.family == AF_INET)
-                        r = put_hairpin(rules, netlink, &loopback4);
-                if (r == 0)
-                        r = put_hairpin(rules, netlink, cidr);
-                if (r == 0)
-                        r = put_tunnel(rules, netlink, cidr);
-                if (r == 0 && rules->masquerade)
-                        r = put_masquerade(rules, netlink, cidr);
-        }
-        return r;
+        if (r < 0 || (r = put_translations(rules, netlink)) < 0)
+                return r;
+        for (size_t i = 0; i < rules->n_pod_cidrs; i++)
+                if ((r = put_rules_of(rules, netlink, &rules->pod_cidrs[i])) < 0)
+                        return r;
+        return 0;
 }
 
 static void put_range(struct nft_elements *elements, const struct range *range) {

@@ -291,9 +291,10 @@ int network_attach(struct network *network, const struct network_request *reques
         struct loaded *loaded = NULL;
         int r = check_id(request->id, err);
 
-        if (r == 0)
-                refresh(network);
-        if (r < 0 || (r = loaded_get(network, &loaded, err)) < 0)
+        if (r < 0)
+                return r;
+        refresh(network);
+        if ((r = loaded_get(network, &loaded, err)) < 0)
                 return r;
         if (loaded) {
                 r = cni_plugins_add(&network->plugins, loaded->conflist, request, ret_result, err);
@@ -330,10 +331,10 @@ int network_detach(struct network *network, const char *id, const char *netns, s
 int network_check(struct network *network, const char *id, const char *netns, struct err **err) {
         int r = check_id(id, err);
 
-        if (r == 0 && by_plugins(network, id))
-                return cni_plugins_check(&network->plugins, id, netns, err);
         if (r < 0)
                 return r;
+        if (by_plugins(network, id))
+                return cni_plugins_check(&network->plugins, id, netns, err);
         pthread_rwlock_rdlock(&network->bridge_lock);
         r = need_bridge(network, err);
         if (r == 0)

@@ -14,12 +14,11 @@ static int add_address(struct network_result *result, const struct value *addres
 
         if (result->n_addresses == NETWORK_ADDRESSES_MAX)
                 return err_set(err, EINVAL, "more than %d addresses", NETWORK_ADDRESSES_MAX);
-        r = ip_cidr_parse(value_string_or(address, ""), &entry->address, err);
-        if (r == 0 && value_string_or(gateway, "")[0])
-                r = ip_parse(value_string(gateway), &entry->gateway, err);
-        if (r == 0)
-                result->n_addresses++;
-        return r;
+        if ((r = ip_cidr_parse(value_string_or(address, ""), &entry->address, err)) < 0 ||
+            (value_string_or(gateway, "")[0] && (r = ip_parse(value_string(gateway), &entry->gateway, err)) < 0))
+                return r;
+        result->n_addresses++;
+        return 0;
 }
 
 /* Six pairs of hexadecimal digits; anything else is none. */

@@ -218,13 +218,13 @@ static int complete(const struct plugins_options *options, struct plugin_record 
         struct network_result result;
         int r = add_all(options, record, arena, err);
 
-        if (r == 0)
-                r = cni_plugin_result_read(record->result, record->conflist->version, record->interface, &result, err);
-        if (r == 0)
-                r = cni_plugin_record_write(options->cache_dir, record, err);
-        if (r == 0)
-                *ret_result = result;
-        return r;
+        if (r < 0)
+                return r;
+        r = cni_plugin_result_read(record->result, record->conflist->version, record->interface, &result, err);
+        if (r < 0 || (r = cni_plugin_record_write(options->cache_dir, record, err)) < 0)
+                return r;
+        *ret_result = result;
+        return 0;
 }
 
 static const char *make_arguments(const struct network_request *request, struct arena *arena) {

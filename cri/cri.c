@@ -79,12 +79,8 @@ int cri_new(uv_loop_t *loop, struct pool *pool, const struct cri_options *option
         cri->loop = loop;
         cri->pool = pool;
         cri->arena = arena_new();
-        r = cri->arena && take_options(cri, options) >= 0 ? 0 : err_set(err, ENOMEM, "out of memory");
-        if (r >= 0)
-                r = open_all(cri, options, err);
-        if (r >= 0)
-                r = cri_restore(cri, err);
-        if (r < 0) {
+        if ((r = cri->arena && take_options(cri, options) >= 0 ? 0 : err_set(err, ENOMEM, "out of memory")) < 0 ||
+            (r = open_all(cri, options, err)) < 0 || (r = cri_restore(cri, err)) < 0) {
                 cri_free(cri);
                 return r;
         }

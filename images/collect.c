@@ -126,23 +126,31 @@ static int mark_all(struct marked *marked, const char *const *in_use, struct err
         return r;
 }
 
+static int collect(struct image_store *store, struct marked *marked, const char *const *in_use, uint64_t *ret_freed,
+                   struct err **err) {
+        uint64_t freed;
+        int r = mark_all(marked, in_use, err);
+
+        if (r < 0)
+                return r;
+        image_string_list_sort(&marked->blobs);
+        image_string_list_sort(&marked->layers);
+        freed = drop_unmarked(&store->layout, store->layout.layers, &marked->layers);
+        freed += drop_unmarked(&store->layout, store->layout.blobs, &marked->blobs);
+        image_layout_sweep(&store->layout);
+        if (ret_freed)
+                *ret_freed = freed;
+        return 0;
+}
+
 int image_store_collect(struct image_store *store, const char *const *in_use, uint64_t *ret_freed, struct err **err) {
         struct marked marked = { .store = store };
         _cleanup_close_ int lock = -EBADF;
-        uint64_t freed;
         int r = image_layout_lock(&store->layout, IMAGE_LOCK_EXCLUSIVE, &lock, err);
 
-        if (r == 0)
-                r = mark_all(&marked, in_use, err);
-        if (r == 0) {
-                image_string_list_sort(&marked.blobs);
-                image_string_list_sort(&marked.layers);
-                freed = drop_unmarked(&store->layout, store->layout.layers, &marked.layers);
-                freed += drop_unmarked(&store->layout, store->layout.blobs, &marked.blobs);
-                image_layout_sweep(&store->layout);
-                if (ret_freed)
-                        *ret_freed = freed;
-        }
+        if (r < 0)
+                return r;
+        r = collect(store, &marked, in_use, ret_freed, err);
         image_string_list_clear(&marked.blobs);
         image_string_list_clear(&marked.layers);
         return r;

@@ -70,23 +70,25 @@ int image_ref_read(const struct image_layout *l, const struct image_reference *r
         return r < 0 ? err_errno(err, -r, "image %s", image_reference_format(reference, text)) : 0;
 }
 
+static int write_in(const struct image_layout *l, const char *name, const char *leaf, const char *text, size_t n,
+                    struct err **err) {
+        _cleanup_close_ int dir = -EBADF;
+        int r = image_directory_open(l->refs, name, &dir, err);
+
+        return r < 0 ? r : image_file_write(dir, leaf, text, n, err);
+}
+
 static int write_record(const struct image_layout *l, const char *name, const char *leaf, const struct image_ref *ref,
                         struct err **err) {
-        _cleanup_close_ int dir = -EBADF;
         char text[RECORD_SIZE_MAX];
         struct err *cause = NULL;
         int n = snprintf(text, sizeof(text), "%s %s\n", ref->manifest, ref->image_id);
-        int r = image_directory_open(l->refs, name, &dir, &cause);
+        int r = write_in(l, name, leaf, text, (size_t)n, &cause);
 
         /* another thread may remove the empty directory in between: then make it anew */
-        if (r == 0)
-                r = image_file_write(dir, leaf, text, (size_t)n, &cause);
         if (r == -ENOENT) {
                 cause = err_free(cause);
-                dir = close_fd(dir);
-                r = image_directory_open(l->refs, name, &dir, &cause);
-                if (r == 0)
-                        r = image_file_write(dir, leaf, text, (size_t)n, &cause);
+                r = write_in(l, name, leaf, text, (size_t)n, &cause);
         }
         if (r < 0 || (fsync(l->refs) < 0 && (r = err_errno(&cause, errno, "fsync")) < 0)) {
                 err_wrap(&cause, r, "image store %s: reference", l->path);

@@ -51,11 +51,10 @@ static int read_manifest(struct image_store *store, const char *digest, struct m
         size_t n;
         int r = image_file_read(store->layout.blobs, digest_hex(digest), IMAGE_MANIFEST_SIZE_MAX, &text, &n, err);
 
-        if (r == 0)
-                r = image_manifest_parse(text, n, ret, err);
-        if (r == 0)
-                *size += n;
-        return r;
+        if (r < 0 || (r = image_manifest_parse(text, n, ret, err)) < 0)
+                return r;
+        *size += n;
+        return 0;
 }
 
 static int read_config(struct image_store *store, const char *digest, struct image_config *ret, uint64_t *size,
@@ -64,11 +63,10 @@ static int read_config(struct image_store *store, const char *digest, struct ima
         size_t n;
         int r = image_file_read(store->layout.blobs, digest_hex(digest), IMAGE_CONFIG_SIZE_MAX, &text, &n, err);
 
-        if (r == 0)
-                r = image_config_parse(text, n, ret, err);
-        if (r == 0)
-                *size += n;
-        return r;
+        if (r < 0 || (r = image_config_parse(text, n, ret, err)) < 0)
+                return r;
+        *size += n;
+        return 0;
 }
 
 /* The lowerdirs, topmost first, of config @config with digest @id; adds what they take to *@size. */

@@ -135,6 +135,16 @@ static int sync_directory(const char *path) {
         return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
+static int fill(int fd, const void *data, size_t size, mode_t mode, bool sync) {
+        int r = files_write_all(fd, data, size);
+
+        if (r < 0)
+                return r;
+        if (fchmod(fd, mode) < 0) /* whatever the umask is */
+                return -errno;
+        return sync && fsync(fd) < 0 ? -errno : 0;
+}
+
 static int replace(const char *path, const void *data, size_t size, mode_t mode, bool sync, struct err **err) {
         static atomic_uint counter;
         char temporary[PATH_MAX];
@@ -146,14 +156,7 @@ static int replace(const char *path, const void *data, size_t size, mode_t mode,
         fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
         if (fd < 0)
                 return err_errno(err, errno, "create %s", path);
-        r = files_write_all(fd, data, size);
-        if (r >= 0 && fchmod(fd, mode) < 0) /* whatever the umask is */
-                r = -errno;
-        if (r >= 0 && sync && fsync(fd) < 0)
-                r = -errno;
-        if (r >= 0 && rename(temporary, path) < 0)
-                r = -errno;
-        if (r < 0) {
+        if ((r = fill(fd, data, size, mode, sync)) < 0 || (rename(temporary, path) < 0 && (r = -errno) < 0)) {
                 unlink(temporary);
                 return err_errno(err, -r, "write %s", path);
         }
@@ -205,9 +208,10 @@ static int remove_at(struct removal *removal, int parent, const char *name, unsi
         fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return err_errno(err, errno, "open %s in %s", name, removal->top);
-        r = remove_entries(removal, fd, depth + 1, err);
-        if (r >= 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-                r = err_errno(err, errno, "remove %s in %s", name, removal->top);
+        if ((r = remove_entries(removal, fd, depth + 1, err)) < 0)
+                return r;
+        if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+                return err_errno(err, errno, "remove %s in %s", name, removal->top);
         return r;
 }
 

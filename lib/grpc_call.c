@@ -102,6 +102,19 @@ static size_t status_fields(struct grpc_call *call, enum grpc_code code, const c
         return n;
 }
 
+/* Behind a head that is sent. */
+static int send_end(struct grpc_call *call, struct bytes *last, const struct http_field *trailers, size_t n) {
+        int r = last ? http_send_bytes(call->x, last) : 0;
+
+        return r < 0 ? r : http_end(call->x, trailers, n);
+}
+
+static int send_whole(struct grpc_call *call, struct bytes *body, const struct http_field *fields, size_t n) {
+        int r = http_add_trailers(call->x, fields + 1, n);
+
+        return r < 0 ? r : http_respond_whole(call->x, 200, fields, 1, body);
+}
+
 /* The end of an answer: what is left to send (@last may be NULL), and the status as trailers or, when nothing was sent
  * at all, as the only head ("Trailers-Only"). A client that cannot be answered is not left to wait for ever. */
 static void answer_http(struct grpc_call *call, enum grpc_code code, const char *text, int http_status,
@@ -119,15 +132,11 @@ static void answer_http(struct grpc_call *call, enum grpc_code code, const char 
         n = status_fields(call, code, encoded ?: says ? "out of memory" : NULL, code_text, fields + 1);
         if (!call->owned)
                 release_request(call);
-        if (call->headers_sent) {
-                r = last ? http_send_bytes(call->x, last) : 0;
-                if (r == 0)
-                        r = http_end(call->x, fields + 1, n);
-        } else if (last) {
-                r = http_add_trailers(call->x, fields + 1, n);
-                if (r == 0)
-                        r = http_respond_whole(call->x, 200, fields, 1, last);
-        } else
+        if (call->headers_sent)
+                r = send_end(call, last, fields + 1, n);
+        else if (last)
+                r = send_whole(call, last, fields, n);
+        else
                 r = http_respond_whole(call->x, http_status, fields, n + 1, NULL);
         if (r == -ENOMEM)
                 http_reset(call->x, r);
@@ -397,12 +406,10 @@ int grpc_call_send(struct grpc_call *call, const ProtobufCMessage *message) {
                 call->refused = true;
                 return -ENOBUFS;
         }
-        r = grpc_pack(message, &bytes);
-        if (r == 0)
-                r = send_head(call);
-        if (r == 0)
-                r = http_send_bytes(call->x, bytes);
-        return r == -EPIPE ? -ECANCELED : r;
+        if ((r = grpc_pack(message, &bytes)) < 0 || (r = send_head(call)) < 0 ||
+            (r = http_send_bytes(call->x, bytes)) < 0)
+                return r == -EPIPE ? -ECANCELED : r;
+        return 0;
 }
 
 void grpc_call_open(struct grpc_call *call) {

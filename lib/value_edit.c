@@ -233,10 +233,10 @@ static int set_or_add(struct value_edit *edit, const char *text, const struct va
                 edit->root = *value;
                 return 0;
         }
-        r = descend(edit, &pointer, !insert, &parent);
-        if (r >= 0)
-                r = put(edit, parent, pointer.tokens[pointer.n - 1], value, insert);
-        return r < 0 ? fail(err, -r, text) : 0;
+        if ((r = descend(edit, &pointer, !insert, &parent)) < 0 ||
+            (r = put(edit, parent, pointer.tokens[pointer.n - 1], value, insert)) < 0)
+                return fail(err, -r, text);
+        return 0;
 }
 
 int value_edit_set(struct value_edit *edit, const char *pointer, const struct value *value, struct err **err) {
@@ -255,13 +255,11 @@ int value_edit_remove(struct value_edit *edit, const char *text, struct err **er
 
         if (r < 0)
                 return r;
-        r = pointer.n > 0 ? descend(edit, &pointer, false, &parent) : -ENOENT;
-        if (r >= 0)
-                r = place_of(parent, pointer.tokens[pointer.n - 1], &at);
-        if (r >= 0 && at >= parent->count)
-                r = -ENOENT;
-        if (r < 0)
+        if ((r = pointer.n > 0 ? descend(edit, &pointer, false, &parent) : -ENOENT) < 0 ||
+            (r = place_of(parent, pointer.tokens[pointer.n - 1], &at)) < 0)
                 return fail(err, -r, text);
+        if (at >= parent->count)
+                return fail(err, ENOENT, text);
         value_edit_take(parent, at, NULL);
         return 0;
 }

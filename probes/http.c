@@ -42,10 +42,8 @@ int probe_http_start(struct probe *probe, const struct probe_target *target, str
         if (!http || !(http->arena = arena_new()))
                 return err_set(err, ENOMEM, "out of memory");
         http->hook = target->hook;
-        r = probe_url_of_path(http->arena, &server, target->path ?: "/", &http->url, err);
-        if (r >= 0)
-                r = probe_http_take_headers(http, target, err);
-        if (r < 0)
+        if ((r = probe_url_of_path(http->arena, &server, target->path ?: "/", &http->url, err)) < 0 ||
+            (r = probe_http_take_headers(http, target, err)) < 0)
                 return r;
         http->first_host = probe_url_host_name(http->arena, &http->url);
         if (!http->first_host)
@@ -296,10 +294,9 @@ int probe_http_connect(struct probe *probe) {
                                              .lenient = true };
         int r = config.authority ? 0 : -ENOMEM;
 
-        if (r == 0 && is_tls(&http->url))
-                r = prepare_tls(http->hook, &config);
-        if (r == 0)
-                r = http_client_new(probe->loop, &config, &http->client);
         http->status = 0;
-        return r < 0 ? r : probe_http_ask(http, http->client, &events, probe, &http->x);
+        if (r < 0 || (is_tls(&http->url) && (r = prepare_tls(http->hook, &config)) < 0) ||
+            (r = http_client_new(probe->loop, &config, &http->client)) < 0)
+                return r;
+        return probe_http_ask(http, http->client, &events, probe, &http->x);
 }

@@ -25,10 +25,8 @@ static int parse_literal(struct arena *arena, const char *text, const char **ret
 
         if (zone && !(name = arena_strndup(arena, text, (size_t)(zone - text))))
                 return err_set(err, ENOMEM, "out of memory");
-        r = probe_url_unescape(arena, name, URL_HOST, &name, err);
-        if (r >= 0 && zone)
-                r = probe_url_unescape(arena, zone, URL_ZONE, &decoded_zone, err);
-        if (r < 0)
+        if ((r = probe_url_unescape(arena, name, URL_HOST, &name, err)) < 0 ||
+            (zone && (r = probe_url_unescape(arena, zone, URL_ZONE, &decoded_zone, err)) < 0))
                 return r;
         if (inet_pton(AF_INET6, name, bytes) != 1 || (zone && !decoded_zone[1]))
                 return err_set(err, EINVAL, "invalid host: \"%s\" is no IPv6 address", name);
@@ -177,12 +175,13 @@ static int parse_reference(struct arena *arena, const char *text, struct url *re
                 return err_set(err, ENOMEM, "out of memory");
         if ((fragment = strchr(copy, '#')))
                 *fragment++ = '\0';
-        r = parse(arena, copy, &url, err);
-        if (r >= 0 && fragment) /* it is never sent, but what is wrong in it counts */
-                r = probe_url_unescape(arena, fragment, URL_FRAGMENT, &decoded, err);
-        if (r >= 0)
-                *ret_url = url;
-        return r;
+        if ((r = parse(arena, copy, &url, err)) < 0)
+                return r;
+        /* It is never sent, but what is wrong in it counts. */
+        if (fragment && (r = probe_url_unescape(arena, fragment, URL_FRAGMENT, &decoded, err)) < 0)
+                return r;
+        *ret_url = url;
+        return 0;
 }
 
 int probe_url_parse(struct arena *arena, const char *text, struct url *ret_url, struct err **err) {

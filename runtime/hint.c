@@ -71,14 +71,15 @@ static int format_hint(const struct runtime_hint *hint, char *text, size_t *used
                 "pid %d\nstart_ticks %" PRIu64 "\nstarted_at %" PRIu64 "\njoin %" PRIu64 "\npid_mode %u\nterminal %d\n",
                 hint->pid, hint->start_ticks, hint->started_at, hint->join_flags, hint->pid_mode, hint->terminal);
 
-        if (r == 0 && hint->log_path)
-                r = append(text, used, "log_size %" PRIu64 "\nlog_files %u\nlog %s\n", hint->log_max_size,
-                           hint->log_max_files, hint->log_path);
-        if (r == 0 && hint->cgroup)
-                r = append(text, used, "cgroup %s\n", hint->cgroup);
-        for (size_t i = 0; i < hint->n_tasks && r == 0; i++)
-                r = append(text, used, "tasks %s\n", hint->tasks[i]);
-        return r;
+        if (r < 0 ||
+            (hint->log_path && (r = append(text, used, "log_size %" PRIu64 "\nlog_files %u\nlog %s\n",
+                                           hint->log_max_size, hint->log_max_files, hint->log_path)) < 0) ||
+            (hint->cgroup && (r = append(text, used, "cgroup %s\n", hint->cgroup)) < 0))
+                return r;
+        for (size_t i = 0; i < hint->n_tasks; i++)
+                if ((r = append(text, used, "tasks %s\n", hint->tasks[i])) < 0)
+                        return r;
+        return 0;
 }
 
 int hint_write(int dir, const char *id, const struct runtime_hint *hint, struct err **err) {

@@ -296,9 +296,38 @@ static void end_strays(const struct survivors *all) {
                         end_stray(atoi(p), all);
 }
 
+/* What a new shim takes up: the sandbox by its namespaces, then the containers. */
+struct recovery {
+        struct runtime *runtime;
+        const char *id;
+        const struct sandbox_spec *spec;
+        int dir;
+        struct survivors *all;
+        struct sandbox_info *info;
+};
+
+static int recover(const struct recovery *of, struct err **err) {
+        _cleanup_(close_join) struct sandbox_join join = SANDBOX_JOIN_NONE;
+        struct sandbox_info *info = of->info;
+        int r = find_survivors(of->dir, of->all, err);
+
+        if (r < 0)
+                return r;
+        end_strays(of->all);
+        find_namespaces(of->runtime, of->id, of->spec, of->dir, of->all, &join);
+        if ((r = shim_process_start(of->runtime, of->id, of->dir, &info->shim_pid, err)) < 0 ||
+            (r = sandbox_setup(of->runtime, of->id, of->spec, &join, info, err)) < 0 ||
+            (!of->spec->host_network && join.net_fd < 0 &&
+             (r = sandbox_pin_netns(of->runtime, of->id, info->shim_pid, err)) < 0))
+                return r;
+        for (size_t i = 0; i < of->all->n; i++)
+                if ((r = adopt(of->runtime, of->id, of->dir, &of->all->list[i], err)) < 0)
+                        return r;
+        return 0;
+}
+
 int sandbox_recover(struct runtime *runtime, const char *id, const struct sandbox_spec *spec,
                     struct sandbox_info *ret_info, struct err **err) {
-        _cleanup_(close_join) struct sandbox_join join = SANDBOX_JOIN_NONE;
         _cleanup_(survivors_clear) struct survivors all = { 0 };
         struct sandbox_info info = { .started_at = now() };
         _cleanup_close_ int dir = -EBADF;
@@ -307,18 +336,7 @@ int sandbox_recover(struct runtime *runtime, const char *id, const struct sandbo
         if (r < 0)
                 return r;
         end_old_shim(dir);
-        r = find_survivors(dir, &all, err);
-        if (r == 0) {
-                end_strays(&all);
-                find_namespaces(runtime, id, spec, dir, &all, &join);
-                r = shim_process_start(runtime, id, dir, &info.shim_pid, err);
-        }
-        if (r == 0)
-                r = sandbox_setup(runtime, id, spec, &join, &info, err);
-        if (r == 0 && !spec->host_network && join.net_fd < 0)
-                r = sandbox_pin_netns(runtime, id, info.shim_pid, err);
-        for (size_t i = 0; i < all.n && r == 0; i++)
-                r = adopt(runtime, id, dir, &all.list[i], err);
+        r = recover(&(struct recovery){ runtime, id, spec, dir, &all, &info }, err);
         if (r < 0) {
                 if (info.shim_pid > 0)
                         shim_process_kill(info.shim_pid);

@@ -164,30 +164,30 @@ static int make_directories(struct runtime *runtime, struct err **err) {
         return runtime->sandboxes_fd < 0 ? err_errno(err, errno, "%s", path) : 0;
 }
 
+static int open_all(struct runtime *runtime, const struct runtime_config *config, struct err **err) {
+        int r;
+
+        runtime->run_dir = strdup(config->run_dir);
+        if (!runtime->run_dir || config->run_dir[0] != '/' ||
+            strlen(config->run_dir) > SANDBOX_PATH_MAX - RUNTIME_ID_MAX - 16)
+                return err_set(err, EINVAL, "run directory \"%s\": must be absolute and short", config->run_dir);
+        if ((r = open_shim(config->shim_path, &runtime->shim_fd, err)) < 0 ||
+            (r = make_directories(runtime, err)) < 0 || (r = open_template(&runtime->template_fd, err)) < 0)
+                return r;
+        runtime->proc_fd = open_high("/proc");
+        return runtime->proc_fd < 0 ? err_errno(err, errno, "/proc") : 0;
+}
+
 int runtime_new(const struct runtime_config *config, struct runtime **ret_runtime, struct err **err) {
         struct runtime *runtime = calloc(1, sizeof(*runtime));
-        int r = 0;
+        int r;
 
         if (!runtime)
                 return err_set(err, ENOMEM, "out of memory");
         *runtime =
                 (struct runtime){ .sandboxes_fd = -EBADF, .shim_fd = -EBADF, .template_fd = -EBADF, .proc_fd = -EBADF };
         pthread_mutex_init(&runtime->lock, NULL);
-        runtime->run_dir = strdup(config->run_dir);
-        if (!runtime->run_dir || config->run_dir[0] != '/' ||
-            strlen(config->run_dir) > SANDBOX_PATH_MAX - RUNTIME_ID_MAX - 16)
-                r = err_set(err, EINVAL, "run directory \"%s\": must be absolute and short", config->run_dir);
-        if (r == 0)
-                r = open_shim(config->shim_path, &runtime->shim_fd, err);
-        if (r == 0)
-                r = make_directories(runtime, err);
-        if (r == 0)
-                r = open_template(&runtime->template_fd, err);
-        if (r == 0) {
-                runtime->proc_fd = open_high("/proc");
-                if (runtime->proc_fd < 0)
-                        r = err_errno(err, errno, "/proc");
-        }
+        r = open_all(runtime, config, err);
         if (r < 0) {
                 runtime_free(runtime);
                 return r;

@@ -97,18 +97,15 @@ int sandbox_setup(struct runtime *runtime, const char *id, const struct sandbox_
         r = plan_check(&plan);
         if (r < 0)
                 return err_errno(err, -r, "the sandbox's plan");
-        r = client_call(runtime, id,
-                        &(struct client_exchange){ .request = &request, .plan = &plan, .state = made, .data = &reply },
-                        err);
-        if (r == 0)
-                r = runtime_open_sandbox(runtime, id, &dir, err);
-        if (r == 0)
-                r = write_pid(dir, "pid", reply.pid, err);
-        if (r == 0 && reply.holder_pid > 0)
-                r = write_pid(dir, "holder", reply.holder_pid, err);
-        if (r == 0)
-                ret_info->shim_pid = reply.pid;
-        return r;
+        if ((r = client_call(
+                     runtime, id,
+                     &(struct client_exchange){ .request = &request, .plan = &plan, .state = made, .data = &reply },
+                     err)) < 0 ||
+            (r = runtime_open_sandbox(runtime, id, &dir, err)) < 0 || (r = write_pid(dir, "pid", reply.pid, err)) < 0 ||
+            (reply.holder_pid > 0 && (r = write_pid(dir, "holder", reply.holder_pid, err)) < 0))
+                return r;
+        ret_info->shim_pid = reply.pid;
+        return 0;
 }
 
 int sandbox_pin_netns(struct runtime *runtime, const char *id, pid_t pid, struct err **err) {

@@ -32,7 +32,7 @@ void balance_renew(struct services *s) {
 static int collect(struct services *s) {
         struct balance *b = &s->balance;
         struct model_service *service;
-        int r = 0;
+        int r;
 
         b->n_changes = 0;
         if (b->anew) {
@@ -40,18 +40,18 @@ static int collect(struct services *s) {
                         continue;
                 fronts_forget_selfs(b);
                 LIST_EACH (services_all, each, &b->all) {
-                        r = r < 0 ? r : fronts_all(s, each);
-                        if (r == 0)
-                                model_drop(s, each);
+                        if ((r = fronts_all(s, each)) < 0)
+                                return r;
+                        model_drop(s, each);
                 }
-                return r;
+                return 0;
         }
-        while (r == 0 && (service = services_due_pop(&b->due))) {
-                r = fronts_update(s, service);
-                if (r == 0)
-                        model_drop(s, service);
+        while ((service = services_due_pop(&b->due))) {
+                if ((r = fronts_update(s, service)) < 0)
+                        return r;
+                model_drop(s, service);
         }
-        return r;
+        return 0;
 }
 
 static void work(void *data) {

@@ -306,22 +306,31 @@ static int make_fronts(struct balance *b, struct model_service *service, struct 
         return r;
 }
 
+/* What @service makes @now, and is to make the kernel. */
+static int make_now(struct services *s, struct model_service *service, size_t n_ips, struct model_service *now) {
+        int r;
+
+        if (!now->fronts || !now->addresses)
+                return -ENOMEM;
+        if ((r = make_fronts(&s->balance, service, now)) < 0)
+                return r;
+        for (size_t i = 0; i < n_ips; i++)
+                if (!has_ip(now->addresses, now->n_addresses, &service->ips[i]))
+                        now->addresses[now->n_addresses++] = service->ips[i];
+        if ((r = change_addresses(&s->balance, service, now->addresses, now->n_addresses)) < 0)
+                return r;
+        /* The new ones first: who stays never goes meanwhile. */
+        if ((r = use_selfs(s, now, true)) < 0)
+                return r;
+        return use_selfs(s, service, false);
+}
+
 int fronts_update(struct services *s, struct model_service *service) {
         size_t n_ips = service->there ? service->n_ips : 0;
         struct model_service now = { .fronts = calloc(service->n_ips * service->n_ports + 1, sizeof(*now.fronts)),
                                      .addresses = calloc(n_ips + 1, sizeof(*now.addresses)) };
-        int r = now.fronts && now.addresses ? 0 : -ENOMEM;
+        int r = make_now(s, service, n_ips, &now);
 
-        if (r == 0)
-                r = make_fronts(&s->balance, service, &now);
-        for (size_t i = 0; i < n_ips && r == 0; i++)
-                if (!has_ip(now.addresses, now.n_addresses, &service->ips[i]))
-                        now.addresses[now.n_addresses++] = service->ips[i];
-        if (r == 0)
-                r = change_addresses(&s->balance, service, now.addresses, now.n_addresses);
-        /* The new ones first: who stays never goes meanwhile. */
-        r = r < 0 ? r : use_selfs(s, &now, true);
-        r = r < 0 ? r : use_selfs(s, service, false);
         if (r < 0) {
                 fronts_done(&now);
                 return r;

@@ -140,6 +140,19 @@ static void tell(struct store_change *change, int code, int64_t revision, const 
         change->done(change, &(struct store_result){ code, revision, text });
 }
 
+static int make_in_memory(struct store *store, struct store_change *change, int64_t revision, int64_t *current,
+                          struct err **err) {
+        int r;
+
+        if ((r = current_revision(store, change->key, current, err)) < 0 ||
+            (r = store_check(*current, change->expected, !change->value)) < 0 ||
+            (r = remember(store, change, revision)) < 0)
+                return r;
+        set_revision(store, revision);
+        *current = revision;
+        return 0;
+}
+
 /* Makes one change that need not be on disk. Returns whether it was: else it wants a transaction like others. */
 static bool make_lazily(struct store *store, struct store_change *change) {
         _cleanup_err_ struct err *err = NULL;
@@ -150,14 +163,7 @@ static bool make_lazily(struct store *store, struct store_change *change) {
                 return false;
         if (change->stamp)
                 change->stamp(change, revision);
-        r = current_revision(store, change->key, &current, &err);
-        if (r == 0 && (r = store_check(current, change->expected, !change->value)) == 0) {
-                r = remember(store, change, revision);
-                if (r == 0) {
-                        set_revision(store, revision);
-                        current = revision;
-                }
-        }
+        r = make_in_memory(store, change, revision, &current, &err);
         if (r < 0 && change->stamp)
                 change->stamp(change, 0);
         tell(change, r, current, err ? err_text(err) : NULL);

@@ -72,6 +72,18 @@ static int validate(struct pod *pod, struct problems *problems) {
         return r;
 }
 
+static int make(int64_t seen, const struct value *object, struct problems *problems, struct pod **pod) {
+        int r = pod_decode(object, problems, pod);
+
+        if (r < 0)
+                return r;
+        (*pod)->metadata.managed_fields = (kube_managed_fields_entry_items){ 0 }; /* nobody here asks who set what */
+        if (!annotate(*pod, seen))
+                return -ENOMEM;
+        r = pod_default(*pod);
+        return r < 0 ? r : validate(*pod, problems);
+}
+
 int cluster_pod_read(int64_t seen, const struct value *object, struct pod **ret_pod, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_pod_ struct pod *pod = NULL;
@@ -83,14 +95,7 @@ int cluster_pod_read(int64_t seen, const struct value *object, struct pod **ret_
         if ((r = name_kind(arena, &object, err)) < 0)
                 return r;
         problems_init(&problems, arena, "the API service", object);
-        r = pod_decode(object, &problems, &pod);
-        if (r >= 0) {
-                pod->metadata.managed_fields =
-                        (kube_managed_fields_entry_items){ 0 }; /* nobody here asks who set what */
-                r = annotate(pod, seen) ? pod_default(pod) : -ENOMEM;
-        }
-        if (r >= 0)
-                r = validate(pod, &problems);
+        r = make(seen, object, &problems, &pod);
         if (r == -EINVAL || (r >= 0 && problems.errors > 0))
                 return problems_err(&problems, err);
         if (r < 0 || pod_settle(&pod) < 0)

@@ -159,9 +159,7 @@ static void ask(struct identity_holder *h) {
         };
         int r = arena ? set_subject(h, arena, &order.subject) : -ENOMEM;
 
-        if (r == 0)
-                r = client_signing_new(h->identity->client, &order, on_signed, h, &h->signing, &err);
-        if (r < 0)
+        if (r < 0 || (r = client_signing_new(h->identity->client, &order, on_signed, h, &h->signing, &err)) < 0)
                 fail(h, err ? err_text(err) : strerror(-r));
 }
 

@@ -32,6 +32,14 @@ static int make_key(struct holder_work *w) {
         return r < 0 ? r : files_replace_synced(w->pending, w->key, strlen(w->key), 0600, &w->failure);
 }
 
+static int put(struct holder_work *w) {
+        int r = files_replace_synced(w->current, w->pem, strlen(w->pem), 0600, &w->failure);
+
+        if (r < 0 || !w->kubeconfig)
+                return r;
+        return files_replace_synced(w->kubeconfig, w->config_text, strlen(w->config_text), 0600, &w->failure);
+}
+
 static void settle(struct holder_work *w, int r) {
         if (r < 0 && !w->failure)
                 err_errno(&w->failure, -r, "%s", w->directory);
@@ -49,10 +57,8 @@ void holder_files_prepare(struct pool_job *job) {
 /* A key that stays behind its certificate is a file too many, and no harm: it is taken for the next request. */
 void holder_files_store(struct pool_job *job) {
         struct holder_work *w = work_of(job);
-        int r = files_replace_synced(w->current, w->pem, strlen(w->pem), 0600, &w->failure);
+        int r = put(w);
 
-        if (r == 0 && w->kubeconfig)
-                r = files_replace_synced(w->kubeconfig, w->config_text, strlen(w->config_text), 0600, &w->failure);
         if (r == 0)
                 unlink(w->pending);
         settle(w, r);

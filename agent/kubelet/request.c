@@ -79,11 +79,7 @@ void kubelet_answer(struct kubelet_request *q, int status, const char *type, con
         const struct http_field field = { "content-type", type };
         int r = http_respond(q->x, status, &field, type ? 1 : 0, (int64_t)length);
 
-        if (r == 0 && length > 0)
-                r = http_send(q->x, text, length);
-        if (r == 0)
-                r = http_end(q->x, NULL, 0);
-        if (r < 0)
+        if (r < 0 || (length > 0 && (r = http_send(q->x, text, length)) < 0) || (r = http_end(q->x, NULL, 0)) < 0)
                 http_reset(q->x, r);
 }
 

@@ -103,14 +103,13 @@ int objects_hold(struct objects *o, struct pod *pod, struct pod_sources *kept) {
         *h = (struct holder){
                 .objects = o, .pod = pod_ref(pod), .uid = pod->metadata.uid, .kept = kept ? pod_sources_ref(kept) : NULL
         };
-        r = pod_each_named(pod, hold_one, h) < 0 ? -ENOMEM : tokens_begin(h);
-        if (r == 0)
-                r = table_add(&o->by_uid, &h->by_uid, h->uid);
-        if (r == 0)
-                holders_append(&o->holders, h);
-        else
+        if ((r = pod_each_named(pod, hold_one, h) < 0 ? -ENOMEM : tokens_begin(h)) < 0 ||
+            (r = table_add(&o->by_uid, &h->by_uid, h->uid)) < 0) {
                 let_go(h);
-        return r;
+                return r;
+        }
+        holders_append(&o->holders, h);
+        return 0;
 }
 
 void objects_release(struct objects *o, const char *uid) {

@@ -91,16 +91,23 @@ static void drop(struct objects *o, const struct client_object *object) {
         free_service(index_remove(&o->services, &like));
 }
 
+static int add(struct objects *o, struct objects_service *service) {
+        int r;
+
+        if (index_count(&o->services) >= OBJECTS_SERVICES_MAX)
+                return -E2BIG;
+        if ((r = index_add(&o->services, service)) < 0)
+                return r;
+        service->listed = true;
+        return 0;
+}
+
 static void take(struct objects *o, const struct client_object *object) {
         struct objects_service *made = NULL;
         int r = read_service(object, &made);
 
         drop(o, object);
-        if (r == 0 && made && index_count(&o->services) >= OBJECTS_SERVICES_MAX)
-                r = -E2BIG;
-        if (r == 0 && made && (r = index_add(&o->services, made)) == 0)
-                made->listed = true;
-        if (r == 0)
+        if (r == 0 && (!made || (r = add(o, made)) == 0))
                 return;
         log_error("Service %s/%s gives pods no variables: %s", object->namespace, object->name,
                   r == -E2BIG ? "there are too many" : "it cannot be read, or there is no memory");

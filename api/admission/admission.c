@@ -26,6 +26,12 @@
 #include "lib/json_writer.h"
 #include "lib/value.h"
 
+static int make_parts(struct api_admission *admission, struct err **err) {
+        admission->quota = admission_quota_new();
+        admission->waits = admission->quota ? account_waits_new() : NULL;
+        return admission->waits ? 0 : err_set(err, ENOMEM, "no memory for admission");
+}
+
 int api_admission_new(const struct api_admission_config *config, struct api_admission **ret_admission,
                       struct err **err) {
         struct api_admission *admission = calloc(1, sizeof(*admission));
@@ -35,10 +41,7 @@ int api_admission_new(const struct api_admission_config *config, struct api_admi
                 return err_set(err, ENOMEM, "no memory for admission");
         admission->not_ready_s = config->not_ready_s;
         admission->unreachable_s = config->unreachable_s;
-        r = admission_choose(config, &admission->on, err);
-        if (r == 0 && (!(admission->quota = admission_quota_new()) || !(admission->waits = account_waits_new())))
-                r = err_set(err, ENOMEM, "no memory for admission");
-        if (r < 0) {
+        if ((r = admission_choose(config, &admission->on, err)) < 0 || (r = make_parts(admission, err)) < 0) {
                 api_admission_free(admission);
                 return r;
         }

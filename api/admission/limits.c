@@ -94,8 +94,7 @@ int limits_give(struct arena *arena, const struct kube_limit_range *range, struc
         const char *text;
         int r = is_bounded(range) ? find_defaults(arena, range, false, &g.defaults[0]) : -E2BIG;
 
-        r = r ?: find_defaults(arena, range, true, &g.defaults[1]);
-        if (r < 0)
+        if (r < 0 || (r = find_defaults(arena, range, true, &g.defaults[1])) < 0)
                 return r;
         if (((uint64_t)pod->spec.containers.count + pod->spec.init_containers.count) *
                     (g.defaults[0].count + g.defaults[1].count) >

@@ -161,10 +161,11 @@ static int make_next(struct arena *arena, const struct value *live, const resour
         if (r < 0)
                 return r;
         value_edit_begin(&edit, arena, live);
-        r = value_edit_set(&edit, "/status/used", &map, NULL);
-        *ret_next = value_edit_end(&edit);
-        r = r ?: *ret_next ? 0 : -ENOMEM;
-        return r ?: own(arena, live, ret_next);
+        if ((r = value_edit_set(&edit, "/status/used", &map, NULL)) < 0)
+                return r;
+        if (!(*ret_next = value_edit_end(&edit)))
+                return -ENOMEM;
+        return own(arena, live, ret_next);
 }
 
 static int write_json(struct arena *arena, const struct value *tree, struct api_json *ret_json) {
@@ -242,15 +243,13 @@ void charge_batch_decide(struct quota_room *room, struct api_state *state) {
         int r;
 
         batch->arena = batch->arena ?: arena_new();
-        r = batch->arena ? read_quotas(room, state) : -ENOMEM;
-        r = r ?: charge_all(batch);
-        r = r ?: prepare_all(room, state);
-        if (r == 0) {
-                submit(room);
+        if ((r = batch->arena ? read_quotas(room, state) : -ENOMEM) < 0 || (r = charge_all(batch)) < 0 ||
+            (r = prepare_all(room, state)) < 0) {
+                batch->code = r;
+                charge_batch_done(room);
                 return;
         }
-        batch->code = r;
-        charge_batch_done(room);
+        submit(room);
 }
 
 void charge_batch_clear(struct quota_batch *batch) {

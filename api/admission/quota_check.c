@@ -11,9 +11,9 @@
 int charge_measure(struct arena *arena, struct quota_change *change) {
         int r = quota_usage(arena, &change->item, &change->usage);
 
-        if (r == 0 && change->old.object)
-                r = quota_usage(arena, &change->old, &change->old_usage);
-        return r;
+        if (r < 0)
+                return r;
+        return change->old.object ? quota_usage(arena, &change->old, &change->old_usage) : 0;
 }
 
 static struct quantity negated(struct quantity amount) {

@@ -205,9 +205,10 @@ static int read_document(struct audit_policy *policy, const char *name, const ch
                 return r;
         if (!value_is(source.value, VALUE_MAP))
                 return err_set(err, EINVAL, "%s: it is no map; give a Policy of audit.k8s.io/v1", name);
-        r = check_all_names(name, source.value, err);
-        r = r < 0 ? r : members_read(policy->arena, &source, &document_type, &policy->document, err);
-        return r < 0 ? r : settle(name, policy, err);
+        if ((r = check_all_names(name, source.value, err)) < 0 ||
+            (r = members_read(policy->arena, &source, &document_type, &policy->document, err)) < 0)
+                return r;
+        return settle(name, policy, err);
 }
 
 static int parse(const char *name, const char *text, size_t length, struct audit_policy **ret_policy,

@@ -193,13 +193,10 @@ static int make_user(struct arena *arena, const struct claims *claims, struct au
         user.name = arena_printf(arena, AUTH_ACCOUNT_PREFIX "%s:%s", claims->namespace, claims->account.name);
         if (!user.name || !group)
                 return -ENOMEM;
-        r = auth_user_add_group(arena, &user, AUTH_GROUP_ACCOUNTS);
-        if (r >= 0)
-                r = auth_user_add_group(arena, &user, group);
-        if (r >= 0)
-                r = add_extras(arena, claims, &user);
-        if (r >= 0)
-                *ret_user = user;
+        if ((r = auth_user_add_group(arena, &user, AUTH_GROUP_ACCOUNTS)) < 0 ||
+            (r = auth_user_add_group(arena, &user, group)) < 0 || (r = add_extras(arena, claims, &user)) < 0)
+                return r;
+        *ret_user = user;
         return r;
 }
 

@@ -37,10 +37,8 @@ int auth_authenticator_new(const struct auth_config *config, struct auth_authent
         a->objects = config->objects;
         a->bootstrap = config->bootstrap;
         a->keys = config->keys ? auth_keys_ref(config->keys) : NULL;
-        r = a->arena ? copy_config(a, config) : -ENOMEM;
-        if (r >= 0 && config->authorities)
-                r = auth_authenticator_trust(a, config->authorities, err);
-        if (r < 0) {
+        if ((r = a->arena ? copy_config(a, config) : -ENOMEM) < 0 ||
+            (config->authorities && (r = auth_authenticator_trust(a, config->authorities, err)) < 0)) {
                 auth_authenticator_free(a);
                 return r;
         }

@@ -67,19 +67,21 @@ static int add_groups(struct arena *arena, const struct kube_secret *secret, str
         char *rest = value && value->data ? arena_strndup(arena, (const char *)value->data, value->length) : NULL;
         int r = auth_user_add_group(arena, user, AUTH_GROUP_BOOTSTRAPPERS);
 
-        if (r >= 0 && value && value->data && (!rest || strlen(rest) != value->length))
+        if (r < 0)
+                return r;
+        if (value && value->data && (!rest || strlen(rest) != value->length))
                 return rest ? err_set(err, EACCES, "bootstrap token: auth-extra-groups is not text") : -ENOMEM;
-        for (unsigned n = 0; r >= 0 && rest && rest[0];) {
+        for (unsigned n = 0; rest && rest[0];) {
                 const char *group = strsep(&rest, ",");
 
                 if (!is_group(group) || ++n > GROUPS_MAX)
                         return err_set(err, EACCES, "bootstrap token: \"%s\" in auth-extra-groups is no group for it",
                                        group);
-                r = auth_user_add_group(arena, user, group);
+                if ((r = auth_user_add_group(arena, user, group)) < 0)
+                        return r;
         }
-        if (r >= 0)
-                qsort(user->groups.items, user->groups.count, sizeof(*user->groups.items), texts_order);
-        return r;
+        qsort(user->groups.items, user->groups.count, sizeof(*user->groups.items), texts_order);
+        return 0;
 }
 
 static int find_secret(const struct auth_authenticator *a, const char *token, struct arena *arena,

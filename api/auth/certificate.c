@@ -66,12 +66,11 @@ static int renew(struct auth_authenticator *a, X509_STORE *store, const struct a
         struct tm tm;
         int r = x509_check_client(store, c->certificate, c->chain, X509_ANY_TIME, &until, NULL);
 
-        if (r == 0)
-                r = read_user(c->certificate, arena, &ret_identity->user, NULL);
-        if (r == 0 && ASN1_TIME_to_tm(X509_get0_notAfter(c->certificate), &tm) != 1)
-                r = -EACCES;
-        if (r == 0)
-                r = auth_renewing_become(a, timegm(&tm), arena, ret_identity);
+        if (r < 0 || (r = read_user(c->certificate, arena, &ret_identity->user, NULL)) < 0)
+                return r == -ENODATA ? -EACCES : r;
+        if (ASN1_TIME_to_tm(X509_get0_notAfter(c->certificate), &tm) != 1)
+                return -EACCES;
+        r = auth_renewing_become(a, timegm(&tm), arena, ret_identity);
         return r == -ENODATA ? -EACCES : r;
 }
 

@@ -145,22 +145,17 @@ static int ask_for(const struct check *c, const char *verb, const struct target 
 
 /* Groups, uid and extra; @group is where groups are. */
 static int ask_rest(const struct check *c, const char *verb, const char *group, const struct auth_user *user) {
-        int r = 0;
+        int r;
 
-        list_for_each (name, &user->groups) {
-                if (r == 0)
-                        r = ask_name(c, verb, .group = group, .resource = "groups", .name = *name);
-        }
-        list_for_each (entry, &user->extra) {
-                list_for_each (value, &entry->value) {
-                        if (r == 0)
-                                r = ask_name(c, verb, .group = GROUP, .resource = "userextras",
-                                             .subresource = entry->key, .name = *value);
-                }
-        }
-        if (r == 0 && user->uid)
-                r = ask_name(c, verb, .group = GROUP, .resource = "uids", .name = user->uid);
-        return r;
+        list_for_each (name, &user->groups)
+                if ((r = ask_name(c, verb, .group = group, .resource = "groups", .name = *name)) < 0)
+                        return r;
+        list_for_each (entry, &user->extra)
+                list_for_each (value, &entry->value)
+                        if ((r = ask_name(c, verb, .group = GROUP, .resource = "userextras", .subresource = entry->key,
+                                          .name = *value)) < 0)
+                                return r;
+        return user->uid ? ask_name(c, verb, .group = GROUP, .resource = "uids", .name = user->uid) : 0;
 }
 
 static int ask_legacy(struct check *c, const struct auth_user *user) {

@@ -74,9 +74,9 @@ int auth_jwt_read(struct arena *arena, const char *token, struct auth_jwt *ret_j
         second = first ? strchr(first + 1, '.') : NULL;
         if (!second || strchr(second + 1, '.'))
                 return err_set(err, EINVAL, "the token has not three parts");
-        r = read_header(arena, token, (size_t)(first - token), &jwt, err);
-        if (r >= 0)
-                r = decode_map(arena, "the token's claims", first + 1, (size_t)(second - first - 1), &jwt.claims, err);
+        if ((r = read_header(arena, token, (size_t)(first - token), &jwt, err)) < 0)
+                return r;
+        r = decode_map(arena, "the token's claims", first + 1, (size_t)(second - first - 1), &jwt.claims, err);
         if (r < 0)
                 return r;
         jwt.n_signed = (size_t)(second - token);

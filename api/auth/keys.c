@@ -137,10 +137,7 @@ int auth_keys_new(const char *signing, const char *verifying, struct auth_keys *
         if (!keys)
                 return -ENOMEM;
         keys->refs = 1;
-        r = add_keys(keys, signing, err);
-        if (r >= 0 && verifying)
-                r = add_keys(keys, verifying, err);
-        if (r < 0) {
+        if ((r = add_keys(keys, signing, err)) < 0 || (verifying && (r = add_keys(keys, verifying, err)) < 0)) {
                 auth_keys_unref(keys);
                 return r;
         }

@@ -122,13 +122,14 @@ int auth_legacy_token(struct auth_authenticator *a, const struct auth_bearer *be
         struct auth_legacy legacy = { 0 };
         int r = auth_check_signature(a, bearer->token, jwt, err);
 
-        r = r ?: auth_intersect(arena, &a->audiences, &bearer->audiences, &identity.audiences);
-        if (r == 0 && identity.audiences.count == 0)
+        if (r < 0 || (r = auth_intersect(arena, &a->audiences, &bearer->audiences, &identity.audiences)) < 0)
+                return r;
+        if (identity.audiences.count == 0)
                 return refuse(err, "it is not for these audiences");
-        r = r ?: read_claims(arena, jwt->claims, &legacy, err);
-        r = r ?: check(a, bearer->token, &legacy, arena, err);
-        r = r ?: make_user(arena, &legacy, &identity.user);
-        if (r == 0)
-                *ret_identity = identity;
-        return r;
+        if ((r = read_claims(arena, jwt->claims, &legacy, err)) < 0 ||
+            (r = check(a, bearer->token, &legacy, arena, err)) < 0 ||
+            (r = make_user(arena, &legacy, &identity.user)) < 0)
+                return r;
+        *ret_identity = identity;
+        return 0;
 }

@@ -288,10 +288,8 @@ int watcher_new(struct watch_set *set, const struct watch_config *config, int64_
         if (!w)
                 return -ENOMEM;
         *w = (struct watcher){ .set = set, .config = *config, .begin = revision, .behind = true, .takes = true };
-        r = collection_seek(set->collection, revision, &w->next);
-        if (r == 0 && !(w->topic = take_topic(set, &key)))
-                r = -ENOMEM;
-        if (r < 0) {
+        if ((r = collection_seek(set->collection, revision, &w->next)) < 0 ||
+            (!(w->topic = take_topic(set, &key)) && (r = -ENOMEM) < 0)) {
                 free(w);
                 return r;
         }

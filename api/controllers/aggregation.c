@@ -90,10 +90,9 @@ static int reconcile(struct task *task) {
         if (r < 0 || !object || !role.aggregation_rule)
                 return r;
         own = (rbac_rules){ role.rules.items, role.rules.count };
-        r = rbac_aggregate(controller_data(c), &role, task_arena(task), &rules);
-        r = r ?: write_rules(task_name(task), &own, &now, NULL);
-        r = r ?: write_rules(task_name(task), &rules, &wanted, &q.length);
-        if (r < 0 || strcmp(now, wanted) == 0)
+        if ((r = rbac_aggregate(controller_data(c), &role, task_arena(task), &rules)) < 0 ||
+            (r = write_rules(task_name(task), &own, &now, NULL)) < 0 ||
+            (r = write_rules(task_name(task), &rules, &wanted, &q.length)) < 0 || strcmp(now, wanted) == 0)
                 return r;
         q.body = wanted;
         task_send(task, &q, TASK_GONE_IS_FINE, NULL, NULL);

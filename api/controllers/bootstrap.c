@@ -177,12 +177,13 @@ static int reconcile_info(struct task *task) {
         if (r < 0 || !object || !(s->content = string_map_get(&map.data, KEY_CONFIG)))
                 return r;
         s->next = INT64_MAX;
-        for (struct informer_walk w = informer_first(controller_informer(c, SECRETS), SYSTEM); r == 0 && w.object;
+        for (struct informer_walk w = informer_first(controller_informer(c, SECRETS), SYSTEM); w.object;
              informer_next(&w))
-                r = add_signature(task, s, w.object);
-        if (r == 0 && !are_same(&map, s))
-                r = put_signatures(task, &map, s);
-        if (r == 0 && s->next != INT64_MAX)
+                if ((r = add_signature(task, s, w.object)) < 0)
+                        return r;
+        if (!are_same(&map, s) && (r = put_signatures(task, &map, s)) < 0)
+                return r;
+        if (s->next != INT64_MAX)
                 task_again(task, (uint64_t)(s->next - now < WAIT_MAX_S ? s->next - now : WAIT_MAX_S) * WORK_SECOND);
         return r;
 }

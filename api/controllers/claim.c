@@ -144,7 +144,7 @@ int claim_settle(struct task *task, const struct claim *claim) {
                 .verb = KUBE_VERB_GET, .kind = claim->kind, .namespace = task_namespace(task), .name = task_name(task)
         };
         bool adopts, releases;
-        int r = 0;
+        int r;
 
         if (!c)
                 return -ENOMEM;
@@ -155,13 +155,12 @@ int claim_settle(struct task *task, const struct claim *claim) {
         releases = any(task, c, c->uid, is_released);
         if (!adopts && !releases)
                 return claim->next(task);
-        for (struct known_walk w = known_first_owned(claim->dependents, c->uid, task_namespace(task));
-             r == 0 && w.object; known_next(&w))
-                if (is_released(claim->owner, w.object))
-                        r = release(task, c, w.object);
-        if (r == 0 && adopts)
+        for (struct known_walk w = known_first_owned(claim->dependents, c->uid, task_namespace(task)); w.object;
+             known_next(&w))
+                if (is_released(claim->owner, w.object) && (r = release(task, c, w.object)) < 0)
+                        return r;
+        if (adopts)
                 task_send(task, &get, TASK_GONE_IS_FINE, on_owner, c);
-        if (r == 0)
-                task_then(task, claim->next);
-        return r;
+        task_then(task, claim->next);
+        return 0;
 }

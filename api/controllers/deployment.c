@@ -174,9 +174,8 @@ static int decide(struct task *task) {
         task_set_data(task, sync);
         sync->plan.arena = task_arena(task);
         sync->plan.now = controller_wall(task_controller(task));
-        r = read_object(task_arena(task), owner, &kube_apps_v1_deployment_type, &sync->d);
-        r = r ?: gather(task, owner, &sync->plan);
-        if (r < 0)
+        if ((r = read_object(task_arena(task), owner, &kube_apps_v1_deployment_type, &sync->d)) < 0 ||
+            (r = gather(task, owner, &sync->plan)) < 0)
                 return r;
         sync->plan.d = sync->d;
         sync->before = text_of(task_arena(task), &sync->d);

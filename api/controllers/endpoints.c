@@ -131,9 +131,8 @@ static int reconcile(struct task *task) {
                 return remove_all(task);
         if (!typed || (known && !there) || !backends_has(service, typed))
                 return 0;
-        r = endpoints_decide(&plan);
-        r = r ?: labels_of(task_arena(task), service, typed, &labels);
-        if (r < 0 || (there && is_right(there, &plan, &labels)))
+        if ((r = endpoints_decide(&plan)) < 0 || (r = labels_of(task_arena(task), service, typed, &labels)) < 0 ||
+            (there && is_right(there, &plan, &labels)))
                 return r;
         return write_all(task, there, &plan, &labels, trigger);
 }

@@ -203,18 +203,24 @@ int endpoints_decide(struct endpoints_plan *plan) {
         struct packing p = { .plan = plan };
         int r = gather(&p);
 
+        if (r < 0)
+                return r;
         p.offers = arena_alloc_array(plan->arena, ENDPOINTS_PORTS_MAX, sizeof(*p.offers));
-        r = r ?: p.offers ? 0 : -ENOMEM;
-        for (uint32_t i = 0; r == 0 && i < p.n_members; i++)
-                r = offer_all(&p, i);
+        if (!p.offers)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < p.n_members; i++)
+                if ((r = offer_all(&p, i)) < 0)
+                        return r;
         plan->subsets.items = arena_alloc_array(plan->arena, p.n_offers + 1, sizeof(*plan->subsets.items));
-        r = r ?: plan->subsets.items ? 0 : -ENOMEM;
-        for (uint32_t i = 0; r == 0 && i < p.n_offers; i++)
-                if (!p.offers[i].packed)
-                        r = pack(&p, &p.offers[i], &plan->subsets.items[plan->subsets.count++]);
-        if (r == 0 && plan->total > ENDPOINTS_ADDRESSES_MAX)
+        if (!plan->subsets.items)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < p.n_offers; i++)
+                if (!p.offers[i].packed &&
+                    (r = pack(&p, &p.offers[i], &plan->subsets.items[plan->subsets.count++])) < 0)
+                        return r;
+        if (plan->total > ENDPOINTS_ADDRESSES_MAX)
                 cut(plan);
-        return r;
+        return 0;
 }
 
 /* --- comparing --- */

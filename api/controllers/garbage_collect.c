@@ -136,9 +136,8 @@ static int on_dependent(struct task *task, const struct client_answer *answer, v
 
         if (answer->code == 404)
                 return 0;
-        r = read_answer(task_arena(task), answer, &tree);
-        r = r ?: garbage_read_meta(garbage_of(task), orphan->kind, tree, &orphan->meta);
-        if (r < 0)
+        if ((r = read_answer(task_arena(task), answer, &tree)) < 0 ||
+            (r = garbage_read_meta(garbage_of(task), orphan->kind, tree, &orphan->meta)) < 0)
                 return r;
         for (unsigned i = 0; i < orphan->meta.object.n_owners; i++)
                 if (!is_not_owner(orphan, i)) {
@@ -414,9 +413,8 @@ static int on_object(struct task *task, const struct client_answer *answer, void
 
         if (answer->code == 404)
                 return look_at_dependents(task, look);
-        r = read_answer(task_arena(task), answer, &tree);
-        r = r ?: garbage_read_meta(garbage_of(task), look->kind, tree, &look->now);
-        if (r < 0)
+        if ((r = read_answer(task_arena(task), answer, &tree)) < 0 ||
+            (r = garbage_read_meta(garbage_of(task), look->kind, tree, &look->now)) < 0)
                 return r;
         if (strcmp(look->now.object.uid, look->uid) != 0)
                 return look_at_dependents(task, look);

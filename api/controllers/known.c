@@ -318,10 +318,9 @@ struct known *known_new(struct informer *informer) {
         known->arena = arena_new();
         known->scratch = arena_new();
         known->wanted = known->arena ? kube_wanted_new(known->arena) : NULL;
-        r = known->wanted && known->scratch ? kube_wanted_add(known->arena, known->wanted, known_paths) : -ENOMEM;
-        if (r == 0 && known->pods)
-                r = kube_wanted_add(known->arena, known->wanted, known_pod_paths);
-        if (r < 0) {
+        if ((r = known->wanted && known->scratch ? kube_wanted_add(known->arena, known->wanted, known_paths) :
+                                                   -ENOMEM) < 0 ||
+            (known->pods && (r = kube_wanted_add(known->arena, known->wanted, known_pod_paths)) < 0)) {
                 known_free(known);
                 return NULL;
         }

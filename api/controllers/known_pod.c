@@ -127,11 +127,14 @@ static int read_ports(struct arena *arena, const struct value *spec, struct know
         const struct value *containers = value_get(spec, "containers"), *inits = value_get(spec, "initContainers");
         uint32_t n = count_ports(containers) + count_ports(inits);
         struct known_port *ports = n > 0 ? arena_alloc_array(arena, n, sizeof(*ports)) : NULL;
-        int r = n > 0 && !ports ? -ENOMEM : 0;
+        int r;
 
+        if (n > 0 && !ports)
+                return -ENOMEM;
         pod->ports = ports;
-        r = r ?: add_ports(arena, containers, false, pod, ports);
-        return r ?: add_ports(arena, inits, true, pod, ports);
+        if ((r = add_ports(arena, containers, false, pod, ports)) < 0)
+                return r;
+        return add_ports(arena, inits, true, pod, ports);
 }
 
 const struct known_pod *known_pod_read(struct arena *arena, const struct value *tree) {

@@ -87,12 +87,12 @@ int known_read(const struct value *tree, bool map, bool pod, struct known_object
         o->deleting = value_string(value_get(meta, "deletionTimestamp"));
         if (!o->namespace || !o->name || !o->uid)
                 return -ENOMEM;
-        r = read_labels(arena, value_get(meta, "labels"), &o->labels);
-        r = r ?: read_owner(arena, value_get(meta, "ownerReferences"), o);
+        if ((r = read_labels(arena, value_get(meta, "labels"), &o->labels)) < 0 ||
+            (r = read_owner(arena, value_get(meta, "ownerReferences"), o)) < 0)
+                return r;
         o->namespace_id = known_id(o->namespace);
-        o->owner_id = r == 0 ? known_id(o->owner) : 0;
-        r = r ?: read_selector(map, arena, value_find(tree, "spec.selector"), &o->selector);
-        if (r == 0 && pod)
-                r = (o->pod = known_pod_read(arena, tree)) ? 0 : -ENOMEM;
-        return r;
+        o->owner_id = known_id(o->owner);
+        if ((r = read_selector(map, arena, value_find(tree, "spec.selector"), &o->selector)) < 0)
+                return r;
+        return pod && !(o->pod = known_pod_read(arena, tree)) ? -ENOMEM : 0;
 }

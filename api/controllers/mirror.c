@@ -212,15 +212,16 @@ static int carry_out(struct mirror *m) {
         struct arena *arena = task_arena(m->task);
         int r = backends_labels(arena, &m->from->metadata.labels, own, ELEMENTS(own), &m->labels);
 
-        r = r ?: backends_labels(arena, &m->from->metadata.annotations, none, ELEMENTS(none), &m->annotations);
+        if (r < 0 ||
+            (r = backends_labels(arena, &m->from->metadata.annotations, none, ELEMENTS(none), &m->annotations)) < 0)
+                return r;
         take(m, true);
         take(m, false);
-        for (uint32_t i = 0; r == 0 && i < m->n_wanted; i++)
-                if (!is_right(m, &m->wanted[i]) && task_has_room(m->task))
-                        r = write_one(m, &m->wanted[i]);
-        if (r == 0)
-                remove_rest(m);
-        return r;
+        for (uint32_t i = 0; i < m->n_wanted; i++)
+                if (!is_right(m, &m->wanted[i]) && task_has_room(m->task) && (r = write_one(m, &m->wanted[i])) < 0)
+                        return r;
+        remove_rest(m);
+        return 0;
 }
 
 static void tell_skipped(const struct mirror *m) {
@@ -253,10 +254,11 @@ static int reconcile(struct task *task) {
                 remove_rest(&m);
                 return 0;
         }
-        r = decide(&m);
-        if (r == 0 && m.skipped > 0)
+        if ((r = decide(&m)) < 0)
+                return r;
+        if (m.skipped > 0)
                 tell_skipped(&m);
-        return r ?: carry_out(&m);
+        return carry_out(&m);
 }
 
 /* --- what makes one due --- */

@@ -70,8 +70,7 @@ static int take(struct quotas *q, struct arena *arena, const struct client_objec
         struct tracked *tracked;
         int r = client_object_read(arena, object, &kube_resource_quota_type, &quota);
 
-        r = r ?: quota_recount_begin(&recount, arena, &quota);
-        if (r < 0)
+        if (r < 0 || (r = quota_recount_begin(&recount, arena, &quota)) < 0)
                 return r;
         tracked = track(q, key);
         if (!tracked)

@@ -115,9 +115,9 @@ int quota_count(struct task *task) {
                 task_again(task, SOON);
                 return 0;
         }
-        r = client_object_read(task_arena(task), object, &kube_resource_quota_type, &counting->quota);
-        r = r ?: quota_recount_begin(&counting->recount, task_arena(task), &counting->quota);
-        if (r < 0 || counting->quota.metadata.deletion_timestamp.set)
+        if ((r = client_object_read(task_arena(task), object, &kube_resource_quota_type, &counting->quota)) < 0 ||
+            (r = quota_recount_begin(&counting->recount, task_arena(task), &counting->quota)) < 0 ||
+            counting->quota.metadata.deletion_timestamp.set)
                 return r;
         task_set_data(task, counting);
         for (unsigned i = 0; i < q->n; i++)

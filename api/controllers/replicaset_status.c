@@ -116,8 +116,7 @@ static int write_status(struct task *task, const struct known_object *owner, con
         struct value_edit edit;
         int r = json_parse(task_arena(task), text, strlen(text), NULL, &as_tree, NULL);
 
-        r = r ?: client_object_tree(task_arena(task), &object, &tree);
-        if (r < 0)
+        if (r < 0 || (r = client_object_tree(task_arena(task), &object, &tree)) < 0)
                 return r;
         value_edit_begin(&edit, task_arena(task), tree);
         r = value_edit_set(&edit, "/status", as_tree, NULL);
@@ -136,28 +135,25 @@ int replicaset_finish(struct task *task) {
         bool is_set = *known_kind(controller_known(c, REPLICASET_SETS))->group;
         int64_t now = controller_wall(c), due;
         own_status s = sync->set.status;
+        const char *failure = !sync->error ? NULL : sync->deletes ? "FailedDelete" : "FailedCreate";
         const char *before, *after;
         int r;
 
         if (!owner)
                 return 0;
-        r = status_text(task_arena(task), &s, &before);
+        if ((r = status_text(task_arena(task), &s, &before)) < 0)
+                return r;
         count_pods(controller_known(c, REPLICASET_PODS), owner, &sync->set, now, &s, &due);
         if (!is_set)
                 s.terminating_replicas.set = false;
         s.observed_generation = sync->set.metadata.generation;
-        r = r     ?:
-                    replicaset_set_failure(task_arena(task), &s,
-                                           !sync->error  ? NULL :
-                                           sync->deletes ? "FailedDelete" :
-                                                           "FailedCreate",
-                                           sync->error, now);
-        r = r ?: status_text(task_arena(task), &s, &after);
-        if (r == 0 && strcmp(before, after) != 0)
-                r = write_status(task, owner, after);
-        if (r == 0 && due != INT64_MAX)
+        if ((r = replicaset_set_failure(task_arena(task), &s, failure, sync->error, now)) < 0 ||
+            (r = status_text(task_arena(task), &s, &after)) < 0 ||
+            (strcmp(before, after) != 0 && (r = write_status(task, owner, after)) < 0))
+                return r;
+        if (due != INT64_MAX)
                 task_again(task, (uint64_t)(due - now) * WORK_SECOND);
-        if (r == 0 && sync->error)
+        if (sync->error)
                 task_fail(task, sync->code, sync->error);
-        return r;
+        return 0;
 }

@@ -137,10 +137,8 @@ static int fill(struct task *task, struct kube_secret *secret, const struct kube
 
         if (!needs_authority && !needs_namespace && !needs_token)
                 return 0;
-        r = begin_filling(task, secret, &f) ?: annotate(f.arena, &secret->metadata, account->metadata.uid);
-        if (r == 0 && needs_token)
-                r = auth_legacy_issue(f.arena, config->token_keys, &legacy, &token);
-        if (r < 0)
+        if ((r = begin_filling(task, secret, &f) ?: annotate(f.arena, &secret->metadata, account->metadata.uid)) < 0 ||
+            (needs_token && (r = auth_legacy_issue(f.arena, config->token_keys, &legacy, &token)) < 0))
                 return r;
         if (needs_authority)
                 put(&f, "ca.crt", config->authority);

@@ -137,9 +137,9 @@ static int sync_family(struct task *task, bool ipv6) {
                                     .slices = known_of(task, SLICES_SLICES) };
         int r = slices_gather(&plan);
 
-        r = r ?: slices_place(&plan);
-        r = r ?: carry_out(task, &plan);
-        return r;
+        if (r < 0 || (r = slices_place(&plan)) < 0)
+                return r;
+        return carry_out(task, &plan);
 }
 
 /* The families that it says; of one that says none, that of its address, or both. */

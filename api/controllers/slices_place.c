@@ -237,10 +237,13 @@ static int keep_one(struct slices_plan *plan) {
 int slices_place(struct slices_plan *plan) {
         int r = keep(plan);
 
-        for (uint32_t i = 0; r == 0 && i < plan->n_groups; i++)
-                r = spread(plan, i);
-        r = r ?: keep_one(plan);
-        if (r == 0)
-                recycle(plan);
-        return r;
+        if (r < 0)
+                return r;
+        for (uint32_t i = 0; i < plan->n_groups; i++)
+                if ((r = spread(plan, i)) < 0)
+                        return r;
+        if ((r = keep_one(plan)) < 0)
+                return r;
+        recycle(plan);
+        return 0;
 }

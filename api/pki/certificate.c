@@ -113,19 +113,18 @@ static int add_extensions(X509 *certificate, X509 *issuer, const struct pki_orde
         int r = pki_extend(certificate, issuer, NID_basic_constraints,
                            order->authority ? "critical,CA:TRUE" : "critical,CA:FALSE", err);
 
-        if (r >= 0)
-                r = pki_extend(certificate, issuer, NID_key_usage,
-                               order->authority ? "critical,digitalSignature,keyEncipherment,keyCertSign" :
-                               order->encipher  ? "critical,digitalSignature,keyEncipherment" :
-                                                  "critical,digitalSignature",
-                               err);
-        if (r >= 0 && order->uses)
-                r = pki_extend(certificate, issuer, NID_ext_key_usage, uses[order->uses], err);
-        if (r >= 0)
-                r = pki_extend(certificate, issuer, NID_subject_key_identifier, "hash", err);
-        if (r >= 0 && !order->authority)
-                r = pki_extend(certificate, issuer, NID_authority_key_identifier, "keyid:always", err);
-        return r < 0 ? r : add_names(certificate, &order->names, err);
+        if (r < 0 ||
+            (r = pki_extend(certificate, issuer, NID_key_usage,
+                            order->authority ? "critical,digitalSignature,keyEncipherment,keyCertSign" :
+                            order->encipher  ? "critical,digitalSignature,keyEncipherment" :
+                                               "critical,digitalSignature",
+                            err)) < 0 ||
+            (order->uses && (r = pki_extend(certificate, issuer, NID_ext_key_usage, uses[order->uses], err)) < 0) ||
+            (r = pki_extend(certificate, issuer, NID_subject_key_identifier, "hash", err)) < 0 ||
+            (!order->authority &&
+             (r = pki_extend(certificate, issuer, NID_authority_key_identifier, "keyid:always", err)) < 0))
+                return r;
+        return add_names(certificate, &order->names, err);
 }
 
 static int set_subject(X509 *certificate, const struct pki_order *order, struct err **err) {
@@ -147,10 +146,8 @@ int pki_certificate_new(const struct pki_order *order, EVP_PKEY *key, X509 *issu
 
         if (!certificate)
                 return pki_failed(err, "make a certificate");
-        r = pki_certificate_begin(certificate, key, order->begins, order->ends, err);
-        if (r >= 0)
-                r = set_subject(certificate, order, err);
-        if (r < 0)
+        if ((r = pki_certificate_begin(certificate, key, order->begins, order->ends, err)) < 0 ||
+            (r = set_subject(certificate, order, err)) < 0)
                 return r;
         if (!issuer)
                 issuer = certificate;

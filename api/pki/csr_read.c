@@ -48,22 +48,23 @@ static int read_string(struct arena *arena, const ASN1_STRING *string, const cha
 
 static int read_subject(struct arena *arena, X509_REQ *request, struct pki_csr *csr, struct err **err) {
         X509_NAME *subject = X509_REQ_get_subject_name(request);
-        int r = 0;
+        int r;
 
-        for (int i = 0; r >= 0 && i < X509_NAME_entry_count(subject); i++) {
+        for (int i = 0; i < X509_NAME_entry_count(subject); i++) {
                 X509_NAME_ENTRY *entry = X509_NAME_get_entry(subject, i);
                 int nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry));
                 const char *text;
 
                 if (nid != NID_commonName && nid != NID_organizationName)
                         continue;
-                r = read_string(arena, X509_NAME_ENTRY_get_data(entry), &text, err);
-                if (r >= 0 && nid == NID_commonName)
+                if ((r = read_string(arena, X509_NAME_ENTRY_get_data(entry), &text, err)) < 0)
+                        return r;
+                if (nid == NID_commonName)
                         csr->common_name = text;
-                else if (r >= 0)
-                        r = add(&csr->organizations, text, err);
+                else if ((r = add(&csr->organizations, text, err)) < 0)
+                        return r;
         }
-        return r;
+        return 0;
 }
 
 static int add_address(struct arena *arena, const ASN1_OCTET_STRING *bytes, struct pki_csr *csr, struct err **err) {
@@ -161,6 +162,15 @@ static int open_request(const void *pem, size_t size, X509_REQ **ret_request, st
         return err_set(err, EINVAL, "certificate request: it is no PKCS#10");
 }
 
+static int read_parts(struct arena *arena, X509_REQ *request, struct pki_csr *csr, struct err **err) {
+        int r;
+
+        if ((r = prepare(arena, csr)) < 0 || (r = check_key(request, err)) < 0 ||
+            (r = read_subject(arena, request, csr, err)) < 0 || (r = read_names(arena, request, csr, err)) < 0)
+                return r;
+        return keep_der(arena, request, csr);
+}
+
 int pki_csr_read(struct arena *arena, const void *pem, size_t size, struct pki_csr *ret_csr, struct err **err) {
         struct pki_csr csr = { .arena = arena };
         X509_REQ *request = NULL;
@@ -171,15 +181,7 @@ int pki_csr_read(struct arena *arena, const void *pem, size_t size, struct pki_c
         r = open_request(pem, size, &request, err);
         if (r < 0)
                 return r;
-        r = prepare(arena, &csr);
-        if (r >= 0)
-                r = check_key(request, err);
-        if (r >= 0)
-                r = read_subject(arena, request, &csr, err);
-        if (r >= 0)
-                r = read_names(arena, request, &csr, err);
-        if (r >= 0)
-                r = keep_der(arena, request, &csr);
+        r = read_parts(arena, request, &csr, err);
         X509_REQ_free(request);
         if (r >= 0)
                 *ret_csr = csr;

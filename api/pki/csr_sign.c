@@ -48,17 +48,15 @@ static const char *join(struct arena *arena, const string_list *wanted, bool ext
 static int add_usages(struct arena *arena, X509 *certificate, X509 *issuer, const string_list *wanted,
                       struct err **err) {
         const char *key = join(arena, wanted, false, "critical"), *extended = join(arena, wanted, true, "");
-        int r = 0;
+        int r;
 
         if (!key || !extended)
                 return -ENOMEM;
-        if (strchr(key, ','))
-                r = pki_extend(certificate, issuer, NID_key_usage, key, err);
-        if (r >= 0 && extended[0])
-                r = pki_extend(certificate, issuer, NID_ext_key_usage, extended, err);
-        if (r >= 0)
-                r = pki_extend(certificate, issuer, NID_basic_constraints, "critical,CA:FALSE", err);
-        return r < 0 ? r : pki_extend(certificate, issuer, NID_authority_key_identifier, "keyid:always", err);
+        if ((strchr(key, ',') && (r = pki_extend(certificate, issuer, NID_key_usage, key, err)) < 0) ||
+            (extended[0] && (r = pki_extend(certificate, issuer, NID_ext_key_usage, extended, err)) < 0) ||
+            (r = pki_extend(certificate, issuer, NID_basic_constraints, "critical,CA:FALSE", err)) < 0)
+                return r;
+        return pki_extend(certificate, issuer, NID_authority_key_identifier, "keyid:always", err);
 }
 
 /* Of what the request would have in its certificate its names alone: never a basicConstraints. */

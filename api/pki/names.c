@@ -33,18 +33,19 @@ int pki_serving_names(struct arena *arena, const struct pki_config *config, stri
         static const char *const usual[] = { "localhost",  "127.0.0.1",          "::1",
                                              "kubernetes", "kubernetes.default", "kubernetes.default.svc" };
         string_list names = { 0 };
-        int r = 0;
+        int r;
 
         names.items = arena_alloc_array(arena, PKI_NAMES_MAX, sizeof(*names.items));
         if (!names.items)
                 return -ENOMEM;
-        for (unsigned i = 0; r >= 0 && i < ELEMENTS(usual); i++)
-                r = add_name(&names, usual[i], err);
-        if (r >= 0)
-                r = add_name(&names, arena_printf(arena, "kubernetes.default.svc.%s", config->domain), err);
-        for (unsigned i = 0; r >= 0 && config->names && config->names[i]; i++)
-                r = add_name(&names, arena_strdup(arena, config->names[i]), err);
-        if (r >= 0)
-                *ret_names = names;
-        return r;
+        for (unsigned i = 0; i < ELEMENTS(usual); i++)
+                if ((r = add_name(&names, usual[i], err)) < 0)
+                        return r;
+        if ((r = add_name(&names, arena_printf(arena, "kubernetes.default.svc.%s", config->domain), err)) < 0)
+                return r;
+        for (unsigned i = 0; config->names && config->names[i]; i++)
+                if ((r = add_name(&names, arena_strdup(arena, config->names[i]), err)) < 0)
+                        return r;
+        *ret_names = names;
+        return 0;
 }

@@ -108,9 +108,7 @@ static int load_item(struct pki *pki, enum pki_file file, struct err **err) {
         struct item *item = &pki->items[file];
         int r = read_part(pki, file, "key", &item->key_pem, err);
 
-        if (r >= 0)
-                r = read_part(pki, file, "crt", &item->certificate_pem, err);
-        if (r < 0)
+        if (r < 0 || (r = read_part(pki, file, "crt", &item->certificate_pem, err)) < 0)
                 return r;
         if (item->key_pem)
                 item->key = pki_key_read(item->key_pem);
@@ -201,11 +199,8 @@ static int renew_item(struct pki *pki, enum pki_file file, int64_t now, struct e
         _cleanup_(item_done) struct item item = { 0 };
         int r = key_for(pki, file, &item, err);
 
-        if (r >= 0)
-                r = order_item(pki, file, now, &item, err);
-        if (r >= 0)
-                r = write_part(pki, file, "crt", item.certificate_pem, err);
-        if (r < 0)
+        if (r < 0 || (r = order_item(pki, file, now, &item, err)) < 0 ||
+            (r = write_part(pki, file, "crt", item.certificate_pem, err)) < 0)
                 return err_wrap(err, r, "make %s of %s", rows[file].file, pki->directory);
         item_done(&pki->items[file]);
         pki->items[file] = item;
@@ -267,23 +262,27 @@ static int prepare(struct pki *pki, const struct pki_config *config, struct err 
         return pki_serving_names(pki->arena, config, &pki->names, err);
 }
 
+static int open_all(struct pki *pki, const struct pki_config *config, int64_t now, struct err **err) {
+        unsigned changed;
+        int r;
+
+        if ((r = prepare(pki, config, err)) < 0 || (r = files_make_private(pki->directory, err)) < 0)
+                return r;
+        for (enum pki_file file = 0; file < PKI_FILES; file++)
+                if ((r = load_item(pki, file, err)) < 0)
+                        return r;
+        if ((r = pki_token_key_load(pki->directory, &pki->token_key, err)) < 0)
+                return r;
+        return pki_renew(pki, now, &changed, err);
+}
+
 int pki_open(const struct pki_config *config, int64_t now, struct pki **ret_pki, struct err **err) {
         struct pki *pki = calloc(1, sizeof(*pki));
-        unsigned changed;
         int r;
 
         if (!pki)
                 return -ENOMEM;
-        r = prepare(pki, config, err);
-        if (r >= 0)
-                r = files_make_private(pki->directory, err);
-        for (enum pki_file file = 0; r >= 0 && file < PKI_FILES; file++)
-                r = load_item(pki, file, err);
-        if (r >= 0)
-                r = pki_token_key_load(pki->directory, &pki->token_key, err);
-        if (r >= 0)
-                r = pki_renew(pki, now, &changed, err);
-        if (r < 0) {
+        if ((r = open_all(pki, config, now, err)) < 0) {
                 pki_free(pki);
                 return r;
         }

@@ -16,11 +16,10 @@ static int make_key(const char *directory, char **ret_pem, struct err **err) {
         public = pki_public_pem(key);
         if (!private || !public)
                 return -ENOMEM;
-        r = pki_file_write(directory, "sa.key", private, err);
-        if (r >= 0)
-                r = pki_file_write(directory, "sa.pub", public, err);
-        if (r >= 0)
-                *ret_pem = TAKE_PTR(private);
+        if ((r = pki_file_write(directory, "sa.key", private, err)) < 0 ||
+            (r = pki_file_write(directory, "sa.pub", public, err)) < 0)
+                return r;
+        *ret_pem = TAKE_PTR(private);
         return r;
 }
 

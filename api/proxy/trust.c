@@ -71,10 +71,9 @@ int proxy_new(const struct proxy_config *config, struct proxy **ret_proxy, struc
         pthread_mutex_init(&proxy->lock, NULL);
         proxy->kubelet = tls_context_ref(config->kubelet);
         proxy->kubelet_ms = config->kubelet_ms;
-        r = tls_context_new(&any, &proxy->anyone, err);
-        if (r == 0 && read_types(proxy, config->address_types) < 0)
-                r = err_set(err, ENOMEM, "no memory for the ways to nodes");
-        if (r < 0)
+        if ((r = tls_context_new(&any, &proxy->anyone, err)) < 0 ||
+            (read_types(proxy, config->address_types) < 0 &&
+             (r = err_set(err, ENOMEM, "no memory for the ways to nodes")) < 0))
                 proxy_free(proxy);
         else
                 *ret_proxy = proxy;

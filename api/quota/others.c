@@ -69,11 +69,14 @@ int quota_claim_usage(struct arena *arena, const void *object, resource_list *us
                    *name;
         int r = quota_add(arena, usage, "persistentvolumeclaims", count_of(1));
 
-        if (r == 0 && *class) {
+        if (r < 0)
+                return r;
+        if (*class) {
                 name = arena_printf(arena, "%s" CLASS "persistentvolumeclaims", class);
-                r = name ? quota_add(arena, usage, name, count_of(1)) : -ENOMEM;
+                if ((r = name ? quota_add(arena, usage, name, count_of(1)) : -ENOMEM) < 0)
+                        return r;
         }
-        return r ?: add_storage(arena, claim, class, usage);
+        return add_storage(arena, claim, class, usage);
 }
 
 bool quota_claim_in_scope(const void *object, const struct kube_scoped_resource_selector_requirement *scope) {
@@ -167,11 +170,13 @@ int quota_device_usage(struct arena *arena, const void *object, resource_list *u
         list_for_each (request, &claim->spec.devices.requests) {
                 const struct kube_resource_v1_exact_device_request *exactly = request->exactly;
 
-                if (r == 0 && request->first_available.count > 0)
+                if (request->first_available.count > 0)
                         r = add_worst(arena, usage, &request->first_available);
-                else if (r == 0 && exactly)
+                else if (exactly)
                         r = add_devices(arena, usage, exactly->device_class_name,
                                         devices_of(exactly->allocation_mode, exactly->count));
+                if (r < 0)
+                        return r;
         }
-        return r;
+        return 0;
 }

@@ -71,17 +71,18 @@ static int add_request(struct arena *arena, resource_list *usage, const struct r
 
 static int add_amounts(struct arena *arena, resource_list *usage, const resource_list *requests,
                        const resource_list *limits) {
-        int r = 0;
+        int r;
 
         list_for_each (request, requests)
-                r = r ?: add_request(arena, usage, request);
+                if ((r = add_request(arena, usage, request)) < 0)
+                        return r;
         for (size_t i = 0; i < ELEMENTS(usual); i++) {
                 const struct quantity *limit = resource_get(limits, usual[i].name);
 
-                if (r == 0 && limit)
-                        r = quota_add(arena, usage, usual[i].limit, *limit);
+                if (limit && (r = quota_add(arena, usage, usual[i].limit, *limit)) < 0)
+                        return r;
         }
-        return r;
+        return 0;
 }
 
 /* One that has ended uses nothing, and neither does one that should have gone by now (its node is lost). */

@@ -83,13 +83,16 @@ int quota_usage(struct arena *arena, const struct quota_item *item, resource_lis
         resource_list usage = { 0 };
         int r = count ? quota_add(arena, &usage, count, one) : -ENOMEM;
 
-        if (r == 0 && item->kind->usage)
+        if (r < 0)
+                return r;
+        if (item->kind->usage)
                 r = item->kind->usage(arena, item->object, &usage);
-        else if (r == 0 && item->kind->alias)
+        else if (item->kind->alias)
                 r = quota_add(arena, &usage, item->kind->alias, one);
-        if (r == 0)
-                *ret_usage = usage;
-        return r;
+        if (r < 0)
+                return r;
+        *ret_usage = usage;
+        return 0;
 }
 
 /* --- scopes --- */

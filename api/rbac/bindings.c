@@ -90,11 +90,11 @@ static int put_binding(struct rbac *rbac, struct rbac_binding *binding, char *ke
         struct rbac_binding *old = table_object(table_find(&rbac->bindings, key), struct rbac_binding, node);
         int r = link_subjects(rbac, binding);
 
-        if (r >= 0 && old)
+        if (r < 0)
+                return r;
+        if (old)
                 rbac_binding_free(rbac, old);
-        if (r >= 0)
-                r = table_add(&rbac->bindings, &binding->node, key);
-        return r;
+        return table_add(&rbac->bindings, &binding->node, key);
 }
 
 static int set_binding(struct rbac *rbac, const struct kube_object_meta *meta, const char *namespace,

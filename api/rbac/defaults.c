@@ -34,13 +34,11 @@ static int split(struct arena *arena, const char *words, string_list *ret_list) 
 static int make_rule(struct arena *arena, const struct rbac_default_row *row, struct kube_rbac_v1_policy_rule *rule) {
         int r = split(arena, row->verbs, &rule->verbs);
 
-        if (r >= 0)
-                r = split(arena, row->groups, &rule->api_groups);
-        if (r >= 0)
-                r = split(arena, row->resources, &rule->resources);
-        if (r >= 0)
-                r = split(arena, row->names, &rule->resource_names);
-        return r < 0 ? r : split(arena, row->paths, &rule->non_resource_urls);
+        if (r < 0 || (r = split(arena, row->groups, &rule->api_groups)) < 0 ||
+            (r = split(arena, row->resources, &rule->resources)) < 0 ||
+            (r = split(arena, row->names, &rule->resource_names)) < 0)
+                return r;
+        return split(arena, row->paths, &rule->non_resource_urls);
 }
 
 static int make_map(struct arena *arena, const char *key, const char *value, const char *more, string_map *ret_map) {
@@ -64,10 +62,9 @@ static int make_meta(struct arena *arena, const char *namespace, const char *nam
                 return -ENOMEM;
         ret_meta->name = name;
         ret_meta->namespace = namespace[0] ? namespace : NULL;
-        r = make_map(arena, "kubernetes.io/bootstrapping", "rbac-defaults", more, &ret_meta->labels);
-        if (r >= 0)
-                r = make_map(arena, RBAC_AUTOUPDATE, "true", NULL, &ret_meta->annotations);
-        return r;
+        if ((r = make_map(arena, "kubernetes.io/bootstrapping", "rbac-defaults", more, &ret_meta->labels)) < 0)
+                return r;
+        return make_map(arena, RBAC_AUTOUPDATE, "true", NULL, &ret_meta->annotations);
 }
 
 static int make_aggregation(struct arena *arena, const char *label, struct kube_rbac_v1_cluster_role *role) {
@@ -155,9 +152,7 @@ static int make_binding(struct arena *arena, const struct rbac_default_binding *
         string_list subjects;
         int r = make_meta(arena, row->namespace, row->name, "", &b->metadata);
 
-        if (r >= 0)
-                r = split(arena, row->subjects, &subjects);
-        if (r < 0)
+        if (r < 0 || (r = split(arena, row->subjects, &subjects)) < 0)
                 return r;
         b->kind = row->namespace[0] ? "RoleBinding" : "ClusterRoleBinding";
         b->api_version = API_VERSION;
@@ -205,16 +200,12 @@ int rbac_defaults(struct arena *arena, struct rbac_defaults *ret_defaults) {
         d.cluster_roles.items = arena_alloc_array(arena, room, sizeof(*d.cluster_roles.items));
         if (!d.cluster_roles.items)
                 return -ENOMEM;
-        r = make_roles(arena, rbac_default_roles, rbac_default_roles_count, d.cluster_roles.items,
-                       &d.cluster_roles.count);
-        if (r >= 0)
-                r = make_roles(arena, rbac_default_controllers, rbac_default_controllers_count, d.cluster_roles.items,
-                               &d.cluster_roles.count);
-        if (r >= 0)
-                r = make_local_roles(arena, &d);
-        if (r >= 0)
-                r = make_bindings(arena, &d);
-        if (r >= 0)
-                *ret_defaults = d;
+        if ((r = make_roles(arena, rbac_default_roles, rbac_default_roles_count, d.cluster_roles.items,
+                            &d.cluster_roles.count)) < 0 ||
+            (r = make_roles(arena, rbac_default_controllers, rbac_default_controllers_count, d.cluster_roles.items,
+                            &d.cluster_roles.count)) < 0 ||
+            (r = make_local_roles(arena, &d)) < 0 || (r = make_bindings(arena, &d)) < 0)
+                return r;
+        *ret_defaults = d;
         return r;
 }

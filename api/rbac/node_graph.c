@@ -87,10 +87,9 @@ static int set_pod(struct rbac_nodes *nodes, const struct value *pod) {
 
         if (r < 0 || !v.node[0])
                 return r;
-        r = give_reference(&v, RBAC_POD, value_string(value_find(pod, "metadata.name")));
-        if (r >= 0 && !value_get(annotations, "kubernetes.io/config.mirror"))
-                r = rbac_pod_references(pod, give_reference, &v);
-        if (r < 0)
+        if ((r = give_reference(&v, RBAC_POD, value_string(value_find(pod, "metadata.name")))) < 0 ||
+            (!value_get(annotations, "kubernetes.io/config.mirror") &&
+             (r = rbac_pod_references(pod, give_reference, &v)) < 0))
                 rbac_owner_drop(nodes, v.owner);
         return r;
 }

@@ -91,19 +91,17 @@ static int look_in_ephemeral(const struct visitor *v, const struct value *pod, c
 }
 
 static int look_in_volumes(const struct visitor *v, const struct value *pod, const struct value *list) {
-        int r = 0;
+        int r;
 
-        for (uint32_t i = 0; r == 0 && i < value_count(list); i++) {
-                const struct value *volume = value_at(list, i);
+        for (uint32_t i = 0; i < value_count(list); i++) {
+                const struct value *volume = value_at(list, i), *sources = value_find(volume, "projected.sources");
 
-                r = look(v, volume, in_volumes, COUNT(in_volumes));
-                if (r == 0)
-                        r = look_in_each(v, value_find(volume, "projected.sources"), in_projections,
-                                         COUNT(in_projections));
-                if (r == 0)
-                        r = look_in_ephemeral(v, pod, volume);
+                if ((r = look(v, volume, in_volumes, COUNT(in_volumes))) != 0 ||
+                    (r = look_in_each(v, sources, in_projections, COUNT(in_projections))) != 0 ||
+                    (r = look_in_ephemeral(v, pod, volume)) != 0)
+                        return r;
         }
-        return r;
+        return 0;
 }
 
 int rbac_pod_references(const struct value *pod, rbac_reference visit, void *data) {
@@ -113,17 +111,16 @@ int rbac_pod_references(const struct value *pod, rbac_reference visit, void *dat
         const char *account = value_string(value_get(spec, "serviceAccountName"));
         int r = account && account[0] ? visit(data, RBAC_ACCOUNT, account) : 0;
 
-        for (unsigned i = 0; r == 0 && i < COUNT(containers); i++)
-                r = look_in_containers(&v, value_get(spec, containers[i]));
-        if (r == 0)
-                r = look_in_each(&v, value_get(spec, "imagePullSecrets"), in_pull_secrets, COUNT(in_pull_secrets));
-        if (r == 0)
-                r = look_in_volumes(&v, pod, value_get(spec, "volumes"));
-        if (r == 0)
-                r = look_in_each(&v, value_get(spec, "resourceClaims"), in_claims, COUNT(in_claims));
-        if (r == 0)
-                r = look_in_each(&v, value_find(pod, "status.resourceClaimStatuses"), in_claims, COUNT(in_claims));
-        return r;
+        if (r != 0)
+                return r;
+        for (unsigned i = 0; i < COUNT(containers); i++)
+                if ((r = look_in_containers(&v, value_get(spec, containers[i]))) != 0)
+                        return r;
+        r = look_in_each(&v, value_get(spec, "imagePullSecrets"), in_pull_secrets, COUNT(in_pull_secrets));
+        if (r != 0 || (r = look_in_volumes(&v, pod, value_get(spec, "volumes"))) != 0 ||
+            (r = look_in_each(&v, value_get(spec, "resourceClaims"), in_claims, COUNT(in_claims))) != 0)
+                return r;
+        return look_in_each(&v, value_find(pod, "status.resourceClaimStatuses"), in_claims, COUNT(in_claims));
 }
 
 int rbac_volume_secrets(const struct value *volume, rbac_volume_secret visit, void *data) {

@@ -4,27 +4,29 @@
 #include "api/rbac/internal.h"
 #include "lib/arena.h"
 
+static int copy_rule(struct arena *arena, const struct kube_rbac_v1_policy_rule *from,
+                     struct kube_rbac_v1_policy_rule *to) {
+        int r;
+
+        if ((r = auth_list_copy(arena, &from->verbs, &to->verbs)) < 0 ||
+            (r = auth_list_copy(arena, &from->api_groups, &to->api_groups)) < 0 ||
+            (r = auth_list_copy(arena, &from->resources, &to->resources)) < 0 ||
+            (r = auth_list_copy(arena, &from->resource_names, &to->resource_names)) < 0)
+                return r;
+        return auth_list_copy(arena, &from->non_resource_urls, &to->non_resource_urls);
+}
+
 int rbac_copy_rules(struct arena *arena, const rbac_rules *rules, rbac_rules *ret_copy) {
         rbac_rules copy = { arena_alloc_array(arena, rules->count + 1, sizeof(*copy.items)), rules->count };
-        int r = copy.items ? 0 : -ENOMEM;
+        int r;
 
-        for (uint32_t i = 0; r >= 0 && i < copy.count; i++) {
-                const struct kube_rbac_v1_policy_rule *from = &rules->items[i];
-                struct kube_rbac_v1_policy_rule *to = &copy.items[i];
-
-                r = auth_list_copy(arena, &from->verbs, &to->verbs);
-                if (r >= 0)
-                        r = auth_list_copy(arena, &from->api_groups, &to->api_groups);
-                if (r >= 0)
-                        r = auth_list_copy(arena, &from->resources, &to->resources);
-                if (r >= 0)
-                        r = auth_list_copy(arena, &from->resource_names, &to->resource_names);
-                if (r >= 0)
-                        r = auth_list_copy(arena, &from->non_resource_urls, &to->non_resource_urls);
-        }
-        if (r >= 0)
-                *ret_copy = copy;
-        return r;
+        if (!copy.items)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < copy.count; i++)
+                if ((r = copy_rule(arena, &rules->items[i], &copy.items[i])) < 0)
+                        return r;
+        *ret_copy = copy;
+        return 0;
 }
 
 static int copy_labels(struct arena *arena, const string_map *labels, string_map *ret_copy) {

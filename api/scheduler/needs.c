@@ -172,7 +172,7 @@ static int add_ports(struct arena *arena, const struct kube_container *c, struct
 /* Init containers' hold a port only where they stay. */
 static int read_ports(struct arena *arena, const struct kube_pod_spec *spec, struct sched_needs *needs) {
         uint32_t n = count_ports(&spec->containers) + count_ports(&spec->init_containers);
-        int r = 0;
+        int r;
 
         if (n == 0)
                 return 0;
@@ -180,11 +180,12 @@ static int read_ports(struct arena *arena, const struct kube_pod_spec *spec, str
         if (!needs->ports)
                 return -ENOMEM;
         list_for_each (c, &spec->containers)
-                r = r ?: add_ports(arena, c, needs);
+                if ((r = add_ports(arena, c, needs)) < 0)
+                        return r;
         list_for_each (c, &spec->init_containers)
-                if (pod_container_is_sidecar(c))
-                        r = r ?: add_ports(arena, c, needs);
-        return r;
+                if (pod_container_is_sidecar(c) && (r = add_ports(arena, c, needs)) < 0)
+                        return r;
+        return 0;
 }
 
 int sched_needs_read(struct arena *arena, const struct kube_pod *pod, struct sched_needs *ret_needs) {
@@ -202,8 +203,8 @@ int sched_needs_read(struct arena *arena, const struct kube_pod *pod, struct sch
             !raise_all(scratch, &view.spec.init_containers, &pod->status.init_container_statuses) ||
             !total(scratch, &view, &list))
                 return -ENOMEM;
-        r = read_amounts(arena, &list, ret_needs);
-        r = r ?: read_ports(arena, &pod->spec, ret_needs);
+        if ((r = read_amounts(arena, &list, ret_needs)) < 0 || (r = read_ports(arena, &pod->spec, ret_needs)) < 0)
+                return r;
         ret_needs->says_nothing = ret_needs->amounts[SCHED_CPU] == 0 && ret_needs->amounts[SCHED_MEMORY] == 0;
-        return r ?: read_scored(scratch, &view, ret_needs);
+        return read_scored(scratch, &view, ret_needs);
 }

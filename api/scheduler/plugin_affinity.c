@@ -154,10 +154,9 @@ static int prepare(struct sched_cycle *c) {
         c->affinity->space = sched_cluster_space(c->cluster, c->pod->namespace);
         if (!has_own && sched_averse_is_empty(&c->cluster->averse))
                 return SCHED_SKIPS;
-        r = count_averse(c);
-        if (r == 0 && has_own)
-                r = visit_pods(c, of_own, count_required);
-        return r < 0 ? r : SCHED_FITS;
+        if ((r = count_averse(c)) < 0 || (has_own && (r = visit_pods(c, of_own, count_required)) < 0))
+                return r;
+        return SCHED_FITS;
 }
 
 static bool count_is_positive(const struct tally *tally, const struct sched_term *term, const char *value) {
@@ -223,14 +222,14 @@ static int weigh_own(struct sched_cycle *c, const struct sched_pod *other) {
 }
 
 static int weigh_others(struct sched_cycle *c) {
-        int r = 0;
+        int r;
 
-        LIST_EACH (sched_affine, o, &c->cluster->affine) {
-                r = r ?: weigh_terms(c, o->affinity.required, o->affinity.n_required, c->pod, o->node, 1);
-                r = r ?: weigh_terms(c, o->affinity.preferred, o->affinity.n_preferred, c->pod, o->node, 1);
-                r = r ?: weigh_terms(c, o->aversion.preferred, o->aversion.n_preferred, c->pod, o->node, -1);
-        }
-        return r;
+        LIST_EACH (sched_affine, o, &c->cluster->affine)
+                if ((r = weigh_terms(c, o->affinity.required, o->affinity.n_required, c->pod, o->node, 1)) < 0 ||
+                    (r = weigh_terms(c, o->affinity.preferred, o->affinity.n_preferred, c->pod, o->node, 1)) < 0 ||
+                    (r = weigh_terms(c, o->aversion.preferred, o->aversion.n_preferred, c->pod, o->node, -1)) < 0)
+                        return r;
+        return 0;
 }
 
 static int weigh(struct sched_cycle *c) {
@@ -239,9 +238,9 @@ static int weigh(struct sched_cycle *c) {
              of_own = are_of_own(own->preferred, own->n_preferred) && are_of_own(anti->preferred, anti->n_preferred);
         int r = weigh_others(c);
 
-        if (r == 0 && has_own)
-                r = visit_pods(c, of_own, weigh_own);
-        return r < 0 ? r : c->affinity->scores.pairs.n > 0 ? SCHED_FITS : SCHED_SKIPS;
+        if (r < 0 || (has_own && (r = visit_pods(c, of_own, weigh_own)) < 0))
+                return r;
+        return c->affinity->scores.pairs.n > 0 ? SCHED_FITS : SCHED_SKIPS;
 }
 
 static int64_t score(const struct sched_cycle *c, const struct sched_node *node) {

@@ -221,20 +221,20 @@ static int weigh(struct sched_cycle *c) {
                 return r < 0 ? r : SCHED_SKIPS;
         s->wants_all = c->pod->n_spreads > 0;
         s->left_out = arena_alloc_array(c->arena, (size_t)c->n_fitting + 1, 1);
-        r = s->left_out ? find_sizes(c) : -ENOMEM;
-        for (uint32_t at = 0; r == 0 && at < c->cluster->n_order; at++) {
+        if ((r = s->left_out ? find_sizes(c) : -ENOMEM) < 0)
+                return r;
+        for (uint32_t at = 0; at < c->cluster->n_order; at++) {
                 const struct sched_node *node = c->cluster->order[at];
                 bool counts = !s->wants_all || has_all(s->soft, s->n_soft, node);
 
                 for (uint32_t i = 0; i < s->n_soft; i++)
                         s->soft[i].counts_node[at] = counts && is_heeded(c, &s->soft[i], node);
         }
-        for (uint32_t i = 0; r == 0 && i < s->n_soft; i++)
-                if (s->soft[i].is_host)
-                        r = count_hosts(c, &s->soft[i]);
-        if (r == 0)
-                count_pods(c, s->soft, s->n_soft);
-        return r < 0 ? r : SCHED_FITS;
+        for (uint32_t i = 0; i < s->n_soft; i++)
+                if (s->soft[i].is_host && (r = count_hosts(c, &s->soft[i])) < 0)
+                        return r;
+        count_pods(c, s->soft, s->n_soft);
+        return SCHED_FITS;
 }
 
 static int64_t score(const struct sched_cycle *c, const struct sched_node *node) {

@@ -90,11 +90,10 @@ int sched_selector_read(struct arena *arena, const struct kube_label_selector *s
                         return 0;
                 r = r ?: set(arena, &all[n++], e->key, op, &e->values);
         }
-        r = r ?: add_more(arena, &more[0], all, &n);
-        r = r ?: add_more(arena, &more[1], all, &n);
-        if (r == 0)
-                *ret_selector = (struct selector_labels){ .requirements = all, .n = n };
-        return r;
+        if ((r = r ?: add_more(arena, &more[0], all, &n)) < 0 || (r = add_more(arena, &more[1], all, &n)) < 0)
+                return r;
+        *ret_selector = (struct selector_labels){ .requirements = all, .n = n };
+        return 0;
 }
 
 static const char *lookup(const void *data, const char *key) {

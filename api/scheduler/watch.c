@@ -266,12 +266,13 @@ int sched_watch(struct scheduler *s) {
                                                      .list_ends = on_nodes_end };
         s->space_handler = (struct informer_handler){ .changed = on_space };
         s->claim_handler = (struct informer_handler){ .changed = on_claim };
-        r = follow(s, s->node_kind, NULL, &s->node_handler);
-        r = r ?: follow(s, s->space_kind, NULL, &s->space_handler);
-        r = r ?: follow(s, s->pod_kind, "status.phase!=Succeeded,status.phase!=Failed", &s->pod_handler);
-        s->claims = r == 0 ? informers_get(s->informers, s->claim_kind, NULL, true) : NULL;
+        if ((r = follow(s, s->node_kind, NULL, &s->node_handler)) < 0 ||
+            (r = follow(s, s->space_kind, NULL, &s->space_handler)) < 0 ||
+            (r = follow(s, s->pod_kind, "status.phase!=Succeeded,status.phase!=Failed", &s->pod_handler)) < 0)
+                return r;
+        s->claims = informers_get(s->informers, s->claim_kind, NULL, true);
         s->budgets = s->claims ? informers_get(s->informers, s->budget_kind, NULL, true) : NULL;
         if (s->claims)
                 informer_add(s->claims, &s->claim_handler);
-        return r ?: s->budgets ? 0 : -ENOMEM;
+        return s->budgets ? 0 : -ENOMEM;
 }

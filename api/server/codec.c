@@ -151,9 +151,8 @@ int api_protobuf(const struct kube_type *type, const char *json, size_t length, 
         if (type->size == 0 || !(type->flags & KUBE_MESSAGE))
                 return -ENOTSUP;
         object = arena ? arena_alloc(arena, type->size) : NULL;
-        r = object ? kube_json_read(arena, type, json, length, NULL, object) : -ENOMEM;
-        r = r ?: kube_envelope_write_object(type, object, &data, &size);
-        if (r < 0)
+        if ((r = object ? kube_json_read(arena, type, json, length, NULL, object) : -ENOMEM) < 0 ||
+            (r = kube_envelope_write_object(type, object, &data, &size)) < 0)
                 return r;
         *ret_bytes = bytes_copy(data, size);
         return *ret_bytes ? 0 : -ENOMEM;

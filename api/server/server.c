@@ -210,11 +210,11 @@ static int loop_begin(struct api_server *server, unsigned number, uv_loop_t *uv,
         loop->number = number;
         loop->wake.data = loop;
         pthread_mutex_init(&loop->lock, NULL);
-        r = server->config.hooks.start ? server->config.hooks.start(loop) : 0;
-        r = r ?: uv_async_init(uv, &loop->wake, on_wake);
-        if (r == 0)
-                api_deadlines_start(loop);
-        return r;
+        if ((r = server->config.hooks.start ? server->config.hooks.start(loop) : 0) < 0 ||
+            (r = uv_async_init(uv, &loop->wake, on_wake)) < 0)
+                return r;
+        api_deadlines_start(loop);
+        return 0;
 }
 
 static int loop_start(void *data, unsigned i, uv_loop_t *uv, void **ret_data) {

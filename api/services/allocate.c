@@ -64,17 +64,15 @@ static int write_service(struct api_request *r, const struct kube_service *servi
 }
 
 static int work(struct service_work *w) {
-        int r = 0;
+        int r;
 
-        if (w->old)
-                r = service_families_keep(w);
-        r = r ?: service_families_normalize(w);
-        r = r ?: service_families_choose(w);
-        r = r ?: service_addresses_give(w);
-        r = r ?: service_ports_give(w);
-        if (r == 0 && !service_has_addresses(w->service))
+        if ((w->old && (r = service_families_keep(w)) < 0) || (r = service_families_normalize(w)) < 0 ||
+            (r = service_families_choose(w)) < 0 || (r = service_addresses_give(w)) < 0 ||
+            (r = service_ports_give(w)) < 0)
+                return r;
+        if (!service_has_addresses(w->service))
                 w->service->spec.internal_traffic_policy = NULL;
-        return r ?: w->old ? service_types_drop(w) : 0;
+        return w->old ? service_types_drop(w) : 0;
 }
 
 static enum api_step answer(struct api_request *r, const struct service_work *w, int error) {

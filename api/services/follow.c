@@ -131,13 +131,9 @@ static int set_service(struct api_services *s, struct arena *arena, struct objec
         const struct value *new = NULL, *old = NULL;
         int r = owner ? 0 : -ENOMEM;
 
-        if (r == 0 && now)
-                r = api_tree_of(arena, now, &new);
-        if (r == 0 && before)
-                r = api_tree_of(arena, before, &old);
-        if (r == 0 && !(now && before && same_addresses(new, old)))
-                r = change_addresses(s, new, old, owner);
-        if (r < 0)
+        if (r < 0 || (now && (r = api_tree_of(arena, now, &new)) < 0) ||
+            (before && (r = api_tree_of(arena, before, &old)) < 0) ||
+            (!(now && before && same_addresses(new, old)) && (r = change_addresses(s, new, old, owner)) < 0))
                 return r;
         each_port(s, new, true);
         each_port(s, old, false);

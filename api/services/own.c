@@ -152,12 +152,12 @@ static int give(struct arena *arena, const char *address, bool six, const struct
         int r;
 
         value_edit_begin(&edit, arena, *service);
-        r = value_edit_set(&edit, "/spec/clusterIPs", &ips, NULL) ?:
-                    value_edit_set(&edit, "/spec/ipFamilies", &families, NULL);
-        *service = value_edit_end(&edit);
-        if (r == 0 && *service)
+        if ((r = value_edit_set(&edit, "/spec/clusterIPs", &ips, NULL)) < 0 ||
+            (r = value_edit_set(&edit, "/spec/ipFamilies", &families, NULL)) < 0)
+                return r;
+        if ((*service = value_edit_end(&edit)))
                 *service = value_copy(arena, *service);
-        return r ?: *service ? 0 : -ENOMEM;
+        return *service ? 0 : -ENOMEM;
 }
 
 /* NULL as *@ret_tree: there is no range to have an address from. */
@@ -173,9 +173,10 @@ static int service_tree(struct api_services *s, struct arena *arena, struct api_
                 return 0;
         cluster_ip_format(&(struct cluster_ip){ range.six, range.high, range.first }, address);
         text = service_text(arena, s->port, address);
-        r = text ? json_parse(arena, text, strlen(text), NULL, ret_tree, NULL) : -ENOMEM;
-        r = r ?: api_put_stamp(arena, of, ret_tree);
-        return r ?: give(arena, address, range.six, ret_tree);
+        if ((r = text ? json_parse(arena, text, strlen(text), NULL, ret_tree, NULL) : -ENOMEM) < 0 ||
+            (r = api_put_stamp(arena, of, ret_tree)) < 0)
+                return r;
+        return give(arena, address, range.six, ret_tree);
 }
 
 static int make_service(struct api_services *s, struct arena *arena) {
@@ -202,10 +203,11 @@ static int put_place(struct api_services *s, struct arena *arena, const struct p
         bool same = true;
         int r = place->text ? json_parse(arena, place->text, strlen(place->text), NULL, &wanted, NULL) : -ENOMEM;
 
-        if (!object)
-                return r ?: make(s, arena, place->group, place->resource, place->text);
-        r = r ?: api_tree_of(arena, object, &is);
         if (r < 0)
+                return r;
+        if (!object)
+                return make(s, arena, place->group, place->resource, place->text);
+        if ((r = api_tree_of(arena, object, &is)) < 0)
                 return r;
         value_edit_begin(&edit, arena, is);
         for (size_t i = 0; r == 0 && place->parts[i]; i++) {
@@ -263,9 +265,9 @@ int services_make_own(struct api_services *services, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         int r = arena ? make_service(services, arena) : -ENOMEM;
 
-        if (r == 0 && *services->advertised)
-                r = put_places(services, arena);
-        return r < 0 ? err_errno(err, -r, "cannot make the Service " NAME " in namespace default") : 0;
+        if (r < 0 || (*services->advertised && (r = put_places(services, arena)) < 0))
+                return err_errno(err, -r, "cannot make the Service " NAME " in namespace default");
+        return 0;
 }
 
 /* The JSON of what was there at the start; NULL without memory. */

@@ -65,8 +65,9 @@ static int make_record(struct api_services *services, struct api_resource *of, s
         const struct value *tree;
         int r = text ? json_parse(arena, text, strlen(text), NULL, &tree, NULL) : -ENOMEM;
 
-        r = r ?: api_put_stamp(arena, of, &tree);
-        return r ?: api_put_later(services->state, of, arena, tree);
+        if (r < 0 || (r = api_put_stamp(arena, of, &tree)) < 0)
+                return r;
+        return api_put_later(services->state, of, arena, tree);
 }
 
 /* --- records --- */

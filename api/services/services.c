@@ -43,11 +43,11 @@ int api_services_new(const struct api_services_config *config, struct api_servic
                 snprintf(services->advertised, sizeof(services->advertised), "%s", config->advertised);
         services->addresses = addresses_new();
         services->ports = ports_new(config->node_ports, err);
-        r = !services->ports ? -EINVAL : services->addresses ? 0 : err_set(err, ENOMEM, "no memory for Services");
-        r = r ?: services_make_range(services, err);
-        r = r ?: follow(services, err);
-        r = r ?: services_make_own(services, err);
-        if (r < 0)
+        if ((r = !services->ports    ? -EINVAL :
+                 services->addresses ? 0 :
+                                       err_set(err, ENOMEM, "no memory for Services")) < 0 ||
+            (r = services_make_range(services, err)) < 0 || (r = follow(services, err)) < 0 ||
+            (r = services_make_own(services, err)) < 0)
                 api_services_free(services);
         else
                 *ret_services = services;

@@ -97,8 +97,7 @@ int api_change_init(struct api_change *change, struct api_state *state, struct a
         struct object_parts parts;
         int r = take_json(&c, json, &bytes);
 
-        r = r ?: api_resource_parts(resource, arena, tree, &parts);
-        if (r < 0)
+        if (r < 0 || (r = api_resource_parts(resource, arena, tree, &parts)) < 0)
                 return r;
         parts.json = bytes;
         parts.revision = 0;

@@ -177,10 +177,9 @@ int api_state_open(const struct api_state_options *options, struct api_state **r
                 return err_set(err, ENOMEM, "no memory for the state");
         kube_registry_each(options->registry, add_kind, &b);
         state->turns = api_turns_new();
-        r = b.error < 0 || !state->turns ? err_set(err, ENOMEM, "no memory for the resources") : 0;
-        r = r ?: store_open(options->directory ? &store_sqlite : &store_memory, &store, &state->store, err);
-        r = r ?: load(state, err);
-        if (r < 0) {
+        if ((r = b.error < 0 || !state->turns ? err_set(err, ENOMEM, "no memory for the resources") : 0) < 0 ||
+            (r = store_open(options->directory ? &store_sqlite : &store_memory, &store, &state->store, err)) < 0 ||
+            (r = load(state, err)) < 0) {
                 api_state_close(state);
                 return r;
         }

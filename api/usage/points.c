@@ -158,9 +158,8 @@ int usage_points_read(char *text, size_t length, int64_t now_ms, const struct us
 
         if (points)
                 points->arena = arena_new();
-        r = points && points->arena ? usage_parse(text, length, on_sample, &reading, err) : -ENOMEM;
-        r = r ?: settle(points);
-        if (r < 0) {
+        if ((r = points && points->arena ? usage_parse(text, length, on_sample, &reading, err) : -ENOMEM) < 0 ||
+            (r = settle(points)) < 0) {
                 usage_points_free(points);
                 return r;
         }

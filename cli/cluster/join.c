@@ -45,13 +45,13 @@ int cli_join(struct cli *cli, char **arguments, int n, struct err **err) {
         struct cluster_found cluster;
         int r = arena ? check(err) : err_set(err, ENOMEM, "out of memory");
 
-        if (r == 0)
-                r = cli_cluster_discover(cli, arena, &sought, &cluster, err);
-        if (r == 0 && hashes.n == 0)
+        if (r < 0 || (r = cli_cluster_discover(cli, arena, &sought, &cluster, err)) < 0)
+                return r;
+        if (hashes.n == 0)
                 fprintf(stderr,
                         "nacelle: warning: without --discovery-token-ca-cert-hash whoever has a token of the cluster "
                         "could pass for it\n");
-        if (r < 0 || (r = cli_cluster_node_join(cli, &cluster, &node, err)) < 0)
+        if ((r = cli_cluster_node_join(cli, &cluster, &node, err)) < 0)
                 return r;
         printf("This node is in the cluster of %s.\n", cluster.server);
         return 0;

@@ -81,13 +81,29 @@ static int add_to_document(const struct cri_container *container, struct arena *
         return json_writer_finish(&w, ret_text, NULL) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
 }
 
+static int make_config(struct cri_container *container, struct arena *arena, struct container_spec *spec,
+                       struct delegate_spec *delegate, char **ret_document, struct err **err) {
+        struct cgroup_device *rules = NULL;
+        const char *const *sources;
+        int r;
+
+        if ((r = spec_fill_devices(container, arena, spec, &rules, &delegate->n_rules, err)) < 0)
+                return r;
+        r = seccomp_choose_oci(container, spec->process.capabilities.bounding, arena, &delegate->seccomp, err);
+        if (r < 0)
+                return r;
+        delegate->rules = rules;
+        spec->delegate = delegate;
+        sources = arena_alloc_array(arena, spec->n_mounts + 1, sizeof(*sources));
+        return sources ? delegate_config(spec, NULL, sources, ret_document, err) :
+                         err_set(err, ENOMEM, "out of memory");
+}
+
 int checkpoint_spec(struct cri_container *container, struct arena *arena, char **ret_text, struct err **err) {
         char *cgroup = arena_alloc(arena, CGROUP_PATH_MAX);
         struct delegate_spec delegate = { .path = "", .cgroup = cgroup };
         _cleanup_free_ char *document = NULL;
-        struct cgroup_device *rules = NULL;
         struct container_spec spec;
-        const char *const *sources;
         int r = cgroup ? cgroup_full_path(container->sandbox->cri->cgroups, container->cgroup, cgroup, err) :
                          err_set(err, ENOMEM, "out of memory");
 
@@ -95,16 +111,7 @@ int checkpoint_spec(struct cri_container *container, struct arena *arena, char *
                 return r;
         r = spec_fill(container, arena, &spec, err);
         if (r >= 0)
-                r = spec_fill_devices(container, arena, &spec, &rules, &delegate.n_rules, err);
-        if (r >= 0)
-                r = seccomp_choose_oci(container, spec.process.capabilities.bounding, arena, &delegate.seccomp, err);
-        if (r >= 0) {
-                delegate.rules = rules;
-                spec.delegate = &delegate;
-                sources = arena_alloc_array(arena, spec.n_mounts + 1, sizeof(*sources));
-                r = sources ? delegate_config(&spec, NULL, sources, &document, err) :
-                              err_set(err, ENOMEM, "out of memory");
-        }
+                r = make_config(container, arena, &spec, &delegate, &document, err);
         spec_close(&spec);
         return r < 0 ? r : add_to_document(container, arena, document, ret_text, err);
 }

@@ -130,10 +130,9 @@ static int create_work(struct cri_call *call, struct err **err) {
         if (message_pack(call->arena, &create->config->base, &record->config) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         r = SPAN_STEP(call->span, "writable_make", writable_make(call->sandbox, call->arena, dir, err), err);
-        if (r >= 0)
-                r = SPAN_STEP(call->span, "record_write",
-                              record_write(call->cri, RECORD_CONTAINER, record->id, &record->base, err), err);
-        if (r < 0)
+        if (r < 0 ||
+            (r = SPAN_STEP(call->span, "record_write",
+                           record_write(call->cri, RECORD_CONTAINER, record->id, &record->base, err), err)) < 0)
                 record_remove(call->cri, RECORD_CONTAINER, record->id, NULL);
         return r;
 }

@@ -167,12 +167,9 @@ int process_capabilities(const Cri__ContainerConfig *config, struct capability_s
         uint64_t add, drop, ambient;
         int r;
 
-        r = parse_names(c->add_capabilities, c->n_add_capabilities, &add, err);
-        if (r >= 0)
-                r = parse_names(c->drop_capabilities, c->n_drop_capabilities, &drop, err);
-        if (r >= 0)
-                r = parse_names(c->add_ambient_capabilities, c->n_add_ambient_capabilities, &ambient, err);
-        if (r < 0)
+        if ((r = parse_names(c->add_capabilities, c->n_add_capabilities, &add, err)) < 0 ||
+            (r = parse_names(c->drop_capabilities, c->n_drop_capabilities, &drop, err)) < 0 ||
+            (r = parse_names(c->add_ambient_capabilities, c->n_add_ambient_capabilities, &ambient, err)) < 0)
                 return r;
         if (!security->privileged) {
                 /* ALL counts first on both sides, so that "drop ALL, add CHOWN" and "add ALL, drop CHOWN" both work. */

@@ -96,17 +96,19 @@ static int want(struct arena *arena, const Cri__LinuxContainerSecurityContext *s
                 r = who_of_number("user", security->run_as_user->value, &wanted.user, err);
         else
                 wanted.has_user = false;
-        if (r >= 0 && security->run_as_group) {
+        if (r < 0)
+                return r;
+        if (security->run_as_group) {
                 if (!wanted.has_user)
                         return err_set(err, EINVAL, "user group \"%" PRId64 "\" is specified without user",
                                        security->run_as_group->value);
-                r = who_of_number("group", security->run_as_group->value, &wanted.group, err);
+                if ((r = who_of_number("group", security->run_as_group->value, &wanted.group, err)) < 0)
+                        return r;
                 wanted.has_group = true;
         }
-        if (r >= 0 && !wanted.has_user && image_user && *image_user)
-                r = want_image(arena, image_user, &wanted, err);
-        if (r >= 0)
-                *ret_wanted = wanted;
+        if (!wanted.has_user && image_user && *image_user && (r = want_image(arena, image_user, &wanted, err)) < 0)
+                return r;
+        *ret_wanted = wanted;
         return r;
 }
 

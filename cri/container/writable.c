@@ -35,8 +35,7 @@ int writable_renew(const struct cri_sandbox *sandbox, struct arena *arena, const
                 return err_set(err, ENOMEM, "out of memory");
         if (access(mark, F_OK) < 0)
                 return 0;
-        r = files_remove_tree(upper, err);
-        if (r >= 0)
-                r = files_remove_tree(work, err);
-        return r < 0 ? r : writable_make(sandbox, arena, dir, err);
+        if ((r = files_remove_tree(upper, err)) < 0 || (r = files_remove_tree(work, err)) < 0)
+                return r;
+        return writable_make(sandbox, arena, dir, err);
 }

@@ -82,12 +82,10 @@ static int open_ends(const struct cri_container *container, const struct cri_exe
         int r;
 
         if (!request->tty) {
-                r = open_pipe(request->in, true, uid, &ends->in, err);
-                if (r >= 0)
-                        r = open_pipe(request->out, false, uid, &ends->out, err);
-                if (r >= 0)
-                        r = open_pipe(request->err, false, uid, &ends->err, err);
-                return r;
+                if ((r = open_pipe(request->in, true, uid, &ends->in, err)) < 0 ||
+                    (r = open_pipe(request->out, false, uid, &ends->out, err)) < 0)
+                        return r;
+                return open_pipe(request->err, false, uid, &ends->err, err);
         }
         r = exec_open_terminal(uid, request->rows, request->columns, &exec->master, &ends->slave, err);
         if (r < 0)

@@ -76,24 +76,34 @@ struct list {
         size_t n;
 };
 
+/* The one that is asked for, and none where it is not here. */
+static int find_one(const struct cri *cri, const char *name, struct image ***ret_images, size_t *ret_n,
+                    struct err **err) {
+        struct image **images, *one = NULL;
+        int r = image_store_find(cri->images, name, &one, err);
+
+        if (r < 0)
+                return r;
+        if (!(images = calloc(1, sizeof(*images)))) {
+                image_free(one);
+                return -ENOMEM;
+        }
+        images[0] = one;
+        *ret_images = images;
+        *ret_n = 1;
+        return 0;
+}
+
 static int list_work(struct cri_call *call, struct err **err) {
         struct list *list = call->state;
-        struct image **images = NULL, *one = NULL;
+        struct image **images = NULL;
         size_t n = 0;
         int r;
 
-        if (list->name) {
-                r = image_store_find(call->cri->images, list->name, &one, err);
-                if (r == -ENOENT || r == -EINVAL)
-                        return 0;
-                if (r >= 0 && !(images = calloc(1, sizeof(*images)))) {
-                        image_free(one);
-                        r = -ENOMEM;
-                }
-                if (r >= 0)
-                        images[n++] = one;
-        } else
-                r = image_store_list(call->cri->images, &images, &n, err);
+        r = list->name ? find_one(call->cri, list->name, &images, &n, err) :
+                         image_store_list(call->cri->images, &images, &n, err);
+        if (list->name && (r == -ENOENT || r == -EINVAL))
+                return 0;
         if (r < 0)
                 return r;
         list->images = arena_alloc_array(call->arena, n + 1, sizeof(*list->images));

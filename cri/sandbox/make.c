@@ -141,6 +141,15 @@ static int attach_after(struct cri_sandbox *sandbox, struct span *span, const st
                          err);
 }
 
+/* @beside: what is made at once with its network is only begun. */
+static int begin(struct cri_sandbox *sandbox, struct span *span, const struct sandbox_spec *spec, bool beside,
+                 struct sandbox_made *made, struct err **err) {
+        if (beside)
+                return sandbox_begin(sandbox->cri->runtime, sandbox->id, err);
+        return SPAN_STEP(span, "sandbox_create",
+                         sandbox_create(sandbox->cri->runtime, sandbox->id, spec, &made->info, err), err);
+}
+
 int sandbox_make(struct cri_sandbox *sandbox, struct span *span, struct sandbox_made *ret_made, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         struct network_request request = { 0 };
@@ -152,16 +161,11 @@ int sandbox_make(struct cri_sandbox *sandbox, struct span *span, struct sandbox_
         *ret_made = (struct sandbox_made){ 0 };
         if (!arena)
                 return err_set(err, ENOMEM, "out of memory");
-        r = sandbox_fill_spec(sandbox, arena, &spec, err);
-        if (r >= 0 && !spec.host_network)
-                r = sandbox_fill_network(sandbox, arena, &request, err);
-        beside = r >= 0 && goes_beside(sandbox, &spec);
-        if (beside)
-                r = sandbox_begin(sandbox->cri->runtime, sandbox->id, err);
-        else if (r >= 0)
-                r = SPAN_STEP(span, "sandbox_create",
-                              sandbox_create(sandbox->cri->runtime, sandbox->id, &spec, &ret_made->info, err), err);
-        if (r < 0)
+        if ((r = sandbox_fill_spec(sandbox, arena, &spec, err)) < 0 ||
+            (!spec.host_network && (r = sandbox_fill_network(sandbox, arena, &request, err)) < 0))
+                return r;
+        beside = goes_beside(sandbox, &spec);
+        if ((r = begin(sandbox, span, &spec, beside, ret_made, err)) < 0)
                 return r;
         r = beside ? make_beside(sandbox, span, &spec, &request, ret_made, err) :
                      attach_after(sandbox, span, &spec, &request, ret_made, err);

@@ -42,6 +42,13 @@ static bool is_want(int code) {
         return code == -ENOMEM || code == -EMFILE || code == -ENFILE;
 }
 
+static int enter_sandbox(struct cri *cri, const char *id, const Record__Sandbox *record,
+                         struct cri_sandbox **ret_sandbox, struct err **err) {
+        if (strcmp(record->id, id) != 0)
+                return err_set(err, EBADMSG, "it names sandbox %.80s", record->id);
+        return cri_sandbox_new(cri, record, ret_sandbox, err);
+}
+
 static int read_sandbox(struct cri *cri, const char *id, struct err **ret_err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_err_ struct err *err = NULL;
@@ -54,10 +61,8 @@ static int read_sandbox(struct cri *cri, const char *id, struct err **ret_err) {
                 sweep_half(cri, RECORD_SANDBOX, id);
                 return 0;
         }
-        if (r >= 0 && strcmp(record->id, id) != 0)
-                r = err_set(&err, EBADMSG, "it names sandbox %.80s", record->id);
         if (r >= 0)
-                r = cri_sandbox_new(cri, record, &sandbox, &err);
+                r = enter_sandbox(cri, id, record, &sandbox, &err);
         if (is_want(r))
                 return err ? err_move(ret_err, TAKE_PTR(err)) : err_set(ret_err, ENOMEM, "out of memory");
         if (r < 0) {
@@ -70,10 +75,21 @@ static int read_sandbox(struct cri *cri, const char *id, struct err **ret_err) {
         return 0;
 }
 
+static int enter_container(struct cri *cri, const char *id, const Record__Container *record,
+                           struct cri_container **ret_container, struct err **err) {
+        struct cri_sandbox *sandbox;
+
+        if (strcmp(record->id, id) != 0)
+                return err_set(err, EBADMSG, "it names container %.80s", record->id);
+        sandbox = table_object(table_find(&cri->sandboxes, record->sandbox_id), struct cri_sandbox, by_id);
+        if (!sandbox)
+                return err_set(err, ENOENT, "there is no sandbox %.80s", record->sandbox_id);
+        return cri_container_new(sandbox, record, ret_container, err);
+}
+
 static int read_container(struct cri *cri, const char *id, struct err **ret_err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_err_ struct err *err = NULL;
-        struct cri_sandbox *sandbox = NULL;
         struct cri_container *container;
         Record__Container *record = NULL;
         Record__Exit *exit = NULL;
@@ -84,13 +100,8 @@ static int read_container(struct cri *cri, const char *id, struct err **ret_err)
                 sweep_half(cri, RECORD_CONTAINER, id);
                 return 0;
         }
-        if (r >= 0 && strcmp(record->id, id) != 0)
-                r = err_set(&err, EBADMSG, "it names container %.80s", record->id);
-        if (r >= 0 &&
-            !(sandbox = table_object(table_find(&cri->sandboxes, record->sandbox_id), struct cri_sandbox, by_id)))
-                r = err_set(&err, ENOENT, "there is no sandbox %.80s", record->sandbox_id);
         if (r >= 0)
-                r = cri_container_new(sandbox, record, &container, &err);
+                r = enter_container(cri, id, record, &container, &err);
         if (is_want(r))
                 return err ? err_move(ret_err, TAKE_PTR(err)) : err_set(ret_err, ENOMEM, "out of memory");
         if (r < 0) {
@@ -314,10 +325,8 @@ int cri_restore(struct cri *cri, struct err **err) {
         int r;
 
         cri->restoring = true;
-        r = read_all(cri, RECORD_SANDBOX, read_sandbox, err);
-        if (r >= 0)
-                r = read_all(cri, RECORD_CONTAINER, read_container, err);
-        if (r < 0)
+        if ((r = read_all(cri, RECORD_SANDBOX, read_sandbox, err)) < 0 ||
+            (r = read_all(cri, RECORD_CONTAINER, read_container, err)) < 0)
                 return r;
         for (struct cri_sandbox *s = cri->first_sandbox; s; s = s->newer)
                 if (s->ready)

@@ -127,10 +127,7 @@ int cri_sandbox_new(struct cri *cri, const Record__Sandbox *record, struct cri_s
         if (!sandbox)
                 return err_set(err, ENOMEM, "out of memory");
         *sandbox = (struct cri_sandbox){ .cri = cri, .refs = 1, .arena = arena_new() };
-        r = sandbox_keep(sandbox, record, err);
-        if (r >= 0)
-                r = sandbox_enter(cri, sandbox, err);
-        if (r < 0) {
+        if ((r = sandbox_keep(sandbox, record, err)) < 0 || (r = sandbox_enter(cri, sandbox, err)) < 0) {
                 cri_sandbox_unref(sandbox);
                 return r;
         }
@@ -254,10 +251,8 @@ int cri_container_new(struct cri_sandbox *sandbox, const Record__Container *reco
                 return err_set(err, ENOMEM, "out of memory");
         *container = (struct cri_container){ .refs = 1, .arena = arena_new(), .reason = "" };
         container->sandbox = cri_sandbox_ref(sandbox);
-        r = container_keep(container, record, err);
-        if (r >= 0)
-                r = container_enter(sandbox->cri, container, err);
-        if (r < 0) {
+        if ((r = container_keep(container, record, err)) < 0 ||
+            (r = container_enter(sandbox->cri, container, err)) < 0) {
                 cri_container_unref(container);
                 return r;
         }

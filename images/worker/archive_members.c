@@ -109,11 +109,12 @@ static int read_members(struct archive_members *a, struct tar_reader *tar, struc
                 if (r < 0)
                         return r;
         }
-        if (r == 0 && a->count == 0)
+        if (r < 0)
+                return r;
+        if (a->count == 0)
                 return err_set(err, EBADMSG, "the archive is empty");
-        if (r == 0)
-                qsort(a->items, a->count, sizeof(*a->items), compare);
-        return r;
+        qsort(a->items, a->count, sizeof(*a->items), compare);
+        return 0;
 }
 
 int archive_members_read(struct archive_members *a, int fd, struct err **err) {

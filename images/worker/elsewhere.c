@@ -36,11 +36,11 @@ static int read_own(const struct image_transfer_request *q, struct endpoint *e, 
         bool secret_kept = strncmp(e->base, "https:", 6) == 0 || endpoint_may_be_plain(e->host, q->insecure);
         int r = q->registries ? registries_read_configs(q->registries, e, 1, true, err) : 0;
 
-        if (r == 0 && q->docker_config)
-                r = docker_config_read(q->docker_config, "", e, 1, err);
-        if (r == 0 && !secret_kept)
+        if (r < 0 || (q->docker_config && (r = docker_config_read(q->docker_config, "", e, 1, err)) < 0))
+                return r;
+        if (!secret_kept)
                 endpoint_forget_auth(e);
-        return r;
+        return 0;
 }
 
 static int set_tls(struct endpoint *e, const struct endpoint *from) {

@@ -233,22 +233,23 @@ static int fill(const struct image_transfer_request *q, const char *host, const 
                 if (!endpoints_add_origin(e, host, q->insecure, err))
                         return -EINVAL;
         }
-        r = q->registries ? registries_read_configs(q->registries, e->items, e->count, false, err) : 0;
-        for (size_t i = 0; i < e->count && r == 0; i++)
-                if (e->items[i].origin)
-                        r = set_helped_auth(q, &e->items[i], err);
-        if (r == 0 && q->docker_config)
-                r = docker_config_read(q->docker_config, path, e->items, e->count, err);
-        for (size_t i = 0; i < e->count && r == 0; i++) {
+        if (q->registries && (r = registries_read_configs(q->registries, e->items, e->count, false, err)) < 0)
+                return r;
+        for (size_t i = 0; i < e->count; i++)
+                if (e->items[i].origin && (r = set_helped_auth(q, &e->items[i], err)) < 0)
+                        return r;
+        if (q->docker_config && (r = docker_config_read(q->docker_config, path, e->items, e->count, err)) < 0)
+                return r;
+        for (size_t i = 0; i < e->count; i++) {
                 struct endpoint *item = &e->items[i];
 
-                if (item->origin)
-                        r = set_request_auth(&q->auth, host, item, err);
+                if (item->origin && (r = set_request_auth(&q->auth, host, item, err)) < 0)
+                        return r;
                 item->tls.ca_file = item->ca_file;
                 item->tls.cert_file = item->cert_file;
                 item->tls.key_file = item->key_file;
         }
-        return r;
+        return 0;
 }
 
 int endpoints_find(const struct image_transfer_request *q, const char *host, const char *path,

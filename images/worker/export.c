@@ -157,15 +157,15 @@ static int write_archive(struct export *x, struct err **err) {
         static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
         int r = put_text(x, "oci-layout", layout, sizeof(layout) - 1, err);
 
-        if (r == 0)
-                r = put_index(x, err);
-        if (r == 0)
-                r = put_docker_manifest(x, err);
-        for (size_t i = 0; i < x->n_images && r == 0; i++) {
+        if (r < 0 || (r = put_index(x, err)) < 0 || (r = put_docker_manifest(x, err)) < 0)
+                return r;
+        for (size_t i = 0; i < x->n_images; i++) {
                 r = put_image(x, &x->images[i], err);
                 report_image(x->report, x->images[i].manifest.config.digest, x->images[i].digest);
+                if (r < 0)
+                        return r;
         }
-        return r < 0 ? r : image_tar_write_end(x->fd, err);
+        return image_tar_write_end(x->fd, err);
 }
 
 static int find_images(struct export *x, const struct image_request *q, struct err **err) {

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,42 +11,16 @@
 
 #include "images/files.h"
 #include "images/worker/blob.h"
+#include "images/worker/fetch_internal.h"
 #include "images/worker/hash.h"
 #include "images/worker/report.h"
 #include "images/worker/unpack.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 
-enum layer_state {
-        LAYER_OPEN,
-        LAYER_READY,     /* in layers/ */
-        LAYER_UNSETTLED, /* unpacked in ingest/, needs those below */
-};
-
-struct layer {
-        const struct descriptor *blob;
-        const char *diff_id;
-        enum layer_state state;
-        char name[LAYER_NAME_MAX];          /* in layers/, or of its directory in ingest/ */
-        char directory[FILE_TEMPORARY_MAX]; /* in ingest/, while it is unpacked; each try has another */
-        struct layer_result result;
-        bool is_changed; /* by those below, so that it fits this image only */
-};
-
-struct job {
-        struct fetch *fetch;
-        struct layer *layers;
-        size_t n, n_distinct;
-        size_t *distinct; /* indexes of layers, each diff id once */
-        atomic_size_t next;
-        pthread_mutex_t lock; /* guards error */
-        struct err *error;    /* of the first layer that failed */
-        atomic_bool failed;
-};
-
 /* The downloading thread of one layer. */
 struct download {
-        struct job *job;
+        struct fetch_job *job;
         struct blob *blob;
         struct feed feed;
         struct err *error;
@@ -89,7 +62,7 @@ static int write_info(int dir, const struct layer_result *result, const struct d
 }
 
 /* Reads, verifies and applies the blob to @dir/fs, downloading it beside that where it is not complete. */
-static int unpack_to(struct job *job, struct layer *layer, struct blob *blob, int dir, struct err **err) {
+static int unpack_to(struct fetch_job *job, struct fetch_layer *layer, struct blob *blob, int dir, struct err **err) {
         struct download d = { .job = job, .blob = blob };
         struct unpack u = { .feed = &d.feed,
                             .digest = blob->descriptor->digest,
@@ -124,7 +97,7 @@ static int unpack_to(struct job *job, struct layer *layer, struct blob *blob, in
         return r;
 }
 
-static int unpack_once(struct job *job, struct layer *layer, struct blob *blob, struct err **err) {
+static int unpack_once(struct fetch_job *job, struct fetch_layer *layer, struct blob *blob, struct err **err) {
         const struct image_layout *l = job->fetch->layout;
         _cleanup_close_ int dir = -EBADF;
         int r;
@@ -139,17 +112,8 @@ static int unpack_once(struct job *job, struct layer *layer, struct blob *blob, 
         return r;
 }
 
-/* Moves ingest/@from to layers/@to, unless another worker was first. */
-static int place_layer(const struct image_layout *l, const char *from, const char *to, struct err **err) {
-        if (renameat(l->ingest, from, l->layers, to) == 0)
-                return 0;
-        if (errno == ENOTEMPTY || errno == EEXIST)
-                return image_tree_remove(l->ingest, from, err);
-        return err_errno(err, errno, "move the layer into the store");
-}
-
 /* What was unpacked becomes durable, then visible. */
-static int commit(struct job *job, struct layer *layer, struct blob *blob, struct err **err) {
+static int commit(struct fetch_job *job, struct fetch_layer *layer, struct blob *blob, struct err **err) {
         const struct layer_needs *needs = &layer->result.needs;
         const struct image_layout *l = job->fetch->layout;
         int r;
@@ -162,36 +126,36 @@ static int commit(struct job *job, struct layer *layer, struct blob *blob, struc
         if (needs->implied.count > 0 || needs->links.count > 0 || needs->whiteouts.count > 0) {
                 /* settled when the layers below are there */
                 strcpy(layer->name, layer->directory);
-                layer->state = LAYER_UNSETTLED;
+                layer->state = FETCH_UNSETTLED;
                 return 0;
         }
         snprintf(layer->name, sizeof(layer->name), "%s", digest_hex(layer->diff_id));
-        layer->state = LAYER_READY;
-        return place_layer(l, layer->directory, layer->name, err);
+        layer->state = FETCH_READY;
+        return fetch_place(l, layer->directory, layer->name, err);
 }
 
-static int commit_or_drop(struct job *job, struct layer *layer, struct blob *blob, struct err **err) {
+static int commit_or_drop(struct fetch_job *job, struct fetch_layer *layer, struct blob *blob, struct err **err) {
         int r = commit(job, layer, blob, err);
 
         if (r < 0) {
                 image_tree_remove(job->fetch->layout->ingest, layer->directory, NULL);
-                layer->state = LAYER_OPEN;
+                layer->state = FETCH_OPEN;
         }
         return r;
 }
 
-static bool is_there(struct job *job, struct layer *layer) {
+static bool is_there(struct fetch_job *job, struct fetch_layer *layer) {
         if (image_layout_find_layer(job->fetch->layout, layer->diff_id, job->fetch->manifest.config.digest, layer->name,
                                     NULL, NULL) < 0)
                 return false;
-        layer->state = LAYER_READY;
+        layer->state = FETCH_READY;
         report_progress(job->fetch->report, layer->blob->digest, "exists", layer->blob->size, layer->blob->size);
         return true;
 }
 
 /* Whether layer's failure @r, or the one that ended it, is a full disk: what was brought until then must not fill it.
  */
-static bool is_for_want_of_space(struct job *job, int r) {
+static bool is_for_want_of_space(struct fetch_job *job, int r) {
         int code = -r;
 
         pthread_mutex_lock(&job->lock);
@@ -202,7 +166,7 @@ static bool is_for_want_of_space(struct job *job, int r) {
 }
 
 /* Content that was on disk before may be damaged by a crash: then it is fetched once more, from the start. */
-static int fetch_layer(struct job *job, struct layer *layer, struct err **err) {
+static int fetch_layer(struct fetch_job *job, struct fetch_layer *layer, struct err **err) {
         struct blob blob = BLOB_NONE;
         bool had_some;
         int r;
@@ -230,12 +194,12 @@ static int fetch_layer(struct job *job, struct layer *layer, struct err **err) {
                         err_set(err, -r, "%s", err_text(cause));
         } while (r == -EBADMSG && had_some);
         blob_close(&blob);
-        if (r == 0 && layer->state != LAYER_OPEN)
+        if (r == 0 && layer->state != FETCH_OPEN)
                 report_progress(job->fetch->report, layer->blob->digest, "done", layer->blob->size, layer->blob->size);
         return r;
 }
 
-static void fail(struct job *job, const struct layer *layer, struct err *error) {
+static void fail(struct fetch_job *job, const struct fetch_layer *layer, struct err *error) {
         err_wrap(&error, -err_code(error), "layer %.19s", layer->blob->digest);
         pthread_mutex_lock(&job->lock);
         /* what the first failure did to the others is not the cause */
@@ -248,11 +212,11 @@ static void fail(struct job *job, const struct layer *layer, struct err *error) 
 }
 
 static void *layers_main(void *data) {
-        struct job *job = data;
+        struct fetch_job *job = data;
         size_t i;
 
         while (!atomic_load(&job->failed) && (i = atomic_fetch_add(&job->next, 1)) < job->n_distinct) {
-                struct layer *layer = &job->layers[job->distinct[i]];
+                struct fetch_layer *layer = &job->layers[job->distinct[i]];
                 struct err *error = NULL;
 
                 if (fetch_layer(job, layer, &error) < 0)
@@ -261,7 +225,7 @@ static void *layers_main(void *data) {
         return NULL;
 }
 
-static int run_threads(struct job *job, struct err **err) {
+static int run_threads(struct fetch_job *job, struct err **err) {
         pthread_t threads[FETCH_PARALLEL];
         size_t n = 0;
 
@@ -275,7 +239,7 @@ static int run_threads(struct job *job, struct err **err) {
 }
 
 /* Finds layers that occur twice, which are one directory, and refuses blobs that claim two contents. */
-static int find_distinct(struct job *job, struct err **err) {
+static int find_distinct(struct fetch_job *job, struct err **err) {
         for (size_t i = 0; i < job->n; i++) {
                 bool seen = false;
 
@@ -293,120 +257,29 @@ static int find_distinct(struct job *job, struct err **err) {
         return 0;
 }
 
-static int open_layer_root(const struct image_layout *l, const struct layer *layer) {
-        char path[LAYER_NAME_MAX + 8];
+static int fetch_all(struct fetch_job *job, struct err **err) {
+        int r;
 
-        snprintf(path, sizeof(path), "%s/fs", layer->name);
-        return openat(layer->state == LAYER_READY ? l->layers : l->ingest, path,
-                      O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-}
-
-/* The directory of layer @i, which may be a repetition of an earlier one. */
-static struct layer *representative(const struct job *job, size_t i) {
-        for (size_t j = 0; j < i; j++)
-                if (strcmp(job->layers[j].diff_id, job->layers[i].diff_id) == 0)
-                        return &job->layers[j];
-        return &job->layers[i];
-}
-
-/* Whether the layer at @i comes no more above. */
-static bool is_topmost(const struct job *job, size_t i) {
-        for (size_t j = i + 1; j < job->n; j++)
-                if (strcmp(job->layers[j].diff_id, job->layers[i].diff_id) == 0)
-                        return false;
-        return true;
-}
-
-/* Does what @needs says to @layer with the layers below place @i. */
-static int settle_at(struct job *job, struct layer *layer, size_t i, const struct layer_needs *needs,
-                     struct err **err) {
-        const struct image_layout *l = job->fetch->layout;
-        _cleanup_close_ int root = open_layer_root(l, layer);
-        _cleanup_free_ int *lower = calloc(i + 1, sizeof(int));
-        size_t n = 0;
-        int r = 0;
-
-        if (root < 0 || !lower)
-                return err_errno(err, root < 0 ? errno : ENOMEM, "open the layer");
-        for (size_t j = i; j-- > 0 && r == 0; n++) {
-                lower[n] = open_layer_root(l, representative(job, j));
-                if (lower[n] < 0)
-                        r = err_errno(err, errno, "open the layer below");
-        }
-        if (r == 0)
-                r = layer_settle(root, needs, lower, i, err);
-        while (n > 0)
-                close_fd(lower[--n]);
-        if (r < 0)
-                return r;
-        layer->is_changed |= r > 0;
-        return 0;
-}
-
-static int place_settled(struct job *job, struct layer *layer, struct err **err) {
-        const struct image_layout *l = job->fetch->layout;
-        char from[LAYER_NAME_MAX];
-
-        if (layer->is_changed && syncfs(l->ingest) < 0)
-                return err_errno(err, errno, "sync the file system");
-        strcpy(from, layer->name);
-        snprintf(layer->name, sizeof(layer->name), "%s%s%s", digest_hex(layer->diff_id), layer->is_changed ? "." : "",
-                 layer->is_changed ? digest_hex(job->fetch->manifest.config.digest) : "");
-        layer->state = LAYER_READY;
-        return place_layer(l, from, layer->name, err);
-}
-
-/* Place @i of the image. A layer that comes twice has its links where it comes first, so that those above find them;
- * what is implied and what is hidden is as its topmost place has it, which is the one that is mounted. */
-static int settle_place(struct job *job, size_t i, struct err **err) {
-        struct layer *layer = representative(job, i);
-        struct layer_needs needs = { .implied = layer->result.needs.implied };
-        bool first = layer == &job->layers[i], last = is_topmost(job, i);
-        int r = 0;
-
-        if (layer->state != LAYER_UNSETTLED || (!first && !last))
-                return 0;
-        if (first) {
-                needs.links = layer->result.needs.links;
-                needs.targets = layer->result.needs.targets;
-        }
-        if (last)
-                needs.whiteouts = layer->result.needs.whiteouts;
-        r = settle_at(job, layer, i, &needs, err);
-        return r == 0 && last ? place_settled(job, layer, err) : r;
-}
-
-static int settle_all(struct job *job, struct err **err) {
+        if (!job->layers || !job->distinct)
+                return err_set(err, ENOMEM, "out of memory");
         for (size_t i = 0; i < job->n; i++) {
-                int r = settle_place(job, i, err);
-
-                if (r < 0)
-                        return err_wrap(err, r, "layer %.19s", job->layers[i].blob->digest);
+                job->layers[i].blob = &job->fetch->manifest.layers[i];
+                job->layers[i].diff_id = job->fetch->config.diff_ids[i];
         }
-        return 0;
+        if ((r = find_distinct(job, err)) < 0 || (r = run_threads(job, err)) < 0)
+                return r;
+        return fetch_settle(job, err);
 }
 
 static int fetch_layers(struct fetch *f, struct err **err) {
-        struct job job = { .fetch = f, .n = f->manifest.n_layers, .lock = PTHREAD_MUTEX_INITIALIZER };
+        struct fetch_job job = { .fetch = f, .n = f->manifest.n_layers, .lock = PTHREAD_MUTEX_INITIALIZER };
         int r;
 
         job.layers = calloc(job.n + 1, sizeof(*job.layers));
         job.distinct = calloc(job.n + 1, sizeof(*job.distinct));
-        if (!job.layers || !job.distinct) {
-                r = err_set(err, ENOMEM, "out of memory");
-        } else {
-                for (size_t i = 0; i < job.n; i++) {
-                        job.layers[i].blob = &f->manifest.layers[i];
-                        job.layers[i].diff_id = f->config.diff_ids[i];
-                }
-                r = find_distinct(&job, err);
-                if (r == 0)
-                        r = run_threads(&job, err);
-                if (r == 0)
-                        r = settle_all(&job, err);
-        }
+        r = fetch_all(&job, err);
         for (size_t i = 0; job.layers && i < job.n; i++) {
-                if (r < 0 && job.layers[i].state == LAYER_UNSETTLED) {
+                if (r < 0 && job.layers[i].state == FETCH_UNSETTLED) {
                         image_tree_remove(f->layout->ingest, job.layers[i].name, NULL);
                         if (r == -EBADMSG)
                                 unlinkat(f->layout->blobs, digest_hex(job.layers[i].blob->digest), 0);
@@ -472,12 +345,11 @@ int fetch_run(struct fetch *f, struct err **err) {
                 return r;
         if (fsync(f->layout->layers) < 0 || fsync(f->layout->blobs) < 0)
                 return err_errno(err, errno, "sync %s", f->layout->path);
-        r = store_text(f->layout, f->manifest.config.digest, f->config_text, f->n_config, err);
-        if (r == 0)
-                r = store_text(f->layout, f->manifest_digest, f->manifest_text, f->n_manifest, err);
-        if (r == 0)
-                report_image(f->report, f->manifest.config.digest, f->manifest_digest);
-        return r;
+        if ((r = store_text(f->layout, f->manifest.config.digest, f->config_text, f->n_config, err)) < 0 ||
+            (r = store_text(f->layout, f->manifest_digest, f->manifest_text, f->n_manifest, err)) < 0)
+                return r;
+        report_image(f->report, f->manifest.config.digest, f->manifest_digest);
+        return 0;
 }
 
 struct image_ref fetch_record(const struct fetch *f) {

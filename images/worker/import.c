@@ -65,15 +65,15 @@ int image_store_names(const struct image_layout *l, struct report *report, const
 
         by_digest.tag[0] = '\0';
         strcpy(by_digest.digest, digest);
-        r = image_ref_write(l, &by_digest, ref, err);
-        if (r == 0)
-                report_reference(report, image_reference_format(&by_digest, text));
-        if (r == 0 && *reference->tag && !*reference->digest) {
-                r = image_ref_write(l, reference, ref, err);
-                if (r == 0)
-                        report_reference(report, image_reference_format(reference, text));
-        }
-        return r;
+        if ((r = image_ref_write(l, &by_digest, ref, err)) < 0)
+                return r;
+        report_reference(report, image_reference_format(&by_digest, text));
+        if (!*reference->tag || *reference->digest)
+                return 0;
+        if ((r = image_ref_write(l, reference, ref, err)) < 0)
+                return r;
+        report_reference(report, image_reference_format(reference, text));
+        return 0;
 }
 
 /* @own is what the archive calls the image: a reference, or in an OCI layout often the tag alone. */
@@ -136,23 +136,26 @@ static int find_manifest(const struct import *im, const struct archive *a, const
         return err_set(err, EBADMSG, "indexes are nested more than %d times", NESTED_MAX);
 }
 
+static int import_with(const struct import *im, struct archive *a, const struct manifest_entry *entry, struct fetch *f,
+                       struct err **err) {
+        struct image_ref ref;
+        int r;
+
+        if ((r = find_manifest(im, a, &entry->descriptor, f, err)) < 0 || (r = read_config(im, a, f, err)) < 0 ||
+            (r = fetch_run(f, err)) < 0)
+                return r;
+        ref = fetch_record(f);
+        return import_names(im, entry->reference, entry->descriptor.digest, &ref, err);
+}
+
 static int import_entry(const struct import *im, struct archive *a, const struct manifest_entry *entry,
                         struct err **err) {
         struct fetch f = { .layout = im->layout,
                            .report = im->report,
                            .limits = *im->limits,
                            .fetcher = { .fetch = fetch_from_layout, .data = a } };
-        int r = find_manifest(im, a, &entry->descriptor, &f, err);
+        int r = import_with(im, a, entry, &f, err);
 
-        if (r == 0)
-                r = read_config(im, a, &f, err);
-        if (r == 0)
-                r = fetch_run(&f, err);
-        if (r == 0) {
-                struct image_ref ref = fetch_record(&f);
-
-                r = import_names(im, entry->reference, entry->descriptor.digest, &ref, err);
-        }
         fetch_clear(&f);
         return r;
 }

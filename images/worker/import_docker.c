@@ -140,10 +140,7 @@ static int import_image(const struct import *im, struct archive *a, const struct
 
         if (!image)
                 return err_set(err, ENOMEM, "out of memory");
-        r = prepare(im, a, entry, image, &f, err);
-        if (r == 0)
-                r = fetch_run(&f, err);
-        if (r == 0)
+        if ((r = prepare(im, a, entry, image, &f, err)) == 0 && (r = fetch_run(&f, err)) == 0)
                 r = import_names_of(im, value_get(entry, "RepoTags"), &f, err);
         fetch_clear(&f);
         for (size_t i = 0; i < image->n; i++)

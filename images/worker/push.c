@@ -28,10 +28,20 @@ static int push_blobs(const struct image_layout *l, struct upload *u, const stru
         return 0;
 }
 
+static int push_to(struct registry *registry, const struct image_layout *l, const struct stored_image *image,
+                   const char *tag, struct report *report, struct err **err) {
+        struct upload upload = { .http = NULL };
+        int r = upload_open(registry, report, &upload, err);
+
+        if (r == 0 && (r = push_blobs(l, &upload, image, err)) == 0)
+                r = upload_manifest(&upload, tag, image->manifest.media_type, image->text, image->n, err);
+        upload_close(&upload);
+        return r;
+}
+
 static int push(const struct image_layout *l, const struct image_request *q, const struct image_reference *reference,
                 struct report *report, struct err **err) {
         struct stored_image image = { .text = NULL };
-        struct upload upload = { .http = NULL };
         struct registry registry;
         int r = stored_image_read(l, q->transfer.root_dir, q->transfer.reference, &image, err);
 
@@ -39,13 +49,7 @@ static int push(const struct image_layout *l, const struct image_request *q, con
                 return r;
         r = registry_open(&q->transfer, reference, true, &registry, err);
         if (r == 0) {
-                r = upload_open(&registry, report, &upload, err);
-                if (r == 0)
-                        r = push_blobs(l, &upload, &image, err);
-                if (r == 0)
-                        r = upload_manifest(&upload, *reference->tag ? reference->tag : image.digest,
-                                            image.manifest.media_type, image.text, image.n, err);
-                upload_close(&upload);
+                r = push_to(&registry, l, &image, *reference->tag ? reference->tag : image.digest, report, err);
                 registry_close(&registry);
         }
         if (r == 0) {

@@ -274,14 +274,14 @@ static int read_sparse_map(struct tar_reader *r, struct err **err) {
         size_t at = 0;
         int ret = map_number(r, &block, &at, &count, err);
 
-        for (uint64_t i = 0; ret == 0 && i < count; i++) {
-                ret = map_number(r, &block, &at, &offset, err);
-                if (ret == 0)
-                        ret = map_number(r, &block, &at, &length, err);
-                if (ret == 0)
-                        ret = tar_add_piece(r, offset, length, err);
-        }
-        return ret;
+        if (ret < 0)
+                return ret;
+        for (uint64_t i = 0; i < count; i++)
+                if ((ret = map_number(r, &block, &at, &offset, err)) < 0 ||
+                    (ret = map_number(r, &block, &at, &length, err)) < 0 ||
+                    (ret = tar_add_piece(r, offset, length, err)) < 0)
+                        return ret;
+        return 0;
 }
 
 static int finish_sparse(struct tar_reader *r, struct err **err) {

@@ -180,6 +180,16 @@ static int parse_entry(struct parser *s) {
         return parse_value(s, 0);
 }
 
+static int parse_one(struct parser *s, int (*each)(void *data, const struct toml_entry *entry, struct err **err),
+                     void *data, struct err **err) {
+        int r;
+
+        if (*s->p == '[')
+                return parse_table(s);
+        r = parse_entry(s);
+        return r < 0 ? r : each(data, &s->entry, err);
+}
+
 int toml_parse(const char *text, int (*each)(void *data, const struct toml_entry *entry, struct err **err), void *data,
                struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
@@ -189,13 +199,7 @@ int toml_parse(const char *text, int (*each)(void *data, const struct toml_entry
         if (!arena)
                 return err_set(err, ENOMEM, "out of memory");
         for (skip_space(&s); *s.p && r == 0; skip_space(&s)) {
-                if (*s.p == '[') {
-                        r = parse_table(&s);
-                } else {
-                        r = parse_entry(&s);
-                        if (r == 0)
-                                r = each(data, &s.entry, err);
-                }
+                r = parse_one(&s, each, data, err);
                 skip_blanks(&s);
                 if (r == 0 && *s.p && *s.p != '\n' && *s.p != '\r' && *s.p != '#')
                         r = fail(&s, "something stands behind the value");

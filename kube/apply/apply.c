@@ -112,13 +112,10 @@ static int round_of(struct apply_job *job, const struct value *live, const struc
         *ret = (struct applied){ 0 };
         if (apply_managers_copy(managers, &ret->managers) < 0)
                 return no_memory(err);
-        r = apply_job_reconcile(job, live, &ret->managers, err);
-        if (r == 0)
-                r = merge(job, live, config, &self, ret, err);
-        if (r == 0)
-                r = apply_job_take(job, &(struct apply_change){ live, ret->object }, &self, &ret->managers, &ret->taken,
-                                   err);
-        if (r < 0)
+        if ((r = apply_job_reconcile(job, live, &ret->managers, err)) < 0 ||
+            (r = merge(job, live, config, &self, ret, err)) < 0 ||
+            (r = apply_job_take(job, &(struct apply_change){ live, ret->object }, &self, &ret->managers, &ret->taken,
+                                err)) < 0)
                 return r;
         if (apply_job_strip(job, &ret->managers, &self) < 0)
                 return no_memory(err);
@@ -194,16 +191,10 @@ int apply_configuration(struct arena *arena, const struct apply_write *write, st
         if (apply_job_init(&job, arena, write) < 0 || (!live && apply_empty_object(&job, &live) < 0) ||
             apply_put_managed_fields(arena, live, &nothing, &bare) < 0)
                 return no_memory(err);
-        r = read_managers(&job, live, bare, &managers, err);
-        if (r == 0)
-                r = check_kind(&job, write->sent, err);
-        if (r == 0)
-                r = check_config(&job, bare, write->sent, err);
-        if (r == 0)
-                r = round_of(&job, bare, write->sent, &managers, &applied, err);
-        if (r == 0)
-                r = settle_conflicts(&job, bare, &applied, ret_result, err);
-        if (r < 0)
+        if ((r = read_managers(&job, live, bare, &managers, err)) < 0 || (r = check_kind(&job, write->sent, err)) < 0 ||
+            (r = check_config(&job, bare, write->sent, err)) < 0 ||
+            (r = round_of(&job, bare, write->sent, &managers, &applied, err)) < 0 ||
+            (r = settle_conflicts(&job, bare, &applied, ret_result, err)) < 0)
                 return r;
         return finish(&job, &applied, write->sent, ret_result) < 0 ? no_memory(err) : 0;
 }

@@ -28,10 +28,8 @@ static int allowed(struct apply_job *job, const struct value *live, const struct
         *ret_allowed = &apply_set_none;
         if (strcmp(value_string_or(value_get(last, "apiVersion"), ""), job->version) != 0)
                 return 0;
-        r = apply_validate(job->arena, &job->place, live, false, NULL);
-        if (r == 0)
-                r = apply_validate(job->arena, &job->place, last, false, NULL);
-        if (r < 0)
+        if ((r = apply_validate(job->arena, &job->place, live, false, NULL)) < 0 ||
+            (r = apply_validate(job->arena, &job->place, last, false, NULL)) < 0)
                 return r == -ENOMEM ? r : 0;
         if (apply_extract(job->arena, &job->place, last, &set) < 0 ||
             apply_compare(job->arena, &job->place, last, live, &changes) < 0)

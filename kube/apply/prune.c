@@ -45,10 +45,8 @@ static int convert(struct pruning *p, const char *version, struct err **err) {
 
         if (strcmp(p->version, version) == 0)
                 return 0;
-        r = apply_job_convert(p->job, p->merged, version, &merged, &place, err);
-        if (r == 0)
-                r = apply_job_convert(p->job, p->pruned, version, &pruned, &place, err);
-        if (r < 0)
+        if ((r = apply_job_convert(p->job, p->merged, version, &merged, &place, err)) < 0 ||
+            (r = apply_job_convert(p->job, p->pruned, version, &pruned, &place, err)) < 0)
                 return r;
         p->merged = merged;
         p->pruned = pruned;
@@ -136,12 +134,9 @@ int apply_job_prune(struct apply_job *job, const struct value *merged, const str
         set = apply_with_parents(job->arena, &p.place, last->set);
         if (!set || without(&p, p.merged, set, &p.pruned) < 0)
                 return no_memory(err);
-        r = add_back_all_owned(&p, managers, last->version, err);
-        if (r == 0)
-                r = add_back_dangling(&p, last, err);
-        if (r == 0)
-                r = convert(&p, job->version, err);
-        if (r == 0)
-                *ret_pruned = p.pruned;
-        return r;
+        if ((r = add_back_all_owned(&p, managers, last->version, err)) < 0 ||
+            (r = add_back_dangling(&p, last, err)) < 0 || (r = convert(&p, job->version, err)) < 0)
+                return r;
+        *ret_pruned = p.pruned;
+        return 0;
 }

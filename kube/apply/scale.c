@@ -138,9 +138,7 @@ int apply_scale_merge(struct arena *arena, const struct apply_scaled *object, co
         struct apply_managers own, before, others;
         int r = apply_managers_read(arena, object->entries, &own, err);
 
-        if (r == 0)
-                r = apply_managers_read(arena, scale, &others, err);
-        if (r < 0)
+        if (r < 0 || (r = apply_managers_read(arena, scale, &others, err)) < 0)
                 return r;
         if (at && at->path)
                 path = set_of(arena, at->path);

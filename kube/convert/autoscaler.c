@@ -202,13 +202,22 @@ static int put_states(struct arena *arena, struct value_edit *edit, const struct
         for (uint32_t i = 0; i < value_count(list); i++)
                 if (convert_is_cpu(value_at(list, i)))
                         use = value_find(value_at(list, i), "resource.current.averageUtilization") ?: use;
-        r = convert_put(edit, "/status/currentMetrics", NULL);
-        if (r == 0 && !value_is_null(use))
-                r = convert_put(edit, "/status/currentCPUUtilizationPercentage", use);
-        if (r < 0 || value_count(list) == 0)
+        if ((r = convert_put(edit, "/status/currentMetrics", NULL)) < 0 ||
+            (!value_is_null(use) && (r = convert_put(edit, "/status/currentCPUUtilizationPercentage", use)) < 0) ||
+            value_count(list) == 0)
                 return r;
         made = convert_metrics_down(arena, list, true);
         return made ? annotate(edit, "current-metrics", text_of(arena, made)) : -ENOMEM;
+}
+
+static int drop_behavior(struct arena *arena, struct value_edit *edit, const struct value *behavior) {
+        int r;
+
+        if (!behavior)
+                return 0;
+        if ((r = convert_put(edit, "/spec/behavior", NULL)) < 0 || value_is_null(behavior))
+                return r;
+        return annotate(edit, "behavior", behavior_text(arena, behavior));
 }
 
 int convert_autoscaler_down(struct arena *arena, struct value_edit *edit, const struct value *tree) {
@@ -216,16 +225,11 @@ int convert_autoscaler_down(struct arena *arena, struct value_edit *edit, const 
                            *conditions = value_find(tree, "status.conditions");
         int r = drop_annotations(edit, tree) ?: put_metrics(arena, edit, value_find(tree, "spec.metrics"));
 
-        r = r ?: put_states(arena, edit, value_find(tree, "status.currentMetrics"));
-        if (r == 0 && behavior)
-                r = convert_put(edit, "/spec/behavior", NULL) ?:
-                            value_is_null(behavior)           ? 0 :
-                                                      annotate(edit, "behavior", behavior_text(arena, behavior));
-        if (r == 0 && conditions)
-                r = convert_put(edit, "/status/conditions", NULL);
-        if (r == 0 && value_count(conditions) > 0)
-                r = annotate(edit, "conditions", text_of(arena, conditions));
-        return r;
+        if (r < 0 || (r = put_states(arena, edit, value_find(tree, "status.currentMetrics"))) < 0 ||
+            (r = drop_behavior(arena, edit, behavior)) < 0 ||
+            (conditions && (r = convert_put(edit, "/status/conditions", NULL)) < 0))
+                return r;
+        return value_count(conditions) > 0 ? annotate(edit, "conditions", text_of(arena, conditions)) : 0;
 }
 
 /* --- v1 to v2 --- */
@@ -281,13 +285,13 @@ static int raise_metrics(struct arena *arena, struct value_edit *edit, const str
 
 static const struct value *cpu_state(struct arena *arena, const struct value *percent) {
         struct value_edit edit;
-        int r;
 
         value_edit_begin(&edit, arena, NULL);
-        r = convert_put(&edit, "/type", &(struct value)VALUE_TEXT("Resource"));
-        r = r ?: convert_put(&edit, "/resource/name", &(struct value)VALUE_TEXT("cpu"));
-        r = r ?: convert_put(&edit, "/resource/current/averageUtilization", percent);
-        return r < 0 ? NULL : value_edit_end(&edit);
+        if (convert_put(&edit, "/type", &(struct value)VALUE_TEXT("Resource")) < 0 ||
+            convert_put(&edit, "/resource/name", &(struct value)VALUE_TEXT("cpu")) < 0 ||
+            convert_put(&edit, "/resource/current/averageUtilization", percent) < 0)
+                return NULL;
+        return value_edit_end(&edit);
 }
 
 static int raise_states(struct arena *arena, struct value_edit *edit, const struct value *tree) {
@@ -309,8 +313,8 @@ int convert_autoscaler_up(struct arena *arena, struct value_edit *edit, const st
                            *conditions = read_annotation(arena, tree, CONDITIONS, VALUE_LIST);
         int r = raise_metrics(arena, edit, tree) ?: raise_states(arena, edit, tree);
 
-        r = r ?: put_behavior(arena, edit, behavior);
-        if (r == 0 && conditions)
-                r = convert_put(edit, "/status/conditions", conditions);
-        return r ?: drop_annotations(edit, tree);
+        if (r < 0 || (r = put_behavior(arena, edit, behavior)) < 0 ||
+            (conditions && (r = convert_put(edit, "/status/conditions", conditions)) < 0))
+                return r;
+        return drop_annotations(edit, tree);
 }

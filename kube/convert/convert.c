@@ -47,9 +47,9 @@ int convert_tree(struct arena *arena, const struct kube_kind *from, const struct
         if (!old || !new)
                 return -ENOMEM;
         value_edit_begin(&edit, arena, tree);
-        r = convert_put(&edit, "/apiVersion", &(struct value)VALUE_TEXT(new));
-        if (r == 0 && convert)
-                r = convert(arena, &edit, tree);
+        if ((r = convert_put(&edit, "/apiVersion", &(struct value)VALUE_TEXT(new))) < 0 ||
+            (convert && (r = convert(arena, &edit, tree)) < 0))
+                return r;
         *ret_tree = value_edit_end(&edit);
-        return r ?: *ret_tree ? 0 : -ENOMEM;
+        return *ret_tree ? 0 : -ENOMEM;
 }

@@ -242,10 +242,10 @@ static int read_version(struct making *m, const char *group, const char *version
         const struct value *document;
         int r = arena ? openapi_write(&w, m->registry, group, version) : -ENOMEM;
 
-        r = r < 0 ? r : json_parse(arena, w.text, w.length, &options, &document, NULL);
-        if (r == 0)
-                add_document(m, document);
-        return r;
+        if (r < 0 || (r = json_parse(arena, w.text, w.length, &options, &document, NULL)) < 0)
+                return r;
+        add_document(m, document);
+        return 0;
 }
 
 static void visit(void *data, const struct kube_kind *kind) {

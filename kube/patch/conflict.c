@@ -50,9 +50,9 @@ static int items_in_conflict(struct patch_work *w, const struct patch_field *fie
         _cleanup_patch_ids_ struct patch_ids x = { 0 }, y = { 0 };
         int r = patch_identify(w, a, field->merge_key, &x);
 
-        if (r >= 0)
-                r = patch_identify(w, b, field->merge_key, &y);
         *ret_conflict = false;
+        if (r < 0 || (r = patch_identify(w, b, field->merge_key, &y)) < 0)
+                return r;
         for (uint32_t i = 0; r >= 0 && i < a->count && !*ret_conflict; i++) {
                 uint32_t at = patch_first(&y, patch_id(&x, i));
 
@@ -69,10 +69,10 @@ static int scalars_in_conflict(struct patch_work *w, const struct value *a, cons
         _cleanup_patch_ids_ struct patch_ids x = { 0 }, y = { 0 };
         int r = patch_identify(w, a, NULL, &x);
 
-        if (r >= 0)
-                r = patch_identify(w, b, NULL, &y);
         *ret_conflict = false;
-        for (uint32_t i = 0; r >= 0 && i < a->count && !*ret_conflict; i++)
+        if (r < 0 || (r = patch_identify(w, b, NULL, &y)) < 0)
+                return r;
+        for (uint32_t i = 0; i < a->count && !*ret_conflict; i++)
                 *ret_conflict = patch_first(&y, patch_id(&x, i)) == VALUE_NONE;
         return r;
 }

@@ -206,9 +206,7 @@ static int refuse_conflict(struct patch_work *w, const struct patch_schema *sche
         bool conflict;
         int r = patch_diff_maps(&d, schema, original, three->current, false, &theirs);
 
-        if (r >= 0)
-                r = patch_in_conflict(w, schema, patch, &theirs, &conflict);
-        if (r < 0 || !conflict)
+        if (r < 0 || (r = patch_in_conflict(w, schema, patch, &theirs, &conflict)) < 0 || !conflict)
                 return r;
         return err_set(w->err, PATCH_CONFLICT,
                        "patch:\n%s\nconflicts with changes made from original to current:\n%s\n",
@@ -226,19 +224,14 @@ int patch_three_way_strategic(struct arena *arena, const struct kube_type *type,
         struct value changes, deletions, *patch = arena_new_of(arena, struct value);
         int r = check_maps(original, three->modified, err);
 
-        if (r >= 0)
-                r = check_maps(three->current, three->modified, err);
-        if (r >= 0 && !patch)
-                r = patch_no_memory(&w);
-        if (r >= 0)
-                r = patch_diff_maps(&changing, &schema, three->current, three->modified, false, &changes);
-        if (r >= 0)
-                r = patch_diff_maps(&deleting, &schema, original, three->modified, false, &deletions);
-        if (r >= 0)
-                r = patch_merge_maps(&w, &schema, &deletions, &changes, patch);
-        if (r >= 0 && !three->overwrite)
-                r = refuse_conflict(&w, &schema, three, original, patch);
-        if (r < 0)
+        if (r < 0 || (r = check_maps(three->current, three->modified, err)) < 0)
+                return r;
+        if (!patch)
+                return patch_no_memory(&w);
+        if ((r = patch_diff_maps(&changing, &schema, three->current, three->modified, false, &changes)) < 0 ||
+            (r = patch_diff_maps(&deleting, &schema, original, three->modified, false, &deletions)) < 0 ||
+            (r = patch_merge_maps(&w, &schema, &deletions, &changes, patch)) < 0 ||
+            (!three->overwrite && (r = refuse_conflict(&w, &schema, three, original, patch)) < 0))
                 return r;
         *ret_patch = patch;
         return 0;

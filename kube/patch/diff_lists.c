@@ -67,9 +67,7 @@ static int start_walk(struct patch_diff *d, const struct value *original, const 
                       struct walk *walk) {
         int r = sort_by_text(d, original, key, &walk->old);
 
-        if (r >= 0)
-                r = sort_by_text(d, modified, key, &walk->new);
-        if (r < 0)
+        if (r < 0 || (r = sort_by_text(d, modified, key, &walk->new)) < 0)
                 return r;
         walk->n_old = original->count;
         walk->n_new = modified->count;

@@ -226,10 +226,7 @@ static int take_out(struct patching *p, const struct place *place, struct value 
                 return *ret_why ? -PATCH_UNFIT : no_memory(p);
         }
         *ret_why = NULL;
-        r = take_steps(p, place->parent->count);
-        if (r >= 0)
-                r = own(p, place, &parent);
-        if (r < 0)
+        if ((r = take_steps(p, place->parent->count)) < 0 || (r = own(p, place, &parent)) < 0)
                 return r;
         value_edit_take(parent, at, ret_value);
         return 0;
@@ -306,10 +303,7 @@ static int replace(struct patching *p, const struct operation *o) {
                 return unfit(p, "replace operation does not apply: doc is missing key: %s: " MISSING, o->path);
         if (place.parent->kind == VALUE_MAP)
                 return put_in(p, &place, o->value, &why);
-        r = check_depth(p, o->value, &place);
-        if (r >= 0)
-                r = own(p, &place, &parent);
-        if (r < 0)
+        if ((r = check_depth(p, o->value, &place)) < 0 || (r = own(p, &place, &parent)) < 0)
                 return r;
         value_edit_take(parent, at, NULL);
         r = value_edit_insert(&p->edit, parent, at, o->value);

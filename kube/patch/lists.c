@@ -5,6 +5,7 @@
 #include "kube/patch/go_text.h"
 #include "kube/patch/strategic.h"
 #include "lib/arena.h"
+#include "lib/cleanup.h"
 
 static struct value *copy_items(struct patch_work *w, const struct value *list, size_t more) {
         uint32_t n = value_count(list);
@@ -24,9 +25,7 @@ static int drop_scalars(struct patch_work *w, const struct value *list, const st
         uint32_t n = 0;
         int r = items ? patch_identify(w, list, NULL, &ids) : patch_no_memory(w);
 
-        if (r >= 0)
-                r = patch_identify(w, gone, NULL, &going);
-        if (r < 0)
+        if (r < 0 || (r = patch_identify(w, gone, NULL, &going)) < 0)
                 return r;
         for (uint32_t i = 0; i < list->count; i++)
                 if (patch_first(&going, patch_id(&ids, i)) == VALUE_NONE)
@@ -141,30 +140,34 @@ static void close_up(const struct value *list, const struct deleting *d, struct 
         *ret_list = (struct value){ .kind = VALUE_LIST, .count = n, .items = d->array };
 }
 
+static void deleting_done(struct deleting *d) {
+        patch_ids_done(&d->ids);
+}
+
 static int divide(struct patch_work *w, const char *key, const struct value *list, const struct value *patch,
                   struct division *ret) {
         _cleanup_patch_ids_ struct patch_ids patched = { 0 };
-        struct deleting d = { 0 };
+        _cleanup_(deleting_done) struct deleting d = { 0 };
         struct value *kept = copy_items(w, patch, 0);
         uint32_t n = 0;
-        int r = kept ? start_deleting(w, key, list, &d) : patch_no_memory(w);
+        int r;
 
-        if (r >= 0)
-                r = patch_identify(w, patch, key, &patched);
-        for (uint32_t i = 0; r >= 0 && i < patch->count; i++) {
+        if (!kept)
+                return patch_no_memory(w);
+        if ((r = start_deleting(w, key, list, &d)) < 0 || (r = patch_identify(w, patch, key, &patched)) < 0)
+                return r;
+        for (uint32_t i = 0; i < patch->count; i++) {
                 bool deletes;
 
                 if (!value_get(&patch->items[i], PATCH_DIRECTIVE)) {
                         kept[n++] = patch->items[i];
                         continue;
                 }
-                r = read_directive(w, key, &patch->items[i], &deletes, &ret->replace);
-                if (r >= 0 && deletes)
+                if ((r = read_directive(w, key, &patch->items[i], &deletes, &ret->replace)) < 0)
+                        return r;
+                if (deletes)
                         delete_all_of(&d, list, patch_id(&patched, i));
         }
-        patch_ids_done(&d.ids);
-        if (r < 0)
-                return r;
         close_up(list, &d, &ret->list);
         ret->patch = (struct value){ .kind = VALUE_LIST, .count = n, .items = kept };
         ret->array = (struct value){ .kind = VALUE_LIST, .count = list->count, .items = d.array };
@@ -178,11 +181,14 @@ static int merge_items(struct patch_work *w, const struct patch_field *field, co
         struct value *items = copy_items(w, list, patch->count);
         uint32_t *places = arena_alloc_array(w->arena, patch->count + 1, sizeof(*places));
         uint32_t n = list->count;
-        int r = items && places ? patch_identify(w, list, field->merge_key, &ids) : patch_no_memory(w);
+        int r;
 
-        if (r >= 0)
-                r = patch_identify(w, patch, field->merge_key, &patched);
-        for (uint32_t i = 0; r >= 0 && i < patch->count; i++) {
+        if (!items || !places)
+                return patch_no_memory(w);
+        if ((r = patch_identify(w, list, field->merge_key, &ids)) < 0 ||
+            (r = patch_identify(w, patch, field->merge_key, &patched)) < 0)
+                return r;
+        for (uint32_t i = 0; i < patch->count; i++) {
                 const struct value *item = &patch->items[i];
                 uint32_t first;
 
@@ -195,10 +201,9 @@ static int merge_items(struct patch_work *w, const struct patch_field *field, co
                         items[n++] = *item;
                         continue;
                 }
-                r = patch_merge_maps(w, &field->below, &items[places[i]], item, &items[places[i]]);
+                if ((r = patch_merge_maps(w, &field->below, &items[places[i]], item, &items[places[i]])) < 0)
+                        return r;
         }
-        if (r < 0)
-                return r;
         *ret_value = (struct value){ .kind = VALUE_LIST, .count = n, .items = items };
         return 0;
 }

@@ -173,9 +173,7 @@ int patch_three_way_merge(struct arena *arena, const struct patch_three *three, 
         struct value changes, deletions, *patch = arena_new_of(arena, struct value);
         int r = check_maps(original, three->modified, err);
 
-        if (r >= 0)
-                r = check_maps(three->current, three->modified, err);
-        if (r < 0)
+        if (r < 0 || (r = check_maps(three->current, three->modified, err)) < 0)
                 return r;
         if (!patch || diff_maps(arena, three->current, three->modified, &changes) < 0 ||
             sift(arena, &changes, false) < 0 || diff_maps(arena, original, three->modified, &deletions) < 0 ||

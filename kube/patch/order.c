@@ -13,9 +13,7 @@ static int places_in(struct patch_work *w, const char *key, const struct value *
         uint32_t *places;
         int r = patch_identify(w, list, key, &ids);
 
-        if (r >= 0)
-                r = patch_identify(w, order, key, &in);
-        if (r < 0)
+        if (r < 0 || (r = patch_identify(w, order, key, &in)) < 0)
                 return r;
         places = arena_alloc_array(w->arena, value_count(list) + 1, sizeof(*places));
         if (!places)
@@ -88,11 +86,8 @@ int patch_sort(struct patch_work *w, const char *key, bool maps, struct value *l
         struct value *items;
         int r = maps ? check_merge_key(w, key, list) : 0;
 
-        if (r >= 0 && maps)
-                r = check_merge_key(w, key, order);
-        if (r >= 0)
-                r = places_in(w, maps ? key : NULL, list, order, &places);
-        if (r < 0)
+        if (r < 0 || (maps && (r = check_merge_key(w, key, order)) < 0) ||
+            (r = places_in(w, maps ? key : NULL, list, order, &places)) < 0)
                 return r;
         sorted = calloc(count + 1, sizeof(*sorted));
         items = arena_alloc_array(w->arena, count, sizeof(*items));
@@ -152,9 +147,7 @@ static int divide(struct patch_work *w, const char *key, const struct value *mer
         uint32_t *places;
         int r = key ? check_partition(w, key, merged, wanted) : 0;
 
-        if (r >= 0)
-                r = places_in(w, key, merged, wanted, &places);
-        if (r < 0)
+        if (r < 0 || (r = places_in(w, key, merged, wanted, &places)) < 0)
                 return r;
         in = arena_alloc_array(w->arena, merged->count, sizeof(*in));
         out = arena_alloc_array(w->arena, merged->count, sizeof(*out));
@@ -175,11 +168,8 @@ int patch_put_in_order(struct patch_work *w, const struct patch_order *order, co
         struct value in, out;
         int r = divide(w, order->key, merged, order->wanted, &in, &out);
 
-        if (r >= 0)
-                r = patch_sort(w, order->key, order->maps, &in, order->wanted);
-        if (r >= 0)
-                r = patch_sort(w, order->key, order->maps, &out, order->server);
-        if (r >= 0)
-                r = interleave(w, order->maps ? order->key : NULL, &out, &in, order->server, ret_value);
-        return r;
+        if (r < 0 || (r = patch_sort(w, order->key, order->maps, &in, order->wanted)) < 0 ||
+            (r = patch_sort(w, order->key, order->maps, &out, order->server)) < 0)
+                return r;
+        return interleave(w, order->maps ? order->key : NULL, &out, &in, order->server, ret_value);
 }

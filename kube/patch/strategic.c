@@ -139,9 +139,7 @@ static int apply_order(struct patch_work *w, struct draft *d, const struct value
         uint32_t at, patch_at;
         int r = w->combine ? keep_order(w, d, order) : 0;
 
-        if (r >= 0)
-                r = as_list(w, &order->value);
-        if (r < 0)
+        if (r < 0 || (r = as_list(w, &order->value)) < 0)
                 return r;
         if (!name)
                 return patch_malformed(w, "setElementOrder list");
@@ -149,12 +147,8 @@ static int apply_order(struct patch_work *w, struct draft *d, const struct value
         patch_at = value_keys_find(&d->patch_keys, name);
         list = at == VALUE_NONE ? NULL : &d->members[at].value;
         patch = patch_at == VALUE_NONE ? NULL : &d->patch->members[patch_at].value;
-        r = as_list(w, list);
-        if (r >= 0)
-                r = as_list(w, patch);
-        if (r >= 0)
-                r = patch_lookup(d->schema, name, true, &field, w->err);
-        if (r < 0)
+        if ((r = as_list(w, list)) < 0 || (r = as_list(w, patch)) < 0 ||
+            (r = patch_lookup(d->schema, name, true, &field, w->err)) < 0)
                 return r;
         if (!list && !patch)
                 return 0;
@@ -204,9 +198,7 @@ static int merge_list(struct patch_work *w, struct draft *d, uint32_t at, const 
         struct patch_field field;
         int r = patch_lookup(d->schema, key, true, &field, w->err);
 
-        if (r >= 0)
-                r = patch_merge_lists(w, &field, &d->members[at].value, patch, deleting, &merged);
-        if (r < 0)
+        if (r < 0 || (r = patch_merge_lists(w, &field, &d->members[at].value, patch, deleting, &merged)) < 0)
                 return r;
         d->members[at].value = merged.list;
         return 0;
@@ -280,11 +272,7 @@ static int merge(struct patch_work *w, struct draft *d, struct value *ret_value)
         uint32_t n = 0;
         int r = apply_retain_keys(w, d);
 
-        if (r >= 0)
-                r = apply_orders(w, d);
-        if (r >= 0)
-                r = apply_members(w, d);
-        if (r < 0)
+        if (r < 0 || (r = apply_orders(w, d)) < 0 || (r = apply_members(w, d)) < 0)
                 return r;
         for (uint32_t i = 0; i < d->count; i++)
                 if (d->members[i].key)

@@ -157,14 +157,9 @@ int pod_status_conditions(const struct pod *pod, struct pod_status *status, bool
 
         pod_status_done(status);
         add(status, "PodReadyToStartContainers", sandbox_ready, NULL);
-        r = add_initialized(pod, status, before);
-        if (r >= 0)
-                r = add_ready(pod, status, "Ready", &ready);
-        if (r >= 0)
-                r = apply_gates(pod, ready);
-        if (r >= 0)
-                r = add_ready(pod, status, "ContainersReady", &containers_ready);
-        if (r < 0) {
+        if ((r = add_initialized(pod, status, before)) < 0 || (r = add_ready(pod, status, "Ready", &ready)) < 0 ||
+            (r = apply_gates(pod, ready)) < 0 ||
+            (r = add_ready(pod, status, "ContainersReady", &containers_ready)) < 0) {
                 pod_status_done(status);
                 return r;
         }

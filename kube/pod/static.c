@@ -41,12 +41,8 @@ static int identity(const struct pod *pod, char **ret_text, size_t *ret_length) 
 
         if (!arena)
                 return -ENOMEM;
-        r = pod_write(pod, NULL, &given);
-        if (r == 0)
-                r = json_writer_finish(&given, &text, &length);
-        if (r == 0)
-                r = json_parse(arena, text, length, NULL, &value, NULL);
-        if (r < 0)
+        if ((r = pod_write(pod, NULL, &given)) < 0 || (r = json_writer_finish(&given, &text, &length)) < 0 ||
+            (r = json_parse(arena, text, length, NULL, &value, NULL)) < 0)
                 return r;
         value = value_sorted(arena, value);
         return value ? json_format(value, false, ret_text, ret_length) : -ENOMEM;
@@ -312,16 +308,22 @@ static int finish(struct pod *pod, const struct pod_static_options *options, str
                 problem_error(problems, "metadata.name", "Required value: name is needed for the pod");
                 return -EINVAL;
         }
-        r = identify(pod, options);
-        if (r >= 0)
-                r = pod_default(pod);
-        if (r < 0)
+        if ((r = identify(pod, options)) < 0 || (r = pod_default(pod)) < 0)
                 return r;
         r = pod_validate(pod, problems);
         if (r < 0)
                 return r;
         check_references(pod, problems);
         return problems->errors > 0 ? -EINVAL : 0;
+}
+
+static int make(const struct value *value, const struct pod_static_options *options, struct problems *problems,
+                struct pod **pod) {
+        int r;
+
+        if ((r = pod_decode(value, problems, pod)) < 0 || (r = finish(*pod, options, problems)) < 0)
+                return r;
+        return pod_settle(pod);
 }
 
 int pod_read_static(const char *text, size_t length, const struct pod_static_options *options,
@@ -338,11 +340,7 @@ int pod_read_static(const char *text, size_t length, const struct pod_static_opt
         if (r < 0)
                 return r;
         problems->source = value;
-        r = pod_decode(value, problems, &pod);
-        if (r >= 0)
-                r = finish(pod, options, problems);
-        if (r >= 0)
-                r = pod_settle(&pod);
+        r = make(value, options, problems, &pod);
         problems->source = NULL; /* its arena goes */
         if (r == -EINVAL)
                 return problems_err(problems, err);

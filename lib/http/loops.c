@@ -220,9 +220,8 @@ static int make_loop(struct http_loops *loops, unsigned i, struct err **err) {
         loops->n_loops++;
         loop->loops = loops;
         loop->orders.data = loop;
-        r = uv_async_init(&loop->loop, &loop->orders, on_orders);
-        r = r ?: mailbox_new(&loop->loop, HTTP_POSTS_MAX, &loop->mailbox);
-        if (r < 0)
+        if ((r = uv_async_init(&loop->loop, &loop->orders, on_orders)) < 0 ||
+            (r = mailbox_new(&loop->loop, HTTP_POSTS_MAX, &loop->mailbox)) < 0)
                 return err_set(err, -r, "loop %u: %s", i, uv_strerror(r));
         config.loop = i;
         config.connections_max =

@@ -193,29 +193,34 @@ static int check_host(struct http_request *request, struct http_parsed *parsed) 
         return is_authority(request->authority) ? 0 : refuse(parsed, 400, "Host is not valid");
 }
 
+static int read_request(struct reader *r, struct arena *arena, struct http_request *request,
+                        struct http_parsed *parsed) {
+        const char *line;
+        size_t size;
+        int ret;
+
+        if (!next_line(r, &line, &size))
+                return refuse(parsed, 400, "an empty line before the first");
+        if ((ret = read_request_line(arena, line, size, request, parsed)) < 0 ||
+            (ret = read_fields(r, arena, &request->fields, parsed)) < 0 || (ret = check_host(request, parsed)) < 0 ||
+            (ret = read_framing(&request->fields, request->version, parsed)) < 0)
+                return ret;
+        if (http_fields_list(&request->fields, "connection", "upgrade") && request->version >= 11)
+                request->upgrade = http_fields_get(&request->fields, "upgrade");
+        if (!split_target(arena, request))
+                return refuse(parsed, 400, "the target is not valid");
+        if (!is_authority(request->authority))
+                return refuse(parsed, 400, "the target's authority is not valid");
+        return 0;
+}
+
 int http_parse_request(struct arena *arena, const char *head, size_t n, struct http_request *ret_request,
                        struct http_parsed *ret_parsed) {
         struct reader r = { head, head + n };
         struct http_request request = { .query = "" };
         struct http_parsed parsed = { .status = 400 };
-        const char *line;
-        size_t size;
-        int ret;
+        int ret = read_request(&r, arena, &request, &parsed);
 
-        ret = next_line(&r, &line, &size) ? read_request_line(arena, line, size, &request, &parsed) :
-                                            refuse(&parsed, 400, "an empty line before the first");
-        if (ret == 0)
-                ret = read_fields(&r, arena, &request.fields, &parsed);
-        if (ret == 0)
-                ret = check_host(&request, &parsed);
-        if (ret == 0)
-                ret = read_framing(&request.fields, request.version, &parsed);
-        if (ret == 0 && http_fields_list(&request.fields, "connection", "upgrade") && request.version >= 11)
-                request.upgrade = http_fields_get(&request.fields, "upgrade");
-        if (ret == 0 && !split_target(arena, &request))
-                ret = refuse(&parsed, 400, "the target is not valid");
-        if (ret == 0 && !is_authority(request.authority))
-                ret = refuse(&parsed, 400, "the target's authority is not valid");
         parsed.keep_alive = ret == 0 && keeps_alive(&request.fields, request.version);
         parsed.expects_continue = request.version >= 11 && http_fields_list(&request.fields, "expect", "100-continue");
         request.length = parsed.framing == HTTP_NO_BODY ? 0 : parsed.length;

@@ -296,14 +296,12 @@ static int make_bundle(struct delegated *d, const struct container_spec *spec, c
                 log_warning("container %s: oom_score_adj %d: not permitted", d->at->id, given.process.oom_score_adj);
                 given.process.set_oom_score_adj = false;
         }
-        if (r == 0)
-                r = files_make_dirs(d->oci, 0700, err);
-        if (r == 0)
-                r = pid_namespace(d, spec, pid_ns, sizeof(pid_ns), err);
-        if (r == 0)
-                r = delegate_config(&given, pid_ns, sources->names, &json, err);
+        if (r < 0 || (r = files_make_dirs(d->oci, 0700, err)) < 0 ||
+            (r = pid_namespace(d, spec, pid_ns, sizeof(pid_ns), err)) < 0 ||
+            (r = delegate_config(&given, pid_ns, sources->names, &json, err)) < 0)
+                return r;
         snprintf(path, sizeof(path), "%s/config.json", d->bundle);
-        return r < 0 ? r : files_replace(path, json, strlen(json), 0600, err);
+        return files_replace(path, json, strlen(json), 0600, err);
 }
 
 /* By descriptor: a socket's path may have 107 bytes only. */

@@ -137,13 +137,11 @@ static int make_cgroup(struct creation *c, struct err **err) {
         if (r < 0)
                 return r;
         c->cgroup_made = true;
-        r = cgroup_apply(c->oci->cgroups, config->cgroup, &config->limits, err);
-        if (r == 0)
-                r = cgroup_join_open(c->oci->cgroups, config->cgroup, &c->join, err);
-        if (r == 0 && mounts)
-                r = cgroup_mounts(c->oci->cgroups, config->cgroup, mounts, &config->spec.n_cgroup_mounts, err);
+        if ((r = cgroup_apply(c->oci->cgroups, config->cgroup, &config->limits, err)) < 0 ||
+            (r = cgroup_join_open(c->oci->cgroups, config->cgroup, &c->join, err)) < 0)
+                return r;
         config->spec.cgroup_mounts = mounts;
-        return r;
+        return mounts ? cgroup_mounts(c->oci->cgroups, config->cgroup, mounts, &config->spec.n_cgroup_mounts, err) : 0;
 }
 
 /* Making a container takes memory of the kernel's that need not be charged to it: memory alone is joined last where it
@@ -318,11 +316,11 @@ void oci_creation_done(struct creation *c) {
 int oci_creation_begin(struct creation *c, struct err **err) {
         int r = oci_config_load(c->oci, c->options->bundle, c->options->id, &c->config, err);
 
-        if (r == 0)
-                r = check(c, err);
-        if (r == 0 && !c->restores)
+        if (r < 0 || (r = check(c, err)) < 0)
+                return r;
+        if (!c->restores)
                 oci_ahead_start(&c->ahead, &c->config.spec);
-        if (r < 0 || (r = make_directory(c, err)) < 0)
+        if ((r = make_directory(c, err)) < 0)
                 return r;
         return make_cgroup(c, err);
 }

@@ -47,13 +47,13 @@ static int kill_all(struct oci *oci, const struct oci_state *state, int signal, 
         int r = oci_own_cgroup(oci, state, err);
 
         *ret_n = 0;
-        if (r == 0)
-                r = cgroup_pids(oci->cgroups, state->cgroup, true, &pids, ret_n, err);
-        if (r == 0 && signal == SIGKILL)
+        if (r < 0 || (r = cgroup_pids(oci->cgroups, state->cgroup, true, &pids, ret_n, err)) < 0)
+                return r;
+        if (signal == SIGKILL)
                 return cgroup_kill(oci->cgroups, state->cgroup, err);
-        for (size_t i = 0; r == 0 && i < *ret_n; i++)
+        for (size_t i = 0; i < *ret_n; i++)
                 kill(pids[i], signal);
-        return r;
+        return 0;
 }
 
 static int kill_first(const struct oci_state *state, int signal, struct err **err) {

@@ -167,17 +167,16 @@ static int change_process(struct oci *oci, const struct options *o, struct oci_d
                           struct err **err) {
         int r = add_capabilities(oci, o, &process->capabilities, err);
 
-        if (r == 0)
-                r = append(oci, &process->env, sizeof(*o->env), o->env, o->n_env, err);
-        if (r == 0)
-                r = append(oci, &process->user.groups, sizeof(*o->groups), o->groups, o->n_groups, err);
+        if (r < 0 || (r = append(oci, &process->env, sizeof(*o->env), o->env, o->n_env, err)) < 0 ||
+            (r = append(oci, &process->user.groups, sizeof(*o->groups), o->groups, o->n_groups, err)) < 0)
+                return r;
         process->args = (struct member_list){ o->args, 1 };
         process->terminal = o->terminal;
         process->cwd = o->cwd ?: process->cwd;
         process->apparmor = o->apparmor ?: process->apparmor;
         process->selinux = o->selinux ?: process->selinux;
         process->no_new_privileges |= o->no_new_privileges;
-        return r;
+        return 0;
 }
 
 static int set_user(struct process_spec *process, const char *text, struct err **err) {
@@ -199,13 +198,13 @@ static int make_process(struct oci *oci, const struct oci_state *state, const st
         int r = oci_document_load(oci, arena_printf(oci->arena, "%s/config.json", state->bundle), "config.json",
                                   &oci_document, &config, err);
 
-        if (r == 0 && o->process)
-                r = oci_document_load(oci, o->process, o->process, &oci_document_process, &given, err);
-        else if (r == 0)
-                r = change_process(oci, o, &config.process, err);
-        if (r == 0)
-                r = oci_config_process(oci, o->process ? &given : &config.process, config.platform.seccomp, process,
-                                       err);
+        if (r < 0)
+                return r;
+        r = o->process ? oci_document_load(oci, o->process, o->process, &oci_document_process, &given, err) :
+                         change_process(oci, o, &config.process, err);
+        if (r < 0)
+                return r;
+        r = oci_config_process(oci, o->process ? &given : &config.process, config.platform.seccomp, process, err);
         if (r < 0 || o->process)
                 return r;
         return o->user ? set_user(process, o->user, err) : 0;
@@ -308,6 +307,16 @@ static int open_cgroup(struct oci *oci, const struct oci_state *state, const cha
         return cgroup_join_open(oci->cgroups, path, join, err);
 }
 
+static int join_container(struct oci *oci, struct joining *j, const struct oci_state *state, struct options *o,
+                          struct err **err) {
+        int r = make_process(oci, state, o, &j->process, err);
+
+        if (r < 0 ||
+            ((state->cgroup[0] || o->cgroup) && (r = open_cgroup(oci, state, o->cgroup ?: "", &j->cgroup, err)) < 0))
+                return r;
+        return spawn_process(oci, j, state->pid, &o->io, err);
+}
+
 int oci_exec(struct oci_call *call, struct err **err) {
         struct joining j = { .cgroup = CGROUP_JOIN_NONE, .pidfd = -EBADF };
         struct oci_state state;
@@ -319,11 +328,7 @@ int oci_exec(struct oci_call *call, struct err **err) {
         /* In a created one all is there but its program; in a paused one the process waits for its end. */
         if (state.pid == 0 || (strcmp(state.status, "paused") == 0 && !o.ignore_paused))
                 return err_set(err, EINVAL, "cannot exec in a container that is %s", state.status);
-        r = make_process(call->oci, &state, &o, &j.process, err);
-        if (r == 0 && (state.cgroup[0] || o.cgroup))
-                r = open_cgroup(call->oci, &state, o.cgroup ?: "", &j.cgroup, err);
-        if (r == 0)
-                r = spawn_process(call->oci, &j, state.pid, &o.io, err);
+        r = join_container(call->oci, &j, &state, &o, err);
         close_fd(j.pidfd);
         cgroup_join_close(&j.cgroup);
         return r;

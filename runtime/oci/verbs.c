@@ -208,11 +208,11 @@ int oci_events(struct oci_call *call, struct err **err) {
         }
         if (optind >= call->argc)
                 return err_set(err, EINVAL, "usage: nacelle-oci events [--stats] [--interval SECONDS] ID");
-        r = oci_state_open(call->oci, call->argv[optind], &state, err);
-        if (r == 0 && strcmp(state.status, "stopped") == 0)
-                r = err_set(err, ESRCH, "container with id %s is not running", state.id);
-        if (r == 0)
-                r = oci_own_cgroup(call->oci, &state, err);
+        if ((r = oci_state_open(call->oci, call->argv[optind], &state, err)) < 0)
+                return r;
+        if (strcmp(state.status, "stopped") == 0)
+                return err_set(err, ESRCH, "container with id %s is not running", state.id);
+        r = oci_own_cgroup(call->oci, &state, err);
         while (r == 0) {
                 _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
                 struct pollfd ended = { .fd = state.pid > 0 ? sys_pidfd_open(state.pid) : -EBADF, .events = POLLIN };

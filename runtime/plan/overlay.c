@@ -117,13 +117,9 @@ static int mount_by_layers(const struct rootfs_spec *root, const struct overlay_
 
         if (fs < 0)
                 return err_errno(err, errno, "overlayfs");
-        r = add_layers(fs, of, layers, err);
-        if (r == 0 && root->upper) {
-                r = set_path(fs, "upperdir", root->upper, err);
-                if (r == 0)
-                        r = set_path(fs, "workdir", root->work, err);
-        }
-        if (r < 0)
+        if ((r = add_layers(fs, of, layers, err)) < 0 ||
+            (root->upper && ((r = set_path(fs, "upperdir", root->upper, err)) < 0 ||
+                             (r = set_path(fs, "workdir", root->work, err)) < 0)))
                 return r;
         if (root->upper && root->is_volatile)
                 sys_fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0);

@@ -10,10 +10,10 @@ int plan_detach(struct plan *plan, size_t max, int32_t *ret_index) {
         *ret_index = -1;
         if (r < 0 || plan->size <= max)
                 return r;
-        r = sealed_copy("plan", plan->data, plan->size, false, &fd);
-        if (r == 0)
-                *ret_index = plan_take_fd(plan, fd);
-        return r < 0 ? r : plan_check(plan);
+        if ((r = sealed_copy("plan", plan->data, plan->size, false, &fd)) < 0)
+                return r;
+        *ret_index = plan_take_fd(plan, fd);
+        return plan_check(plan);
 }
 
 int plan_send(int socket, const struct plan *plan, const struct plan_packet *last, const struct plan_packet *before) {

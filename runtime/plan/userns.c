@@ -51,6 +51,18 @@ void userns_close(struct userns *userns) {
         *userns = USERNS_NONE;
 }
 
+static int keep(pid_t pid, const struct id_mappings *mappings, uint64_t flags, struct userns *ns, struct err **err) {
+        int r;
+
+        if ((r = write_map(pid, "uid_map", mappings->uids, mappings->n_uids, err)) < 0 ||
+            (r = write_map(pid, "gid_map", mappings->gids, mappings->n_gids, err)) < 0 ||
+            (r = open_namespace(pid, "user", &ns->user_fd, err)) < 0 ||
+            (flags & CLONE_NEWNET && (r = open_namespace(pid, "net", &ns->net_fd, err)) < 0) ||
+            (flags & CLONE_NEWIPC && (r = open_namespace(pid, "ipc", &ns->ipc_fd, err)) < 0))
+                return r;
+        return flags & CLONE_NEWUTS ? open_namespace(pid, "uts", &ns->uts_fd, err) : 0;
+}
+
 int userns_open(const struct id_mappings *mappings, uint64_t flags, struct userns *ret_userns, struct err **err) {
         struct userns ns = USERNS_NONE;
         pid_t parent = getpid(), pid;
@@ -67,17 +79,7 @@ int userns_open(const struct id_mappings *mappings, uint64_t flags, struct usern
                 for (;;)
                         pause();
         }
-        r = write_map(pid, "uid_map", mappings->uids, mappings->n_uids, err);
-        if (r == 0)
-                r = write_map(pid, "gid_map", mappings->gids, mappings->n_gids, err);
-        if (r == 0)
-                r = open_namespace(pid, "user", &ns.user_fd, err);
-        if (r == 0 && flags & CLONE_NEWNET)
-                r = open_namespace(pid, "net", &ns.net_fd, err);
-        if (r == 0 && flags & CLONE_NEWIPC)
-                r = open_namespace(pid, "ipc", &ns.ipc_fd, err);
-        if (r == 0 && flags & CLONE_NEWUTS)
-                r = open_namespace(pid, "uts", &ns.uts_fd, err);
+        r = keep(pid, mappings, flags, &ns, err);
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
         if (r < 0)

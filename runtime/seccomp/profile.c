@@ -178,18 +178,21 @@ static int read_rule(struct seccomp_build *build, const struct seccomp_document_
 
         if (!applies(rule, bounding))
                 return 0;
-        r = read_action(build->name, "action", rule->action, &rule->errno_ret, &action, err);
-        if (r == 0 && n > SECCOMP_ARGUMENTS_MAX)
-                r = err_set(err, EINVAL, "seccomp profile %s: more than %d arguments", build->name,
-                            SECCOMP_ARGUMENTS_MAX);
-        for (uint32_t i = 0; i < n && r == 0; i++)
-                r = read_condition(build->name, MEMBER_AT(rule->args, struct seccomp_document_argument, i),
-                                   &conditions[i], err);
-        if (r == 0 && rule->name)
-                r = add_rule(build, action, rule->name, conditions, n, err);
-        for (size_t i = 0; i < rule->names.n && r == 0; i++)
-                r = add_rule(build, action, *MEMBER_AT(rule->names, const char *, i), conditions, n, err);
-        return r;
+        if ((r = read_action(build->name, "action", rule->action, &rule->errno_ret, &action, err)) < 0)
+                return r;
+        if (n > SECCOMP_ARGUMENTS_MAX)
+                return err_set(err, EINVAL, "seccomp profile %s: more than %d arguments", build->name,
+                               SECCOMP_ARGUMENTS_MAX);
+        for (uint32_t i = 0; i < n; i++)
+                if ((r = read_condition(build->name, MEMBER_AT(rule->args, struct seccomp_document_argument, i),
+                                        &conditions[i], err)) < 0)
+                        return r;
+        if (rule->name && (r = add_rule(build, action, rule->name, conditions, n, err)) < 0)
+                return r;
+        for (size_t i = 0; i < rule->names.n; i++)
+                if ((r = add_rule(build, action, *MEMBER_AT(rule->names, const char *, i), conditions, n, err)) < 0)
+                        return r;
+        return 0;
 }
 
 int seccomp_profile_rules(struct seccomp_build *build, const char *name, struct arena *arena,
@@ -207,14 +210,16 @@ int seccomp_profile_rules(struct seccomp_build *build, const char *name, struct 
         if (r < 0)
                 return err_wrap(err, r, "seccomp profile");
         r = read_action(name, "defaultAction", document.default_action, &document.default_errno, &action, err);
-        if (r == 0)
-                r = seccomp_build_begin(build, name, action, err);
-        if (r == 0)
-                r = read_flags(build, &document.flags, err);
-        for (size_t i = 0; i < document.rules.n && r == 0; i++)
+        if (r < 0 || (r = seccomp_build_begin(build, name, action, err)) < 0 ||
+            (r = read_flags(build, &document.flags, err)) < 0)
+                return r;
+        for (size_t i = 0; i < document.rules.n; i++) {
                 r = read_rule(build, MEMBER_AT(document.rules, struct seccomp_document_rule, i), bounding, err);
+                if (r < 0)
+                        return r;
+        }
         /* Where all is allowed but what is listed, newer calls are allowed too. */
-        if (r == 0 && (action == SCMP_ACT_ALLOW || action == SCMP_ACT_LOG))
+        if (action == SCMP_ACT_ALLOW || action == SCMP_ACT_LOG)
                 build->highest = -1;
-        return r;
+        return 0;
 }

@@ -84,12 +84,13 @@ static int allow_socket(struct seccomp_build *build, struct err **err) {
 static int default_rules(struct seccomp_build *build, uint64_t bounding, struct err **err) {
         int r = seccomp_build_begin(build, "RuntimeDefault", SCMP_ACT_ERRNO(EPERM), err);
 
-        if (r == 0)
-                r = allow_all(build, seccomp_rules_allowed, err);
-        for (unsigned i = 0; i < seccomp_rules_capabilities_n && r == 0; i++)
-                if (has(bounding, seccomp_rules_capabilities[i].capability))
-                        r = allow_all(build, seccomp_rules_capabilities[i].names, err);
-        if (r < 0 || (!has(bounding, CAP_SYS_ADMIN) && (r = allow_clone(build, err)) < 0) ||
+        if (r < 0 || (r = allow_all(build, seccomp_rules_allowed, err)) < 0)
+                return r;
+        for (unsigned i = 0; i < seccomp_rules_capabilities_n; i++)
+                if (has(bounding, seccomp_rules_capabilities[i].capability) &&
+                    (r = allow_all(build, seccomp_rules_capabilities[i].names, err)) < 0)
+                        return r;
+        if ((!has(bounding, CAP_SYS_ADMIN) && (r = allow_clone(build, err)) < 0) ||
             (r = allow_personality(build, err)) < 0)
                 return r;
         return allow_socket(build, err);

@@ -195,12 +195,8 @@ int store_restore(const char *path, const char *directory, struct err **err) {
 
         if (access(path, R_OK) < 0)
                 return err_errno(err, errno, "restore of %s", path);
-        r = files_make_private(directory, err);
-        if (r == 0)
-                r = lock = sqlite_lock(directory, err);
-        if (r >= 0)
-                r = make_new(path, directory, err);
-        if (r < 0 || (r = sqlite_finish_restore(directory, err)) < 0)
+        if ((r = files_make_private(directory, err)) < 0 || (r = lock = sqlite_lock(directory, err)) < 0 ||
+            (r = make_new(path, directory, err)) < 0 || (r = sqlite_finish_restore(directory, err)) < 0)
                 return err_wrap(err, r, "restore of %s", path);
         return 0;
 }
