@@ -46,6 +46,7 @@ struct cluster_pod {
         uint64_t wanted;               /* hash of what counts of it for its run */
         int64_t grace, seen;           /* s it has to end, when it @ends; s since 1970 when the node heard of it */
         bool listed;                   /* by the list under way */
+        bool resized;                  /* the service may have conditions of a resize */
         bool ends;                     /* the service has it deleted */
         bool gone;                     /* and nothing of it is left here */
         bool buried;                   /* which the service knows */
@@ -129,7 +130,6 @@ void cluster_look_at(struct cluster *cluster, const struct client_answer *answer
 /* node.c */
 int cluster_node_start(struct cluster *cluster);
 void cluster_node_stop(struct cluster *cluster);
-void cluster_node_changed(struct cluster *cluster); /* its status may be another one */
 
 /* network.c: the cluster's network, as far as it is this node's */
 int cluster_network_new(struct cluster *cluster, struct err **err);
