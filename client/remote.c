@@ -534,7 +534,8 @@ static int make_http(struct remote *remote, const struct client_remote_config *c
         struct http_client_config http = { .address = (const struct sockaddr *)&place->address,
                                            .n_address = place->n_address,
                                            .authority = place->authority,
-                                           .name = place->host };
+                                           .name = place->host,
+                                           .silence_ms = HTTP_CLIENT_SILENCE_MS };
         int r;
 
         if (config->unverified && (config->certificate || config->token))
