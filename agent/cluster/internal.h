@@ -86,6 +86,7 @@ struct cluster_own {
         struct arena *arena; /* of what follows; NULL: there is none */
         const char *uid;
         string_map labels;
+        bool gone; /* it was there, and was deleted */
 };
 struct services;
 
@@ -129,7 +130,8 @@ void cluster_look_at(struct cluster *cluster, const struct client_answer *answer
 /* node.c */
 int cluster_node_start(struct cluster *cluster);
 void cluster_node_stop(struct cluster *cluster);
-void cluster_node_changed(struct cluster *cluster); /* its status may be another one */
+void cluster_node_changed(struct cluster *cluster);  /* its status may be another one */
+void cluster_node_replaced(struct cluster *cluster); /* it is another object, which knows nothing of this host yet */
 
 /* network.c: the cluster's network, as far as it is this node's */
 int cluster_network_new(struct cluster *cluster, struct err **err);
