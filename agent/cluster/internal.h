@@ -111,7 +111,8 @@ struct cluster {
         struct cluster_due due; /* those of which something is to be told */
         uv_timer_t *report;     /* then it is */
         struct cluster_patience patience;
-        bool listed; /* what the service has for the node is known */
+        bool listed;      /* what the service has for the node is known */
+        bool passed_over; /* some pod was, since its last list began */
         struct cluster_own own;
 
         struct cluster_mirrors mirrors;
