@@ -49,6 +49,8 @@ struct cluster_pod {
         bool ends;                     /* the service has it deleted */
         bool gone;                     /* and nothing of it is left here */
         bool buried;                   /* which the service knows */
+        bool denied;                   /* what was told last, for want of rights: it is told again later */
+        bool denied_before;            /* that was in the log */
         struct cluster_mirror *mirror; /* it is the mirror of one of the node's own; NULL: it is to run */
         char *mirror_hash;             /* of that, as it was made: owned */
         char *namespace, *name;        /* behind @uid */
@@ -112,6 +114,7 @@ struct cluster {
         uv_timer_t *report;     /* then it is */
         struct cluster_patience patience;
         bool listed;      /* what the service has for the node is known */
+        bool denied;      /* some pod is */
         bool passed_over; /* some pod was, since its last list began */
         struct cluster_own own;
 
@@ -177,3 +180,4 @@ struct cluster_mirror *cluster_mirror_of(const struct cluster *cluster, const ch
 size_t cluster_delete_now(const char *uid, char ret_options[CLUSTER_DELETE_MAX]); /* DeleteOptions; their length */
 void cluster_report_later(struct cluster_pod *pod);                               /* its status may be another */
 void cluster_report_now(struct cluster *cluster);                                 /* the service is there again */
+void cluster_report_denied(struct cluster *cluster);                              /* rights may be there again */
