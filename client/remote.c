@@ -106,23 +106,25 @@ static int ask(struct remote *remote, const struct asking *asking, const struct 
         return 0;
 }
 
-static void gather(struct gathered *g, const uint8_t *bytes, size_t n) {
+static int make_room(struct gathered *g, size_t n) {
         size_t room = g->room * 2 > g->size + n ? g->room * 2 : g->size + n;
         char *larger;
 
-        if (g->error < 0)
-                return;
-        if (n > CLIENT_BODY_MAX - g->size) {
-                g->error = -EMSGSIZE;
-                return;
-        }
-        larger = room > g->room ? realloc(g->data, room) : g->data;
-        if (!larger) {
-                g->error = -ENOMEM;
-                return;
-        }
+        if (n > CLIENT_BODY_MAX - g->size)
+                return -EMSGSIZE;
+        if (n <= g->room - g->size)
+                return 0;
+        larger = realloc(g->data, room);
+        if (!larger)
+                return -ENOMEM;
         g->data = larger;
-        g->room = room > g->room ? room : g->room;
+        g->room = room;
+        return 0;
+}
+
+static void gather(struct gathered *g, const uint8_t *bytes, size_t n) {
+        if (g->error < 0 || (g->error = make_room(g, n)) < 0)
+                return;
         memcpy(g->data + g->size, bytes, n);
         g->size += n;
 }
@@ -542,7 +544,8 @@ static int make_http(struct remote *remote, const struct client_remote_config *c
         struct http_client_config http = { .address = (const struct sockaddr *)&place->address,
                                            .n_address = place->n_address,
                                            .authority = place->authority,
-                                           .name = place->host };
+                                           .name = place->host,
+                                           .silence_ms = HTTP_CLIENT_SILENCE_MS };
         int r;
 
         if (config->unverified && (config->certificate || config->token))

@@ -53,7 +53,7 @@ static int compare(const void *a, const void *b) {
 
 /* The address at one side of @tuple, of either family. */
 static struct ip address_in(const struct nlattr *tuple, bool source) {
-        const struct nlattr *ips = find_nested(tuple, CTA_TUPLE_IP), *found;
+        const struct nlattr *ips = find_nested(tuple, CTA_TUPLE_IP), *found = NULL;
         struct ip ip = { 0 };
 
         if (ips && (found = find_nested(ips, source ? CTA_IP_V4_SRC : CTA_IP_V4_DST)) &&

@@ -342,7 +342,7 @@ int logs_reader_open(int dir_fd, const char *name, const struct logs_options *op
         r->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
         if (r->dir_fd < 0)
                 return err_errno(err, errno, "log %s", name);
-        e = options->follow ? watch(r) : 0;
+        e = options->follow && !options->watched ? watch(r) : 0;
         if (e < 0)
                 return err_errno(err, -e, "log %s: watch its directory", name);
         e = open_first(r);

@@ -28,6 +28,7 @@ struct logs_options {
         int64_t since_ns;    /* only entries from this time on, in ns since 1970; 0: all */
         int64_t limit_bytes; /* of output in all; negative: no limit */
         bool follow;         /* have a descriptor to wait on at the end */
+        bool watched;        /* the caller watches the directory, since before the opening: no descriptor is needed */
         bool timestamps;     /* logs_entry.data begins with the entry's time where a line begins */
         bool no_stdout;
         bool no_stderr;
@@ -62,8 +63,8 @@ int logs_reader_next(struct logs_reader *reader, struct logs_entry *ret_entry, s
 int logs_reader_fill(struct logs_reader *reader, char *to, size_t size, size_t *ret_size, struct err **err);
 #define LOGS_FILL_MIN ((size_t)LOGS_ENTRY_MAX + 128) /* an entry with its time */
 
-/* The descriptor (inotify) that becomes readable when there may be more; -EBADF when not following. The reader empties
- * it by itself in logs_reader_next(). */
+/* The descriptor (inotify) that becomes readable when there may be more; -EBADF when not following, or @watched. The
+ * reader empties it by itself in logs_reader_next(). */
 int logs_reader_fd(const struct logs_reader *reader);
 
 /* Whether files were removed before they were read since this was asked last, so that lines may be missing before the

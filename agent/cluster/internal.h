@@ -50,6 +50,8 @@ struct cluster_pod {
         bool ends;                     /* the service has it deleted */
         bool gone;                     /* and nothing of it is left here */
         bool buried;                   /* which the service knows */
+        bool denied;                   /* what was told last, for want of rights: it is told again later */
+        bool denied_before;            /* that was in the log */
         struct cluster_mirror *mirror; /* it is the mirror of one of the node's own; NULL: it is to run */
         char *mirror_hash;             /* of that, as it was made: owned */
         char *namespace, *name;        /* behind @uid */
@@ -87,6 +89,7 @@ struct cluster_own {
         struct arena *arena; /* of what follows; NULL: there is none */
         const char *uid;
         string_map labels;
+        bool gone; /* it was there, and was deleted */
 };
 struct services;
 
@@ -111,7 +114,9 @@ struct cluster {
         struct cluster_due due; /* those of which something is to be told */
         uv_timer_t *report;     /* then it is */
         struct cluster_patience patience;
-        bool listed; /* what the service has for the node is known */
+        bool listed;      /* what the service has for the node is known */
+        bool denied;      /* some pod is */
+        bool passed_over; /* some pod was, since its last list began */
         struct cluster_own own;
 
         struct cluster_mirrors mirrors;
@@ -130,6 +135,7 @@ void cluster_look_at(struct cluster *cluster, const struct client_answer *answer
 /* node.c */
 int cluster_node_start(struct cluster *cluster);
 void cluster_node_stop(struct cluster *cluster);
+void cluster_node_replaced(struct cluster *cluster); /* it is another object, which knows nothing of this host yet */
 
 /* network.c: the cluster's network, as far as it is this node's */
 int cluster_network_new(struct cluster *cluster, struct err **err);
@@ -174,3 +180,4 @@ struct cluster_mirror *cluster_mirror_of(const struct cluster *cluster, const ch
 size_t cluster_delete_now(const char *uid, char ret_options[CLUSTER_DELETE_MAX]); /* DeleteOptions; their length */
 void cluster_report_later(struct cluster_pod *pod);                               /* its status may be another */
 void cluster_report_now(struct cluster *cluster);                                 /* the service is there again */
+void cluster_report_denied(struct cluster *cluster);                              /* rights may be there again */

@@ -29,6 +29,7 @@ static void on_answer(void *data, const struct client_answer *answer) {
                 return post(c, true);
         if (client_succeeded(answer)) {
                 c->lease.patience.ms = 0;
+                cluster_report_denied(c);
                 return later(c, CLUSTER_LEASE_RENEW_MS);
         }
         cluster_look_at(c, answer);

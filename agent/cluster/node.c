@@ -43,6 +43,7 @@ static void on_labelled(void *data, const struct client_answer *answer) {
                 return fail(c, "set its labels", answer->message);
         log_info("node %s: it is known to the API service from before", c->options->node_name);
         c->node.state = CLUSTER_NODE_THERE;
+        c->node.told = 0;
         c->node.patience.ms = 0;
         turn(c);
 }
@@ -78,6 +79,7 @@ static void on_registered(void *data, const struct client_answer *answer) {
         }
         log_info("node %s: registered", c->options->node_name);
         c->node.state = CLUSTER_NODE_THERE;
+        c->node.told = 0;
         c->node.patience.ms = 0;
         turn(c);
 }
@@ -193,6 +195,11 @@ void cluster_node_changed(struct cluster *c) {
         c->node.changed = c->node.call;
         if (!c->node.call && c->node.timer)
                 later(c, 0);
+}
+
+void cluster_node_replaced(struct cluster *c) {
+        c->node.state = CLUSTER_NODE_UNKNOWN;
+        cluster_node_changed(c);
 }
 
 int cluster_node_start(struct cluster *c) {

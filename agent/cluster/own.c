@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/cluster/internal.h"
 #include "agent/config/options.h"
@@ -20,13 +21,16 @@ static void on_changed(struct informer_handler *handler, enum client_change chan
         struct cluster *c = (struct cluster *)((char *)handler - offsetof(struct cluster, own.heard));
         struct arena *arena = arena_new();
         struct kube_node node = { 0 };
+        bool replaced;
 
         if (!arena || client_object_read(arena, object, &kube_node_type, &node) < 0) {
                 log_error("node %s: what the API service has of it cannot be read", object->name);
                 arena_free(arena);
                 return;
         }
+        replaced = c->own.gone || (c->own.uid && strcmp(c->own.uid, node.metadata.uid ?: "") != 0);
         clear(&c->own);
+        c->own.gone = change == CLIENT_DELETED;
         if (change == CLIENT_DELETED) {
                 arena_free(arena);
                 return;
@@ -35,6 +39,8 @@ static void on_changed(struct informer_handler *handler, enum client_change chan
         c->own.uid = node.metadata.uid;
         c->own.labels = node.metadata.labels;
         cluster_mirrors_owned(c);
+        if (replaced)
+                cluster_node_replaced(c);
 }
 
 /* What it is called is known before the first pod asks whether it may run on a node that is called so. */

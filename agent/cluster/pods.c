@@ -149,14 +149,21 @@ static void take_mirror(struct cluster_pod *pod, const struct value *metadata) {
         cluster_mirror_seen(pod);
 }
 
+/* One of many is told, so that they do not fill the log. */
+static void pass_over(struct cluster *c, const struct client_object *object, const char *why) {
+        log_write(c->passed_over ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR,
+                  "pod %s/%s of the API service is passed over: %s; no more are named until its next list",
+                  object->namespace, object->name, why);
+        c->passed_over = true;
+}
+
 static void take(struct cluster *c, const struct client_object *object, const struct value *tree) {
         const struct value *metadata = value_get(tree, "metadata");
         const char *uid = value_string_or(value_get(metadata, "uid"), "");
         struct cluster_pod *pod = cluster_pod_find(c, uid);
 
         if (!pod && (!is_uid(uid) || !(pod = add(c, uid, object)))) {
-                log_error("pod %s/%s of the API service is passed over: %s", object->namespace, object->name,
-                          is_uid(uid) ? "too many of them, or out of memory" : "its uid is none");
+                pass_over(c, object, is_uid(uid) ? "too many of them, or out of memory" : "its uid is none");
                 return;
         }
         pod->listed = true;
@@ -189,6 +196,7 @@ static void on_changed(struct informer_handler *handler, enum client_change chan
 static void on_list_begins(struct informer_handler *handler) {
         struct cluster *c = (struct cluster *)((char *)handler - offsetof(struct cluster, heard));
 
+        c->passed_over = false;
         LIST_EACH (cluster_all, pod, &c->pods)
                 pod->listed = false;
 }

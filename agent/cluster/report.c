@@ -179,7 +179,33 @@ static void retry(struct cluster_pod *pod) {
                 uv_timer_start(c->report, on_timer, cluster_back_off(&c->patience), 0);
 }
 
-/* What is wrong with the request itself is not mended by time: those of conflict, size, and rights are told. */
+#define REFUSES "refuses what it is told"
+#define KEEPS "does not delete it"
+
+/* Rights may come back: those of a Node that is made anew, of a service that has not read its roles yet. As often as
+ * the Lease is renewed, and without holding up what is told of others. */
+static bool is_denied(const struct client_answer *answer) {
+        return answer->code == 401 || answer->code == 403;
+}
+
+static void deny(struct cluster_pod *pod, const char *what, const struct client_answer *answer) {
+        log_write(pod->denied_before ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING, "pod %s/%s: the API service %s: %s",
+                  pod->namespace, pod->name, what, answer->message);
+        pod->denied = pod->denied_before = pod->cluster->denied = true;
+}
+
+void cluster_report_denied(struct cluster *c) {
+        if (!c->denied)
+                return;
+        c->denied = false;
+        LIST_EACH (cluster_all, pod, &c->pods)
+                if (pod->denied) {
+                        pod->denied = false;
+                        cluster_report_later(pod);
+                }
+}
+
+/* What is wrong with the request itself is not mended by time: those of conflict and size are told. */
 static bool is_final(const struct client_answer *answer) {
         return answer->code >= 400 && answer->code < 500 && answer->code != 408 && answer->code != 429;
 }
@@ -188,11 +214,12 @@ static void on_answer(void *data, const struct client_answer *answer) {
         struct cluster_pod *pod = data;
 
         pod->call = NULL;
+        if (is_denied(answer))
+                return deny(pod, REFUSES, answer);
         if (!client_succeeded(answer) && !is_final(answer))
                 return retry(pod);
         if (is_final(answer) && answer->code != 404 && answer->code != 409)
-                log_warning("pod %s/%s: the API service refuses what it is told: %s", pod->namespace, pod->name,
-                            answer->message);
+                log_warning("pod %s/%s: the API service " REFUSES ": %s", pod->namespace, pod->name, answer->message);
         pod->cluster->patience.ms = 0;
         pod->told = pod->sent;
         cluster_report_later(pod); /* it may be another one by now */
@@ -202,11 +229,12 @@ static void on_buried(void *data, const struct client_answer *answer) {
         struct cluster_pod *pod = data;
 
         pod->call = NULL;
+        if (is_denied(answer))
+                return deny(pod, KEEPS, answer);
         if (!client_succeeded(answer) && !is_final(answer))
                 return retry(pod);
         if (is_final(answer) && answer->code != 404 && answer->code != 409)
-                log_warning("pod %s/%s: the API service does not delete it: %s", pod->namespace, pod->name,
-                            answer->message);
+                log_warning("pod %s/%s: the API service " KEEPS ": %s", pod->namespace, pod->name, answer->message);
         pod->buried = true;
 }
 

@@ -21,6 +21,7 @@ struct err;
 struct kubelet_call;
 struct kubelet_file;
 struct kubelet_log;
+struct kubelet_log_watch;
 struct kubelet_request;
 struct tls_context;
 struct x509_store_st;
@@ -84,6 +85,7 @@ struct kubelet {
         struct kubelet_requests requests;
         unsigned n_requests;
         struct kubelet_logs logs;
+        struct kubelet_log_watch *log_watch; /* NULL: nobody has followed one yet */
         struct kubelet_rate rate;
         unsigned closing; /* servers that are not gone yet */
 };

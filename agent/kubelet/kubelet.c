@@ -10,6 +10,7 @@
 #include <openssl/x509_vfy.h>
 
 #include "agent/kubelet/internal.h"
+#include "agent/kubelet/logs.h"
 #include "client/remote.h"
 #include "cri/state/events.h"
 #include "lib/arena.h"
@@ -233,6 +234,7 @@ void kubelet_free(struct kubelet *k) {
         if (k->socket)
                 unlink(k->socket);
         forget_requests(k);
+        kubelet_log_watch_free(k);
         cri_unsubscribe(k->heard);
         kubelet_reviews_free(k->reviews);
         handle_free(k->renewal);

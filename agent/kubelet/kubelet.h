@@ -27,8 +27,9 @@ struct pod;
 struct pool;
 struct streaming;
 
-#define KUBELET_READERS_MAX 64    /* connections of the socket and the read-only port; past it the idlest is closed */
-#define KUBELET_CLIENTS_MAX 512   /* of the port */
+#define KUBELET_READERS_MAX 64 /* connections of the socket and the read-only port; past it the idlest is closed */
+/* Of the port: streams (STREAMING_CLIENTS_MAX) and logs (256) that are held open leave room for others. */
+#define KUBELET_CLIENTS_MAX 1024
 #define KUBELET_REQUESTS_MAX 4096 /* that are not answered yet, streams apart; one more gets 429 */
 
 /* A pod that is on the node. */

@@ -1,8 +1,8 @@
 /* /containerLogs: a container's log, piece by piece from its files to the client.
  *
  *     opening ─► reading ─► sending ─► reading ...         a piece is read on the pool when the client has room for it
- *                   ╰─► waiting ─► reading                 at the log's end, when it is followed: until inotify says
- *                                                          that there is more, or the container has ended
+ *                   ╰─► waiting ─► reading                 at the log's end, when it is followed: until log_watch.c
+ *                                                          says that there is more, or the container has ended
  *
  * What a client does not take stays in the file. A container's output is all in its log when its end is told, so that
  * the first reading after that which finds nothing more was the last.
@@ -35,8 +35,8 @@ struct kubelet_log {
         struct kubelet_request *q;
         struct kubelet_log_options options;
         struct logs_reader *reader; /* NULL: it is not open yet */
-        uv_poll_t *poll;            /* while it waits; NULL: it never did */
-        uv_timer_t *gather;         /* while it waits, and has just looked; likewise */
+        int wd;                     /* of its directory, while it is followed; negative: it is not */
+        uv_timer_t *gather;         /* while it waits, and has just looked; NULL: it never did */
         uint64_t looked;            /* when it came to the log's end, ms of the loop */
         char *path;
         char id[CRI_ID_LENGTH + 1]; /* of the container */
@@ -45,20 +45,38 @@ struct kubelet_log {
         int result; /* of the reading: 1: there may be more; 0: the end; a negative errno */
         struct err *err;
         bool working; /* the pool has it */
+        bool waiting; /* for more to come */
+        bool more;    /* has come since the reading began */
         bool began;   /* the answer has */
         bool runs;    /* the container did when the reading began */
-        bool again;   /* something has happened since */
+        bool again;   /* its container has ended since */
 };
 
 static unsigned n_logs; /* on the loop; also those whose kubelet has gone */
 
+static bool is_watched(const struct kubelet *k, int wd) {
+        LIST_EACH (kubelet_logs, q, &k->logs)
+                if (q->log->wd == wd)
+                        return true;
+        return false;
+}
+
+/* Nothing is told of it any more. */
+static void leave(struct kubelet_log *l) {
+        struct kubelet_request *q = l->q;
+
+        if (!kubelet_logs_contains(q))
+                return;
+        kubelet_logs_remove(q);
+        if (l->wd >= 0 && !is_watched(q->kubelet, l->wd))
+                kubelet_log_watch_remove(q->kubelet, l->wd);
+}
+
 static void log_free(struct kubelet_log *l) {
         struct kubelet_request *q = l->q;
 
-        if (kubelet_logs_contains(q))
-                kubelet_logs_remove(q);
+        leave(l);
         q->log = NULL;
-        handle_free(l->poll);
         handle_free(l->gather);
         logs_reader_free(l->reader);
         bytes_unref(l->piece);
@@ -74,8 +92,7 @@ void kubelet_log_closed(struct kubelet_request *q) {
 
         if (!l)
                 return;
-        if (kubelet_logs_contains(q))
-                kubelet_logs_remove(q);
+        leave(l);
         q->log = NULL;
         if (!l->working)
                 log_free(l);
@@ -102,11 +119,9 @@ static bool is_running(const struct kubelet_log *l) {
 static void done(struct pool_job *job);
 
 static void read_on(struct kubelet_log *l) {
-        if (l->poll) {
-                uv_poll_stop(l->poll);
+        if (l->gather)
                 uv_timer_stop(l->gather);
-        }
-        l->again = false;
+        l->waiting = l->more = l->again = false;
         l->runs = is_running(l);
         l->piece = l->piece ?: bytes_new(PIECE_SIZE);
         if (!l->piece)
@@ -122,46 +137,39 @@ static void on_gathered(uv_timer_t *timer) {
 }
 
 /* There is more: at once, but not for each line of a container that writes all the time. */
-static void on_more(uv_poll_t *poll, int status, int events) {
-        struct kubelet_log *l = poll->data;
-        uint64_t since = uv_now(poll->loop) - l->looked;
+static void take_more(struct kubelet_log *l) {
+        uint64_t since = uv_now(l->gather->loop) - l->looked;
 
         if (since >= GATHER_MS)
-                return read_on(l);
-        uv_poll_stop(poll);
-        uv_timer_start(l->gather, on_gathered, GATHER_MS - since, 0);
+                read_on(l);
+        else if (!uv_is_active((uv_handle_t *)l->gather))
+                uv_timer_start(l->gather, on_gathered, GATHER_MS - since, 0);
 }
 
-static int make_poll(struct kubelet_log *l) {
+void kubelet_logs_changed(struct kubelet *k, int wd) {
+        LIST_EACH (kubelet_logs, q, &k->logs) {
+                struct kubelet_log *l = q->log;
+
+                if (l->wd < 0 || (wd != KUBELET_LOGS_ALL && l->wd != wd))
+                        continue;
+                l->more = true;
+                if (l->waiting)
+                        take_more(l);
+        }
+}
+
+/* Until there is more, which may have come already. */
+static int wait(struct kubelet_log *l) {
         uv_loop_t *loop = l->q->kubelet->world.loop;
-        int r;
 
         if (!l->gather && !(l->gather = handle_timer(loop, l)))
                 return -ENOMEM;
-        if (!(l->poll = malloc(sizeof(*l->poll))))
-                return -ENOMEM;
-        if ((r = uv_poll_init(loop, l->poll, logs_reader_fd(l->reader))) < 0) {
-                free(TAKE_PTR(l->poll));
-                return r;
-        }
-        l->poll->data = l;
-        return 0;
-}
-
-/* Until there is more. */
-static int wait(struct kubelet_log *l) {
-        int r;
-
-        if (!l->poll && (r = make_poll(l)) < 0)
-                return r;
-        l->looked = uv_now(l->poll->loop);
+        l->looked = uv_now(loop);
         l->piece = bytes_unref(l->piece);
-        return uv_poll_start(l->poll, UV_READABLE, on_more);
-}
-
-static bool waits(const struct kubelet_log *l) {
-        return l->poll && !l->working &&
-               (uv_is_active((uv_handle_t *)l->poll) || uv_is_active((uv_handle_t *)l->gather));
+        l->waiting = true;
+        if (l->more)
+                take_more(l);
+        return 0;
 }
 
 /* -- sending ----------------------------------------------------------------------------------------------- */
@@ -250,7 +258,7 @@ void kubelet_log_drained(struct kubelet_request *q) {
         struct kubelet_log *l = q->log;
         int r = 0;
 
-        if (!l || l->working || !l->began || waits(l))
+        if (!l || l->working || !l->began || l->waiting)
                 return;
         if (l->result > 0 || l->again)
                 read_on(l);
@@ -272,7 +280,7 @@ void kubelet_log_heard(void *data, const struct cri_event *event) {
                 if (strcmp(l->id, event->container_id) != 0)
                         continue;
                 l->again = true;
-                if (waits(l))
+                if (l->waiting)
                         read_on(l);
         }
 }
@@ -288,6 +296,16 @@ static int find_path(struct kubelet_log *l) {
         return l->path ? 0 : -ENOMEM;
 }
 
+/* Watches its directory, if need be, before the first look. */
+static int follow(struct kubelet_log *l) {
+        if (!l->options.logs.follow)
+                return 0;
+        l->wd = kubelet_log_watch_add(l->q->kubelet, l->path);
+        if (l->wd < 0)
+                log_warning("kubelet's API: cannot watch the directory of %s: %s", l->path, strerror(-l->wd));
+        return l->wd < 0 ? l->wd : 0;
+}
+
 static struct kubelet_log *log_new(struct kubelet_request *q, const struct kubelet_log_options *options,
                                    const char *id) {
         struct kubelet_log *l = calloc(1, sizeof(*l));
@@ -296,6 +314,8 @@ static struct kubelet_log *log_new(struct kubelet_request *q, const struct kubel
                 return NULL;
         l->q = q;
         l->options = *options;
+        l->options.logs.watched = options->logs.follow;
+        l->wd = -1;
         if (strncmp(id, SCHEME, strlen(SCHEME)) == 0)
                 id += strlen(SCHEME);
         snprintf(l->id, sizeof(l->id), "%s", id);
@@ -314,7 +334,7 @@ void kubelet_log_start(struct kubelet_request *q, const struct kubelet_log_optio
                 return kubelet_text(q, 429, "too many logs are being read; try again later");
         if (!(l = log_new(q, options, id)))
                 return http_reset(q->x, -ENOMEM);
-        if ((r = find_path(l)) == 0)
+        if ((r = find_path(l)) == 0 && (r = follow(l)) == 0)
                 return read_on(l);
         log_free(l);
         if (r == -ENOMEM)

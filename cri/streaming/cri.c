@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "cri/exec/exec.h"
 #include "cri/state/state.h"
@@ -16,11 +17,13 @@ struct streaming_cri {
         struct streaming *streaming;
         struct streaming_server *server;
         struct cri_streaming hooks;
+        LIST_HEAD(, process) execs; /* that run */
 };
 
 /* A session's process. It outlives the session when the client goes first, and the other way round. */
 struct process {
         struct cri *cri;
+        LIST_ENTRY(process) link;          /* of an exec */
         struct streaming_session *session; /* NULL when it has gone */
         struct cri_exec *exec;             /* NULL for an attachment, and after the end */
         char *container;                   /* of an attachment */
@@ -39,6 +42,7 @@ static void process_free(struct process *process) {
 static void on_exec_done(void *data, int exit_code, const struct err *err) {
         struct process *process = data;
 
+        LIST_REMOVE(process, link);
         process->exec = NULL;
         if (process->session && err)
                 streaming_failed(process->session, err);
@@ -47,7 +51,8 @@ static void on_exec_done(void *data, int exit_code, const struct err *err) {
         process_free(process);
 }
 
-static void start_exec(struct process *process, const struct streaming_request *request) {
+static void start_exec(struct streaming_cri *streaming, struct process *process,
+                       const struct streaming_request *request) {
         const struct cri_exec_request exec_request = {
                 .container_id = request->id,
                 .args = (const char *const *)request->command,
@@ -67,6 +72,7 @@ static void start_exec(struct process *process, const struct streaming_request *
                 process_free(process);
                 return streaming_failed(session, err);
         }
+        LIST_INSERT_HEAD(&streaming->execs, process, link);
         streams = to_process(&got);
         streaming_started(session, &streams);
 }
@@ -104,7 +110,7 @@ static void start(void *data, struct streaming_session *session, const struct st
         process->session = session;
         streaming_session_set_data(session, process);
         if (request->kind == STREAMING_EXEC)
-                start_exec(process, request);
+                start_exec(streaming, process, request);
         else
                 cri_attach(streaming->cri, &(struct cri_attach_request){ .container_id = request->id,
                                                                          .in = request->in,
@@ -235,6 +241,7 @@ int streaming_cri_new(uv_loop_t *loop, struct cri *cri, const char *address, str
         if (!streaming)
                 return err_set(err, ENOMEM, "out of memory");
         streaming->cri = cri;
+        LIST_INIT(&streaming->execs);
         r = streaming_new(loop, &source, streaming, &streaming->streaming);
         if (r < 0)
                 err_set(err, ENOMEM, "out of memory");
@@ -258,11 +265,23 @@ struct streaming *streaming_cri_sessions(const struct streaming_cri *streaming) 
         return streaming->streaming;
 }
 
+/* Those that go on without their client; the shim ends them anyway once nobody is there for them. */
+static void abandon_execs(struct streaming_cri *streaming) {
+        struct process *process;
+
+        while ((process = LIST_FIRST(&streaming->execs))) {
+                LIST_REMOVE(process, link);
+                cri_exec_abandon(process->exec);
+                process_free(process);
+        }
+}
+
 void streaming_cri_free(struct streaming_cri *streaming) {
         if (!streaming)
                 return;
         cri_set_streaming(streaming->cri, NULL);
         streaming_free(streaming->streaming);
+        abandon_execs(streaming);
         streaming_server_free(streaming->server);
         free(streaming);
 }

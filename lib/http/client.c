@@ -13,10 +13,13 @@
 struct link {
         struct http_connection connection; /* first: see link_of() */
         struct http_client *client;
-        uv_timer_t timer; /* runs while it is kept without an exchange */
+        uv_timer_t timer; /* while it is kept without an exchange: until it goes; else while @listening */
+        uint64_t heard;   /* the connection's, when the timer began */
         TAILQ_ENTRY(link) entry;
-        bool used;  /* it has had an exchange */
-        bool alone; /* for one exchange, whose owner_data it is */
+        bool listening; /* the timer runs until the server was silent for too long */
+        bool pinged;    /* and nothing has come since */
+        bool used;      /* it has had an exchange */
+        bool alone;     /* for one exchange, whose owner_data it is */
 };
 
 struct http_client {
@@ -27,7 +30,7 @@ struct http_client {
         char *authority, *name;
         struct tls_context *tls;
         enum http_version version; /* HTTP_VERSION_ANY: not known yet */
-        unsigned connections_max, idle_max, idle_ms;
+        unsigned connections_max, idle_max, idle_ms, silence_ms, ping_ms;
         unsigned streams_peer; /* that the server takes on a connection, as far as is known */
         TAILQ_HEAD(, link) links;
         unsigned n_links, n_connecting; /* alone ones apart in the second */
@@ -91,6 +94,52 @@ static void tend_idle(struct http_client *client) {
         }
 }
 
+/* --- servers that fall silent --- */
+
+static void on_silence(uv_timer_t *timer) {
+        struct link *link = timer->data;
+        struct http_connection *connection = &link->connection;
+        int r = 0;
+
+        if (connection->closing)
+                return;
+        if (connection
+                    ->deaf) /* an answer would not be read: whether the server takes what waits is TCP's to find out */
+                link->pinged = false;
+        else if (link->pinged)
+                r = -ETIMEDOUT;
+        else if ((r = connection->driver->ping(connection)) == 0)
+                link->pinged = true;
+        if (r < 0)
+                connection_close(connection, r, r == -ETIMEDOUT ? "the server does not answer any more" : NULL);
+        else if (!connection->closing)
+                uv_timer_start(timer, on_silence, link->pinged ? link->client->ping_ms : link->client->silence_ms, 0);
+}
+
+/* The time begins anew with all that comes: while something does, nobody is woken for it. */
+static void listen_to(struct link *link) {
+        const struct http_connection *connection = &link->connection;
+        bool busy = connection->opened && !connection->closing && connection->n_exchanges > 0;
+
+        if (busy && connection->driver->ping && (!link->listening || link->heard != connection->heard)) {
+                link->listening = true;
+                link->pinged = false;
+                link->heard = connection->heard;
+                uv_timer_start(&link->timer, on_silence, link->client->silence_ms, 0);
+        } else if (!busy && link->listening) {
+                link->listening = false;
+                uv_timer_stop(&link->timer);
+        }
+}
+
+static void listen_to_all(struct http_client *client) {
+        struct link *link;
+
+        if (client->silence_ms > 0)
+                TAILQ_FOREACH (link, &client->links, entry)
+                        listen_to(link);
+}
+
 /* --- exchanges that wait --- */
 
 static void begin_on(struct http_exchange *x, struct link *link) {
@@ -101,7 +150,8 @@ static void begin_on(struct http_exchange *x, struct link *link) {
         x->fresh = !link->used;
         x->placed = true;
         link->used = true;
-        uv_timer_stop(&link->timer);
+        if (!link->listening)
+                uv_timer_stop(&link->timer);
         r = connection->driver->request(x);
         if (r < 0)
                 http_reset(x, r);
@@ -155,6 +205,7 @@ static void on_turn(struct http_hub *hub) {
         if (client->closing)
                 return;
         serve(client);
+        listen_to_all(client);
         tend_idle(client);
 }
 
@@ -306,6 +357,8 @@ int http_client_new(uv_loop_t *loop, const struct http_client_config *config, st
         client->streams_peer = STREAMS_GUESS;
         client->idle_max = config->idle_max ?: HTTP_CLIENT_IDLE_MAX;
         client->idle_ms = config->idle_ms ?: HTTP_CLIENT_IDLE_MS;
+        client->silence_ms = config->silence_ms;
+        client->ping_ms = config->ping_ms ?: HTTP_CLIENT_PING_MS;
         TAILQ_INIT(&client->links);
         hub_init(&client->hub, loop);
         client->hub.turn = on_turn;

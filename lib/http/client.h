@@ -22,6 +22,11 @@ struct tls_context;
 #define HTTP_CLIENT_CONNECTIONS_MAX 64 /* HTTP/1.1: exchanges beyond wait for one */
 #define HTTP_DECODED_MAX ((size_t)256 << 20)
 
+/* For Kubernetes' servers, as ReadIdleTimeout and PingTimeout of golang.org/x/net/http2 are there: 45 s after its cable
+ * was pulled a connection is given up, where TCP would take a quarter of an hour. */
+#define HTTP_CLIENT_SILENCE_MS 30000
+#define HTTP_CLIENT_PING_MS 15000
+
 enum http_version {
         HTTP_VERSION_ANY, /* with TLS by ALPN; without, HTTP/1.1 */
         HTTP_VERSION_1,
@@ -37,6 +42,10 @@ struct http_client_config {
         enum http_version version;
         unsigned connections_max, idle_max; /* 0: as above */
         unsigned idle_ms;                   /* 0: HTTP_CLIENT_IDLE_MS; UINT_MAX: for ever, without a timer */
+        /* HTTP/2, with exchanges under way: a server that has sent nothing for silence_ms is asked for a sign of life
+         * (PING: RFC 9113, 6.7), and without one for ping_ms the connection ends with -ETIMEDOUT. 0: it is not asked;
+         * 0: HTTP_CLIENT_PING_MS. Not for servers of gRPC, which send away who asks so often. */
+        unsigned silence_ms, ping_ms;
         bool lenient; /* HTTP/1.1 as Go's net/http speaks it: names are sent with capitals and blanks in a query as they
                        * are, and answers are read as lib/http/lenient.h has it. For who must take any server */
 };

@@ -34,6 +34,7 @@ static void on_opened(void *data) {
 static void on_received(void *data, uint8_t *bytes, size_t n) {
         struct http_connection *connection = data;
 
+        connection->heard = uv_now(connection->hub->loop);
         /* A preface that comes in smaller pieces is seen by HTTP/1's driver. */
         if (!connection->driver)
                 start(connection, n >= sizeof(preface) - 1 && memcmp(bytes, preface, sizeof(preface) - 1) == 0 ?

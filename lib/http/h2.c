@@ -401,6 +401,16 @@ static void late(struct http_connection *connection) {
         connection_close(connection, -ETIMEDOUT, NULL);
 }
 
+static int ping(struct http_connection *connection) {
+        struct h2 *h2 = connection->state;
+        int r = nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, NULL);
+
+        if (r < 0)
+                return -ENOMEM;
+        h2_flush(connection);
+        return 0;
+}
+
 static void pause_input(struct http_exchange *x, bool pause) {
         struct h2 *h2 = x->connection->state;
 
@@ -429,6 +439,7 @@ const struct http_driver http_driver_2 = {
         .stop = stop,
         .drain = drain,
         .late = late,
+        .ping = ping,
         .request = h2_request,
         .respond = h2_respond,
         .inform = h2_inform,

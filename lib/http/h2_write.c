@@ -130,6 +130,7 @@ static void balance(struct http_connection *connection) {
 
         if (h2->reading != (waits < WAITING_MAX)) {
                 h2->reading = !h2->reading;
+                connection->deaf = !h2->reading;
                 if (h2->reading)
                         transport_resume(connection->stream);
                 else

@@ -74,6 +74,9 @@ struct http_driver {
         void (*drain)(struct http_connection *connection);
         /* Servers: a head that has begun has not come in time. */
         void (*late)(struct http_connection *connection);
+        /* Clients: has the server send something, if it is there still. 0 or a negative errno. NULL: the protocol has
+         * no such thing. */
+        int (*ping)(struct http_connection *connection);
         /* Clients: sends the request of @x. */
         int (*request)(struct http_exchange *x);
         /* Servers: the head (x->response), with what is there of the body; @bytes, if not NULL, holds the piece. */
@@ -108,6 +111,7 @@ struct http_connection {
         struct http_exchanges exchanges;
         unsigned n_exchanges;
         void *state;              /* the driver's */
+        uint64_t heard;           /* uv_now() when something came last; 0: nothing has */
         uint64_t active;          /* uv_now() when it last had an exchange */
         uint64_t drain_since;     /* the peer knows that it is to go, and may still send what it had begun; 0 */
         uint64_t linger_since;    /* uv_now() when the last answer was sent, and only the peer's end is waited for; 0 */
@@ -119,6 +123,7 @@ struct http_connection {
         void *over_data;
         bool server, opened, closing, draining;
         bool multiplexed;                /* several exchanges at a time */
+        bool deaf;                       /* input is not read until output has gone */
         bool tunnel;                     /* all of it is one exchange's, who says how long it may stand still */
         bool no_date, reset_large_heads; /* of struct http_server_config */
         bool lenient;                    /* of struct http_client_config */

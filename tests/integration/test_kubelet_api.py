@@ -327,6 +327,35 @@ def test_logs_of_the_one_before(client, joined, admin):
     assert admin.get("/containerLogs/default/again/main?previous=true") == "first\n"
 
 
+def test_many_follow_logs(joined, authority, shell):
+    """The node's inotify instances (fs.inotify.max_user_instances, 128) are not for one's followers; past 256 of them one is told to come again."""
+    certificate, open_now = authority.sign("root", "system:masters"), []
+
+    def instances():
+        fds = f"/proc/{joined.process.pid}/fd"
+        return sum(link(f"{fds}/{fd}").endswith("inotify") for fd in os.listdir(fds))
+
+    def link(path):
+        try:
+            return os.readlink(path)
+        except OSError:
+            return ""
+
+    def follow(_):
+        connection = Kubelet(joined.port, certificate).open()
+        connection.request("GET", "/containerLogs/default/shell/main?follow=true")
+        open_now.append(connection)
+        return connection.getresponse().status
+    before = instances()
+    try:
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            assert set(pool.map(follow, range(150))) == {200}
+        assert instances() <= before + 1
+    finally:
+        for connection in open_now:
+            connection.close()
+
+
 def test_followed_logs_end_with_the_container(client, joined, admin):
     run(client, joined, "followed", "i=0; while [ $i -lt 40 ]; do echo line $i; i=$((i+1)); sleep 0.02; done; echo the last", restartPolicy="Never")
     wait_for("a container", lambda: admin.ask("/containerLogs/default/followed/main")[0] == 200)

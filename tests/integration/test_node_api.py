@@ -81,6 +81,19 @@ def test_a_deleted_node_registers_again(client, joined):
     wait_for("Node", lambda: (get(client, f"/api/v1/nodes/{joined.name}") or {}).get("metadata", {}).get("uid", uid) != uid)
 
 
+def test_a_node_made_anew_by_another_is_filled_in(client, joined):
+    """Not after five minutes: without a Ready condition its pods would be evicted."""
+    path = f"/api/v1/nodes/{joined.name}"
+    assert client.ask("DELETE", path)[0] == 200
+    status, made = client.ask("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": joined.name}})
+    assert status == 201, made
+
+    def is_filled():
+        node = get(client, path)
+        return conditions(node).get("Ready", {}).get("status") == "True" and node["metadata"]["labels"].get("kubernetes.io/os") == "linux" and node["metadata"]["uid"]
+    assert wait_for("its status", is_filled, timeout=9) == made["metadata"]["uid"]
+
+
 def run(client, name, *containers, node, **spec):
     made = pod(name, *containers, nodeName=node.name, automountServiceAccountToken=False, **spec)
     status, body = client.ask("POST", PODS, made)

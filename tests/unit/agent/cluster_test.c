@@ -181,6 +181,32 @@ static void what_is_not_taken_is_told_again(void **state) {
         assert_int_equal(fake.n_sent, 3);
 }
 
+/* Rights may come back, and then it is told; until they do it is not asked for more often than the Lease. */
+static void what_was_denied_is_told_again_with_the_lease(void **state) {
+        put(POD("u1", ""));
+        list();
+        status = "Running";
+        cluster_pod_changed(&c, "u1");
+        turn();
+        fake_answer(&fake.sent[0], 403, "Forbidden", "{}");
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+        cluster_report_denied(&c);
+        expect_sent(2, KUBE_VERB_PATCH, "/pods/p/status", RUNNING);
+        fake_answer(&fake.sent[1], 200, "", "{}");
+        cluster_report_denied(&c);
+        turn();
+        assert_int_equal(fake.n_sent, 2);
+        put(POD("u1", DELETED));
+        cluster_pod_gone(&c, "u1");
+        turn();
+        fake_answer(&fake.sent[2], 401, "Unauthorized", "{}");
+        turn();
+        assert_int_equal(fake.n_sent, 3);
+        cluster_report_denied(&c);
+        expect_sent(4, KUBE_VERB_DELETE, "/pods/p", "{\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":\"u1\"}}");
+}
+
 static void a_deleted_pod_is_buried_when_it_is_gone(void **state) {
         put(POD("u1", ""));
         list();
@@ -269,6 +295,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_pod_is_wanted_once, begin, end),
                 cmocka_unit_test_setup_teardown(a_status_is_told_when_it_is_another, begin, end),
                 cmocka_unit_test_setup_teardown(what_is_not_taken_is_told_again, begin, end),
+                cmocka_unit_test_setup_teardown(what_was_denied_is_told_again_with_the_lease, begin, end),
                 cmocka_unit_test_setup_teardown(a_deleted_pod_is_buried_when_it_is_gone, begin, end),
                 cmocka_unit_test_setup_teardown(one_of_which_nothing_is_here_is_buried_at_once, begin, end),
                 cmocka_unit_test_setup_teardown(one_that_has_ended_is_not_started, begin, end),
