@@ -2,7 +2,7 @@
 
 bench: ## measure beside containerd, runc and kubelet (BENCH='cycle log' for some; RESULTS=FILE for tests/bench/plot)
 	$(install_packages) build bench
-	$(build_peers) crictl critest etcd http-peer kinds kube-apiserver kube-print kubelet
+	$(build_peers) crictl critest etcd http-peer kinds kube-apiserver kube-controller-manager kube-print kube-scheduler kubectl kubelet
 	@$(MAKE) programs $(HTTP_PROGRAMS) $(BUILD)/tests/bench/codec_bench $(BUILD)/tests/bench/api_load
 	/usr/bin/python3 tests/bench/run $(BENCH)
 
