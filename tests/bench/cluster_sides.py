@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -14,6 +15,7 @@ from support.hosts import kubeconfig  # noqa: E402
 from support.node import Node, parent, processes, wait_for  # noqa: E402
 
 IMAGE = "localhost/busybox:test"
+IDLE_S = 20  # after which a connection is not trusted
 STOCK_PODS = "10.215.0.0/16"  # the range of peer.Containerd's bridge
 
 
@@ -22,6 +24,17 @@ def archives(directory):
     oci.Image([oci.busybox_layer()], Cmd=["sh"]).write_docker_archive(busybox, IMAGE)
     oci.Image([oci.busybox_layer()], Entrypoint=["/bin/sleep", "1000000"]).write_docker_archive(pause, "localhost/pause:bench")
     return busybox, pause
+
+
+class Patient(Client):
+    """Asks by a new connection where the server may have closed the last one meanwhile."""
+    asked = 0
+
+    def raw(self, *args, **kwargs):
+        if time.monotonic() - self.asked > IDLE_S:
+            self.connection = None
+        self.asked = time.monotonic()
+        return super().raw(*args, **kwargs)
 
 
 class Side:
@@ -62,7 +75,7 @@ class Ours(Side):
         self.wait_ready(len(self.nodes))
 
     def client(self):
-        return self.api.client()
+        return Patient(self.port, self.pki)
 
     def control_plane(self):
         return [self.api.process.pid]
@@ -110,7 +123,7 @@ class Stock(Side):
         self.wait_ready()
 
     def client(self):
-        return Client(self.port, self.pki)
+        return Patient(self.port, self.pki)
 
     def pid(self, name):
         return next(process.pid for program, process in self.cluster.daemons.running if program == name)
