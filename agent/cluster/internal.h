@@ -45,6 +45,8 @@ struct cluster_pod {
         uint64_t told, sent;           /* hashes of its status: as the service has it, as is under way; 0: not known */
         uint64_t wanted;               /* hash of what counts of it for its run */
         int64_t grace, seen;           /* s it has to end, when it @ends; s since 1970 when the node heard of it */
+        uint64_t quiet_until;          /* ms, the loop's clock: till then only what is more than Pending is told */
+        bool held;                     /* it is in cluster.held, not in due */
         bool listed;                   /* by the list under way */
         bool ends;                     /* the service has it deleted */
         bool gone;                     /* and nothing of it is left here */
@@ -107,8 +109,10 @@ struct cluster {
         char *fields; /* which pods */
         struct cluster_all pods;
         struct table pods_by_uid;
-        struct cluster_due due; /* those of which something is to be told */
-        uv_timer_t *report;     /* then it is */
+        struct cluster_due due;  /* those of which something is to be told */
+        uv_timer_t *report;      /* then it is */
+        struct cluster_due held; /* those of which it is not yet */
+        uv_timer_t *hold;        /* when the first does */
         struct cluster_patience patience;
         bool listed; /* what the service has for the node is known */
         struct cluster_own own;
