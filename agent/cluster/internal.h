@@ -177,4 +177,5 @@ struct cluster_mirror *cluster_mirror_of(const struct cluster *cluster, const ch
 #define CLUSTER_DELETE_MAX (POD_UID_MAX + 128)
 size_t cluster_delete_now(const char *uid, char ret_options[CLUSTER_DELETE_MAX]); /* DeleteOptions; their length */
 void cluster_report_later(struct cluster_pod *pod);                               /* its status may be another */
-void cluster_report_now(struct cluster *cluster);                                 /* the service is there again */
+void cluster_report_soon(struct cluster_pod *pod); /* it takes longer to start than most */
+void cluster_report_now(struct cluster *cluster);  /* the service is there again */

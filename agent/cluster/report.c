@@ -29,6 +29,12 @@ void cluster_report_later(struct cluster_pod *pod) {
                 uv_timer_start(c->report, on_timer, 0, 0);
 }
 
+void cluster_report_soon(struct cluster_pod *pod) {
+        pod->quiet_until = 0;
+        if (pod->held)
+                cluster_report_later(pod);
+}
+
 void cluster_report_now(struct cluster *c) {
         c->patience.ms = 0;
         if (!cluster_due_is_empty(&c->due))
