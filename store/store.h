@@ -28,7 +28,7 @@ struct store_backend;
 #define STORE_GROUP_MAX 1024              /* changes of one group */
 #define STORE_GROUP_BYTES_MAX ((size_t)8 << 20)
 #define STORE_LAZY_MAX 65536 /* changes that are not on disk yet; then they are made so at once */
-#define STORE_LAZY_MS 10000  /* the longest that they wait, unless the options say otherwise */
+#define STORE_LAZY_MS 300000 /* the longest that they wait, unless the options say otherwise */
 
 extern const struct store_backend store_sqlite, store_memory;
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "agent/cluster/internal.h"
@@ -94,12 +95,15 @@ void cluster_look_at(struct cluster *c, const struct client_answer *answer) {
 
 void cluster_event(struct cluster *c, const struct event_object *object, bool warning, const char *reason,
                    const char *text) {
+        struct cluster_pod *pod = object->kind ? NULL : cluster_pod_find(c, object->uid);
         const struct recorder_note note = { warning ? "Warning" : "Normal", reason, text };
         const struct recorder_object about = { "v1", object->kind ?: "Pod", object->namespace_, object->name,
                                                object->uid };
 
-        if (c->node.timer && (object->kind || cluster_pod_find(c, object->uid) || cluster_mirror_of(c, object->uid)))
+        if (c->node.timer && (object->kind || pod || cluster_mirror_of(c, object->uid)))
                 recorder_tell(c->recorder, &about, &note, time(NULL));
+        if (pod && (warning || strcmp(reason, "Pulling") == 0))
+                cluster_report_soon(pod);
 }
 
 const char *cluster_serving(const struct cluster *c) {

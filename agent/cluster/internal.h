@@ -45,6 +45,8 @@ struct cluster_pod {
         uint64_t told, sent;           /* hashes of its status: as the service has it, as is under way; 0: not known */
         uint64_t wanted;               /* hash of what counts of it for its run */
         int64_t grace, seen;           /* s it has to end, when it @ends; s since 1970 when the node heard of it */
+        uint64_t quiet_until;          /* ms, the loop's clock: till then only what is more than Pending is told */
+        bool held;                     /* it is in cluster.held, not in due */
         bool listed;                   /* by the list under way */
         bool resized;                  /* the service may have conditions of a resize */
         bool ends;                     /* the service has it deleted */
@@ -111,8 +113,10 @@ struct cluster {
         char *fields; /* which pods */
         struct cluster_all pods;
         struct table pods_by_uid;
-        struct cluster_due due; /* those of which something is to be told */
-        uv_timer_t *report;     /* then it is */
+        struct cluster_due due;  /* those of which something is to be told */
+        uv_timer_t *report;      /* then it is */
+        struct cluster_due held; /* those of which it is not yet */
+        uv_timer_t *hold;        /* when the first does */
         struct cluster_patience patience;
         bool listed;      /* what the service has for the node is known */
         bool denied;      /* some pod is */
@@ -181,3 +185,4 @@ size_t cluster_delete_now(const char *uid, char ret_options[CLUSTER_DELETE_MAX])
 void cluster_report_later(struct cluster_pod *pod);                               /* its status may be another */
 void cluster_report_now(struct cluster *cluster);                                 /* the service is there again */
 void cluster_report_denied(struct cluster *cluster);                              /* rights may be there again */
+void cluster_report_soon(struct cluster_pod *pod); /* it takes longer to start than most */

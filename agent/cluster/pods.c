@@ -53,6 +53,7 @@ static struct cluster_pod *add(struct cluster *c, const char *uid, const struct 
                 return NULL;
         pod->cluster = c;
         pod->seen = time(NULL);
+        pod->quiet_until = c->listed ? uv_now(c->loop) + CLUSTER_STARTING_MS : 0;
         memcpy(pod->uid, uid, n);
         pod->namespace = memcpy(pod->uid + n, object->namespace, n_namespace);
         pod->name = memcpy(pod->namespace + n_namespace, object->name, n_name);
@@ -235,9 +236,10 @@ int cluster_pods_start(struct cluster *c) {
                 return -ENOMEM;
         c->fields = fields;
         c->report = handle_timer(c->loop, c);
+        c->hold = handle_timer(c->loop, c);
         c->informers = informers_new(c->client, on_synced, c);
         informer = c->informers ? informers_get(c->informers, &cluster_pods, c->fields, false) : NULL;
-        if (!c->report || !informer)
+        if (!c->report || !c->hold || !informer)
                 return -ENOMEM;
         informer_add(informer, &c->heard);
         return cluster_own_start(c);
@@ -250,7 +252,8 @@ void cluster_pods_stop(struct cluster *c) {
                 forget(pod);
         table_clear(&c->pods_by_uid);
         handle_free(c->report);
-        c->report = NULL;
+        handle_free(c->hold);
+        c->report = c->hold = NULL;
         free(c->fields);
         c->fields = NULL;
 }

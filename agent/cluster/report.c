@@ -19,6 +19,9 @@ static void on_timer(uv_timer_t *timer);
 void cluster_report_later(struct cluster_pod *pod) {
         struct cluster *c = pod->cluster;
 
+        if (pod->held)
+                cluster_due_remove(pod);
+        pod->held = false;
         if (cluster_due_contains(pod) || pod->call)
                 return;
         cluster_due_append(&c->due, pod);
@@ -26,10 +29,46 @@ void cluster_report_later(struct cluster_pod *pod) {
                 uv_timer_start(c->report, on_timer, 0, 0);
 }
 
+void cluster_report_soon(struct cluster_pod *pod) {
+        pod->quiet_until = 0;
+        if (pod->held)
+                cluster_report_later(pod);
+}
+
 void cluster_report_now(struct cluster *c) {
         c->patience.ms = 0;
         if (!cluster_due_is_empty(&c->due))
                 uv_timer_start(c->report, on_timer, 0, 0);
+}
+
+/* -- a pod that starts --------------------------------------------------------------------------------------- */
+
+static void on_hold(uv_timer_t *timer) {
+        struct cluster *c = timer->data;
+        uint64_t now = uv_now(c->loop), next = UINT64_MAX;
+
+        LIST_EACH (cluster_due, pod, &c->held) {
+                if (pod->quiet_until <= now)
+                        cluster_report_later(pod);
+                else if (pod->quiet_until < next)
+                        next = pod->quiet_until;
+        }
+        if (next < UINT64_MAX)
+                uv_timer_start(timer, on_hold, next - now, 0);
+}
+
+/* Whether @status waits: one request tells of a pod that has started where there would be three. */
+static bool hold(struct cluster_pod *pod, const struct kube_pod_status *status) {
+        struct cluster *c = pod->cluster;
+
+        if (pod->told || pod->ends || uv_now(c->loop) >= pod->quiet_until ||
+            strcmp(status->phase ?: "", "Pending") != 0)
+                return false;
+        pod->held = true;
+        cluster_due_append(&c->held, pod);
+        if (!uv_is_active((uv_handle_t *)c->hold))
+                uv_timer_start(c->hold, on_hold, pod->quiet_until - uv_now(c->loop), 0);
+        return true;
 }
 
 /* -- a pod's status ---------------------------------------------------------------------------------------- */
@@ -141,7 +180,7 @@ static const char *node_uid(const struct cluster_pod *pod) {
         return pod->mirror && pod->mirror->pod ? pod->mirror->pod->metadata.uid : pod->uid;
 }
 
-/* The patch in *@ret_text; the uid is a precondition. -ENOENT: there is nothing to tell; -ENOMEM. */
+/* The patch in *@ret_text; the uid is a precondition. -ENOENT: there is nothing to tell (yet); -ENOMEM. */
 static int status_patch(struct cluster_pod *pod, char **ret_text, size_t *ret_length) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_arena_ struct arena *arena = arena_new();
@@ -153,6 +192,8 @@ static int status_patch(struct cluster_pod *pod, char **ret_text, size_t *ret_le
                 return -ENOMEM;
         if ((r = c->events.pod_status(c->events.data, node_uid(pod), arena, &status)) < 0)
                 return r;
+        if (hold(pod, &status))
+                return -ENOENT;
         json_begin_map(&w);
         json_key(&w, "metadata");
         json_begin_map(&w);

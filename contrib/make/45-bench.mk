@@ -2,8 +2,8 @@
 
 bench: ## measure beside containerd, runc and kubelet (BENCH='cycle log' for some; RESULTS=FILE for tests/bench/plot)
 	$(install_packages) build bench
-	$(build_peers) crictl critest etcd http-peer kinds kube-apiserver kube-print kubelet
-	@$(MAKE) programs $(HTTP_PROGRAMS) $(BUILD)/tests/bench/codec_bench $(BUILD)/tests/bench/api_load
+	$(build_peers) crictl critest etcd http-peer kinds kube-apiserver kube-controller-manager kube-print kube-scheduler kubectl kubelet
+	@$(MAKE) programs $(HTTP_PROGRAMS) $(BUILD)/tests/bench/codec_bench $(BUILD)/tests/bench/api_load $(BUILD)/tests/bench/cluster_agents
 	/usr/bin/python3 tests/bench/run $(BENCH)
 
 $(BUILD)/tests/bench/codec_bench: $(BUILD)/tests/bench/codec_bench.o $(ARCHIVES)
@@ -11,6 +11,9 @@ $(BUILD)/tests/bench/codec_bench: $(BUILD)/tests/bench/codec_bench.o $(ARCHIVES)
 
 $(BUILD)/tests/bench/services_bench: $(BUILD)/tests/bench/services_bench.o $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(LIBS) -lcmocka -o $@
+
+$(BUILD)/tests/bench/cluster_agents: $(BUILD)/tests/bench/cluster_agents.o $(ARCHIVES)
+	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(LIBS) -o $@
 
 API_LOAD := $(addprefix $(BUILD)/tests/bench/,api_load.o api_load_ask.o api_load_watch.o)
 

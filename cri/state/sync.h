@@ -7,7 +7,7 @@
 
 #include "cri/state/record.h"
 
-#define SYNC_DELAY_MS 500
+#define SYNC_DELAY_MS 2000
 
 struct cri_sync;
 

@@ -198,7 +198,8 @@ def test_what_is_missing_is_waited_for(client, joined):
     volumes = [{"name": "m", "configMap": {"name": "later", "items": [{"key": "k", "path": "k"}]}}]
     made = run(client, "waits", {"command": ["sleep", "1000"], "volumeMounts": [{"name": "m", "mountPath": "/m"}]}, node=joined, volumes=volumes)
     said(client, made, "FailedMount", 'MountVolume.SetUp failed for volume "m" : configmap "later" not found')
-    assert phase(client, "waits", "Pending")["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == "ContainerCreating"
+    statuses = wait_for("status", lambda: phase(client, "waits", "Pending")["status"].get("containerStatuses"), timeout=0.5)
+    assert statuses[0]["state"]["waiting"]["reason"] == "ContainerCreating"
     make(client, "ConfigMap", "later", data={"other": ""})
     said(client, made, "FailedMount", "configmap references non-existent config key: k")
     change(client, "configmaps", "later", {"data": {"k": "v"}})

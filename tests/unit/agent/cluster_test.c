@@ -161,6 +161,45 @@ static void a_status_is_told_when_it_is_another(void **state) {
         assert_int_equal(fake.n_sent, 1);
 }
 
+static void one_that_starts_is_told_of_once(void **state) {
+        list();
+        put(POD("u1", "")); /* given to the node just now */
+        status = "Pending";
+        cluster_pod_changed(&c, "u1");
+        turn();
+        assert_int_equal(fake.n_sent, 0);
+        status = "Running";
+        cluster_pod_changed(&c, "u1");
+        expect_sent(1, KUBE_VERB_PATCH, "/pods/p/status", RUNNING);
+}
+
+static void one_that_does_not_start_is_told_of_in_a_while(void **state) {
+        list();
+        put(POD("u1", ""));
+        cluster_pod_find(&c, "u1")->quiet_until = uv_now(&loop) + 5;
+        status = "Pending";
+        cluster_pod_changed(&c, "u1");
+        turn();
+        assert_int_equal(fake.n_sent, 0);
+        uv_run(&loop, UV_RUN_ONCE); /* the timer */
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+        assert_non_null(strstr(fake.sent[0].body, "Pending"));
+}
+
+static void one_that_something_holds_up_is_told_of_at_once(void **state) {
+        list();
+        put(POD("u1", ""));
+        status = "Pending";
+        cluster_pod_changed(&c, "u1");
+        turn();
+        cluster_report_soon(cluster_pod_find(&c, "u1"));
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+        assert_non_null(strstr(fake.sent[0].body, "Pending"));
+        assert_true(cluster_due_is_empty(&c.held));
+}
+
 static void what_is_not_taken_is_told_again(void **state) {
         put(POD("u1", ""));
         list();
@@ -294,6 +333,9 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_pod_is_wanted_once, begin, end),
                 cmocka_unit_test_setup_teardown(a_status_is_told_when_it_is_another, begin, end),
+                cmocka_unit_test_setup_teardown(one_that_starts_is_told_of_once, begin, end),
+                cmocka_unit_test_setup_teardown(one_that_does_not_start_is_told_of_in_a_while, begin, end),
+                cmocka_unit_test_setup_teardown(one_that_something_holds_up_is_told_of_at_once, begin, end),
                 cmocka_unit_test_setup_teardown(what_is_not_taken_is_told_again, begin, end),
                 cmocka_unit_test_setup_teardown(what_was_denied_is_told_again_with_the_lease, begin, end),
                 cmocka_unit_test_setup_teardown(a_deleted_pod_is_buried_when_it_is_gone, begin, end),
