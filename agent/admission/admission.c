@@ -164,14 +164,22 @@ static bool ask_apparmor(const struct admission_node *node, const struct pod *po
         return admission_reject(ret, "AppArmor", "Cannot enforce AppArmor: AppArmor is not enabled on the host");
 }
 
-bool admission_ask(const struct admission_node *node, const struct pod *pod, struct rejection *ret_rejection) {
-        static bool (*const handlers[])(const struct admission_node *node, const struct pod *pod,
-                                        struct rejection *ret) = {
-                ask_sysctls, ask_os, ask_affinity, ask_ports, admission_resources, ask_apparmor,
-        };
+static bool (*const handlers[])(const struct admission_node *node, const struct pod *pod, struct rejection *ret) = {
+        ask_sysctls, ask_os, ask_affinity, ask_ports, admission_resources, ask_apparmor,
+};
 
+bool admission_ask(const struct admission_node *node, const struct pod *pod, struct rejection *ret_rejection) {
         for (size_t i = 0; i < ELEMENTS(handlers); i++)
                 if (!handlers[i](node, pod, ret_rejection))
+                        return false;
+        return true;
+}
+
+bool admission_others(const struct admission_node *node, const struct pod *pod) {
+        struct rejection ignored;
+
+        for (size_t i = 0; i < ELEMENTS(handlers); i++)
+                if (handlers[i] != admission_resources && !handlers[i](node, pod, &ignored))
                         return false;
         return true;
 }

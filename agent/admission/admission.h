@@ -2,9 +2,9 @@
  * the next edit of its manifest, or the agent's next start, asks again.
  *
  * Order, reasons and words are those of kubelet's admission handlers (pkg/kubelet/sysctl/allowlist.go,
- * lifecycle/predicate.go, lifecycle/handlers.go, preemption/preemption.go). Pods of files are critical to kubelet: what
- * they ask of a full node ends as UnexpectedAdmissionError, and so do critical pods of the API service; the others are
- * OutOfcpu and so on. None is ended for another here.
+ * lifecycle/predicate.go, lifecycle/handlers.go, preemption/preemption.go). Pods of files are critical to kubelet, as
+ * those of the API service are from SystemCriticalPriority on: others go for them where they lack resources alone, and
+ * what no set of others holds is an UnexpectedAdmissionError. The rest are OutOfcpu and so on.
  */
 #pragma once
 
@@ -22,8 +22,10 @@ struct admission_node {
         const string_map *labels;   /* NULL: those that every node has */
         const char *unsafe_sysctls; /* those that the node allows: NAME,PREFIX*,...; NULL: none */
         const struct node_facts *facts;
-        const struct pod *const *pods; /* what the node runs already */
+        const struct pod *const *pods;   /* what the node runs already */
+        const struct pod *const *before; /* as each was until it was resized, if it may hold that still; or NULL */
         size_t n_pods;
+        int64_t max_pods; /* 0: places are not counted */
 };
 
 struct rejection {
@@ -33,3 +35,10 @@ struct rejection {
 
 /* True: it may run. Else *ret_rejection says why not. */
 bool admission_ask(const struct admission_node *node, const struct pod *pod, struct rejection *ret_rejection);
+
+/* Pods of files, and those of the API service with SystemCriticalPriority. */
+bool admission_is_critical(const struct pod *pod);
+
+/* Which of the node's pods are to go so that it takes @pod, which it does not now: marked in @ret_victims, of n_pods.
+ * False: @pod is not critical, lacks something else, or all that may go are not enough. */
+bool admission_displace(const struct admission_node *node, const struct pod *pod, bool *ret_victims);

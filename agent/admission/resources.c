@@ -8,10 +8,12 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 
-#define SYSTEM_CRITICAL INT64_C(2000000000) /* a priority: SystemCriticalPriority */
-
 /* The node's amount, and how requests are counted; negative: not one of the node's, which somebody else gives. */
-static int64_t capacity(const struct node_facts *facts, const char *name) {
+static int64_t capacity(const struct admission_node *node, const char *name) {
+        const struct node_facts *facts = node->facts;
+
+        if (strcmp(name, "pods") == 0)
+                return node->max_pods > 0 ? node->max_pods : -1;
         if (strcmp(name, "cpu") == 0)
                 return facts->cpu_milli;
         if (strcmp(name, "memory") == 0)
@@ -25,19 +27,33 @@ static int64_t amount(const char *name, struct quantity quantity) {
         return strcmp(name, "cpu") == 0 ? quantity_milli(quantity) : quantity_units(quantity);
 }
 
+int64_t admission_request(const struct pod *pod, const char *name) {
+        return strcmp(name, "pods") == 0 ? 1 : amount(name, pod_request(pod, name));
+}
+
+/* One that is being resized holds what it had until that is done. */
+static int64_t held(const struct admission_node *node, size_t i, const char *name) {
+        int64_t now = admission_request(node->pods[i], name),
+                before = node->before && node->before[i] ? admission_request(node->before[i], name) : 0;
+
+        return before > now ? before : now;
+}
+
 /* How much of @name is lacking; 0: nothing. */
 static int64_t lacking(const struct admission_node *node, const char *name, int64_t wanted) {
-        int64_t left = capacity(node->facts, name);
+        int64_t left = capacity(node, name);
 
         if (left < 0 || wanted <= 0)
                 return 0;
         for (size_t i = 0; i < node->n_pods; i++)
-                left -= amount(name, pod_request(node->pods[i], name));
+                left -= held(node, i, name);
         return wanted > left ? wanted - left : 0;
 }
 
+static const char *const first[] = { "pods", "cpu", "memory", "ephemeral-storage" };
+static const char *const reasons[] = { "OutOfpods", "OutOfcpu", "OutOfmemory", "OutOfephemeral-storage" };
+
 static size_t rank(const char *name) {
-        static const char *const first[] = { "cpu", "memory", "ephemeral-storage" };
         size_t i = 0;
 
         while (i < ELEMENTS(first) && strcmp(first[i], name) != 0)
@@ -47,46 +63,68 @@ static size_t rank(const char *name) {
 
 /* Nobody's pods go for one of the API's that is not critical: it goes to another node (types/pod_update.go,
  * IsCriticalPod()). */
-static bool is_critical(const struct pod *pod) {
+bool admission_is_critical(const struct pod *pod) {
         list_for_each (a, &pod->metadata.annotations)
                 if (strcmp(a->key, "kubernetes.io/config.source") == 0 && strcmp(a->value, "api") == 0)
-                        return pod->spec.priority.set && pod->spec.priority.value >= SYSTEM_CRITICAL;
+                        return pod->spec.priority.set && pod->spec.priority.value >= POD_PRIORITY_CRITICAL;
         return true;
 }
 
-/* Of a pod that is not: the first that is lacking. True: it is none of those that have a reason of their own. */
-static bool ask_resource(const struct admission_node *node, const struct resource_amount *r,
-                         struct rejection *ret_rejection) {
-        static const char *const reasons[] = { "OutOfcpu", "OutOfmemory", "OutOfephemeral-storage" };
-        int64_t wanted = amount(r->name, r->amount), has = capacity(node->facts, r->name);
-        int64_t n = lacking(node, r->name, wanted);
+static void add_need(const struct admission_node *node, const char *name, int64_t wanted,
+                     struct admission_needs *needs) {
+        int64_t n = lacking(node, name, wanted);
 
-        if (n == 0 || rank(r->name) == ELEMENTS(reasons))
-                return true;
-        return admission_reject(ret_rejection, reasons[rank(r->name)],
-                                "Node didn't have enough resource: %s, requested: %lld, used: %lld, capacity: %lld",
-                                r->name, (long long)wanted, (long long)(has - wanted + n), (long long)has);
+        if (n > 0 && needs->n < ADMISSION_NEEDS_MAX)
+                needs->items[needs->n++] = (struct admission_need){ name, n };
 }
 
-bool admission_resources(const struct admission_node *node, const struct pod *pod, struct rejection *ret_rejection) {
+bool admission_lacks(const struct admission_node *node, const struct pod *pod, struct admission_needs *ret_needs) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        char list[ADMISSION_TEXT_MAX / 2] = "";
+        struct admission_needs needs = { .n = 0 };
         resource_list wanted = { 0 };
 
         if (!arena || !pod_requests(arena, pod, &wanted) || !pod_add_overhead(arena, pod, false, &wanted))
-                return admission_reject(ret_rejection, "UnexpectedAdmissionError", "out of memory");
-        if (!is_critical(pod))
+                return false;
+        add_need(node, "pods", 1, &needs);
+        for (size_t place = 0; place <= ELEMENTS(first); place++)
                 list_for_each (r, &wanted)
-                        if (!ask_resource(node, r, ret_rejection))
-                                return false;
-        for (size_t place = 0; place < 4; place++)
-                list_for_each (r, &wanted) {
-                        int64_t n = rank(r->name) == place ? lacking(node, r->name, amount(r->name, r->amount)) : 0;
-                        size_t at = strlen(list);
+                        if (rank(r->name) == place)
+                                add_need(node, r->name, amount(r->name, r->amount), &needs);
+        *ret_needs = needs;
+        return true;
+}
 
-                        if (n > 0)
-                                snprintf(list + at, sizeof(list) - at, "(res: %s, q: %lld), ", r->name, (long long)n);
-                }
+/* Of a pod that is not critical: the first that is lacking of those that have a reason of their own. */
+static bool reject_first(const struct admission_node *node, const struct pod *pod, const struct admission_needs *needs,
+                         struct rejection *ret_rejection) {
+        for (size_t i = 0; i < needs->n; i++) {
+                const struct admission_need *need = &needs->items[i];
+                int64_t wanted = admission_request(pod, need->name), has = capacity(node, need->name);
+
+                if (rank(need->name) < ELEMENTS(reasons))
+                        return admission_reject(
+                                ret_rejection, reasons[rank(need->name)],
+                                "Node didn't have enough resource: %s, requested: %lld, used: %lld, capacity: %lld",
+                                need->name, (long long)wanted, (long long)(has - wanted + need->amount),
+                                (long long)has);
+        }
+        return true;
+}
+
+bool admission_resources(const struct admission_node *node, const struct pod *pod, struct rejection *ret_rejection) {
+        char list[ADMISSION_TEXT_MAX / 2] = "";
+        struct admission_needs needs;
+
+        if (!admission_lacks(node, pod, &needs))
+                return admission_reject(ret_rejection, "UnexpectedAdmissionError", "out of memory");
+        if (!admission_is_critical(pod) && !reject_first(node, pod, &needs, ret_rejection))
+                return false;
+        for (size_t i = 0; i < needs.n; i++) {
+                size_t at = strlen(list);
+
+                snprintf(list + at, sizeof(list) - at, "(res: %s, q: %lld), ", needs.items[i].name,
+                         (long long)needs.items[i].amount);
+        }
         if (!list[0])
                 return true;
         return admission_reject(

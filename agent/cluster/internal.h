@@ -46,6 +46,7 @@ struct cluster_pod {
         uint64_t wanted;               /* hash of what counts of it for its run */
         int64_t grace, seen;           /* s it has to end, when it @ends; s since 1970 when the node heard of it */
         bool listed;                   /* by the list under way */
+        bool resized;                  /* the service may have conditions of a resize */
         bool ends;                     /* the service has it deleted */
         bool gone;                     /* and nothing of it is left here */
         bool buried;                   /* which the service knows */

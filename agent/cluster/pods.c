@@ -88,6 +88,16 @@ static uint64_t hash_wanted(const struct value *object) {
         return json_writer_finish(&w, &text, &length) < 0 ? 0 : hash_bytes(text, length);
 }
 
+/* From before the agent's start. */
+static bool has_resize(const struct value *object) {
+        const struct value *list = value_get(value_get(object, "status"), "conditions");
+
+        for (uint32_t i = 0; i < value_count(list); i++)
+                if (strncmp(value_string_or(value_get(value_at(list, i), "type"), ""), "PodResize", 9) == 0)
+                        return true;
+        return false;
+}
+
 static void want(struct cluster_pod *pod, const struct value *object) {
         struct cluster *c = pod->cluster;
         _cleanup_err_ struct err *err = NULL;
@@ -96,6 +106,7 @@ static void want(struct cluster_pod *pod, const struct value *object) {
 
         if (wanted == pod->wanted && wanted)
                 return;
+        pod->resized |= has_resize(object);
         pod->wanted = wanted;
         if (has_ended(object) && !c->events.has(c->events.data, pod->uid))
                 return;

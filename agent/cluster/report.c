@@ -78,8 +78,34 @@ static void write_null(struct json_writer *w, const char *key) {
         json_null(w);
 }
 
+/* Those of the node's own that come and go. */
+static const char *const passing[] = { "PodResizePending", "PodResizeInProgress" };
+
+static bool has_condition(const kube_pod_condition_items *conditions, const char *type) {
+        list_for_each (c, conditions)
+                if (strcmp(c->type, type) == 0)
+                        return true;
+        return false;
+}
+
+/* Once the service may have them it is told that they are gone. */
+static void write_gone(struct json_writer *w, struct cluster_pod *pod, const kube_pod_condition_items *conditions) {
+        for (size_t i = 0; i < ELEMENTS(passing); i++) {
+                bool there = has_condition(conditions, passing[i]);
+
+                pod->resized |= there;
+                if (there || !pod->resized)
+                        continue;
+                json_begin_map(w);
+                json_add_string(w, "$patch", "delete");
+                json_add_string(w, "type", passing[i]);
+                json_end_map(w);
+        }
+}
+
 /* Conditions are merged by type, and so those of others stay; a reason that is there no more has to be said. */
-static int write_conditions(struct json_writer *w, const kube_pod_condition_items *conditions) {
+static int write_conditions(struct json_writer *w, struct cluster_pod *pod,
+                            const kube_pod_condition_items *conditions) {
         json_key(w, "conditions");
         json_begin_list(w);
         list_for_each (c, conditions) {
@@ -92,17 +118,18 @@ static int write_conditions(struct json_writer *w, const kube_pod_condition_item
                         write_null(w, "message");
                 json_end_map(w);
         }
+        write_gone(w, pod, conditions);
         json_end_list(w);
         return 0;
 }
 
 /* The members of @status, to be written into an object that is begun. */
-static int write_members(struct json_writer *w, const struct kube_pod_status *status) {
+static int write_members(struct json_writer *w, struct cluster_pod *pod, const struct kube_pod_status *status) {
         struct kube_pod_status rest = *status;
 
         rest.host_ips.count = rest.pod_ips.count = rest.conditions.count = 0;
         if (write_object(w, &kube_pod_status_type, &rest) < 0 ||
-            (status->conditions.count > 0 && write_conditions(w, &status->conditions) < 0))
+            (status->conditions.count > 0 && write_conditions(w, pod, &status->conditions) < 0))
                 return -ENOMEM;
         write_addresses(w, "hostIPs", status, true);
         write_addresses(w, "podIPs", status, false);
@@ -133,7 +160,7 @@ static int status_patch(struct cluster_pod *pod, char **ret_text, size_t *ret_le
         json_end_map(&w);
         json_key(&w, "status");
         json_begin_map(&w);
-        if (write_members(&w, &status) < 0)
+        if (write_members(&w, pod, &status) < 0)
                 return -ENOMEM;
         json_end_map(&w);
         json_end_map(&w);

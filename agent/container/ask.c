@@ -86,7 +86,7 @@ int64_t member_tick(struct member *m) {
         enum member_event event;
 
         if (m->redefined)
-                member_condemn(m, "definition", m->host->ops->grace(m->host->data));
+                member_condemn(m, m->redefined_as, m->host->ops->grace(m->host->data));
         event = due(m, now);
         if (event != MEMBER_EVENT_NONE)
                 member_event(m, event);

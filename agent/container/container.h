@@ -66,6 +66,22 @@ void member_update(struct member *member, const struct kube_container *spec);
 /* Whether member_update() may have @spec in the place of @now. */
 bool member_is_same(const struct kube_container *now, const struct kube_container *spec);
 
+/* Whether what its container has is what its spec says; only what runs is resized (KEP-1287). */
+enum member_resizing { MEMBER_FITS, MEMBER_RESIZES, MEMBER_RESIZES_BY_RESTART };
+enum member_resizing member_resizing(const struct member *member);
+
+/* What its container has, what it is to have, and that it has other amounts now. */
+const struct pod_container_size *member_size(const struct member *member);
+struct pod_container_size member_wanted_size(const struct member *member);
+void member_set_size(struct member *member, const struct pod_container_size *size);
+
+/* CRI's request that its container be of that size, in @arena; NULL without memory. */
+Cri__UpdateContainerResourcesRequest *member_resize_request(struct arena *arena, const struct member *member,
+                                                            const struct pod_container_size *size);
+
+/* It ends, and starts anew with the size that its spec says, whatever the restart policy. */
+void member_restart_for_size(struct member *member);
+
 /* It is to end, and at @deadline at the latest, which is before the one that it was told. */
 void member_hurry(struct member *member, int64_t deadline);
 

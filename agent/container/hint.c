@@ -32,6 +32,8 @@ void member_write_hint(const struct member *m, struct json_writer *out) {
         json_add_int(out, "restarts", m->restarts);
         json_add_int(out, "backOff", m->crash.delay_ms);
         json_add_int(out, "backOffSet", m->crash.updated_ms);
+        if (m->id[0])
+                member_write_size(m, out);
         if (m->state == MEMBER_EXITED && m->end.set)
                 write_end(m, out);
         json_add_bool(out, "started", m->started);
@@ -126,8 +128,10 @@ int member_read_hint(struct member *m, const struct value *value, bool over) {
         m->crash.updated_ms = integer(value_get(value, "backOffSet"), 0);
         if (!m->id[0] && counts)
                 m->restarts = (uint32_t)restarts + (id ? 1 : 0);
-        if (m->id[0] && id && strcmp(m->id, id) == 0)
+        if (m->id[0] && id && strcmp(m->id, id) == 0) {
                 read_probers(m, value);
+                member_read_size(m, value_get(value, "size"));
+        }
         if (!over)
                 return 0;
         m->restarts = counts ? (uint32_t)restarts : 0;

@@ -104,6 +104,8 @@ struct member {
         struct ending end, last;           /* of the newest container, of the one before */
         int64_t started_at;
 
+        struct pod_container_size size; /* of the newest container */
+
         struct backoff crash, pull;
         int64_t pull_failed_at, retry_at; /* 0: none */
         int64_t chores_at;                /* leftover_id and termination messages; 0: nothing waits */
@@ -118,7 +120,8 @@ struct member {
         char *waiting_message;
         bool started;   /* postStart done, startup probe passed: the status's word */
         bool ready;     /* likewise */
-        bool redefined; /* its spec has another image than what ran: it starts anew whatever its restart policy */
+        bool redefined; /* its spec is another than what ran: it starts anew whatever its restart policy */
+        const char *redefined_as; /* a literal: the reason of its end then */
         bool renewing;  /* it is made for that reason, and not there yet */
         bool starting;  /* others wait for its start, or for its end if that fails */
 
@@ -137,6 +140,10 @@ bool member_get_exit(const struct member *m, struct cri_container_info *ret_info
 bool member_has_exited(const struct member *m);
 uint32_t member_next_attempt(const struct member *m);
 void member_condemn(struct member *m, const char *reason, int64_t grace); /* ask.c: if it runs and is not to end yet */
+
+/* resize.c: its size in the hint */
+void member_write_size(const struct member *m, struct json_writer *out);
+void member_read_size(struct member *m, const struct value *value); /* NULL: it stays */
 
 /* tell.c */
 void member_set_waiting(struct member *m, const char *reason, const char *format, ...)

@@ -59,6 +59,7 @@ int member_take_up(struct member *m, const char *id, uint32_t restarts) {
         }
         strncpy(m->id, id, sizeof(m->id) - 1);
         m->restarts = restarts;
+        m->size = member_wanted_size(m);
         free(m->image_id);
         m->image_id = TAKE_PTR(image_id);
         m->started_at = info.started_at / 1000000;

@@ -31,28 +31,19 @@ static bool set_hugepages(struct arena *arena, const struct member *m, Cri__Linu
         return true;
 }
 
-static Cri__LinuxContainerResources *request_resources(struct arena *arena, const struct member *m) {
+Cri__LinuxContainerResources *member_request_resources(struct arena *arena, const struct member *m,
+                                                       const struct pod_container_size *size) {
         Cri__LinuxContainerResources *r =
                 REQUEST_NEW(arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
-        const struct pod *pod = m->host->pod;
-        struct quantity amount;
-        int64_t milli = 0;
 
         if (!r)
                 return NULL;
         r->cpu_period = POD_CPU_PERIOD_DEFAULT;
-        if (pod_container_bound(pod, m->spec, "cpu", &amount)) {
-                milli = quantity_milli(amount);
-                r->cpu_quota = pod_cpu_quota(milli, POD_CPU_PERIOD_DEFAULT);
-        }
-        if (pod_container_request(m->spec, "cpu", &amount))
-                milli = quantity_milli(amount);
-        r->cpu_shares = (int64_t)pod_cpu_shares(milli);
-        if (pod_container_bound(pod, m->spec, "memory", &amount)) {
-                r->memory_limit_in_bytes = quantity_units(amount);
-                r->memory_swap_limit_in_bytes = r->memory_limit_in_bytes; /* of both together: no swap */
-        }
-        r->oom_score_adj = pod_oom_score_adj(pod, m->spec, m->host->world->memory_bytes);
+        r->cpu_quota = pod_cpu_quota(size->cpu_limit, POD_CPU_PERIOD_DEFAULT);
+        r->cpu_shares = (int64_t)pod_cpu_shares(size->cpu_request ?: size->cpu_limit);
+        r->memory_limit_in_bytes = size->memory_limit;
+        r->memory_swap_limit_in_bytes = size->memory_limit; /* of both together: no swap */
+        r->oom_score_adj = pod_oom_score_adj(m->host->pod, m->spec, m->host->world->memory_bytes);
         return set_hugepages(arena, m, r) ? r : NULL;
 }
 
@@ -124,8 +115,10 @@ static bool set_identity(struct arena *arena, const struct member *m, Cri__Conta
 }
 
 static bool set_linux(struct arena *arena, const struct member *m, Cri__ContainerConfig *config) {
+        const struct pod_container_size size = member_wanted_size(m);
+
         config->linux = REQUEST_NEW(arena, Cri__LinuxContainerConfig, cri__linux_container_config__init);
-        return config->linux && (config->linux->resources = request_resources(arena, m)) &&
+        return config->linux && (config->linux->resources = member_request_resources(arena, m, &size)) &&
                (config->linux->security_context = member_request_security(arena, m));
 }
 

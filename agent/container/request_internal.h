@@ -7,6 +7,10 @@
 /* NULL without memory. */
 Cri__LinuxContainerSecurityContext *member_request_security(struct arena *arena, const struct member *m);
 
+/* CPU, memory and huge pages as CRI has them; NULL without memory. */
+Cri__LinuxContainerResources *member_request_resources(struct arena *arena, const struct member *m,
+                                                       const struct pod_container_size *size);
+
 /* Fill in what they name; false without memory. */
 bool member_request_labels(struct arena *arena, const struct member *m, Cri__ContainerConfig *config);
 bool member_request_mounts(struct arena *arena, const struct member *m, Cri__ContainerConfig *config);

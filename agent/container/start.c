@@ -155,6 +155,7 @@ enum member_event member_create(struct member *m) {
             !(request->config = member_request(op->arena, m, &err)) ||
             !(request->sandbox_config = m->host->ops->sandbox_config(m->host->data, op->arena, &err)))
                 return member_failed_because(m, "CreateContainerConfigError", err);
+        m->size = member_wanted_size(m);
         op->done = on_created;
         op_call(TAKE_PTR(op), CRI_CREATE_CONTAINER, request);
         return MEMBER_EVENT_NONE;

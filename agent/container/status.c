@@ -72,6 +72,7 @@ int member_status(const struct member *m, struct arena *arena, bool over, struct
         bool running = member_has_process(m), next_meant = m->state != MEMBER_PRESUMED_DONE || m->restarts == 0;
         struct pod_container_status s = {
                 .container = m->spec,
+                .size = &m->size,
                 .exists = m->id[0],
                 .restart_count = next_meant ? m->restarts : m->restarts - 1,
                 .container_id = m->id[0] ? container_id(arena, m->id) : NULL,

@@ -17,6 +17,8 @@ static void say_killing(const struct member *m) {
                            again ? ", will be restarted" : "");
         else if (strcmp(reason, "definition") == 0)
                 member_say(m, false, "Killing", "Container %s definition changed, will be restarted", m->spec->name);
+        else if (strcmp(reason, "resize") == 0)
+                member_say(m, false, "Killing", "Container %s resize requires restart", m->spec->name);
         else if (reason[0])
                 member_say(m, false, "Killing", "%s", reason);
         else

@@ -17,6 +17,7 @@ static void redefine(struct member *m) {
         m->pull = m->crash = (struct backoff){ .max_ms = m->crash.max_ms };
         m->pull_failed_at = m->retry_at = 0;
         m->redefined = member_runs(m) && m->role != MEMBER_INIT;
+        m->redefined_as = "definition";
 }
 
 void member_update(struct member *m, const struct kube_container *spec) {

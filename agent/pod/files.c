@@ -38,22 +38,47 @@ static int make_qos(const struct pod_files *f, int64_t burstable_milli, struct e
         return cgroup_apply(f->cgroups, path, &limits, err);
 }
 
+struct pod_files_size pod_files_size(const struct pod *pod) {
+        struct pod_files_size size = { .cpu_shares = (int64_t)pod_cpu_shares(quantity_milli(pod_request(pod, "cpu"))) };
+        struct quantity limit;
+
+        if (pod_limit(pod, "cpu", &limit))
+                size.cpu_quota = pod_cpu_quota(quantity_milli(limit), POD_CPU_PERIOD_DEFAULT);
+        if (pod_limit(pod, "memory", &limit))
+                size.memory_max = quantity_units(limit);
+        return size;
+}
+
+static void set_size(const struct pod_files_size *size, struct cgroup_limits *limits) {
+        limits->cpu_shares = (uint64_t)size->cpu_shares;
+        limits->cpu_quota_us = size->cpu_quota;
+        limits->cpu_period_us = size->cpu_quota ? POD_CPU_PERIOD_DEFAULT : 0;
+        limits->memory_max = size->memory_max;
+}
+
+int pod_files_resize(const struct pod_files *f, const struct pod_files_size *size, int64_t burstable_milli,
+                     struct err **err) {
+        struct cgroup_limits limits = { 0 };
+        int r;
+
+        if (!f->cgroups)
+                return 0;
+        set_size(size, &limits);
+        if ((r = make_qos(f, burstable_milli, err)) < 0)
+                return r;
+        return cgroup_update(f->cgroups, f->cgroup, &limits, err);
+}
+
 static int make_cgroup(const struct pod_files *f, int64_t burstable_milli, struct err **err) {
         struct cgroup_limits limits = { .pids_max = f->options->pod_pids_limit > 0 ? f->options->pod_pids_limit : 0 };
-        struct quantity limit;
+        const struct pod_files_size size = pod_files_size(f->pod);
         int r;
 
         if (!f->cgroups)
                 return 0;
         if ((r = make_qos(f, burstable_milli, err)) < 0 || (r = cgroup_create_above(f->cgroups, f->cgroup, err)) < 0)
                 return r;
-        limits.cpu_shares = pod_cpu_shares(quantity_milli(pod_request(f->pod, "cpu")));
-        if (pod_limit(f->pod, "cpu", &limit)) {
-                limits.cpu_period_us = POD_CPU_PERIOD_DEFAULT;
-                limits.cpu_quota_us = pod_cpu_quota(quantity_milli(limit), POD_CPU_PERIOD_DEFAULT);
-        }
-        if (pod_limit(f->pod, "memory", &limit))
-                limits.memory_max = quantity_units(limit);
+        set_size(&size, &limits);
         return cgroup_apply(f->cgroups, f->cgroup, &limits, err);
 }
 

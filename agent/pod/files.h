@@ -6,6 +6,17 @@
 
 /* @burstable_milli: the CPU requests of all burstable pods, for their cgroup's shares. */
 int pod_files_prepare(const struct pod_files *files, int64_t burstable_milli, struct err **err);
+
+/* What the pod's cgroup has, as the kernel takes it; 0: no limit. */
+struct pod_files_size {
+        int64_t cpu_shares, cpu_quota, memory_max;
+};
+struct pod_files_size pod_files_size(const struct pod *pod);
+
+/* Sets these (0: as it is) of a cgroup in use, and the shares of all burstable pods. */
+int pod_files_resize(const struct pod_files *files, const struct pod_files_size *size, int64_t burstable_milli,
+                     struct err **err);
+
 int pod_files_release(const struct pod_files *files, struct err **err); /* volumes and cgroup */
 int pod_files_drop_logs(const struct pod_files *files, struct err **err);
 int pod_files_sweep(const struct pod_files *files, struct err **err); /* the rest */

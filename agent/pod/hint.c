@@ -32,6 +32,9 @@ static char *hint_text(const struct worker *w, size_t *ret_length) {
         json_add_bool(&out, "initialized", w->initialized);
         if (w->sandbox.userns >= 0)
                 json_add_int(&out, "userns", w->sandbox.userns);
+        json_add_int(&out, "cpuShares", w->resize.size.cpu_shares);
+        json_add_int(&out, "cpuQuota", w->resize.size.cpu_quota);
+        json_add_int(&out, "memoryMax", w->resize.size.memory_max);
         json_key(&out, "containers");
         json_begin_list(&out);
         for (size_t i = 0; i < w->n_members; i++)
@@ -153,15 +156,17 @@ static int read_members(struct worker *w, const struct value *containers, bool o
 static int read_verdict(struct worker *w, const struct value *hint) {
         const char *reason = value_string_or(value_get(hint, "reason"), "");
         bool disrupted = value_bool_or(value_get(hint, "disrupted"), false);
-        bool late = strcmp(reason, "DeadlineExceeded") == 0;
+        bool late = strcmp(reason, "DeadlineExceeded") == 0, preempted = strcmp(reason, "Preempting") == 0;
         char *message;
 
-        if (!late && strcmp(reason, "Evicted") != 0)
+        if (!late && !preempted && strcmp(reason, "Evicted") != 0)
                 return 0;
         if (!(message = strdup(value_string_or(value_get(hint, "message"), ""))))
                 return -ENOMEM;
         if (late)
                 worker_judge(w, WORKER_TOO_LATE, "DeadlineExceeded", message);
+        else if (preempted)
+                worker_judge(w, WORKER_PREEMPTED, "Preempting", message);
         else
                 worker_judge(w, disrupted ? WORKER_DISRUPTED : WORKER_EVICTED, "Evicted", message);
         return 0;
@@ -178,6 +183,9 @@ static int read_value(struct worker *w, const struct value *hint, bool *ret_over
 
         w->start_time = integer(value_get(hint, "startTime"), w->start_time);
         worker_take_userns(w, (int)integer(value_get(hint, "userns"), -1));
+        w->resize.size.cpu_shares = integer(value_get(hint, "cpuShares"), w->resize.size.cpu_shares);
+        w->resize.size.cpu_quota = integer(value_get(hint, "cpuQuota"), w->resize.size.cpu_quota);
+        w->resize.size.memory_max = integer(value_get(hint, "memoryMax"), w->resize.size.memory_max);
         w->initialized |= w->sandbox.id[0] && value_bool_or(value_get(hint, "initialized"), false);
         *ret_over = over;
         if (read_members(w, value_get(hint, "containers"), over) < 0)

@@ -3,6 +3,7 @@
 
 #include "agent/container/container.h"
 #include "agent/op/op.h"
+#include "agent/pod/files.h"
 #include "agent/pod/hint.h"
 #include "agent/pod/worker.h"
 #include "kube/pod/status.h"
@@ -59,7 +60,8 @@ enum worker_verdict {
         WORKER_REJECTED, /* by the node: nothing of it was ever made */
         WORKER_TOO_LATE, /* activeDeadlineSeconds are over */
         WORKER_EVICTED,  /* for a limit of its own */
-        WORKER_DISRUPTED /* evicted for the node's shortage */
+        WORKER_DISRUPTED, /* evicted for the node's shortage */
+        WORKER_PREEMPTED, /* for a critical pod */
 };
 
 /* Where worker_step() is: it may be called from within itself, and looks again then. */
@@ -69,6 +71,17 @@ enum worker_stepping { WORKER_AT_REST, WORKER_STEPS, WORKER_STEPS_AGAIN };
 struct worker_update {
         bool due, runs;
         int64_t retry_at; /* NODE_NEVER: none */
+};
+
+/* A change of its resources (agent/pod/resize.c). */
+struct worker_resize {
+        size_t phase;               /* under way; 0: nothing is */
+        int64_t retry_at;           /* one that failed; NODE_NEVER: none did */
+        struct pod *wanted;         /* what the source of the pod says; the worker's pod is what was allocated of it */
+        struct pod *before;         /* what it may still hold of the node, until the change is made; NULL: no more */
+        struct pod_files_size size; /* of its cgroup */
+        struct pod_resize pending, in_progress;
+        char *pending_message, *error; /* of these; owned */
 };
 
 struct worker {
@@ -93,6 +106,7 @@ struct worker {
         bool initialized;                    /* all init containers have done their part */
 
         struct worker_update update;
+        struct worker_resize resize;
         bool lacks_files; /* its preparation failed: perhaps for what the API service has not yet */
 
         int64_t retry_at;      /* NODE_NEVER: none */
@@ -165,6 +179,11 @@ size_t worker_count_members(const struct pod *pod);
 /* The members of @pod, those that the worker has and new ones. -ENOMEM: the new ones are gone again. */
 int worker_make_members(struct worker *w, const struct pod *pod, struct member **ret_members);
 void worker_set_deadline(struct worker *w);
+int worker_adopt(struct worker *w, struct pod *pod); /* it is the worker's from here on; -ENOMEM */
+
+/* resize.c: brings what runs to the size that it is to have. True: containers may start. */
+bool worker_resize(struct worker *w);
+void worker_end_resize(struct worker *w); /* frees what it has */
 
 /* host.c: the pod as its containers see it */
 extern const struct member_host_ops worker_host_ops;

@@ -26,7 +26,8 @@ static void init(struct worker *w, struct worker_node *node, struct pod *pod) {
                                         .owner = &w->ops,
                                         .pulls = &node->pulls };
         w->sandbox.userns = -1;
-        w->retry_at = w->wake = w->timer = w->deadline = w->update.retry_at = NODE_NEVER;
+        w->retry_at = w->wake = w->timer = w->deadline = w->update.retry_at = w->resize.retry_at = NODE_NEVER;
+        w->resize.size = pod_files_size(pod);
         w->start_time = worker_now(w);
 }
 
@@ -153,6 +154,23 @@ bool worker_evict(struct worker *w, const char *message, int64_t grace_seconds, 
         return true;
 }
 
+bool worker_preempt(struct worker *w) {
+        static const char text[] = "Preempted in order to admit critical pod";
+        char *copy = w->goal == WORKER_TO_RUN ? strdup(text) : NULL;
+
+        if (!copy)
+                return false;
+        worker_say(w, true, "Preempting", "%s", text);
+        worker_judge(w, WORKER_PREEMPTED, "Preempting", copy);
+        worker_keep_hint(w);
+        worker_event(w, WORKER_EVENT_STOP);
+        return true;
+}
+
+bool worker_is_preempted(const struct worker *w) {
+        return w->verdict == WORKER_PREEMPTED;
+}
+
 bool worker_discard(struct worker *w) {
         if (w->state != WORKER_RESTING || !w->sandbox.id[0] || !worker_hint_is_kept(w))
                 return false;
@@ -199,6 +217,7 @@ static void destroy(struct op_owner *owner) {
         free(w->message);
         free(w->members);
         free(w->statuses);
+        worker_end_resize(w);
         pod_unref(w->told);
         pod_unref(w->pod);
         free(w);

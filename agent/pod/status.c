@@ -30,7 +30,12 @@ static int make(const struct worker *w, struct arena *arena, struct pod_containe
         for (size_t i = 0; i < w->n_members; i++)
                 if ((r = member_status(w->members[i], arena, w->state >= WORKER_STOPPING, &statuses[i])) < 0)
                         return r;
-        s.disruption = w->verdict == WORKER_DISRUPTED ? w->message : NULL;
+        s.pending = w->resize.pending;
+        s.in_progress = w->resize.in_progress;
+        s.disruption = w->verdict == WORKER_DISRUPTED ? w->message :
+                       w->verdict == WORKER_PREEMPTED ?
+                                                        "Pod was preempted by Kubelet to accommodate a critical pod." :
+                                                        NULL;
         s.host_ip = w->node->world.host_ip;
         s.pod_ips = (const char *const *)w->sandbox.addresses.list;
         s.n_pod_ips = (uint32_t)w->sandbox.addresses.n;
@@ -98,6 +103,7 @@ int worker_status(struct worker *w, struct arena *arena, struct kube_pod_status 
                 return r;
         ret_status->observed_generation = w->pod->metadata.generation;
         list_for_each (c, &ret_status->conditions)
-                c->observed_generation = w->pod->metadata.generation;
+                if (!c->observed_generation)
+                        c->observed_generation = w->pod->metadata.generation;
         return 0;
 }

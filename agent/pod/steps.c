@@ -87,6 +87,7 @@ enum worker_event worker_prepare(struct worker *w) {
         pod_files_take_services(op->arena, &w->node->world, op->input, NULL); /* to be kept, if they are known */
         job->files = op->input;
         job->burstable_milli = w->node->burstable_milli;
+        w->resize.size = pod_files_size(w->pod);
         op->input = job;
         op->done = on_prepared;
         op->dispose = dispose_prepare;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/pod/internal.h"
+#include "kube/pod/allocation.h"
 
 void worker_set_deadline(struct worker *w) {
         const struct opt_int *seconds = &w->pod->spec.active_deadline_seconds;
@@ -98,13 +99,11 @@ static void take(struct worker *w, struct pod *pod, struct member **members, str
         pod_unref(old);
 }
 
-int worker_update(struct worker *w, struct pod *pod) {
+int worker_adopt(struct worker *w, struct pod *pod) {
         size_t n = worker_count_members(pod);
         struct pod_container_status *statuses;
         struct member **members;
 
-        if (!is_same_pod(w, pod))
-                return -EINVAL;
         members = calloc(n + 1, sizeof(struct member *));
         statuses = calloc(n + 1, sizeof(*statuses));
         if (!members || !statuses || worker_make_members(w, pod, members) < 0) {
@@ -118,6 +117,25 @@ int worker_update(struct worker *w, struct pod *pod) {
         if (w->verdict != WORKER_REJECTED) /* nothing of it is on the disk */
                 worker_keep_hint(w);
         w->update.due = true;
+        return 0;
+}
+
+int worker_update(struct worker *w, struct pod *pod) {
+        struct pod *allocated;
+        int r;
+
+        if (!is_same_pod(w, pod))
+                return -EINVAL;
+        if (pod_with_allocation(pod, w->pod, &allocated) < 0)
+                return -ENOMEM;
+        r = worker_adopt(w, allocated);
+        pod_unref(allocated);
+        if (r < 0)
+                return r;
+        pod_unref(w->resize.wanted);
+        w->resize.wanted = pod_ref(pod);
+        if (!worker_asks_resize(w))
+                w->resize.pending.set = false;
         worker_step(w);
         return 0;
 }

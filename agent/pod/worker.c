@@ -84,7 +84,7 @@ static enum worker_state look_running(struct worker *w) {
                 return worker_is_finished(w) ? WORKER_STOPPING : renew(w);
         if (restart && worker_may_restart(w))
                 return WORKER_RESTARTING;
-        if (!restart)
+        if (!restart && worker_resize(w))
                 worker_start_next(w);
         worker_probe_members(w);
         return KEEP;

@@ -88,6 +88,10 @@ struct worker_mark *worker_mark(struct worker *worker);
  * ends already, or there is no memory. */
 bool worker_evict(struct worker *worker, const char *message, int64_t grace_seconds, bool disruption);
 
+/* Ends the pod for a critical one, with its own grace period: it has failed for good. False as above. */
+bool worker_preempt(struct worker *worker);
+bool worker_is_preempted(const struct worker *worker);
+
 /* Calls @each for each container that runs, with what cri says of it; stops, and returns false, when that does. */
 bool worker_each_running(const struct worker *worker,
                          bool (*each)(void *data, const char *name, const struct cri_container_info *info), void *data);
@@ -111,6 +115,21 @@ void worker_delete(struct worker *worker);
  * added to it, what kube-apiserver lets change. Takes a reference. -EINVAL: it is another pod, whose containers have
  * other names; -ENOMEM. Both leave all as it is. */
 int worker_update(struct worker *worker, struct pod *pod);
+
+/* What its source says it is, as worker_update() had it last: worker_pod() is that with the resources that the node has
+ * allocated to it (KEP-1287). And whether the two differ: then it is to be allocated them, or to wait. */
+const struct pod *worker_wanted(const struct worker *worker);
+bool worker_asks_resize(const struct worker *worker);
+int64_t worker_waits_since(const struct worker *worker); /* to be resized; NODE_NEVER: it has not been refused yet */
+
+/* It gets what it asks for: its cgroup and containers are resized. -ENOMEM leaves all as it is. */
+int worker_allocate(struct worker *worker);
+
+/* It does not for now: the node has not as much. */
+void worker_defer(struct worker *worker, const char *message);
+
+/* While it is resized: what it was allocated before, of which it may still hold what is more; NULL: it is not. */
+const struct pod *worker_before(const struct worker *worker);
 
 /* The grace period of its end, in seconds, in place of its own, at least WORKER_GRACE_MIN_S. Of a pod that ends already
  * it only counts when it is over sooner. */

@@ -178,6 +178,7 @@ static int read_hint(struct found_pod *pod, const char *path, struct err **err) 
         }
         if (pod_default(pod->pod) < 0 || pod_settle(&pod->pod) < 0)
                 return err_set(err, ENOMEM, "out of memory");
+        pod->kept_whole = true;
         file = value_string(value_get(hint, "file"));
         if (file && file[0] && !(pod->file = strdup(file)))
                 return err_set(err, ENOMEM, "out of memory");

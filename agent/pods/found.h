@@ -16,6 +16,7 @@ struct found_pod {
         char *uid, *name, *namespace_;
         char *file;               /* of the manifest, from the pod's hint; NULL: not known */
         struct pod *pod;          /* from its hint, or made of what its containers tell; NULL: neither was possible */
+        bool kept_whole;          /* it is from its hint: all is as it was allocated */
         struct pod_sources *kept; /* what the API service had for it; NULL: nothing was kept */
         struct worker_found found;
         struct worker_found_container *containers;

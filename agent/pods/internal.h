@@ -11,6 +11,7 @@
 #include "lib/list.h"
 #include "lib/table.h"
 
+struct admission_node;
 struct cluster;
 struct cri_event;
 struct eviction;
@@ -53,10 +54,12 @@ struct pods {
         struct cri_node told; /* to the command */
         uv_timer_t *settle;   /* until duplicates are told */
         uv_timer_t *retry;    /* until what there was no memory for is tried again */
+        uv_timer_t *look;     /* what waits for pods that hold less is looked at */
         struct pods_slots slots;
         struct table slots_by_uid;
         struct found_pods found;
         bool synced, leaving;
+        bool waits; /* a pod, or its resize, for others to hold less */
 };
 
 /* slots.c: the pods that have a worker */
@@ -79,6 +82,26 @@ void pods_heard(void *data, const struct cri_event *event);
 void pods_reconcile(struct pods *pods);
 void pods_settle_later(struct pods *pods); /* files that change are looked at again in PODS_SETTLE_MS */
 void pods_retry_later(struct pods *pods);
+void pods_give_up(struct pods_slot *slot); /* there was no memory to begin with it: as if it had not been tried */
+
+/* admit.c: the node as admission sees it for @pod: all others that hold something of it, or that others end for. */
+struct pods_others {
+        const struct worker *except; /* NULL: none; set by who asks */
+        bool without_preempted;      /* those that end for a critical pod hold nothing; likewise */
+        const struct pod **pods, **before;
+        struct worker **workers; /* NULL: it has none yet */
+};
+int pods_others_init(const struct pods *pods, struct pods_others *ret_others); /* -ENOMEM */
+void pods_others_clear(struct pods_others *others);
+struct admission_node pods_admission(const struct pods *pods, const struct pod *pod, struct pods_others *others);
+
+/* Starts the pod if the node takes it, at once or when those that go for it hold nothing any more; or it has failed. */
+void pods_start_one(struct pods *pods, struct desired *d);
+bool pods_displace(struct pods *pods, struct desired *d, struct pods_others *others); /* others end for it */
+
+/* resize.c: asks for all pods that wait for other resources than they have. */
+void pods_resize(struct pods *pods);
+void pods_look(struct pods *pods); /* at what waits for others to hold less, as soon as it may be different */
 
 /* leftovers.c: what was found from before and nobody wants */
 void pods_end_orphans(struct pods *pods);

@@ -64,7 +64,8 @@ static int make_parts(struct pods *pods, struct err **err) {
         pods_set_world(pods, events);
         pods->settle = handle_timer(pods->loop, pods);
         pods->retry = handle_timer(pods->loop, pods);
-        if (!events || !pods->settle || !pods->retry)
+        pods->look = handle_timer(pods->loop, pods);
+        if (!events || !pods->settle || !pods->retry || !pods->look)
                 return err_set(err, ENOMEM, "out of memory");
         if ((r = make_cgroups(pods, err)) < 0 || (r = make_eviction(pods, err)) < 0)
                 return r;
@@ -134,6 +135,8 @@ void pods_stop(struct pods *pods) {
                 uv_timer_stop(pods->settle);
         if (pods->retry)
                 uv_timer_stop(pods->retry);
+        if (pods->look)
+                uv_timer_stop(pods->look);
         objects_free(pods->objects);
         pods->objects = NULL;
         cluster_free(pods->cluster);
@@ -154,6 +157,7 @@ void pods_free(struct pods *pods) {
         manifest_broken_clear(&pods->broken);
         handle_free(pods->settle);
         handle_free(pods->retry);
+        handle_free(pods->look);
         found_pods_clear(&pods->found);
         events_free(pods->node.world.events);
         cgroups_free(pods->cgroups);

@@ -4,11 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/admission/admission.h"
-#include "agent/cluster/cluster.h"
 #include "agent/config/options.h"
-#include "agent/eviction/eviction.h"
 #include "agent/pods/internal.h"
+#include "kube/pod/allocation.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
@@ -35,8 +33,7 @@ static struct pods_slot *make_slot(struct pods *pods, struct pod *pod) {
         return slot;
 }
 
-/* There was no memory to begin with it: as if it had not been tried. */
-static void give_up(struct pods_slot *slot) {
+void pods_give_up(struct pods_slot *slot) {
         const struct pod *pod = worker_pod(slot->worker);
 
         log_error("pod %s/%s: out of memory, trying again in %d s", pod->metadata.namespace, pod->metadata.name,
@@ -45,13 +42,19 @@ static void give_up(struct pods_slot *slot) {
         pods_slot_drop(slot);
 }
 
+/* It goes on with what it was allocated; whether it gets what it asks for by now is decided as for any that runs. */
 void pods_take_up(struct pods *pods, struct found_pod *found, struct pod *pod, bool wanted) {
-        struct pods_slot *slot = make_slot(pods, pod);
+        _cleanup_pod_ struct pod *allocated = NULL;
+        struct pods_slot *slot = NULL;
 
+        if (pod_with_allocation(pod, found->kept_whole ? found->pod : pod, &allocated) < 0)
+                pods_retry_later(pods);
+        else
+                slot = make_slot(pods, allocated);
         if (!slot)
                 return;
         if ((found->found.sandbox_id || wanted) && worker_take_up(slot->worker, found_pod_worker(found)) < 0) {
-                give_up(slot);
+                pods_give_up(slot);
                 return;
         }
         found->taken = true;
@@ -72,54 +75,6 @@ static struct found_pod *found_by_name(struct pods *pods, const struct pod *pod)
         return NULL;
 }
 
-static void reject(struct pods_slot *slot, const char *reason, const char *message) {
-        if (worker_reject(slot->worker, reason, message) < 0)
-                give_up(slot);
-}
-
-/* One pod more than the node runs: the service makes another, elsewhere. */
-static void refuse(struct pods *pods, struct pod *pod) {
-        char message[ADMISSION_TEXT_MAX];
-        struct pods_slot *slot;
-
-        snprintf(message, sizeof(message),
-                 "Node didn't have enough resource: pods, requested: 1, used: %zu, capacity: %d",
-                 pods_count_active(pods), pods->options->max_pods);
-        slot = make_slot(pods, pod);
-        if (slot)
-                reject(slot, "OutOfpods", message);
-}
-
-/* Starts the pod, if the node takes it. */
-static void start(struct pods *pods, struct pod *pod) {
-        _cleanup_free_ const struct pod **others = calloc(pods_count(pods) + 1, sizeof(*others));
-        struct admission_node node = { .name = pods->options->node_name,
-                                       .labels = pods->cluster ? cluster_node_labels(pods->cluster) : NULL,
-                                       .unsafe_sysctls = pods->options->unsafe_sysctls,
-                                       .facts = &pods->facts,
-                                       .pods = others };
-        char pressure[EVICTION_MESSAGE_MAX];
-        struct rejection rejection;
-        struct pods_slot *made;
-
-        LIST_EACH (pods_slots, slot, &pods->slots)
-                if (others && worker_holds(slot->worker))
-                        others[node.n_pods++] = worker_pod(slot->worker);
-        if (!others)
-                pods_retry_later(pods);
-        made = others ? make_slot(pods, pod) : NULL;
-        if (!made)
-                return;
-        if (!eviction_admit(pods->eviction, pod, pressure)) {
-                reject(made, "Evicted", pressure);
-        } else if (admission_ask(&node, pod, &rejection)) {
-                worker_start(made->worker);
-                return;
-        } else
-                reject(made, rejection.reason, rejection.message);
-        pods_count_burstable(pods);
-}
-
 /* What the API service has changed of a pod that runs. */
 static void update(struct pods *pods, struct pods_slot *slot, struct desired *d) {
         int r = pods_hold_sources(pods, d->pod);
@@ -133,6 +88,25 @@ static void update(struct pods *pods, struct pods_slot *slot, struct desired *d)
                           "it was",
                           d->pod->metadata.namespace, d->pod->metadata.name);
         d->refused_said = r == -EINVAL;
+        if (worker_asks_resize(slot->worker))
+                pods_resize(pods);
+        pods_count_burstable(pods);
+}
+
+/* One of the directory waits for a place, unless others go for it. */
+static bool await_place(struct pods *pods, struct desired *d) {
+        _cleanup_(pods_others_clear) struct pods_others others = { 0 };
+
+        if (d->remote || pods_count_active(pods) < (size_t)pods->options->max_pods)
+                return false;
+        if (pods_others_init(pods, &others) < 0)
+                pods_retry_later(pods);
+        else if (!pods_displace(pods, d, &others) && !d->refused_said) {
+                log_error("pod %s/%s (%s): OutOfpods: the node runs %d pods, its maximum", d->pod->metadata.namespace,
+                          d->pod->metadata.name, d->file, pods->options->max_pods);
+                d->refused_said = true;
+        }
+        return true;
 }
 
 /* Brings one wanted pod forward: it runs, or what stands in its way is ended first. */
@@ -141,7 +115,7 @@ static void want(struct pods *pods, struct desired *d) {
         struct found_pod *found;
 
         if (slot) {
-                if (d->remote && !slot->gone && worker_pod(slot->worker) != d->pod)
+                if (d->remote && !slot->gone && worker_wanted(slot->worker) != d->pod)
                         update(pods, slot, d);
                 return;
         }
@@ -158,21 +132,12 @@ static void want(struct pods *pods, struct desired *d) {
                 pods_take_up(pods, found, found->pod, false);
                 return;
         }
-        if (d->remote && pods_count_active(pods) >= (size_t)pods->options->max_pods) {
-                refuse(pods, d->pod);
+        if (await_place(pods, d))
                 return;
-        }
-        if (!d->remote && pods_count(pods) >= (size_t)pods->options->max_pods) {
-                if (!d->refused_said)
-                        log_error("pod %s/%s (%s): OutOfpods: the node runs %d pods, its maximum",
-                                  d->pod->metadata.namespace, d->pod->metadata.name, d->file, pods->options->max_pods);
-                d->refused_said = true;
-                return;
-        }
         if (pods_await_network(pods, d))
                 return;
         d->refused_said = false;
-        start(pods, d->pod);
+        pods_start_one(pods, d);
 }
 
 /* -- all of them ------------------------------------------------------------------------------------------- */

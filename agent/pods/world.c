@@ -78,6 +78,7 @@ static void op_changed(void *data, struct worker *worker) {
         eviction_changed(pods->eviction, worker);
         if (!worker_uses_sources(worker))
                 pods_drop_sources(pods, worker_pod(worker)->metadata.uid);
+        pods_look(pods);
         if (pods->cluster)
                 cluster_pod_changed(pods->cluster, worker_pod(worker)->metadata.uid);
 }

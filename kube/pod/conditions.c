@@ -116,6 +116,24 @@ static void add_restarting(struct pod_status *status) {
         }
 }
 
+/* As kubelet keeps them: nothing is waited for once the pod is over. */
+static void add_resizes(struct pod_status *status) {
+        const struct {
+                const char *type;
+                const struct pod_resize *resize;
+        } resizes[] = { { "PodResizePending", &status->pending }, { "PodResizeInProgress", &status->in_progress } };
+
+        for (size_t i = 0; i < ELEMENTS(resizes) && !pod_phase_is_final(status->phase); i++) {
+                const struct pod_resize *r = resizes[i].resize;
+                struct pod_condition *c = r->set ? add(status, resizes[i].type, true, r->reason) : NULL;
+
+                if (!c)
+                        continue;
+                c->message = r->message;
+                c->observed_generation = r->generation;
+        }
+}
+
 /* Gates are conditions that somebody else sets; without an API nobody does. */
 static int apply_gates(const struct pod *pod, struct pod_condition *ready) {
         const char *gate;
@@ -171,6 +189,7 @@ int pod_status_conditions(const struct pod *pod, struct pod_status *status, bool
         add(status, "PodScheduled", true, NULL);
         if (pod_may_restart_all(pod))
                 add_restarting(status);
+        add_resizes(status);
         if (status->disruption)
                 add(status, "DisruptionTarget", true, "TerminationByKubelet")->message = status->disruption;
         set_transitions(status, before, now);

@@ -93,6 +93,15 @@ int pod_settle(struct pod **pod) {
         return 0;
 }
 
+struct pod *pod_copy(const struct pod *pod) {
+        struct arena *arena = arena_new();
+        struct pod *copy = arena ? copy_into(arena, pod) : NULL;
+
+        if (!copy)
+                arena_free(arena);
+        return copy;
+}
+
 struct pod *pod_ref(struct pod *pod) {
         atomic_fetch_add_explicit(&pod->references, 1, memory_order_relaxed);
         return pod;

@@ -64,6 +64,9 @@ int pod_validate(const struct pod *pod, struct problems *problems);
 /* Puts *@pod, before it is shared, into no more memory than it needs: what was read on the way goes. -ENOMEM or 0. */
 int pod_settle(struct pod **pod);
 
+/* A pod of its own that says the same, to be changed before it is shared; NULL without memory. */
+struct pod *pod_copy(const struct pod *pod);
+
 /* A pod that says nothing yet; NULL without memory. */
 struct pod *pod_new(void);
 

@@ -23,8 +23,14 @@ struct pod_container_state {
         const char *container_id;        /* terminated: "nacelle://ID" */
 };
 
+/* What a container has of CPU, in thousandths, and memory, in bytes; 0: nothing asked for, no limit. */
+struct pod_container_size {
+        int64_t cpu_request, cpu_limit, memory_request, memory_limit;
+};
+
 struct pod_container_status {
         const struct kube_container *container;       /* its spec: name, image, resources */
+        const struct pod_container_size *size;        /* while it runs: what it really has; NULL: as its spec says */
         struct pod_container_state state, last_state; /* last_state counts when @has_last */
         bool has_last;
         bool exists; /* the runtime has or had it; else state is waiting and nothing more is known */
@@ -47,12 +53,21 @@ struct pod_condition {
         char *owned_message;                 /* freed by pod_status_done(); @message points to it */
         bool status;
         int64_t last_transition;
+        int64_t observed_generation; /* 0: the pod's */
+};
+
+/* A change of resources that waits for the node, or that is being made (KEP-1287). Texts are borrowed. */
+struct pod_resize {
+        bool set;
+        const char *reason, *message; /* NULL: none */
+        int64_t generation;           /* of the pod that asked for it */
 };
 
 struct pod_status {
         enum pod_phase phase;
         const char *reason, *message; /* "Evicted", "DeadlineExceeded"; NULL */
         const char *disruption;       /* the message of a condition DisruptionTarget; NULL: none */
+        struct pod_resize pending, in_progress; /* conditions PodResizePending, PodResizeInProgress */
         const char *host_ip;
         const char *const *pod_ips; /* the first is podIP */
         uint32_t n_pod_ips;
@@ -75,7 +90,7 @@ const char *pod_phase_name(enum pod_phase phase);
 bool pod_phase_is_final(enum pod_phase phase);
 
 /* Computes @status->conditions (PodReadyToStartContainers, Initialized, Ready, ContainersReady, PodScheduled, and where
- * they may come AllContainersRestarting and DisruptionTarget) at time @now from its phase and container statuses;
+ * they may come AllContainersRestarting, PodResizePending, PodResizeInProgress and DisruptionTarget) at time @now from its phase and container statuses;
  * @sandbox_ready: sandbox and network are up. @before, the status computed last, lends the transition times of what did
  * not change; may be NULL. -ENOMEM or 0. */
 int pod_status_conditions(const struct pod *pod, struct pod_status *status, bool sandbox_ready,

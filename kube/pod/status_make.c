@@ -76,23 +76,45 @@ static bool make_user(struct arena *arena, const struct pod_container_status *s,
         return true;
 }
 
-/* While it runs, the limit of memory is what the runtime has: bytes, without the spelling of the spec. */
+/* What it really has in place of what it is to have, in the spelling of the spec where the two are the same; the limit of
+ * memory is what the runtime has: bytes, without that spelling. */
+static struct quantity real_amount(const struct resource_amount *wanted, const struct pod_container_size *size,
+                                   bool limit) {
+        bool cpu = kube_is(wanted->name, "cpu"), memory = kube_is(wanted->name, "memory");
+        int64_t has = !size  ? 0 :
+                      cpu    ? (limit ? size->cpu_limit : size->cpu_request) :
+                      memory ? (limit ? size->memory_limit : size->memory_request) :
+                               0;
+
+        if (cpu && has > 0 && has != quantity_milli(wanted->amount))
+                return quantity_from_milli(has);
+        if (memory && has > 0 && has != quantity_units(wanted->amount))
+                return quantity_from_units(has, QUANTITY_BINARY);
+        return memory && limit ? quantity_restyle(wanted->amount, QUANTITY_BINARY) : wanted->amount;
+}
+
+static bool make_amounts(struct arena *arena, const resource_list *wanted, const struct pod_container_size *size,
+                         bool limits, resource_list *ret) {
+        struct resource_amount *items = arena_alloc_array(arena, wanted->count + 1, sizeof(*items));
+
+        for (uint32_t i = 0; items && i < wanted->count; i++)
+                items[i] = (struct resource_amount){ wanted->items[i].name,
+                                                     real_amount(&wanted->items[i], size, limits) };
+        *ret = (resource_list){ items, wanted->count };
+        return items;
+}
+
 static bool make_resources(struct arena *arena, const struct pod_container_status *s,
                            struct kube_container_status *ret) {
         const struct kube_resource_requirements *wanted = &s->container->resources;
-        struct resource_amount *limits = arena_alloc_array(arena, wanted->limits.count + 1, sizeof(*limits));
 
-        if (!limits || !(ret->resources = arena_new_of(arena, struct kube_resource_requirements)))
+        if (!(ret->resources = arena_new_of(arena, struct kube_resource_requirements)))
                 return false;
-        for (uint32_t i = 0; i < wanted->limits.count; i++) {
-                limits[i] = wanted->limits.items[i];
-                if (s->state.kind == STATE_RUNNING && kube_is(limits[i].name, "memory"))
-                        limits[i].amount = quantity_restyle(limits[i].amount, QUANTITY_BINARY);
-        }
         *ret->resources = *wanted;
-        ret->resources->limits.items = limits;
         ret->allocated_resources = wanted->requests;
-        return true;
+        return s->state.kind != STATE_RUNNING ||
+               (make_amounts(arena, &wanted->limits, s->size, true, &ret->resources->limits) &&
+                make_amounts(arena, &wanted->requests, s->size, false, &ret->resources->requests));
 }
 
 static bool make_mounts(struct arena *arena, const struct kube_container *c, kube_volume_mount_status_items *ret) {
@@ -187,6 +209,7 @@ static bool make_conditions(struct arena *arena, const struct pod_status *status
                         .last_transition_time = if_known(c->last_transition),
                         .reason = c->reason,
                         .message = c->message,
+                        .observed_generation = c->observed_generation,
                 };
         }
         *ret = (kube_pod_condition_items){ items, status->n_conditions };

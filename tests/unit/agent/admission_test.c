@@ -97,8 +97,101 @@ static void test_cases(void **state) {
         pod_unref(others[0]);
 }
 
+/* -- who goes for a critical pod --------------------------------------------------------------------------- */
+
+/* One of the API service's. */
+static struct pod *make_remote(const char *name, int priority, const char *spec) {
+        struct pod *pod = make(name, spec);
+
+        list_for_each (annotation, &pod->metadata.annotations)
+                if (strcmp(annotation->key, "kubernetes.io/config.source") == 0)
+                        annotation->value = "api";
+        pod->spec.priority = (struct opt_int){ .set = true, .value = priority };
+        return pod;
+}
+
+#define HAS(request, limit)                                                                                            \
+        "containers: [{name: c, image: i, resources: {requests: {cpu: " request "}, limits: {cpu: " limit "}}}]"
+#define WHOLE(amount)                                                                                                  \
+        "containers: [{name: c, image: i, resources: {limits: {cpu: " amount ", memory: 1Mi}}}]"
+
+/* Of 4 CPUs and @places pods the others have all: best-effort, burstable, guaranteed, and one of the same priority. */
+static const struct {
+        const char *spec;
+        int priority, places;
+        const char *victims; /* "": it is refused */
+} displacing[] = {
+        { ASKS("cpu: 400m"), 2000000000, 9, "b" },         /* burstable before guaranteed; the nearest */
+        { ASKS("cpu: 600m"), 2000000000, 9, "c" },         /* one that is enough before two */
+        { ASKS("cpu: 1400m"), 2000000000, 9, "bc" },       /* all burstable, no guaranteed */
+        { ASKS("cpu: 2000m"), 2000000000, 9, "cd" },       /* as few as can be: the guaranteed and the nearest */
+        { ASKS("cpu: 3000m"), 2000000000, 9, "" },         /* more than they have: the critical one stays */
+        { ASKS("cpu: 3000m"), 2000000001, 9, "bce" },      /* but it goes for one of higher priority */
+        { ASKS("cpu: 400m"), 1999999999, 9, "" },          /* not critical */
+        { ASKS("memory: 1Gi, cpu: 100m"), 2000000000, 9, "" },
+        { ONE, 2000000000, 5, "a" }, /* a place: that which holds least */
+        { "nodeName: x\n  nodeSelector: {kubernetes.io/arch: arm64}\n  " ASKS("cpu: 400m"), 2000000000, 9, "" },
+};
+
+static void test_who_goes(void **state) {
+        const struct node_facts facts = {
+                .cpu_milli = 4000, .memory_bytes = 1 << 29, .disk_bytes = 1000, .arch = "amd64"
+        };
+        struct pod *others[] = { make_remote("a", 0, ONE), make_remote("b", 0, HAS("500m", "1")),
+                                 make_remote("c", 100, HAS("1", "2")), make_remote("d", 0, WHOLE("1")),
+                                 make_remote("e", 2000000000, HAS("1500m", "2")) };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(displacing); i++) {
+                const struct admission_node node = { .name = "node",
+                                                     .facts = &facts,
+                                                     .pods = (const struct pod *const *)others,
+                                                     .n_pods = ELEMENTS(others),
+                                                     .max_pods = displacing[i].places };
+                struct pod *pod = make_remote("asks", displacing[i].priority, displacing[i].spec);
+                bool goes[ELEMENTS(others)], any = admission_displace(&node, pod, goes);
+                char names[ELEMENTS(others) + 1] = "";
+                size_t n = 0;
+
+                for (size_t k = 0; k < ELEMENTS(others); k++)
+                        if (any && goes[k])
+                                names[n++] = (char)('a' + k);
+                if (strcmp(names, displacing[i].victims) != 0)
+                        fail_msg("row %zu: \"%s\" go", i, names);
+                pod_unref(pod);
+        }
+        for (size_t k = 0; k < ELEMENTS(others); k++)
+                pod_unref(others[k]);
+}
+
+/* What a pod had before it was resized counts until that is done. */
+static void test_what_is_held_while_it_shrinks(void **state) {
+        const struct node_facts facts = {
+                .cpu_milli = 4000, .memory_bytes = 1 << 29, .disk_bytes = 1000, .arch = "amd64"
+        };
+        struct pod *now[] = { make_remote("a", 0, ASKS("cpu: 1")) }, *before[] = { make_remote("a", 0, ASKS("cpu: 3")) };
+        struct pod *pod = make_remote("asks", 0, ASKS("cpu: 2"));
+        struct admission_node node = { .name = "node",
+                                       .facts = &facts,
+                                       .pods = (const struct pod *const *)now,
+                                       .before = (const struct pod *const *)before,
+                                       .n_pods = 1 };
+        struct rejection rejection;
+
+        (void)state;
+        assert_false(admission_ask(&node, pod, &rejection));
+        assert_string_equal(rejection.message,
+                            "Node didn't have enough resource: cpu, requested: 2000, used: 3000, capacity: 4000");
+        node.before = NULL;
+        assert_true(admission_ask(&node, pod, &rejection));
+        pod_unref(pod);
+        pod_unref(now[0]);
+        pod_unref(before[0]);
+}
+
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases), cmocka_unit_test(test_who_goes),
+                                            cmocka_unit_test(test_what_is_held_while_it_shrinks) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

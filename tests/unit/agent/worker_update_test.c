@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "agent/node/events.h"
 #include "lib/files.h"
+#include "lib/json_writer.h"
 
 #define META "\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\""
 #define POD(spec) "{" META "},\"spec\":{" spec "}}"
@@ -199,6 +201,130 @@ static void test_an_agent_that_starts_anew_finds_the_change(void **state) {
         assert_non_null(strstr(text, "\"found\":\"again\""));
 }
 
+/* -- resources --------------------------------------------------------------------------------------------- */
+
+#define AMOUNTS(cpu, memory) "{\"cpu\":\"" cpu "\",\"memory\":\"" memory "\"}"
+#define SIZED(name, cpu, memory, more)                                                                                 \
+        C(name, ",\"resources\":{\"requests\":" AMOUNTS(cpu, memory) ",\"limits\":" AMOUNTS(cpu, memory) "}" more)
+#define PODS(generation, containers)                                                                                   \
+        "{" META ",\"generation\":" generation "},\"spec\":{\"containers\":[" containers "]}}"
+#define RESTARTS(resource)                                                                                             \
+        ",\"resizePolicy\":[{\"resourceName\":\"" resource "\",\"restartPolicy\":\"RestartContainer\"}]"
+
+static void resize(struct world *w, const char *json) {
+        assert_int_equal(world_update(w, json), 0);
+        assert_true(worker_asks_resize(w->worker));
+        assert_int_equal(worker_allocate(w->worker), 0);
+        world_run(w);
+}
+
+static bool has_event(struct world *w, const char *part) {
+        _cleanup_json_writer_ struct json_writer out = JSON_WRITER_INIT;
+        _cleanup_free_ char *text = NULL;
+        size_t length;
+
+        events_write(w->node.world.events, &out);
+        assert_int_equal(json_writer_finish(&out, &text, &length), 0);
+        return strstr(text, part);
+}
+
+static bool status_has(struct world *w, const char *part) {
+        _cleanup_free_ char *text = world_status(w);
+
+        return strstr(text, part);
+}
+
+/* Memory before CPU, and of each those that shrink first. */
+static void test_containers_are_resized_in_their_order(void **state) {
+        struct world *w = *state;
+
+        begin(w, PODS("1", SIZED("a", "100m", "64Mi", "") "," SIZED("b", "200m", "128Mi", "")));
+        world_expect(w, "run s0; start a#0; start b#0");
+        resize(w, PODS("2", SIZED("a", "150m", "96Mi", "") "," SIZED("b", "100m", "64Mi", "")));
+        world_expect(w, "update b 204/20000 64Mi; update a 102/10000 96Mi; update b 102/10000 64Mi; "
+                        "update a 153/15000 96Mi");
+        world_expect_status(w, "\"allocatedResources\":{\"cpu\":\"150m\",\"memory\":\"96Mi\"}");
+        assert_false(status_has(w, "PodResize"));
+        assert_true(has_event(w, "ResizeStarted"));
+        assert_true(has_event(w, "Pod resize completed: {\\\"containers\\\":[{\\\"name\\\":\\\"a\\\",\\\"resources\\\":"
+                                 "{\\\"limits\\\":{\\\"cpu\\\":\\\"150m\\\",\\\"memory\\\":\\\"96Mi\\\"}"));
+}
+
+static void test_what_waits_keeps_its_size(void **state) {
+        struct world *w = *state;
+
+        begin(w, PODS("1", SIZED("a", "100m", "64Mi", "")));
+        assert_int_equal(world_update(w, PODS("2", SIZED("a", "9", "64Mi", ""))), 0);
+        assert_true(worker_asks_resize(w->worker));
+        worker_defer(w->worker, "too much");
+        world_expect(w, "run s0; start a#0");
+        world_expect_status(w, "\"type\":\"PodResizePending\",\"observedGeneration\":2,\"status\":\"True\"");
+        world_expect_status(w, "\"allocatedResources\":{\"cpu\":\"100m\",\"memory\":\"64Mi\"}");
+        assert_true(has_event(w, "Pod resize Deferred: {"));
+        assert_int_equal(world_update(w, PODS("3", SIZED("a", "0.1", "64Mi", ""))), 0);
+        assert_false(worker_asks_resize(w->worker));
+        assert_false(status_has(w, "PodResize"));
+        world_expect(w, "");
+}
+
+static void test_a_policy_restarts_for_its_resource_alone(void **state) {
+        struct world *w = *state;
+
+        begin(w, PODS("1", SIZED("a", "100m", "64Mi", RESTARTS("memory"))));
+        resize(w, PODS("2", SIZED("a", "200m", "64Mi", RESTARTS("memory"))));
+        world_expect(w, "run s0; start a#0; update a 204/20000 64Mi");
+        resize(w, PODS("3", SIZED("a", "200m", "96Mi", RESTARTS("memory"))));
+        world_expect(w, "stop a 30; start a#1");
+        assert_true(has_event(w, "Container a resize requires restart"));
+        assert_false(status_has(w, "PodResize"));
+}
+
+static void test_a_resize_that_fails_is_told_and_tried_again(void **state) {
+        struct world *w = *state;
+
+        begin(w, PODS("1", SIZED("a", "100m", "64Mi", "")));
+        w->update_error = "no";
+        resize(w, PODS("2", SIZED("a", "200m", "64Mi", "")));
+        world_expect(w, "run s0; start a#0");
+        world_expect_status(w, "\"type\":\"PodResizeInProgress\"");
+        world_expect_status(w, "\"reason\":\"Error\",\"message\":\"no\"");
+        world_expect_status(w, "\"resources\":{\"limits\":{\"cpu\":\"100m\"");
+        assert_true(has_event(w, "ResizeError"));
+        w->update_error = NULL;
+        world_pass(w, NODE_RETRY_MS - 1);
+        world_expect(w, "");
+        world_pass(w, 1);
+        world_expect(w, "update a 204/20000 64Mi");
+        assert_false(status_has(w, "PodResize"));
+}
+
+/* The node keeps what it holds until the change is made. */
+static void test_what_shrinks_holds_until_it_is_smaller(void **state) {
+        struct world *w = *state;
+
+        begin(w, PODS("1", SIZED("a", "200m", "64Mi", "")));
+        assert_null(worker_before(w->worker));
+        assert_int_equal(world_update(w, PODS("2", SIZED("a", "100m", "64Mi", ""))), 0);
+        assert_int_equal(worker_allocate(w->worker), 0);
+        assert_non_null(worker_before(w->worker));
+        world_run(w);
+        assert_null(worker_before(w->worker));
+}
+
+static void test_a_preempted_pod(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD(ONE));
+        assert_true(worker_preempt(w->worker));
+        assert_false(worker_preempt(w->worker));
+        world_run(w);
+        world_expect(w, "run s0; start a#0; stop a 30; stop sandbox");
+        world_expect_status(w, "\"reason\":\"Preempting\"");
+        world_expect_status(w, "\"message\":\"Preempted in order to admit critical pod\"");
+        world_expect_status(w, "Pod was preempted by Kubelet to accommodate a critical pod.");
+        assert_false(worker_holds(w->worker));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_another_image_restarts, setup, teardown),
@@ -215,6 +341,12 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_a_target_that_does_not_run, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_what_cannot_change_is_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_an_agent_that_starts_anew_finds_the_change, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_containers_are_resized_in_their_order, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_what_waits_keeps_its_size, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_policy_restarts_for_its_resource_alone, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_resize_that_fails_is_told_and_tried_again, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_what_shrinks_holds_until_it_is_smaller, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_preempted_pod, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

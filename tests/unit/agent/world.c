@@ -245,6 +245,21 @@ static void stop_sandbox(struct world *w, struct world_call *call) {
         simple(w, call, "stop sandbox", &response.base);
 }
 
+static void update(struct world *w, struct world_call *call) {
+        const Cri__UpdateContainerResourcesRequest *request = (const void *)call->request;
+        Cri__UpdateContainerResourcesResponse response = CRI__UPDATE_CONTAINER_RESOURCES_RESPONSE__INIT;
+        const struct world_container *c = find(w, request->container_id);
+
+        if (w->update_error) {
+                refuse(call, EIO, w->update_error);
+                return;
+        }
+        assert_non_null(c);
+        note(w, "update %s %lld/%lld %lldMi", c->name, (long long)request->linux->cpu_shares,
+             (long long)request->linux->cpu_quota, (long long)request->linux->memory_limit_in_bytes >> 20);
+        call->done(call->data, &response.base, NULL);
+}
+
 static void remove_container(struct world *w, struct world_call *call) {
         const Cri__RemoveContainerRequest *request = (const void *)call->request;
         Cri__RemoveContainerResponse response = CRI__REMOVE_CONTAINER_RESPONSE__INIT;
@@ -285,6 +300,9 @@ static void answer(struct world *w, struct world_call *call) {
                 return;
         case CRI_REMOVE_POD_SANDBOX:
                 simple(w, call, "rm sandbox", &removed.base);
+                return;
+        case CRI_UPDATE_CONTAINER_RESOURCES:
+                update(w, call);
                 return;
         case CRI_REMOVE_CONTAINER:
                 remove_container(w, call);

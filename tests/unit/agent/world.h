@@ -50,6 +50,7 @@ struct world {
         char log[16384];
         bool gone;
         bool hold_stops;           /* StopContainer does not end anything: the test does */
+        const char *update_error;  /* UpdateContainerResources fails with it */
         const char *sandbox_error; /* the next RunPodSandbox fails with it */
         int exec_exit;             /* of ExecSync */
         enum probe_outcome probe_outcome;
