@@ -69,6 +69,9 @@ struct client *cluster_client(const struct cluster *cluster);
 /* Begins to talk to the service. 0 or -ENOMEM. */
 int cluster_start(struct cluster *cluster);
 
+/* The node's status may be another one: it is looked at now. */
+void cluster_node_changed(struct cluster *cluster);
+
 /* Why pods that need a network must wait, in kubelet's words; NULL: they need not. Valid until the loop goes on. */
 const char *cluster_unready(const struct cluster *cluster);
 

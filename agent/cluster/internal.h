@@ -130,7 +130,6 @@ void cluster_look_at(struct cluster *cluster, const struct client_answer *answer
 /* node.c */
 int cluster_node_start(struct cluster *cluster);
 void cluster_node_stop(struct cluster *cluster);
-void cluster_node_changed(struct cluster *cluster); /* its status may be another one */
 
 /* network.c: the cluster's network, as far as it is this node's */
 int cluster_network_new(struct cluster *cluster, struct err **err);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -59,6 +60,18 @@ static int describe(struct arena *arena, struct kube_node_system_info *ret) {
                        -ENOMEM;
 }
 
+/* Its capacity, where there is any. */
+static int describe_swap(struct arena *arena, struct kube_node_system_info *info) {
+        struct sysinfo host;
+
+        if (sysinfo(&host) < 0 || host.totalswap == 0)
+                return 0;
+        if (!(info->swap = arena_new_of(arena, struct kube_node_swap_status)))
+                return -ENOMEM;
+        info->swap->capacity = (struct opt_int){ .set = true, .value = (int64_t)(host.totalswap * host.mem_unit) };
+        return 0;
+}
+
 /* Of both families, where the host has both: other nodes may reach it by either. */
 static int add_addresses(const struct cluster *c, struct arena *arena, kube_node_address_items *list) {
         struct node_facts facts;
@@ -87,7 +100,8 @@ int cluster_node_status(const struct cluster *c, struct arena *arena, struct kub
         int r;
 
         if ((r = c->events.node_status(c->events.data, arena, ret_status)) < 0 ||
-            (r = describe(arena, &ret_status->node_info)) < 0)
+            (r = describe(arena, &ret_status->node_info)) < 0 ||
+            (r = describe_swap(arena, &ret_status->node_info)) < 0)
                 return r;
         ret_status->daemon_endpoints.kubelet_endpoint.port = c->options->server.port;
         conditions->items[conditions->count++] = (struct kube_node_condition){

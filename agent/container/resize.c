@@ -61,8 +61,10 @@ enum member_resizing member_resizing(const struct member *m) {
         bool memory =
                 wanted.memory_request != m->size.memory_request || wanted.memory_limit != m->size.memory_limit;
 
-        if ((m->role != MEMBER_MAIN && m->role != MEMBER_SIDECAR) || !member_has_process(m) || (!cpu && !memory))
+        if (m->role == MEMBER_EPHEMERAL || !member_has_process(m) || (!cpu && !memory))
                 return MEMBER_FITS;
+        if (m->role == MEMBER_INIT)
+                return MEMBER_RESIZES;
         if ((cpu && restarts_for(m, "cpu")) || (memory && restarts_for(m, "memory")))
                 return MEMBER_RESIZES_BY_RESTART;
         return MEMBER_RESIZES;

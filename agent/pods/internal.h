@@ -34,6 +34,17 @@ struct pods_slot {
 
 LIST_DEFINE(pods_slots, struct pods_slot, in_slots)
 
+/* What cri has answered last; the lists lie in their arenas. */
+struct pods_runtime {
+        struct arena *images_arena, *handlers_arena; /* NULL: nothing was answered yet */
+        kube_container_image_items images;
+        kube_node_runtime_handler_items handlers;
+        struct kube_node_features features;
+        int64_t asked_at; /* 0: never */
+        bool asks;        /* ListImages is under way */
+        bool asks_status; /* Status */
+};
+
 struct pods {
         uv_loop_t *loop;
         struct pool *pool;
@@ -58,6 +69,7 @@ struct pods {
         struct pods_slots slots;
         struct table slots_by_uid;
         struct found_pods found;
+        struct pods_runtime runtime;
         bool synced, leaving;
         bool waits; /* a pod, or its resize, for others to hold less */
 };
@@ -102,6 +114,10 @@ bool pods_displace(struct pods *pods, struct desired *d, struct pods_others *oth
 /* resize.c: asks for all pods that wait for other resources than they have. */
 void pods_resize(struct pods *pods);
 void pods_look(struct pods *pods); /* at what waits for others to hold less, as soon as it may be different */
+
+/* runtime.c: what cri says of itself and its images, for the node's status */
+void pods_ask_runtime(struct pods *pods); /* when it has not been asked for a while */
+void pods_tell_runtime(const struct pods *pods, struct kube_node_status *status);
 
 /* leftovers.c: what was found from before and nobody wants */
 void pods_end_orphans(struct pods *pods);

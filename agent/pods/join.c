@@ -109,7 +109,14 @@ static int on_pod_status(void *data, const char *uid, struct arena *arena, struc
 }
 
 static int on_node_status(void *data, struct arena *arena, struct kube_node_status *ret_status) {
-        return eviction_node_status(((struct pods *)data)->eviction, arena, ret_status);
+        struct pods *pods = data;
+        int r = eviction_node_status(pods->eviction, arena, ret_status);
+
+        if (r < 0)
+                return r;
+        pods_tell_runtime(pods, ret_status);
+        pods_ask_runtime(pods);
+        return 0;
 }
 
 static void on_event(void *data, const struct event_object *object, bool warning, const char *reason,

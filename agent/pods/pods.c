@@ -15,6 +15,7 @@
 #include "agent/pods/internal.h"
 #include "cgroups/cgroup.h"
 #include "cri/state/events.h"
+#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/handle.h"
 #include "lib/log.h"
@@ -160,6 +161,8 @@ void pods_free(struct pods *pods) {
         handle_free(pods->look);
         found_pods_clear(&pods->found);
         events_free(pods->node.world.events);
+        arena_free(pods->runtime.images_arena);
+        arena_free(pods->runtime.handlers_arena);
         cgroups_free(pods->cgroups);
         free(pods);
 }

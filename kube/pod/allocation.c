@@ -36,14 +36,13 @@ static struct kube_container *find(const kube_container_items *list, const char 
         return NULL;
 }
 
-/* What @allocated grants to @c, one of the list @main or of the init containers; NULL: it cannot be resized, or is not
- * there. */
+/* What @allocated grants to @c, one of its containers (@main) or init containers; NULL: it is not there. */
 static const struct kube_resource_requirements *granted(const struct pod *allocated, const struct kube_container *c,
                                                         bool main) {
         const struct kube_container *other =
                 find(main ? &allocated->spec.containers : &allocated->spec.init_containers, c->name);
 
-        return other && (main || pod_container_is_sidecar(c)) ? &other->resources : NULL;
+        return other ? &other->resources : NULL;
 }
 
 static bool is_list_resized(const kube_container_items *list, const struct pod *allocated, bool main) {

@@ -1,7 +1,7 @@
 /* What a pod asks for and what the node has granted it, where the two differ: in-place resize (KEP-1287).
  *
- * Rules: kubelet's pkg/kubelet/allocation. Containers and sidecars can be resized, other init containers and ephemeral
- * ones cannot; the pod's resources as a whole can.
+ * Rules: kubelet's pkg/kubelet/allocation. All but ephemeral containers can be resized, and the pod's
+ * resources as a whole.
  */
 #pragma once
 
