@@ -1,5 +1,5 @@
-/* Which pods go for a critical one: the least set of lower priority that holds what is lacking, by QoS class, and in one
- * by how near a pod's requests come to it (pkg/kubelet/preemption/preemption.go, getPodsToPreempt()). */
+/* Which pods go for a critical one: the least set of lower priority that holds what is lacking, by QoS class, and in
+ * one by how near a pod's requests come to it (pkg/kubelet/preemption/preemption.go, getPodsToPreempt()). */
 #include <stdlib.h>
 #include <string.h>
 

@@ -118,12 +118,12 @@ struct member {
 
         const char *waiting_reason; /* a literal; NULL: nothing special */
         char *waiting_message;
-        bool started;   /* postStart done, startup probe passed: the status's word */
-        bool ready;     /* likewise */
-        bool redefined; /* its spec is another than what ran: it starts anew whatever its restart policy */
+        bool started;             /* postStart done, startup probe passed: the status's word */
+        bool ready;               /* likewise */
+        bool redefined;           /* its spec is another than what ran: it starts anew whatever its restart policy */
         const char *redefined_as; /* a literal: the reason of its end then */
-        bool renewing;  /* it is made for that reason, and not there yet */
-        bool starting;  /* others wait for its start, or for its end if that fails */
+        bool renewing;            /* it is made for that reason, and not there yet */
+        bool starting;            /* others wait for its start, or for its end if that fails */
 
         int64_t stop_deadline;          /* when its grace period ends; set when it is to end */
         const char *kill_reason;        /* a literal; NULL: none */

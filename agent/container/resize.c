@@ -1,4 +1,5 @@
-/* A container whose amounts of CPU and memory change while it runs (kuberuntime_manager.go, computePodResizeAction()). */
+/* A container whose amounts of CPU and memory change while it runs (kuberuntime_manager.go, computePodResizeAction()).
+ */
 #include <string.h>
 
 #include "agent/container/request.h"
@@ -58,8 +59,7 @@ static bool restarts_for(const struct member *m, const char *name) {
 enum member_resizing member_resizing(const struct member *m) {
         struct pod_container_size wanted = member_wanted_size(m);
         bool cpu = wanted.cpu_request != m->size.cpu_request || wanted.cpu_limit != m->size.cpu_limit;
-        bool memory =
-                wanted.memory_request != m->size.memory_request || wanted.memory_limit != m->size.memory_limit;
+        bool memory = wanted.memory_request != m->size.memory_request || wanted.memory_limit != m->size.memory_limit;
 
         if (m->role == MEMBER_EPHEMERAL || !member_has_process(m) || (!cpu && !memory))
                 return MEMBER_FITS;

@@ -57,9 +57,9 @@ enum worker_goal {
 /* Why the pod has failed, other than by its containers' ends. */
 enum worker_verdict {
         WORKER_NO_VERDICT,
-        WORKER_REJECTED, /* by the node: nothing of it was ever made */
-        WORKER_TOO_LATE, /* activeDeadlineSeconds are over */
-        WORKER_EVICTED,  /* for a limit of its own */
+        WORKER_REJECTED,  /* by the node: nothing of it was ever made */
+        WORKER_TOO_LATE,  /* activeDeadlineSeconds are over */
+        WORKER_EVICTED,   /* for a limit of its own */
         WORKER_DISRUPTED, /* evicted for the node's shortage */
         WORKER_PREEMPTED, /* for a critical pod */
 };

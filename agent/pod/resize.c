@@ -475,9 +475,7 @@ void worker_defer(struct worker *w, const char *message) {
                 return;
         free(w->resize.pending_message);
         w->resize.pending_message = copy;
-        *pending = (struct pod_resize){
-                .set = true, .reason = "Deferred", .message = copy, .generation = generation
-        };
+        *pending = (struct pod_resize){ .set = true, .reason = "Deferred", .message = copy, .generation = generation };
         if (news)
                 say(w, true, "ResizeDeferred", "Pod resize Deferred", w->resize.wanted, pending);
         worker_step(w);

@@ -33,8 +33,7 @@ static int make(const struct worker *w, struct arena *arena, struct pod_containe
         s.pending = w->resize.pending;
         s.in_progress = w->resize.in_progress;
         s.disruption = w->verdict == WORKER_DISRUPTED ? w->message :
-                       w->verdict == WORKER_PREEMPTED ?
-                                                        "Pod was preempted by Kubelet to accommodate a critical pod." :
+                       w->verdict == WORKER_PREEMPTED ? "Pod was preempted by Kubelet to accommodate a critical pod." :
                                                         NULL;
         s.host_ip = w->node->world.host_ip;
         s.pod_ips = (const char *const *)w->sandbox.addresses.list;

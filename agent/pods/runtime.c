@@ -9,10 +9,15 @@
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
-#define ASK_MS 30000        /* kubelet's imageCachePeriod: images come and go without an event */
-#define IMAGES_MAX 50       /* nodeStatusMaxImages */
-#define IMAGE_NAMES_MAX 5   /* MaxNamesPerImageInNodeStatus */
+#define ASK_MS 30000      /* kubelet's imageCachePeriod: images come and go without an event */
+#define IMAGES_MAX 50     /* nodeStatusMaxImages */
+#define IMAGE_NAMES_MAX 5 /* MaxNamesPerImageInNodeStatus */
 #define HANDLERS_MAX_TOLD 32
+
+static void tell_soon(struct pods *pods) {
+        if (pods->cluster && !pods->leaving)
+                cluster_node_changed(pods->cluster);
+}
 
 /* -- images ------------------------------------------------------------------------------------------------ */
 
@@ -39,8 +44,7 @@ static bool make_image(struct arena *arena, const Cri__Image *from, struct kube_
                add_names(arena, ret, from->repo_tags, from->n_repo_tags);
 }
 
-static bool make_images(struct arena *arena, const Cri__ListImagesResponse *response,
-                        kube_container_image_items *ret) {
+static bool make_images(struct arena *arena, const Cri__ListImagesResponse *response, kube_container_image_items *ret) {
         size_t n = response->n_images;
         Cri__Image **sorted = arena_alloc_array(arena, n + 1, sizeof(*sorted));
 
@@ -65,14 +69,18 @@ static void on_images(void *data, const ProtobufCMessage *response, const struct
         _cleanup_arena_ struct arena *arena = arena_new();
         kube_container_image_items images = { 0 };
         struct pods *pods = data;
+        bool first;
 
         pods->runtime.asks = false;
         if (err)
                 log_debug("the node's status is told without its images: %s", err_text(err));
         if (err || !arena || !make_images(arena, (const void *)response, &images))
                 return;
+        first = !pods->runtime.images_arena;
         take(&pods->runtime.images_arena, &arena);
         pods->runtime.images = images;
+        if (first)
+                tell_soon(pods);
 }
 
 /* -- handlers ---------------------------------------------------------------------------------------------- */
@@ -108,8 +116,7 @@ static void on_status(void *data, const ProtobufCMessage *response, const struct
         pods->runtime.handlers = handlers;
         pods->runtime.features.supplemental_groups_policy =
                 status->features && status->features->supplemental_groups_policy ? TRI_TRUE : TRI_FALSE;
-        if (pods->cluster && !pods->leaving)
-                cluster_node_changed(pods->cluster);
+        tell_soon(pods);
 }
 
 /* -- all --------------------------------------------------------------------------------------------------- */

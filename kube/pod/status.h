@@ -65,8 +65,8 @@ struct pod_resize {
 
 struct pod_status {
         enum pod_phase phase;
-        const char *reason, *message; /* "Evicted", "DeadlineExceeded"; NULL */
-        const char *disruption;       /* the message of a condition DisruptionTarget; NULL: none */
+        const char *reason, *message;           /* "Evicted", "DeadlineExceeded"; NULL */
+        const char *disruption;                 /* the message of a condition DisruptionTarget; NULL: none */
         struct pod_resize pending, in_progress; /* conditions PodResizePending, PodResizeInProgress */
         const char *host_ip;
         const char *const *pod_ips; /* the first is podIP */
@@ -90,7 +90,8 @@ const char *pod_phase_name(enum pod_phase phase);
 bool pod_phase_is_final(enum pod_phase phase);
 
 /* Computes @status->conditions (PodReadyToStartContainers, Initialized, Ready, ContainersReady, PodScheduled, and where
- * they may come AllContainersRestarting, PodResizePending, PodResizeInProgress and DisruptionTarget) at time @now from its phase and container statuses;
+ * they may come AllContainersRestarting, PodResizePending, PodResizeInProgress and DisruptionTarget) at time @now from
+ * its phase and container statuses;
  * @sandbox_ready: sandbox and network are up. @before, the status computed last, lends the transition times of what did
  * not change; may be NULL. -ENOMEM or 0. */
 int pod_status_conditions(const struct pod *pod, struct pod_status *status, bool sandbox_ready,

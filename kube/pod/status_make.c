@@ -76,8 +76,8 @@ static bool make_user(struct arena *arena, const struct pod_container_status *s,
         return true;
 }
 
-/* What it really has in place of what it is to have, in the spelling of the spec where the two are the same; the limit of
- * memory is what the runtime has: bytes, without that spelling. */
+/* What it really has in place of what it is to have, in the spelling of the spec where the two are the same; the limit
+ * of memory is what the runtime has: bytes, without that spelling. */
 static struct quantity real_amount(const struct resource_amount *wanted, const struct pod_container_size *size,
                                    bool limit) {
         bool cpu = kube_is(wanted->name, "cpu"), memory = kube_is(wanted->name, "memory");
@@ -98,8 +98,8 @@ static bool make_amounts(struct arena *arena, const resource_list *wanted, const
         struct resource_amount *items = arena_alloc_array(arena, wanted->count + 1, sizeof(*items));
 
         for (uint32_t i = 0; items && i < wanted->count; i++)
-                items[i] = (struct resource_amount){ wanted->items[i].name,
-                                                     real_amount(&wanted->items[i], size, limits) };
+                items[i] =
+                        (struct resource_amount){ wanted->items[i].name, real_amount(&wanted->items[i], size, limits) };
         *ret = (resource_list){ items, wanted->count };
         return items;
 }

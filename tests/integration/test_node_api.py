@@ -56,6 +56,24 @@ def test_the_node_is_there(api, client, joined):
     wait_for("renewal", lambda: get(client, f"{LEASES}/{joined.name}")["spec"]["renewTime"] != first, timeout=15, interval=0.2)
 
 
+def test_the_node_says_what_its_runtime_has(client, joined):
+    """Images, the largest first, handlers and features, as kubelet tells them."""
+    joined.restart()
+
+    def told():
+        status = get(client, f"/api/v1/nodes/{joined.name}")["status"]
+        return status if status.get("images") and status.get("runtimeHandlers") else None
+    status = wait_for("images", told)
+    own = sorted(joined.images(), key=lambda i: -int(i["size"]))
+    assert [(i["names"], i["sizeBytes"]) for i in status["images"]] == [((i["repoDigests"] + i["repoTags"])[:5], int(i["size"])) for i in own]
+    assert "localhost/busybox:test" in status["images"][0]["names"]
+    handlers = {h["name"]: h["features"] for h in status["runtimeHandlers"]}
+    assert set(handlers) >= {"", "nacelle"} and set(handlers[""]) == {"recursiveReadOnlyMounts", "userNamespaces"}, handlers
+    assert status["features"] == {"supplementalGroupsPolicy": True}
+    assert status["declaredFeatures"] == [
+        "InPlacePodLevelResourcesVerticalScaling", "InPlacePodVerticalScalingInitContainers", "RestartAllContainersOnContainerExits"]
+
+
 def test_a_deleted_node_registers_again(client, joined):
     uid = get(client, f"/api/v1/nodes/{joined.name}")["metadata"]["uid"]
     assert client.ask("DELETE", f"/api/v1/nodes/{joined.name}")[0] == 200

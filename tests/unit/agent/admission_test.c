@@ -112,8 +112,7 @@ static struct pod *make_remote(const char *name, int priority, const char *spec)
 
 #define HAS(request, limit)                                                                                            \
         "containers: [{name: c, image: i, resources: {requests: {cpu: " request "}, limits: {cpu: " limit "}}}]"
-#define WHOLE(amount)                                                                                                  \
-        "containers: [{name: c, image: i, resources: {limits: {cpu: " amount ", memory: 1Mi}}}]"
+#define WHOLE(amount) "containers: [{name: c, image: i, resources: {limits: {cpu: " amount ", memory: 1Mi}}}]"
 
 /* Of 4 CPUs and @places pods the others have all: best-effort, burstable, guaranteed, and one of the same priority. */
 static const struct {
@@ -121,13 +120,13 @@ static const struct {
         int priority, places;
         const char *victims; /* "": it is refused */
 } displacing[] = {
-        { ASKS("cpu: 400m"), 2000000000, 9, "b" },         /* burstable before guaranteed; the nearest */
-        { ASKS("cpu: 600m"), 2000000000, 9, "c" },         /* one that is enough before two */
-        { ASKS("cpu: 1400m"), 2000000000, 9, "bc" },       /* all burstable, no guaranteed */
-        { ASKS("cpu: 2000m"), 2000000000, 9, "cd" },       /* as few as can be: the guaranteed and the nearest */
-        { ASKS("cpu: 3000m"), 2000000000, 9, "" },         /* more than they have: the critical one stays */
-        { ASKS("cpu: 3000m"), 2000000001, 9, "bce" },      /* but it goes for one of higher priority */
-        { ASKS("cpu: 400m"), 1999999999, 9, "" },          /* not critical */
+        { ASKS("cpu: 400m"), 2000000000, 9, "b" },    /* burstable before guaranteed; the nearest */
+        { ASKS("cpu: 600m"), 2000000000, 9, "c" },    /* one that is enough before two */
+        { ASKS("cpu: 1400m"), 2000000000, 9, "bc" },  /* all burstable, no guaranteed */
+        { ASKS("cpu: 2000m"), 2000000000, 9, "cd" },  /* as few as can be: the guaranteed and the nearest */
+        { ASKS("cpu: 3000m"), 2000000000, 9, "" },    /* more than they have: the critical one stays */
+        { ASKS("cpu: 3000m"), 2000000001, 9, "bce" }, /* but it goes for one of higher priority */
+        { ASKS("cpu: 400m"), 1999999999, 9, "" },     /* not critical */
         { ASKS("memory: 1Gi, cpu: 100m"), 2000000000, 9, "" },
         { ONE, 2000000000, 5, "a" }, /* a place: that which holds least */
         { "nodeName: x\n  nodeSelector: {kubernetes.io/arch: arm64}\n  " ASKS("cpu: 400m"), 2000000000, 9, "" },
@@ -169,7 +168,8 @@ static void test_what_is_held_while_it_shrinks(void **state) {
         const struct node_facts facts = {
                 .cpu_milli = 4000, .memory_bytes = 1 << 29, .disk_bytes = 1000, .arch = "amd64"
         };
-        struct pod *now[] = { make_remote("a", 0, ASKS("cpu: 1")) }, *before[] = { make_remote("a", 0, ASKS("cpu: 3")) };
+        struct pod *now[] = { make_remote("a", 0, ASKS("cpu: 1")) },
+                   *before[] = { make_remote("a", 0, ASKS("cpu: 3")) };
         struct pod *pod = make_remote("asks", 0, ASKS("cpu: 2"));
         struct admission_node node = { .name = "node",
                                        .facts = &facts,
