@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cgroups/cgroup.h"
+#include "cgroups/limits.h"
 #include "cgroups/oom.h"
 #include "cri/call/call.h"
 #include "cri/state/emit.h"
@@ -54,11 +55,22 @@ static void take_oom(struct cri_container *container, const struct cgroup_oom_st
         emit_oom(container, state);
 }
 
+/* The cgroup stays until the container is removed; on v1 no quota above it could go below its own meanwhile. */
+static void lift_quota(const struct cgroups *cgroups, const char *cgroup) {
+        const struct cgroup_limits none = { .cpu_quota_us = CGROUP_UNLIMITED };
+
+        if (cgroups_mode(cgroups) != CGROUP_V2)
+                cgroup_apply(cgroups, cgroup, &none, NULL);
+}
+
 void exits_end_rest(const struct cri_container *container) {
+        const struct cgroups *cgroups = container->sandbox->cri->cgroups;
         _cleanup_err_ struct err *err = NULL;
 
-        if (cgroup_end(container->sandbox->cri->cgroups, container->cgroup, &err) < 0)
+        if (cgroup_end(cgroups, container->cgroup, &err) < 0)
                 log_warning("container %s: %s", container->id, err_text(err));
+        else
+                lift_quota(cgroups, container->cgroup);
 }
 
 static void watch_memory(struct cri_container *container) {

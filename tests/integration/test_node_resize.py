@@ -170,6 +170,10 @@ def test_a_policy_restarts_the_container(client, joined):
     second = joined.running("c")
     assert second["id"] != first["id"] and memory_limit(joined, second) == str(96 << 20)
     assert ("Killing", "Container c resize requires restart") in events(client, "policy")
+    generation = resize(client, "policy", 50, "64Mi")
+    wait_for("resize", lambda: is_resized(client, "policy", generation, 50), timeout=40)
+    third = joined.running("c")
+    assert third["id"] != second["id"] and (cpu_quota(joined, third), memory_limit(joined, third)) == ("5000", str(64 << 20))
 
 
 def test_memory_in_use_is_not_taken(client, joined):
