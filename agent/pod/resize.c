@@ -43,6 +43,11 @@ static void fail(struct worker *w, const struct err *err) {
         char *copy = news ? strdup(text) : NULL;
 
         w->resize.phase = 0;
+        if (w->state != WORKER_RUNNING) { /* it ends: its cgroup goes */
+                free(copy);
+                worker_step(w);
+                return;
+        }
         w->resize.retry_at = worker_now(w) + NODE_RETRY_MS;
         if (copy) {
                 free(w->resize.error);

@@ -122,6 +122,20 @@ static struct pod *read_pod(void) {
         return pod;
 }
 
+/* The same with another limit. */
+static struct pod *read_larger(void) {
+        struct kube_resource_requirements *resources;
+        struct pod *pod = read_pod();
+
+        resources = &pod->spec.containers.items[0].resources;
+        list_for_each (r, &resources->limits)
+                if (strcmp(r->name, "cpu") == 0)
+                        r->amount = quantity_from_units(2, QUANTITY_DECIMAL);
+        return pod;
+}
+
+static struct pod *larger;
+
 static void need(bool what, const char *text) {
         if (!what) {
                 unsigned n = trial;
@@ -215,6 +229,15 @@ static void live(struct world *w, struct pod *pod, const char *how) {
                 world_pass(w, A_WHILE);
                 need_status(w, "\"reason\":\"Evicted\"");
                 need_status(w, "\"message\":\"The node was low on resource: x. \"");
+        } else if (strcmp(how, "resize") == 0) {
+                while (worker_update(w->worker, larger) < 0)
+                        ;
+                worker_defer(w->worker, "not now");
+                while (worker_allocate(w->worker) < 0)
+                        ;
+                world_pass(w, 2 * A_WHILE);
+                need_status(w, "\"resources\":{\"limits\":{\"cpu\":\"2\"");
+                need(!worker_before(w->worker), "it is not resized");
         } else if (strcmp(how, "renew") == 0) {
                 world_sandbox_dies(w);
                 world_pass(w, A_WHILE);
@@ -270,6 +293,7 @@ static void sweep(const char *how, unsigned length) {
                 skip();
         n_known = 0;
         pod = read_pod();
+        larger = read_larger();
         one(pod, how, 0, 0); /* once, for what libc keeps */
         before = memory_balance();
         n = one(pod, how, 0, 0);
@@ -283,6 +307,11 @@ static void sweep(const char *how, unsigned length) {
                         fail_msg("%s: allocation %u leaks %ld", how, i, memory_balance() - before);
         }
         pod_unref(pod);
+        larger = pod_unref(larger);
+}
+
+static void test_resize(void **state) {
+        sweep("resize", 1);
 }
 
 static void test_restart_and_deletion(void **state) {
@@ -312,6 +341,7 @@ int main(void) {
                 cmocka_unit_test(test_take_up),
                 cmocka_unit_test(test_eviction),
                 cmocka_unit_test(test_renewal),
+                cmocka_unit_test(test_resize),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
