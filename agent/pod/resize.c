@@ -9,6 +9,7 @@
 #include "agent/pod/internal.h"
 #include "cgroups/stats.h"
 #include "kube/pod/allocation.h"
+#include "kube/pod/resources.h"
 #include "lib/cleanup.h"
 
 /* -- what is told ------------------------------------------------------------------------------------------ */
@@ -448,6 +449,13 @@ int64_t worker_waits_since(const struct worker *w) {
         return c ? c->last_transition : NODE_NEVER;
 }
 
+/* Counted at once: the job that sets its cgroup sets that of all burstable pods with it. */
+static void recount(struct worker *w, const struct pod *before) {
+        if (pod_qos(w->pod) == QOS_BURSTABLE)
+                w->node->burstable_milli +=
+                        quantity_milli(pod_request(w->pod, "cpu")) - quantity_milli(pod_request(before, "cpu"));
+}
+
 int worker_allocate(struct worker *w) {
         struct pod *before = pod_ref(w->pod);
 
@@ -455,6 +463,7 @@ int worker_allocate(struct worker *w) {
                 pod_unref(before);
                 return -ENOMEM;
         }
+        recount(w, before);
         if (w->resize.before)
                 pod_unref(before);
         else

@@ -298,6 +298,32 @@ static void test_a_resize_that_fails_is_told_and_tried_again(void **state) {
         assert_false(status_has(w, "PodResize"));
 }
 
+/* What was allocated and what was set are on the disk: a new agent goes on with what is left. */
+static void test_a_new_agent_goes_on_with_a_resize(void **state) {
+        struct world *w = *state;
+        struct worker_found_container container;
+        struct worker_found found = { .containers = &container, .n_containers = 1 };
+        struct pod *pod;
+
+        begin(w, PODS("1", SIZED("a", "100m", "64Mi", "")));
+        resize(w, PODS("2", SIZED("a", "100m", "96Mi", "")));
+        world_expect(w, "run s0; start a#0; update a 102/10000 96Mi");
+        w->update_error = "no";
+        resize(w, PODS("3", SIZED("a", "200m", "96Mi", "")));
+        container = (struct worker_found_container){ w->containers[0].name, w->containers[0].id, 0 };
+        found.sandbox_id = w->sandbox;
+        pod = pod_ref((struct pod *)worker_pod(w->worker));
+        worker_free(w->worker);
+        world_run(w);
+        w->update_error = NULL;
+        w->worker = worker_new(&w->node, pod);
+        assert_int_equal(worker_take_up(w->worker, &found), 0);
+        world_run(w);
+        world_expect(w, "update a 204/20000 96Mi");
+        assert_false(status_has(w, "PodResize"));
+        pod_unref(pod);
+}
+
 /* The node keeps what it holds until the change is made. */
 static void test_what_shrinks_holds_until_it_is_smaller(void **state) {
         struct world *w = *state;
@@ -345,6 +371,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_what_waits_keeps_its_size, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_policy_restarts_for_its_resource_alone, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_resize_that_fails_is_told_and_tried_again, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_new_agent_goes_on_with_a_resize, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_what_shrinks_holds_until_it_is_smaller, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_preempted_pod, setup, teardown),
         };
