@@ -30,7 +30,8 @@ static struct pod *make(const char *spec) {
 
 #define OF(requests) "{name: c, image: i, resources: {requests: {" requests "}}}"
 #define POD(requests) "containers: [" OF(requests) "]"
-#define INIT(init, requests) "initContainers: [{name: i, image: i, resources: {requests: {" init "}}}]\n  " POD(requests)
+#define INIT(init, requests)                                                                                           \
+        "initContainers: [{name: i, image: i, resources: {requests: {" init "}}}]\n  " POD(requests)
 #define WHOLE(requests) "resources: {requests: {" requests "}}\n  containers: [{name: c, image: i}]"
 
 static const struct {
@@ -72,9 +73,10 @@ static void test_a_summary(void **state) {
         _cleanup_free_ char *text = pod_resize_summary(pod, 7, "it \"failed\"");
 
         (void)state;
-        assert_string_equal(text, "{\"initContainers\":[{\"name\":\"i\",\"resources\":{\"requests\":{\"cpu\":\"1\"}}}],"
-                                  "\"containers\":[{\"name\":\"c\",\"resources\":{\"requests\":{\"cpu\":\"2\",\"memory\":"
-                                  "\"1Gi\"}}}],\"generation\":7,\"error\":\"it \\\"failed\\\"\"}");
+        assert_string_equal(text,
+                            "{\"initContainers\":[{\"name\":\"i\",\"resources\":{\"requests\":{\"cpu\":\"1\"}}}],"
+                            "\"containers\":[{\"name\":\"c\",\"resources\":{\"requests\":{\"cpu\":\"2\",\"memory\":"
+                            "\"1Gi\"}}}],\"generation\":7,\"error\":\"it \\\"failed\\\"\"}");
         pod_unref(pod);
 }
 
