@@ -47,7 +47,8 @@ struct admission_node pods_admission(const struct pods *pods, const struct pod *
         size_t n = 0;
 
         LIST_EACH (pods_slots, slot, &pods->slots)
-                add_worker(others, slot->worker, &n);
+                if (!slot->removed) /* as kubelet counts: whoever deletes a pod at once wants its place at once */
+                        add_worker(others, slot->worker, &n);
         for (size_t i = 0; i < pods->desired.n; i++) {
                 const struct desired *d = &pods->desired.items[i];
 

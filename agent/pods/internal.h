@@ -29,6 +29,7 @@ struct pods_slot {
         struct worker *worker;
         uv_timer_t timer;
         bool gone;
+        bool removed; /* the API service has it no more, though it still ends here */
         char uid[];
 };
 

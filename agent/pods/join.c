@@ -48,9 +48,12 @@ static void on_end(void *data, const char *uid, int64_t grace) {
 
         if (slot && !slot->gone && grace != NODE_NEVER)
                 worker_set_grace(slot->worker, grace);
+        if (slot)
+                slot->removed = grace == NODE_NEVER;
         drop(pods, uid);
         if (slot && !slot->gone)
                 worker_delete(slot->worker);
+        pods_look(pods);
         pods_reconcile(pods);
 }
 
