@@ -29,9 +29,10 @@ struct pool;
         (5 * 60 * 1000)          /* a Node whose status stays the same is told anew: nodeStatusReportFrequency */
 #define CLUSTER_RETRY_MIN_MS 200 /* until what the service did not take is sent again; doubled each time */
 #define CLUSTER_RETRY_MAX_MS 7000
-#define CLUSTER_STARTING_MS 1000 /* a pod that does not run yet is told of after this, or when something holds it up   \
-                                  */
-#define CLUSTER_PODS_MAX 4096    /* that are known at a time; more are told of in the log and passed over */
+#define CLUSTER_STARTING_MS                                                                                            \
+        1000                  /* a pod that does not run yet is told of after this, or when something holds it up      \
+                               */
+#define CLUSTER_PODS_MAX 4096 /* that are known at a time; more are told of in the log and passed over */
 
 /* What is asked and heard, on the loop. */
 struct cluster_events {
