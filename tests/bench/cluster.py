@@ -16,7 +16,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(HERE)
 
-from cluster_look import PODS, REST_S, SETTLE_S, Watcher, cpu, cpu_at_rest, end_pod, make, pod, pss_mb, running_pod, written  # noqa: E402
+from cluster_look import PODS, REST_S, SETTLE_S, cpu, cpu_at_rest, end_pod, make, pod, pss_mb, running_pod, watcher_of, written  # noqa: E402
 
 SAMPLES = int(os.environ.get("CLUSTER_SAMPLES", "15"))
 CP_MB = int(os.environ.get("CLUSTER_CP_MB", "1000"))
@@ -42,7 +42,7 @@ def one_start(side, client, watcher, name, **options):
 
 
 def start(side):
-    client, watcher, out = side.client(), Watcher(side), {}
+    client, watcher, out = side.client(), watcher_of(side), {}
     for what, options in (("pod created with a nodeName → Running", {"node": side.node_name}), ("pod created → scheduled → Running", {})):
         for volume, token in (("", False), ("; with a token's volume", True)):
             times, used = [], cpu(side.control_plane() + side.daemons())
@@ -75,7 +75,7 @@ def one_deployment(side, client, watcher, n, between=lambda: None):
 
 
 def deployments(side, where=""):
-    client, watcher, out = side.client(), Watcher(side), {}
+    client, watcher, out = side.client(), watcher_of(side), {}
     for n in (40, 100):
         runs = [one_deployment(side, client, watcher, n) for _ in range(3 if hasattr(side, "api") else 1)]  # of the peer's each takes minutes
         for i, (what, unit) in enumerate((("all Running", "s"), ("all gone", "s"), ("all Running: CPU of services and node", "s"))):
@@ -92,7 +92,7 @@ def two(side):
 
 
 def idle(side):
-    client, watcher, out = side.client(), Watcher(side), {}
+    client, watcher, out = side.client(), watcher_of(side), {}
 
     def rest():
         time.sleep(SETTLE_S)
@@ -115,7 +115,7 @@ def plane(side):
 def probes(side, pods_n=20):
     """20 exec probes a second: the CPU of a time with them, less that of the same pods without."""
     from pods import Account
-    client, watcher, spent = side.client(), Watcher(side), []
+    client, watcher, spent = side.client(), watcher_of(side), []
     for period in (100_000, 1):
         watcher.forget()
         for i in range(pods_n):

@@ -16,6 +16,7 @@ class Watcher:
         self.running, self.gone, self.changed, self.events = {}, {}, threading.Condition(), 0
         client = side.client()
         revision = client.ask("GET", PODS)[1]["metadata"]["resourceVersion"]
+        client.endless = True
         self.stream = client.watch(f"{PODS}?watch=1&timeoutSeconds=3600&resourceVersion={revision}")
         threading.Thread(target=self.watch, daemon=True).start()
 
@@ -41,6 +42,13 @@ class Watcher:
         with self.changed:
             self.running.clear()
             self.gone.clear()
+
+
+def watcher_of(side):
+    """The one that all parts have, so that there is one to be served."""
+    side.watcher = getattr(side, "watcher", None) or Watcher(side)
+    side.watcher.forget()
+    return side.watcher
 
 
 def pod(name, command=("sleep", "100000"), node=None, *, token=False, grace=0, labels=None, volumes=(), **container):
@@ -98,7 +106,7 @@ def written(pids):
 
 
 def running_pod(side, client, body):
-    watcher = Watcher(side)
+    watcher = watcher_of(side)
     make(client, PODS, body)
     watcher.wait(body["metadata"]["name"], watcher.running, 1, 60)
     return watcher
