@@ -46,6 +46,7 @@ struct cluster_pod {
         uint64_t wanted;               /* hash of what counts of it for its run */
         int64_t grace, seen;           /* s it has to end, when it @ends; s since 1970 when the node heard of it */
         uint64_t quiet_until;          /* ms, the loop's clock: till then only what is more than Pending is told */
+        char ended;                    /* what its phase began with when all of it was told to have ended; 0: not yet */
         bool held;                     /* it is in cluster.held, not in due */
         bool listed;                   /* by the list under way */
         bool resized;                  /* the service may have conditions of a resize */

@@ -41,7 +41,8 @@ void cluster_report_now(struct cluster *c) {
                 uv_timer_start(c->report, on_timer, 0, 0);
 }
 
-/* -- a pod that starts --------------------------------------------------------------------------------------- */
+/* -- a pod that starts or ends ---------------------------------------------------------------------------------------
+ */
 
 static void on_hold(uv_timer_t *timer) {
         struct cluster *c = timer->data;
@@ -57,12 +58,30 @@ static void on_hold(uv_timer_t *timer) {
                 uv_timer_start(timer, on_hold, next - now, 0);
 }
 
-/* Whether @status waits: one request tells of a pod that has started where there would be three. */
+/* 0: the pod is not to end, or some of it runs; else what its phase begins with. */
+static char ended_phase(const struct cluster_pod *pod, const struct kube_pod_status *status) {
+        list_for_each (c, &status->container_statuses)
+                if (!c->state.terminated)
+                        return '\0';
+        list_for_each (c, &status->init_container_statuses)
+                if (c->state.running)
+                        return '\0';
+        return pod->ends && status->container_statuses.count > 0 ? *(status->phase ?: "") : '\0';
+}
+
+/* Whether @status waits: one request tells of a pod that has started where there would be three, and of one that is
+ * to end and has nothing that runs any more, that it goes says the rest. */
 static bool hold(struct cluster_pod *pod, const struct kube_pod_status *status) {
         struct cluster *c = pod->cluster;
+        char ended = ended_phase(pod, status);
+        bool starts = !pod->told && !pod->ends && strcmp(status->phase ?: "", "Pending") == 0;
 
-        if (pod->told || pod->ends || uv_now(c->loop) >= pod->quiet_until ||
-            strcmp(status->phase ?: "", "Pending") != 0)
+        if (ended && ended != pod->ended) {
+                pod->ended = ended;
+                pod->quiet_until = uv_now(c->loop) + CLUSTER_STARTING_MS;
+                return false;
+        }
+        if ((!starts && !ended) || uv_now(c->loop) >= pod->quiet_until)
                 return false;
         pod->held = true;
         cluster_due_append(&c->held, pod);

@@ -3,7 +3,6 @@
 Either lives in namespaces of its own; its figures come back as lines of JSON. CLUSTER='start deployments' in the environment: some parts alone.
 CLUSTER_PEER=no: ours alone. CLUSTER_SAMPLES (15), CLUSTER_REST (seconds at rest, 20), CLUSTER_CP_MB (1,000), CLUSTER_AGENTS (1,000) and
 CLUSTER_AGENT_PODS of each (100). CLUSTER_KEEP=DIR: logs go there."""
-import glob
 import json
 import os
 import shutil
@@ -12,108 +11,21 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(HERE)
+
+from cluster_look import PODS, REST_S, SETTLE_S, cpu, cpu_at_rest, end_pod, make, pod, pss_mb, running_pod, watcher_of, written  # noqa: E402
+
 SAMPLES = int(os.environ.get("CLUSTER_SAMPLES", "15"))
-REST_S = float(os.environ.get("CLUSTER_REST", "20"))
-SETTLE_S = 12  # after which threads of pools have ended
 CP_MB = int(os.environ.get("CLUSTER_CP_MB", "1000"))
 CHANGES = int(os.environ.get("CLUSTER_CHANGES", "100"))  # of pods' statuses a second, by all agents
 CHUNK = 10_000_000  # bytes that the writer of logs prints at a time
-PODS, DEPLOYMENTS = "/api/v1/namespaces/default/pods", "/apis/apps/v1/namespaces/default/deployments"
+DEPLOYMENTS = "/apis/apps/v1/namespaces/default/deployments"
 NAMESPACES = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child",
               "--mount-proc", "--propagation", "shared", "--"]
 ENDS_WHEN_TOLD = ["sh", "-c", "trap 'exit 0' TERM; sleep 100000 & wait"]
-
-
-class Watcher:
-    """What a client sees of the namespace's pods: when each was first Running, when it went."""
-
-    def __init__(self, side):
-        self.running, self.gone, self.changed, self.events = {}, {}, threading.Condition(), 0
-        client = side.client()
-        revision = client.ask("GET", PODS)[1]["metadata"]["resourceVersion"]
-        self.stream = client.watch(f"{PODS}?watch=1&timeoutSeconds=3600&resourceVersion={revision}")
-        threading.Thread(target=self.watch, daemon=True).start()
-
-    def watch(self):
-        for event in self.stream:
-            now, pod = time.monotonic(), event["object"]
-            with self.changed:
-                self.events += 1
-                if event["type"] == "DELETED":
-                    self.gone[pod["metadata"]["name"]] = now
-                elif pod["status"].get("phase") == "Running":
-                    self.running.setdefault(pod["metadata"]["name"], now)
-                self.changed.notify()
-
-    def wait(self, what, seen, n, timeout=300):
-        """The moment when the last of n pods was seen."""
-        with self.changed:
-            if not self.changed.wait_for(lambda: len(seen) >= n, timeout):
-                raise SystemExit(f"bench: {what}: {len(seen)} of {n} within {timeout} s")
-            return max(seen.values())
-
-    def forget(self):
-        with self.changed:
-            self.running.clear()
-            self.gone.clear()
-
-
-def pod(name, command=("sleep", "100000"), node=None, *, token=False, grace=0, labels=None, volumes=(), **container):
-    spec = {"automountServiceAccountToken": token, "terminationGracePeriodSeconds": grace, "volumes": list(volumes), "containers": [
-        {"name": "main", "image": "localhost/busybox:test", "imagePullPolicy": "Never", "command": list(command),
-         "volumeMounts": [{"name": v["name"], "mountPath": "/" + v["name"]} for v in volumes], **container}]}
-    if node:
-        spec["nodeName"] = node
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels or {}}, "spec": spec}
-
-
-def make(client, path, body):
-    status, answer = client.ask("POST", path, body)
-    if status != 201:
-        raise SystemExit(f"bench: {path}: {answer}")
-
-
-def sum_of(pids, one):
-    total = 0
-    for pid in pids:
-        try:
-            total += one(pid)
-        except OSError:
-            pass  # it has ended
-    return total
-
-
-def cpu(pids):
-    """Seconds of processors."""
-    return sum_of(pids, lambda pid: sum(int(n) for n in open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
-
-
-def threads(pids):
-    """{thread: ns of processors}: more exact than the clock's ticks, but what has ended is not in it."""
-    return {path: int(open(path).read().split()[0]) for pid in pids for path in glob.glob(f"/proc/{pid}/task/*/schedstat")}
-
-
-def cpu_at_rest(pids):
-    """Percent of a processor, while nothing happens."""
-    before = threads(pids)
-    time.sleep(REST_S)
-    return sum(ns - before.get(thread, 0) for thread, ns in threads(pids).items()) / REST_S / 1e7
-
-
-def field(path, name):
-    return next(int(line.split()[1]) for line in open(path) if line.startswith(name + ":"))
-
-
-def pss_mb(pids):
-    return sum_of(pids, lambda pid: field(f"/proc/{pid}/smaps_rollup", "Pss")) / 1000
-
-
-def written(pids):
-    return sum_of(pids, lambda pid: field(f"/proc/{pid}/io", "write_bytes"))
 
 
 # --- the parts: each gives figures by name ---
@@ -130,7 +42,7 @@ def one_start(side, client, watcher, name, **options):
 
 
 def start(side):
-    client, watcher, out = side.client(), Watcher(side), {}
+    client, watcher, out = side.client(), watcher_of(side), {}
     for what, options in (("pod created with a nodeName → Running", {"node": side.node_name}), ("pod created → scheduled → Running", {})):
         for volume, token in (("", False), ("; with a token's volume", True)):
             times, used = [], cpu(side.control_plane() + side.daemons())
@@ -163,9 +75,9 @@ def one_deployment(side, client, watcher, n, between=lambda: None):
 
 
 def deployments(side, where=""):
-    client, watcher, out = side.client(), Watcher(side), {}
+    client, watcher, out = side.client(), watcher_of(side), {}
     for n in (40, 100):
-        runs = [one_deployment(side, client, watcher, n) for _ in range(3)]
+        runs = [one_deployment(side, client, watcher, n) for _ in range(3 if hasattr(side, "api") else 1)]  # of the peer's each takes minutes
         for i, (what, unit) in enumerate((("all Running", "s"), ("all gone", "s"), ("all Running: CPU of services and node", "s"))):
             out[f"Deployment of {n} pods{where} → {what}"] = statistics.median(r[i] for r in runs), unit
     return out
@@ -180,7 +92,7 @@ def two(side):
 
 
 def idle(side):
-    client, watcher, out = side.client(), Watcher(side), {}
+    client, watcher, out = side.client(), watcher_of(side), {}
 
     def rest():
         time.sleep(SETTLE_S)
@@ -203,7 +115,7 @@ def plane(side):
 def probes(side, pods_n=20):
     """20 exec probes a second: the CPU of a time with them, less that of the same pods without."""
     from pods import Account
-    client, watcher, spent = side.client(), Watcher(side), []
+    client, watcher, spent = side.client(), watcher_of(side), []
     for period in (100_000, 1):
         watcher.forget()
         for i in range(pods_n):
@@ -221,18 +133,6 @@ def probes(side, pods_n=20):
             client.ask("DELETE", f"{PODS}/probing-{i}", {"gracePeriodSeconds": 1})
         watcher.wait("gone", watcher.gone, pods_n, 120)
     return {"20 exec probes a second: CPU": (max(0, spent[1] - spent[0]) / REST_S / 10, "% of a core")}
-
-
-def running_pod(side, client, body):
-    watcher = Watcher(side)
-    make(client, PODS, body)
-    watcher.wait(body["metadata"]["name"], watcher.running, 1, 60)
-    return watcher
-
-
-def end_pod(client, watcher, name):
-    client.ask("DELETE", f"{PODS}/{name}", {"gracePeriodSeconds": 1})
-    watcher.wait("gone", watcher.gone, 1, 60)
 
 
 def config(side):

@@ -19,11 +19,13 @@
 #include "lib/arena.h"
 #include "lib/files.h"
 #include "lib/handle.h"
+#include "lib/log.h"
 
 #define FILE_MAX ((size_t)64 << 10)
 #define NAME_BYTES 64
 #define MAKING_MAX 64 /* requests for pods under way */
 #define TICK_MS 10
+#define BEGIN_MAX 5 /* agents of a tick */
 #define LOOK_MS 50
 #define DAY_S ((int64_t)24 * 3600)
 
@@ -48,7 +50,7 @@ static struct {
         struct evp_pkey_st *issuer_key;
         struct agent *agents;
         struct client *admin;
-        unsigned n, pods;
+        unsigned n, begun, pods;
         unsigned making, made; /* pods */
         double rate, owed;
         unsigned turn; /* whose pods change next */
@@ -258,6 +260,8 @@ static void change_one(void) {
 }
 
 static void on_tick(uv_timer_t *timer) {
+        for (unsigned i = 0; i < BEGIN_MAX && sim.begun < sim.n; i++, sim.begun++)
+                begin(&sim.agents[sim.begun], sim.begun);
         if (!sim.ready)
                 return;
         for (sim.owed += sim.rate * TICK_MS / 1000; sim.owed >= 1; sim.owed--)
@@ -279,6 +283,7 @@ int main(int argc, char **argv) {
                 fputs("usage: cluster_agents SERVER CA.crt CA.key AGENTS PODS CHANGES\n", stderr);
                 return 2;
         }
+        log_init("cluster_agents", LOG_LEVEL_ERROR); /* that a server is busy is no news here */
         sim.server = argv[1];
         require(files_read(argv[2], FILE_MAX, &sim.ca, NULL, &err), err);
         require(files_read(argv[3], FILE_MAX, &ca_key, NULL, &err), err);
@@ -292,8 +297,6 @@ int main(int argc, char **argv) {
         sim.admin = connect_as("admin", "system:masters");
         sim.agents = calloc(sim.n, sizeof(*sim.agents));
         require(sim.agents ? 0 : -ENOMEM, NULL);
-        for (unsigned i = 0; i < sim.n; i++)
-                begin(&sim.agents[i], i);
         uv_timer_start(handle_timer(&sim.loop, NULL), on_look, LOOK_MS, LOOK_MS);
         uv_timer_start(handle_timer(&sim.loop, NULL), on_tick, TICK_MS, TICK_MS);
         uv_poll_init(&sim.loop, &input, STDIN_FILENO);

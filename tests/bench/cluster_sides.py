@@ -28,7 +28,12 @@ def archives(directory):
 
 class Patient(Client):
     """Asks by a new connection where the server may have closed the last one meanwhile."""
-    asked = 0
+    asked, endless = 0, False
+
+    def open(self):
+        connection = super().open()
+        connection.timeout = None if self.endless else connection.timeout
+        return connection
 
     def raw(self, *args, **kwargs):
         if time.monotonic() - self.asked > IDLE_S:

@@ -17,6 +17,7 @@ static struct cluster c;
 static char heard[512];
 static bool here;          /* the pod is on the node */
 static const char *status; /* its phase; NULL: nothing to tell */
+static int exited;         /* what its container ended with, and 1; 0: it runs */
 
 __attribute__((format(printf, 1, 2))) static void hear(const char *format, ...) {
         size_t n = strlen(heard);
@@ -52,8 +53,13 @@ static bool on_has(void *data, const char *uid) {
 
 static int on_status(void *data, const char *uid, struct arena *arena, struct kube_pod_status *ret) {
         static struct kube_pod_ip ip = { "10.0.0.1" };
+        static struct kube_container_state_terminated end;
+        static struct kube_container_status container = { .name = "c", .state = { .terminated = &end } };
 
+        end.exit_code = exited - 1;
         *ret = (struct kube_pod_status){ .phase = status, .pod_ips = { .items = &ip, .count = 1 } };
+        if (exited)
+                ret->container_statuses = (__typeof__(ret->container_statuses)){ .items = &container, .count = 1 };
         return status ? 0 : -ENOENT;
 }
 
@@ -63,6 +69,7 @@ static int begin(void **state) {
         heard[0] = '\0';
         here = false;
         status = NULL;
+        exited = 0;
         c = (struct cluster){ .loop = &loop, .options = &options, .client = &fake.base };
         c.events = (struct cluster_events){
                 .pod = on_pod, .end = on_end, .listed = on_listed, .has = on_has, .pod_status = on_status
@@ -272,6 +279,35 @@ static void a_deleted_pod_is_buried_when_it_is_gone(void **state) {
         assert_int_equal(c.pods_by_uid.n, 0);
 }
 
+static void one_that_has_ended_to_be_deleted_is_told_of_once(void **state) {
+        list();
+        put(POD("u1", ""));
+        put(POD("u1", DELETED));
+        status = "Running";
+        exited = 1;
+        cluster_pod_changed(&c, "u1");
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+        fake_answer(&fake.sent[0], 200, "", "{}");
+        exited = 2; /* any other status */
+        cluster_pod_changed(&c, "u1");
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+        status = "Succeeded";
+        cluster_pod_changed(&c, "u1");
+        turn();
+        assert_int_equal(fake.n_sent, 2);
+        fake_answer(&fake.sent[1], 200, "", "{}");
+        exited = 1;
+        cluster_pod_changed(&c, "u1");
+        turn();
+        cluster_pod_gone(&c, "u1");
+        turn();
+        assert_int_equal(fake.n_sent, 3);
+        assert_int_equal(fake.sent[2].verb, KUBE_VERB_DELETE);
+        assert_true(cluster_due_is_empty(&c.held));
+}
+
 static void one_of_which_nothing_is_here_is_buried_at_once(void **state) {
         put(POD("u1", DELETED));
         list();
@@ -339,6 +375,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(what_is_not_taken_is_told_again, begin, end),
                 cmocka_unit_test_setup_teardown(what_was_denied_is_told_again_with_the_lease, begin, end),
                 cmocka_unit_test_setup_teardown(a_deleted_pod_is_buried_when_it_is_gone, begin, end),
+                cmocka_unit_test_setup_teardown(one_that_has_ended_to_be_deleted_is_told_of_once, begin, end),
                 cmocka_unit_test_setup_teardown(one_of_which_nothing_is_here_is_buried_at_once, begin, end),
                 cmocka_unit_test_setup_teardown(one_that_has_ended_is_not_started, begin, end),
                 cmocka_unit_test_setup_teardown(what_a_list_has_not_is_gone, begin, end),
