@@ -62,7 +62,9 @@ static int add_limit(struct arena *arena, struct check_job *job, const char *nam
 
 static int list_limits(const struct worker *w, struct arena *arena, struct check_job *job, const char *pod_cgroup) {
         int64_t pod_limit = resize_wanted_size(w).memory_max;
-        int r = resize_shrinks(w->resize.size.memory_max, pod_limit) ? add_limit(arena, job, NULL, pod_cgroup, pod_limit) : 0;
+        int r = resize_shrinks(w->resize.size.memory_max, pod_limit) ?
+                        add_limit(arena, job, NULL, pod_cgroup, pod_limit) :
+                        0;
 
         for (size_t i = 0; i < w->n_lasting && r == 0 && job->n < LIMITS_MAX; i++) {
                 struct cri_container_info info;
