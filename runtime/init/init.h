@@ -30,7 +30,8 @@ enum init_report_kind {
         INIT_ERROR,
         INIT_CONSOLE /* with the terminal's master in SCM_RIGHTS */,
         INIT_SYNC,
-        INIT_WAITS
+        INIT_WAITS,
+        INIT_CHILD /* its process id is @code */
 };
 
 struct init {

@@ -28,5 +28,7 @@ struct init_part {
 /* Sends @plan as a part; fills in its plan_size and plan_fd. 0 or a negative errno. */
 int init_part_send(int socket, struct init_part *part, struct plan *plan);
 
-/* The program: walks what comes over descriptor @number. Only libc and system calls. */
-_Noreturn void init_serve(const char *number);
+/* The program: walks what comes over descriptor @number. With descriptor @pid_ns (NULL: none) that is done by a child
+ * in that PID namespace, of which INIT_CHILD tells before anything is read, and whose parent is the caller's. So nobody
+ * in the namespace ever finds the caller's own program in it. Only libc and system calls. */
+_Noreturn void init_serve(const char *number, const char *pid_ns);

@@ -1,9 +1,14 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "runtime/init/init.h"
@@ -67,16 +72,35 @@ static int serve_first(struct init *init) {
         return r < 0 ? r : find_null(init);
 }
 
-_Noreturn void init_serve(const char *number) {
+/* Returns in the child. */
+static int enter(struct init *init, int pid_ns) {
+        struct init_report child = { .kind = INIT_CHILD };
+
+        if (setns(pid_ns, CLONE_NEWPID) < 0)
+                return init_fail(init, errno, "join the pid namespace");
+        child.code = (int32_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
+        if (child.code < 0)
+                return init_fail(init, errno, "make the container's process");
+        close(pid_ns);
+        if (child.code == 0)
+                return 0;
+        send(init->report_fd, &child, sizeof(child), MSG_NOSIGNAL);
+        _exit(0);
+}
+
+_Noreturn void init_serve(const char *number, const char *pid_ns) {
         struct init *init = &serve.init;
-        int r;
+        int r = 0;
 
         init_hide();
         prctl(PR_SET_NAME, INIT_PROGRAM, 0, 0, 0);
         init_prepare(init, NULL, 0, NULL, 0);
         init->report_fd = atoi(number);
         fcntl(init->report_fd, F_SETFD, FD_CLOEXEC);
-        r = serve_first(init);
+        if (pid_ns)
+                r = enter(init, atoi(pid_ns));
+        if (r == 0)
+                r = serve_first(init);
         while (r == 0) {
                 r = receive(init);
                 if (r == 0)

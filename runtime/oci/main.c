@@ -145,8 +145,8 @@ int main(int argc, char **argv) {
         int at, r = -EINVAL;
         size_t i = 0;
 
-        if (argc == 2 && strcmp(argv[0], INIT_PROGRAM) == 0)
-                init_serve(argv[1]);
+        if ((argc == 2 || argc == 3) && strcmp(argv[0], INIT_PROGRAM) == 0)
+                init_serve(argv[1], argv[2]);
         at = parse(&oci, argc, argv);
         call.argc = argc - at;
         call.argv = argv + at;

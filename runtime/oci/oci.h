@@ -207,8 +207,9 @@ int oci_write_pid(const char *path, pid_t pid, struct err **err);
 
 /* nacelle-init to be executed, from where no container can change it. */
 int oci_program_open(int *ret_fd, struct err **err);
-/* In the child: executes it, with @socket behind what is preserved. Returns a negative errno. */
-int oci_program_run(int program, int socket, unsigned preserve);
+/* In the child: executes it, with @socket, and @pid_ns unless it is negative (init_serve()), behind what is preserved.
+ * Returns a negative errno. */
+int oci_program_run(int program, int socket, int pid_ns, unsigned preserve);
 
 /* ---- verbs ---- */
 struct oci_call {

@@ -39,13 +39,18 @@ int oci_program_open(int *ret_fd, struct err **err) {
         return r < 0 ? err_errno(err, -r, "a copy of " INIT_PROGRAM " that the container cannot write to") : 0;
 }
 
-int oci_program_run(int program, int socket, unsigned preserve) {
-        char number[16], *args[] = { (char[]){ INIT_PROGRAM }, number, NULL }, *env[] = { NULL };
-        int fd = fcntl(socket, F_DUPFD, 3 + preserve);
+int oci_program_run(int program, int socket, int pid_ns, unsigned preserve) {
+        char numbers[2][16], *args[] = { (char[]){ INIT_PROGRAM }, numbers[0], pid_ns < 0 ? NULL : numbers[1], NULL },
+                             *env[] = { NULL };
+        const int given[] = { socket, pid_ns };
 
-        if (fd < 0)
-                return -errno;
-        snprintf(number, sizeof(number), "%d", fd);
+        for (int i = 0; args[i + 1]; i++) {
+                int fd = fcntl(given[i], F_DUPFD, 3 + preserve);
+
+                if (fd < 0)
+                        return -errno;
+                snprintf(numbers[i], sizeof(numbers[i]), "%d", fd);
+        }
         syscall(SYS_execveat, program, "", args, env, AT_EMPTY_PATH);
         return -errno;
 }

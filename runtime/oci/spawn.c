@@ -46,11 +46,11 @@ void oci_add_cgroups(struct plan *plan, const struct cgroup_join *join, int late
                         plan_add(plan, PLAN_CGROUP, plan_dup_fd(plan, join->tasks[i]), NULL, 0);
 }
 
-static _Noreturn void child(int program, int report, const struct oci_io *io) {
+static _Noreturn void child(int program, int report, int pid_ns, const struct oci_io *io) {
         static struct init_report failure = { .kind = INIT_ERROR };
 
         oci_streams_take(&io->streams);
-        failure.code = -oci_program_run(program, report, io->preserve_fds);
+        failure.code = -oci_program_run(program, report, pid_ns, io->preserve_fds);
         snprintf(failure.text, sizeof(failure.text), "execute " INIT_PROGRAM ": %s", strerror(failure.code));
         send(report, &failure, sizeof(failure), MSG_NOSIGNAL);
         _exit(127);
@@ -171,14 +171,39 @@ static int clone_child(const struct oci_spawn *how, const struct oci_io *io, int
 
         if (r < 0)
                 return r;
-        if (how->pid_ns_fd >= 0 && setns(how->pid_ns_fd, CLONE_NEWPID) < 0)
-                return err_errno(err, errno, "join the pid namespace");
         /* Until it has closed itself to others, nobody else may look into it (CVE-2016-9962). */
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         *ret_pid = sys_clone(how->clone_flags, how->cgroup_fd, NULL);
         if (*ret_pid == 0)
-                child(program, report, io);
+                child(program, report, how->pid_ns_fd, io);
         return *ret_pid < 0 ? err_errno(err, errno, "make the container's process") : 0;
+}
+
+/* The process that joined the PID namespace has ended, and left its child in its place (init_serve()). */
+static int take_over(struct listen *l, struct err **err) {
+        struct init_report report = { 0 };
+        size_t n_fds = 0;
+        ssize_t n;
+
+        do
+                n = wire_receive(l->report, &report, sizeof(report), NULL, 0, &n_fds);
+        while (n == -ECONNRESET);
+        waitpid(l->pid, NULL, 0);
+        l->pid = -1;
+        if (n != (ssize_t)sizeof(report))
+                return err_set(err, ECHILD, "the container's process ended while it joined the pid namespace");
+        if (report.kind != INIT_CHILD)
+                return err_set(err, report.code, "%.*s", INIT_TEXT_MAX, report.text);
+        l->pid = report.code;
+        return 0;
+}
+
+static void give_up(struct listen *l) {
+        if (l->pid > 0) {
+                kill(l->pid, SIGKILL);
+                waitpid(l->pid, NULL, 0);
+        }
+        close_fd(l->master);
 }
 
 int oci_spawn(const struct oci_spawn *how, struct oci_io *io, pid_t *ret_pid, int *ret_master, struct err **err) {
@@ -201,13 +226,12 @@ int oci_spawn(const struct oci_spawn *how, struct oci_io *io, pid_t *ret_pid, in
                 return r;
         }
         theirs = close_fd(theirs);
-        if ((r = send_lead(how, ours, proc, null, io->preserve_fds, err)) < 0 || (r = send_rest(how, ours, err)) < 0 ||
+        if ((how->pid_ns_fd >= 0 && (r = take_over(&listener, err)) < 0) ||
+            (r = send_lead(how, ours, proc, null, io->preserve_fds, err)) < 0 || (r = send_rest(how, ours, err)) < 0 ||
             (how->beside && (r = how->beside(how->data, err)) < 0) ||
             (how->start && !how->sync && (r = pass(&listener, how->start, err)) < 0) ||
             (r = listen_reports(&listener, err)) < 0) {
-                kill(listener.pid, SIGKILL);
-                waitpid(listener.pid, NULL, 0);
-                close_fd(listener.master);
+                give_up(&listener);
                 oci_streams_close(&io->streams);
                 return r;
         }
