@@ -7,7 +7,7 @@
 
 #include "cri/state/record.h"
 
-#define SYNC_DELAY_MS 2000
+#define SYNC_DELAY_MS 500
 
 struct cri_sync;
 

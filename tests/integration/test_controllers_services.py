@@ -13,7 +13,7 @@ RANGES = "--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112"
 SINCE = "2026-11-29T08:00:00Z"
 
 
-@pytest.fixture(scope="module", params=["here", "https", "stock", "beside"])
+@pytest.fixture(scope="module", params=["here", "https", *(["stock", "beside"] if "STOCK" in os.environ else [])])
 def cluster(request):
     if request.param in ("https", "beside") and not os.path.exists(RUN_CONTROLLERS):
         pytest.skip("run_controllers is not built (make unit-build)")

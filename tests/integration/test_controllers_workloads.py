@@ -16,7 +16,7 @@ def without_ours():
     return Api(controllers=f"*,{NOT}," + ",".join("-" + c for c in OURS)).start()
 
 
-@pytest.fixture(scope="module", params=["here", "https", "stock", "beside"])
+@pytest.fixture(scope="module", params=["here", "https", *(["stock", "beside"] if "STOCK" in os.environ else [])])
 def cluster(request):
     if request.param in ("https", "beside") and not os.path.exists(RUN_CONTROLLERS):
         pytest.skip("run_controllers is not built (make unit-build)")
