@@ -32,7 +32,7 @@ static int compare_backs(const void *a, const void *b) {
 
 static const struct balancer_back *find_back(const struct balancer_back *backs, size_t n,
                                              const struct balancer_back *back) {
-        return bsearch(back, backs, n, sizeof(*backs), compare_backs);
+        return n > 0 ? bsearch(back, backs, n, sizeof(*backs), compare_backs) : NULL;
 }
 
 /* Those that are @ready, or, of those that end, serve; in @ret_backs where it is not NULL. Returns how many. */

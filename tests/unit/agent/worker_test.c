@@ -58,6 +58,7 @@ static void test_sources_are_waited_for(void **state) {
         assert_true(worker_uses_sources(w->worker));
         worker_delete(w->worker);
         assert_false(worker_uses_sources(w->worker));
+        world_run(w);
 }
 
 static void test_sources_are_not_waited_for_for_ever(void **state) {
