@@ -95,7 +95,6 @@ static int add_addresses(const struct cluster *c, struct arena *arena, kube_node
 }
 
 int cluster_node_status(const struct cluster *c, struct arena *arena, struct kube_node_status *ret_status) {
-        static const char *features[] = { "ExtendWebSocketsToKubelet" }; /* KEP-4006: exec and the like by WebSocket */
         kube_node_condition_items *conditions = &ret_status->conditions;
         const char *unready = cluster_unready(c);
         int r;
@@ -104,8 +103,6 @@ int cluster_node_status(const struct cluster *c, struct arena *arena, struct kub
             (r = describe(arena, &ret_status->node_info)) < 0 || (r = describe_swap(arena, &ret_status->node_info)) < 0)
                 return r;
         ret_status->daemon_endpoints.kubelet_endpoint.port = c->options->server.port;
-        if (c->options->server.port)
-                ret_status->declared_features = (string_list){ features, ELEMENTS(features) };
         conditions->items[conditions->count++] = (struct kube_node_condition){
                 .type = "Ready",
                 .status = unready ? "False" : "True",

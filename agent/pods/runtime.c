@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/cluster/cluster.h"
+#include "agent/config/options.h"
 #include "agent/pods/internal.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -143,6 +144,7 @@ void pods_ask_runtime(struct pods *pods) {
 
 /* Those of kubelet's features that others have to know of before they use them (KEP-5328), and that the node has. */
 static const char *const declared[] = {
+        "ExtendWebSocketsToKubelet", /* KEP-4006: exec and the like by WebSocket; where its port is served */
         "InPlacePodLevelResourcesVerticalScaling",
         "InPlacePodVerticalScalingInitContainers",
         "RestartAllContainersOnContainerExits",
@@ -155,6 +157,6 @@ void pods_tell_runtime(const struct pods *pods, struct kube_node_status *status)
         status->runtime_handlers = r->handlers;
         if (r->handlers_arena)
                 status->features = (struct kube_node_features *)&r->features;
-        status->declared_features.items = (const char **)declared;
-        status->declared_features.count = ELEMENTS(declared);
+        status->declared_features.items = (const char **)declared + !pods->options->server.port;
+        status->declared_features.count = ELEMENTS(declared) - !pods->options->server.port;
 }

@@ -71,7 +71,7 @@ def test_the_node_says_what_its_runtime_has(client, joined):
     assert set(handlers) >= {"", "nacelle"} and set(handlers[""]) == {"recursiveReadOnlyMounts", "userNamespaces"}, handlers
     assert status["features"] == {"supplementalGroupsPolicy": True}
     assert status["declaredFeatures"] == [
-        "InPlacePodLevelResourcesVerticalScaling", "InPlacePodVerticalScalingInitContainers", "RestartAllContainersOnContainerExits"]
+        "ExtendWebSocketsToKubelet", "InPlacePodLevelResourcesVerticalScaling", "InPlacePodVerticalScalingInitContainers", "RestartAllContainersOnContainerExits"]
 
 
 def test_a_deleted_node_registers_again(client, joined):
