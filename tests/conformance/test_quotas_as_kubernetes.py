@@ -94,10 +94,11 @@ def scenario(client, directory):
 
 
 def test_as_kube_controller_manager(tmp_path):
-    api = Api(controllers="*").start()
+    controllers = k.CONTROLLERS + ",resourcequota-controller,persistentvolumeclaim-protection-controller"
+    api = Api(controllers=controllers).start()
     try:
         ours = scenario(api.client(), tmp_path)
-        theirs = k.theirs(api, tmp_path, k.CONTROLLERS + ",resourcequota-controller,persistentvolumeclaim-protection-controller", scenario)
+        theirs = k.theirs(api, tmp_path, controllers, scenario)
         assert ours == theirs
     finally:
         api.stop()
