@@ -61,6 +61,7 @@ class Maker:
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.versions, self.types = facts.read(os.path.join(ROOT, "kube/facts"))
+        self.versions = [v for v in self.versions if v.group_name != "metrics.k8s.io"]  # metrics-server's, elsewhere
         self.printed = printed_names()
         self.now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
 
