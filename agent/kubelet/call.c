@@ -41,3 +41,15 @@ void kubelet_call_start(struct kubelet_call *call, enum cri_method method, const
         q->call = call;
         cri_call(q->kubelet->world.cri, method, message, on_done, call);
 }
+
+void kubelet_call_stats(struct kubelet_call *call) {
+        Cri__ListPodSandboxStatsRequest *request = arena_new_of(call->arena, Cri__ListPodSandboxStatsRequest);
+        struct http_exchange *x = call->q->x;
+
+        if (!request) {
+                kubelet_call_free(call);
+                return http_reset(x, -ENOMEM);
+        }
+        cri__list_pod_sandbox_stats_request__init(request);
+        kubelet_call_start(call, CRI_LIST_POD_SANDBOX_STATS, &request->base);
+}

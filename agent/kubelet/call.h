@@ -16,4 +16,7 @@ struct kubelet_call *kubelet_call_new(struct kubelet_request *q);
 /* Makes it. @message is in its arena. done() gets one of response and err, while the client is there still; the call is
  * gone after it. A client that goes has it cancelled. */
 void kubelet_call_start(struct kubelet_call *call, enum cri_method method, const ProtobufCMessage *message);
+
+/* The same of what all pods use: @done gets a ListPodSandboxStatsResponse. */
+void kubelet_call_stats(struct kubelet_call *call);
 void kubelet_call_free(struct kubelet_call *call); /* in place of it */

@@ -102,6 +102,8 @@ void kubelet_let_go(struct kubelet_request *q); /* its exchange has become someb
 
 /* Answers: the text is plain, as Go's http.ResponseWriter takes it for. */
 void kubelet_text(struct kubelet_request *q, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same, of @type (NULL: none is said). */
+void kubelet_vtext(struct kubelet_request *q, int status, const char *type, const char *format, va_list arguments);
 void kubelet_answer(struct kubelet_request *q, int status, const char *type, const char *text, size_t length);
 void kubelet_answer_json(struct kubelet_request *q, struct json_writer *w); /* which is done with */
 void kubelet_answer_metrics(struct kubelet_request *q, char *text);         /* freed; NULL: 500 */

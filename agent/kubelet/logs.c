@@ -216,15 +216,10 @@ static int go_on(struct kubelet_log *l) {
 
 void kubelet_log_refuse(struct kubelet_request *q, const char *format, ...) {
         va_list arguments;
-        char *text;
 
         va_start(arguments, format);
-        text = arena_vprintf(http_arena(q->x), format, arguments);
+        kubelet_vtext(q, 400, NULL, format, arguments);
         va_end(arguments);
-        if (text)
-                kubelet_answer(q, 400, NULL, text, strlen(text));
-        else
-                http_reset(q->x, -ENOMEM);
 }
 
 static void fail(struct kubelet_log *l) {

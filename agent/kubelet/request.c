@@ -83,17 +83,21 @@ void kubelet_answer(struct kubelet_request *q, int status, const char *type, con
                 http_reset(q->x, r);
 }
 
-void kubelet_text(struct kubelet_request *q, int status, const char *format, ...) {
-        va_list arguments;
-        char *text;
+void kubelet_vtext(struct kubelet_request *q, int status, const char *type, const char *format, va_list arguments) {
+        const char *text = arena_vprintf(http_arena(q->x), format, arguments);
 
-        va_start(arguments, format);
-        text = arena_vprintf(http_arena(q->x), format, arguments);
-        va_end(arguments);
         if (text)
-                kubelet_answer(q, status, PLAIN, text, strlen(text));
+                kubelet_answer(q, status, type, text, strlen(text));
         else
                 http_reset(q->x, -ENOMEM);
+}
+
+void kubelet_text(struct kubelet_request *q, int status, const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        kubelet_vtext(q, status, PLAIN, format, arguments);
+        va_end(arguments);
 }
 
 void kubelet_answer_json(struct kubelet_request *q, struct json_writer *w) {

@@ -231,16 +231,9 @@ static void on_stats(struct kubelet_call *call, const ProtobufCMessage *message,
 
 void kubelet_serve_resource_metrics(struct kubelet_request *q) {
         struct kubelet_call *call = kubelet_call_new(q);
-        Cri__ListPodSandboxStatsRequest *request;
 
         if (!call)
                 return;
-        request = arena_new_of(call->arena, Cri__ListPodSandboxStatsRequest);
-        if (!request) {
-                kubelet_call_free(call);
-                return http_reset(q->x, -ENOMEM);
-        }
-        cri__list_pod_sandbox_stats_request__init(request);
         call->done = on_stats;
-        kubelet_call_start(call, CRI_LIST_POD_SANDBOX_STATS, &request->base);
+        kubelet_call_stats(call);
 }
