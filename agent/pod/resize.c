@@ -145,40 +145,34 @@ static int set_cgroup(struct worker *w, struct pod_files_size size, struct err *
         return 1;
 }
 
-static int grow_memory(struct worker *w, struct err **err) {
-        struct pod_files_size to = resize_wanted_size(w), size = { 0 };
+/* To what it is to have of @memory, or of CPU, where that is @more than it has, or less. */
+static int change(struct worker *w, bool memory, bool more, struct err **err) {
+        struct pod_files_size to = resize_wanted_size(w), has = w->resize.size, size = { 0 };
+        bool (*changes)(int64_t from, int64_t to) = more ? resize_grows : resize_shrinks;
 
-        if (resize_grows(w->resize.size.memory_max, to.memory_max))
+        if (memory && changes(has.memory_max, to.memory_max))
                 size.memory_max = to.memory_max;
+        if (!memory && changes(has.cpu_quota, to.cpu_quota))
+                size.cpu_quota = to.cpu_quota;
+        if (!memory && changes(has.cpu_shares, to.cpu_shares))
+                size.cpu_shares = to.cpu_shares;
         return set_cgroup(w, size, err);
+}
+
+static int grow_memory(struct worker *w, struct err **err) {
+        return change(w, true, true, err);
 }
 
 static int shrink_memory(struct worker *w, struct err **err) {
-        struct pod_files_size to = resize_wanted_size(w), size = { 0 };
-
-        if (resize_shrinks(w->resize.size.memory_max, to.memory_max))
-                size.memory_max = to.memory_max;
-        return set_cgroup(w, size, err);
+        return change(w, true, false, err);
 }
 
 static int grow_cpu(struct worker *w, struct err **err) {
-        struct pod_files_size to = resize_wanted_size(w), size = { 0 };
-
-        if (resize_grows(w->resize.size.cpu_quota, to.cpu_quota))
-                size.cpu_quota = to.cpu_quota;
-        if (resize_grows(w->resize.size.cpu_shares, to.cpu_shares))
-                size.cpu_shares = to.cpu_shares;
-        return set_cgroup(w, size, err);
+        return change(w, false, true, err);
 }
 
 static int shrink_cpu(struct worker *w, struct err **err) {
-        struct pod_files_size to = resize_wanted_size(w), size = { 0 };
-
-        if (resize_shrinks(w->resize.size.cpu_quota, to.cpu_quota))
-                size.cpu_quota = to.cpu_quota;
-        if (resize_shrinks(w->resize.size.cpu_shares, to.cpu_shares))
-                size.cpu_shares = to.cpu_shares;
-        return set_cgroup(w, size, err);
+        return change(w, false, false, err);
 }
 
 /* -- containers -------------------------------------------------------------------------------------------- */
