@@ -369,6 +369,16 @@ static void on_gone(void *data) {
         end(w);
 }
 
+/* What it asks for was gone before it began. */
+static void refuse_past(struct watch *w) {
+        char text[96];
+
+        snprintf(text, sizeof(text), "too old resource version: %lld (%lld)", (long long)w->first.revision,
+                 (long long)collection_gone(w->request->resource->collection));
+        send_error(w, API_EXPIRED, text);
+        end(w);
+}
+
 /* Tells what was there first, as far as the reader takes it, then begins to watch. */
 static void go_on_gathering(struct watch *w) {
         int r;
@@ -384,7 +394,7 @@ static void go_on_gathering(struct watch *w) {
                 send_bookmark(w, w->first.revision, true);
         r = watcher_new(w->of->set, &w->config, w->first.revision, &w->watcher);
         if (r == -ESTALE)
-                on_gone(w);
+                refuse_past(w);
         else if (r < 0)
                 give_up(w);
         else
