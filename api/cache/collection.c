@@ -5,6 +5,8 @@
 #include <time.h>
 
 #include "api/cache/internal.h"
+#include "api/cache/pack.h"
+#include "lib/cleanup.h"
 
 static int64_t now_ms(void) {
         struct timespec t;
@@ -17,7 +19,9 @@ struct collection *collection_new(const _Atomic int64_t *told) {
         struct collection *c = calloc(1, sizeof(*c));
         pthread_rwlockattr_t writers_first;
 
-        if (!c || !(c->ring = calloc(COLLECTION_EVENTS_MIN, sizeof(*c->ring)))) {
+        if (!c || !(c->ring = calloc(COLLECTION_EVENTS_MIN, sizeof(*c->ring))) || !(c->packer = packer_new())) {
+                if (c)
+                        free(c->ring);
                 free(c);
                 return NULL;
         }
@@ -53,17 +57,20 @@ void collection_free(struct collection *collection) {
         index_clear(&collection->objects);
         pthread_rwlock_destroy(&collection->lock);
         pthread_mutex_destroy(&collection->listening);
+        packer_free(collection->packer);
         free(collection->ring);
         free(collection);
 }
 
 int collection_load(struct collection *c, struct object *object) {
-        int r = index_add(&c->objects, object);
+        struct object *kept = object_pack(object, c->packer);
+        int r = index_add(&c->objects, kept);
 
         assert(r != -EEXIST && c->first == c->next);
-        if (r < 0)
+        if (r < 0) {
+                object_unref(kept);
                 return r;
-        object_ref(object);
+        }
         if (object->revision > c->last)
                 c->last = c->gone = object->revision;
         return 0;
@@ -157,7 +164,8 @@ static int change_index(struct collection *c, struct object *previous, struct ob
         return r;
 }
 
-int collection_apply(struct collection *c, struct object *object, bool deleted) {
+int collection_apply(struct collection *c, struct object *changed, bool deleted) {
+        _cleanup_object_ struct object *object = object_pack(changed, c->packer);
         struct collection_event event = { .revision = object->revision, .at_ms = now_ms() };
         int r;
 

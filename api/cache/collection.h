@@ -49,7 +49,7 @@ struct collection_listener {
 struct collection *collection_new(const _Atomic int64_t *told);
 void collection_free(struct collection *collection); /* NULL is fine; nobody listens any more */
 
-/* Before all else: an object that was there already. Takes a reference. 0 or -ENOMEM. */
+/* Before all else: an object that was there already. What is kept is the same object packed. 0 or -ENOMEM. */
 int collection_load(struct collection *collection, struct object *object);
 
 /* After the last of them: of what was before @revision, what was deleted among it, nothing is known. */
@@ -60,7 +60,7 @@ void collection_loaded(struct collection *collection, int64_t revision);
 void collection_compact(struct collection *collection, int64_t revision, int64_t young_ms);
 
 /* What was changed: @object is in place of the one of its name, or with @deleted that one is gone, and @object is what
- * it was last. Takes a reference. Revisions rise. 0 or -ENOMEM: readers would never see the change, so whoever made it
+ * it was last; packed, too. Revisions rise. 0 or -ENOMEM: readers would never see the change, so whoever made it
  * elsewhere for good has to begin anew from there. */
 int collection_apply(struct collection *collection, struct object *object, bool deleted);
 

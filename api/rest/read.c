@@ -107,7 +107,7 @@ static size_t size_of(const struct collection_page *page) {
         size_t size = 0;
 
         for (size_t i = 0; i < page->n; i++)
-                size += page->objects[i]->json->size;
+                size += object_json_size(page->objects[i]);
         return size;
 }
 

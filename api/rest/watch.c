@@ -196,7 +196,7 @@ static struct bytes *make_whole(struct watch *w, enum collection_event_type type
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_bytes_ struct bytes *json = NULL;
 
-        if (!arena || api_json_as(arena, r->kind, r->resource->kind, object->json, &json) < 0)
+        if (!arena || api_json_as(arena, r->kind, r->resource->kind, object, &json) < 0)
                 return NULL;
         return frame(r->media.form, r->kind->type, types[type], (const char *)json->data, json->size - 1);
 }
@@ -288,7 +288,7 @@ static struct bytes *make_bookmark(struct watch *w, int64_t revision, const stru
                 return NULL;
         memcpy(json->data, text->text, text->length);
         json->data[text->length] = '\n';
-        return make_printed(w, KUBE_WATCH_BOOKMARK, &(struct object){ .revision = revision, .json = json });
+        return make_printed(w, KUBE_WATCH_BOOKMARK, &(struct object){ .revision = revision, .json.plain = json });
 }
 
 /* @end: of the initial events. */

@@ -17,6 +17,7 @@ struct api_state;
 struct api_turn;
 struct api_turns;
 struct arena;
+struct bytes;
 struct err;
 struct kube_kind;
 struct kube_registry;
@@ -82,6 +83,7 @@ struct api_change {
         /* The state's. */
         struct api_state *state;
         struct store_change store;
+        struct bytes *json; /* @object's, written to until it is made */
         char *key;
         uint32_t at, digits, length; /* where the revision stands in the JSON; bytes in all without it */
 };
