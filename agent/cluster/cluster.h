@@ -52,6 +52,7 @@ struct cluster_events {
         void (*network)(void *data); /* cluster_unready() may say something else now */
         bool (*moved)(void *data);   /* the host's addresses may be others; whether the node's is */
         void (*serving)(void *data); /* there is another cluster_serving() */
+        void (*told)(void *data);    /* the service has heard of something: cluster_has_told() */
         void *data;
 };
 
@@ -74,6 +75,12 @@ int cluster_start(struct cluster *cluster);
 
 /* The node's status may be another one: it is looked at now. */
 void cluster_node_changed(struct cluster *cluster);
+
+/* The host goes down, or it was called off: then the node is not ready. */
+void cluster_node_shuts(struct cluster *cluster, bool shuts);
+
+/* Whether the service has heard of all that has changed, of the node and its pods. */
+bool cluster_has_told(const struct cluster *cluster);
 
 /* Why pods that need a network must wait, in kubelet's words; NULL: they need not. Valid until the loop goes on. */
 const char *cluster_unready(const struct cluster *cluster);

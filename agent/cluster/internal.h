@@ -23,6 +23,8 @@ struct cluster_node {
         enum cluster_node_state state;
         struct client_call *call; /* about the Node, under way */
         bool changed;             /* since it began */
+        bool due;                 /* what has changed is about to be told */
+        bool shuts;               /* the host goes down */
         uv_timer_t *timer;
         struct cluster_patience patience;
         uint64_t told, sent; /* hashes of its status, without the time: as the service has it; as is under way */
@@ -140,6 +142,7 @@ void cluster_look_at(struct cluster *cluster, const struct client_answer *answer
 /* node.c */
 int cluster_node_start(struct cluster *cluster);
 void cluster_node_stop(struct cluster *cluster);
+bool cluster_node_has_told(const struct cluster *cluster);
 void cluster_node_replaced(struct cluster *cluster); /* it is another object, which knows nothing of this host yet */
 
 /* network.c: the cluster's network, as far as it is this node's */

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "agent/eviction/settings.h"
+#include "agent/shutdown/settings.h"
 #include "lib/err.h"
 #include "lib/log.h"
 
@@ -66,6 +67,7 @@ struct options {
         int trace_per_million; /* of the traces that begin here */
         struct options_server server;
         struct eviction_settings eviction;
+        struct shutdown_settings shutdown;
         enum log_level log_level;
         bool rotate_certificates, rotate_server; /* rotateCertificates, serverTLSBootstrap */
         bool runtime_only, show_help, show_version;
