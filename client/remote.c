@@ -57,7 +57,8 @@ struct remote_call {
         const char *path, *query; /* @query: what each page is asked with */
         const struct client_list_events *events;
         struct kube_list_reader reader;
-        bool reads; /* the answer is a list */
+        struct err *unreadable; /* what is wrong in it; owned */
+        bool reads;             /* the answer is a list */
 };
 
 struct remote_watch {
@@ -164,6 +165,7 @@ static void end_call(struct remote_call *call) {
                 kube_list_reader_done(&call->reader);
         free(call->answer.data);
         arena_free(call->arena);
+        err_free(call->unreadable);
         free(call);
 }
 
@@ -294,7 +296,7 @@ static void on_list_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
         if (!call->reads)
                 gather(&call->answer, bytes, n);
         else if (call->answer.error == 0)
-                call->answer.error = kube_list_reader_feed(&call->reader, (const char *)bytes, n, NULL);
+                call->answer.error = kube_list_reader_feed(&call->reader, (const char *)bytes, n, &call->unreadable);
 }
 
 static int ask_for_page(struct remote_call *call, const char *next);
@@ -305,6 +307,10 @@ static void finish_list(struct remote_call *call, int error, int64_t revision, c
 
         events->done(data, error, revision, why);
         end_call(call);
+}
+
+static const char *why_unread(const struct remote_call *call, int error, const char *why) {
+        return call->unreadable ? err_text(call->unreadable) : why ?: strerror(-error);
 }
 
 static void on_page(struct http_exchange *x, int error, const char *why) {
@@ -320,14 +326,14 @@ static void on_page(struct http_exchange *x, int error, const char *why) {
                 why = why_of(arena, &call->answer, body, 0, &reason);
                 return finish_list(call, errno_of(call->answer.status), 0, why);
         }
-        error = error ?: kube_list_reader_end(&call->reader, &head, NULL);
+        error = error ?: kube_list_reader_end(&call->reader, &head, &call->unreadable);
         if (error == 0 && head.next && *head.next) {
                 error = ask_for_page(call, head.next);
                 if (error == 0)
                         return;
         }
         finish_list(call, error, error == 0 ? strtoll(head.resource_version ?: "0", NULL, 10) : 0,
-                    error < 0 ? (why ?: strerror(-error)) : "");
+                    error < 0 ? why_unread(call, error, why) : "");
 }
 
 /* The reader is begun anew with each page; @next is its, and copied before. */
