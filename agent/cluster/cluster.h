@@ -30,9 +30,12 @@ struct pool;
 #define CLUSTER_RETRY_MIN_MS 200 /* until what the service did not take is sent again; doubled each time */
 #define CLUSTER_RETRY_MAX_MS 7000
 #define CLUSTER_STARTING_MS                                                                                            \
-        1000                  /* a pod that does not run yet is told of after this, or when something holds it up      \
-                               */
-#define CLUSTER_PODS_MAX 4096 /* that are known at a time; more are told of in the log and passed over */
+        1000 /* a pod that does not run yet is told of after this, or when something holds it up                       \
+              */
+#define CLUSTER_PODS_MAX                                                                                               \
+        4096 /* that are known at a time: more wait, with an event that says why, but those that the node runs already \
+              */
+#define CLUSTER_LIST_AGAIN_MS (10 * 1000) /* until pods that could not be taken are asked for again */
 
 /* What is asked and heard, on the loop. */
 struct cluster_events {

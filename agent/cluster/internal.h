@@ -112,6 +112,7 @@ struct cluster {
         struct cluster_lease lease;
         struct recorder *recorder;
         struct informers *informers;
+        struct informer *wanted; /* the pods: one of these */
         struct informer_handler heard;
         char *fields; /* which pods */
         struct cluster_all pods;
@@ -122,8 +123,12 @@ struct cluster {
         uv_timer_t *hold;        /* when the first does */
         struct cluster_patience patience;
         bool listed;      /* what the service has for the node is known */
+        bool listing;     /* a list of it is under way */
         bool denied;      /* some pod is */
         bool passed_over; /* some pod was, since its last list began */
+        bool turned_away; /* for want of a place */
+        bool unread;      /* and some could not be read, which */
+        bool unread_said; /* is in the log */
         struct cluster_own own;
 
         struct cluster_mirrors mirrors;

@@ -42,7 +42,8 @@ struct remote_call {
         const char *path, *query; /* @query: what each page is asked with */
         const struct client_list_events *events;
         struct kube_list_reader reader;
-        bool reads; /* the answer is a list */
+        struct err *unreadable; /* what is wrong in it; owned */
+        bool reads;             /* the answer is a list */
 };
 
 struct remote_asking {

@@ -21,7 +21,7 @@ static void on_list_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
         if (!call->reads)
                 remote_gather(&call->answer, bytes, n);
         else if (call->answer.error == 0)
-                call->answer.error = kube_list_reader_feed(&call->reader, (const char *)bytes, n, NULL);
+                call->answer.error = kube_list_reader_feed(&call->reader, (const char *)bytes, n, &call->unreadable);
 }
 
 static int ask_for_page(struct remote_call *call, const char *next);
@@ -32,6 +32,10 @@ static void finish_list(struct remote_call *call, int error, int64_t revision, c
 
         events->done(data, error, revision, why);
         remote_call_end(call);
+}
+
+static const char *why_unread(const struct remote_call *call, int error, const char *why) {
+        return call->unreadable ? err_text(call->unreadable) : why ?: strerror(-error);
 }
 
 static void on_page(struct http_exchange *x, int error, const char *why) {
@@ -47,14 +51,14 @@ static void on_page(struct http_exchange *x, int error, const char *why) {
                 why = remote_why(arena, &call->answer, body, 0, &reason);
                 return finish_list(call, remote_errno(call->answer.status), 0, why);
         }
-        error = error ?: kube_list_reader_end(&call->reader, &head, NULL);
+        error = error ?: kube_list_reader_end(&call->reader, &head, &call->unreadable);
         if (error == 0 && head.next && *head.next) {
                 error = ask_for_page(call, head.next);
                 if (error == 0)
                         return;
         }
         finish_list(call, error, error == 0 ? strtoll(head.resource_version ?: "0", NULL, 10) : 0,
-                    error < 0 ? (why ?: strerror(-error)) : "");
+                    error < 0 ? why_unread(call, error, why) : "");
 }
 
 /* The reader is begun anew with each page; @next is its, and copied before. */

@@ -90,6 +90,7 @@ void remote_call_end(struct remote_call *call) {
                 kube_list_reader_done(&call->reader);
         free(call->answer.data);
         arena_free(call->arena);
+        err_free(call->unreadable);
         free(call);
 }
 
