@@ -11,6 +11,7 @@
 #include "kube/stream/list_reader.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
+#include "lib/err.h"
 #include "lib/http/client.h"
 #include "lib/value.h"
 
