@@ -54,7 +54,7 @@ static int open_pipe(bool wanted, bool for_input, uint32_t uid, struct pair *pai
                 return err_errno(err, errno, "make a pipe");
         pair->ours = fds[for_input ? 1 : 0];
         pair->theirs = fds[for_input ? 0 : 1];
-        if (fchown(pair->theirs, uid, (gid_t)-1) < 0)
+        if (uid != 0 && fchown(pair->theirs, uid, (gid_t)-1) < 0) /* root's they are already */
                 return err_errno(err, errno, "give a pipe to user %u", uid);
         fcntl(pair->ours, F_SETFL, O_NONBLOCK); /* only our end: the two have their own flags */
         return 0;
