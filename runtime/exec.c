@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <termios.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -149,22 +146,4 @@ void exec_cancel(struct exec *exec) {
                 return;
         /* The shim kills what belongs to a connection that ends. */
         uv_close((uv_handle_t *)&exec->poll, free_exec);
-}
-
-int exec_open_terminal(uint32_t uid, uint16_t rows, uint16_t columns, int *ret_master, int *ret_slave,
-                       struct err **err) {
-        struct winsize size = { .ws_row = rows, .ws_col = columns };
-        _cleanup_close_ int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave = -EBADF;
-        int unlocked = 0;
-
-        if (master < 0 || ioctl(master, TIOCSPTLCK, &unlocked) < 0)
-                return err_errno(err, errno, "open a terminal");
-        slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-        if (slave < 0 || fchown(slave, uid, (gid_t)-1) < 0 || fchmod(slave, 0620) < 0)
-                return err_errno(err, errno, "open a terminal");
-        if (rows && columns)
-                ioctl(slave, TIOCSWINSZ, &size);
-        *ret_master = TAKE_FD(master);
-        *ret_slave = TAKE_FD(slave);
-        return 0;
 }
