@@ -142,7 +142,7 @@ static void write_evictions(struct metrics_writer *w, const struct eviction_coun
                 write_labelled(w, "reason", "space", (double)c->images_by_space);
 }
 
-char *metrics_text(struct cri *cri, unsigned pods, const struct eviction_counters *evictions) {
+char *metrics_text(struct cri *cri, const char *node, unsigned pods, const struct eviction_counters *evictions) {
         struct cri_counters c;
         size_t length = 0;
         char *text = NULL;
@@ -151,6 +151,10 @@ char *metrics_text(struct cri *cri, unsigned pods, const struct eviction_counter
         if (!writer.out)
                 return NULL;
         cri_get_counters(cri, &c);
+        if (node) {
+                metrics_family(w, "kubelet_node_name", METRICS_GAUGE, "The node's name; always 1.");
+                write_labelled(w, "node", node, 1);
+        }
         write_all(w, &c, pods);
         if (evictions)
                 write_evictions(w, evictions);

@@ -4,6 +4,6 @@
 struct cri;
 struct eviction_counters;
 
-/* @pods: those that the watched directory has running. @evictions: NULL without a directory. Allocated; NULL without
- * memory. */
-char *metrics_text(struct cri *cri, unsigned pods, const struct eviction_counters *evictions);
+/* @node: its name; NULL: it has none. @pods: those that the watched directory has running. @evictions: NULL without a
+ * directory. Allocated; NULL without memory. */
+char *metrics_text(struct cri *cri, const char *node, unsigned pods, const struct eviction_counters *evictions);

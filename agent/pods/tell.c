@@ -43,7 +43,7 @@ static char *write_metrics(void *data) {
         struct pods *pods = data;
 
         eviction_get_counters(pods->eviction, &evictions);
-        return metrics_text(pods->cri, (unsigned)pods_count(pods), &evictions);
+        return metrics_text(pods->cri, pods->options->node_name, (unsigned)pods_count(pods), &evictions);
 }
 
 static int write_node(void *data, struct json_writer *w) {
