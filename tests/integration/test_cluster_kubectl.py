@@ -234,48 +234,48 @@ def test_a_workload(kubectl):
 PODS = r"""
 run one --image=localhost/busybox:test --image-pull-policy=Never --labels=a=b --env=E=f --restart=Never --command -- sh -c 'echo $E; sleep 1000' => pod/one created
 wait pod/one --for=condition=Ready --timeout=30s => condition met
-new: wait pod/one --for=jsonpath={.status.phase}=Running --timeout=30s => condition met
-new: wait pod/one --for=create --timeout=10s => condition met
+wait pod/one --for=jsonpath={.status.phase}=Running --timeout=30s => condition met
+wait pod/one --for=create --timeout=10s => condition met
 logs one ~> ^f$
-new: get pod one -o jsonpath={.status.podIP} => \d+\.\d+
-new: get pod one -o json => "phase": "Running"
-new: get pod one -o yaml => phase: Running
-new: get pod one -o go-template={{.status.phase}} => ^Running$
-new: get pods -A --field-selector=spec.nodeName=$a => kubernetes|one|No resources
-new: get pods --field-selector=status.phase=Running,metadata.name=one -o name => ^pod/one$
-new: get pods -o kyaml => phase: "Running"
+get pod one -o jsonpath={.status.podIP} => \d+\.\d+
+get pod one -o json => "phase": "Running"
+get pod one -o yaml => phase: Running
+get pod one -o go-template={{.status.phase}} => ^Running$
+get pods -A --field-selector=spec.nodeName=$a => kubernetes|one|No resources
+get pods --field-selector=status.phase=Running,metadata.name=one -o name => ^pod/one$
+get pods -o kyaml => phase: "Running"
 describe pod one => Started
-new: !delete pod none => NotFound
-new: expose pod one --port=9 --name=one => exposed
+!delete pod none => NotFound
+expose pod one --port=9 --name=one => exposed
 replace --force --grace-period=0 -f @talks.yaml => pod/talks replaced
 wait pod/talks --for=condition=Ready --timeout=30s => condition met
-new: create -f @once.yaml --dry-run=server -o name => pod/once-
-new: get events --field-selector=involvedObject.name=one => Started
-new: events --for pod/one --types=Normal => Scheduled
-new: events -A => Started
+create -f @once.yaml --dry-run=server -o name => pod/once-
+get events --field-selector=involvedObject.name=one => Started
+events --for pod/one --types=Normal => Scheduled
+events -A => Started
 delete pod one --grace-period=1 => deleted
 !get pod one => NotFound
 run never --image=localhost/none:1 --image-pull-policy=Never => created
 get pod never ~> ErrImageNeverPull
-new: events --for pod/never --types=Warning => ErrImageNeverPull
+events --for pod/never --types=Warning => ErrImageNeverPull
 delete pod never talks --now => deleted
 """
 
 
-def test_pods(kubectl):
-    kubectl.follow(PODS)
+def test_pods(new):
+    new.follow(PODS)
     # one that is run for its answer, and goes
-    done = kubectl.run("run", "asked", f"--image={IMAGE}", "--image-pull-policy=Never", "--restart=Never", "--rm", "-i", "--command", "--", "sh", "-c", "cat; exit 3", input="to and fro\n")
+    done = new.run("run", "asked", f"--image={IMAGE}", "--image-pull-policy=Never", "--restart=Never", "--rm", "-i", "--command", "--", "sh", "-c", "cat; exit 3", input="to and fro\n")
     assert (done.returncode, done.stdout.splitlines()[0]) == (3, "to and fro"), done
-    assert "NotFound" in kubectl.say("get pod asked")[1]
+    assert "NotFound" in new.say("get pod asked")[1]
 
 
-def test_an_editor(kubectl):
-    kubectl.follow("create -f @talks.yaml")
-    kubectl.env["KUBE_EDITOR"] = "sed -i 's/app: talks/app: edited/'"
-    kubectl.follow("edit pod talks => edited\nget pods -l app=edited -o name => talks")
-    kubectl.env["KUBE_EDITOR"] = "sed -i 's/name: main/name: other-name/'"
-    kubectl.follow("!edit pod talks => pod updates may not (add or remove containers|change fields)|is invalid")
+def test_an_editor(new):
+    new.follow("create -f @talks.yaml")
+    new.env["KUBE_EDITOR"] = "sed -i 's/app: talks/app: edited/'"
+    new.follow("edit pod talks => edited\nget pods -l app=edited -o name => talks")
+    new.env["KUBE_EDITOR"] = "sed -i 's/name: main/name: other-name/'"
+    new.follow("!edit pod talks => pod updates may not (add or remove containers|change fields)|is invalid")
 
 
 def test_waiting_and_watching(new):
