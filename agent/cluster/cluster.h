@@ -42,6 +42,8 @@ struct cluster_events {
         /* What the node has and is in: capacity, allocatable, conditions of pressure; texts in @arena or literals.
          * -ENOMEM or 0. */
         int (*node_status)(void *data, struct arena *arena, struct kube_node_status *ret_status);
+        /* The node has been made anew: what its Node says of extended resources from before does not hold. */
+        bool (*is_new)(void *data);
         /* A pod is wanted that was not before, or has changed; the reference is the callee's. */
         void (*pod)(void *data, struct pod *pod);
         /* It is to end within @grace seconds; NODE_NEVER: within its own time, the service has forgotten it. Again,
@@ -55,6 +57,7 @@ struct cluster_events {
         void (*network)(void *data); /* cluster_unready() may say something else now */
         bool (*moved)(void *data);   /* the host's addresses may be others; whether the node's is */
         void (*serving)(void *data); /* there is another cluster_serving() */
+        void (*told)(void *data);    /* the service has heard of something: cluster_has_told() */
         void *data;
 };
 
@@ -78,6 +81,12 @@ int cluster_start(struct cluster *cluster);
 /* The node's status may be another one: it is looked at now. */
 void cluster_node_changed(struct cluster *cluster);
 
+/* The host goes down, or it was called off: then the node is not ready. */
+void cluster_node_shuts(struct cluster *cluster, bool shuts);
+
+/* Whether the service has heard of all that has changed, of the node and its pods. */
+bool cluster_has_told(const struct cluster *cluster);
+
 /* Why pods that need a network must wait, in kubelet's words; NULL: they need not. Valid until the loop goes on. */
 const char *cluster_unready(const struct cluster *cluster);
 
@@ -89,6 +98,9 @@ void cluster_pod_changed(struct cluster *cluster, const char *uid);
 
 /* The labels of the Node, until the loop goes on; NULL: not known. */
 const string_map *cluster_node_labels(const struct cluster *cluster);
+
+/* How much of extended resource @name the Node was given by somebody; -1: it was not, or is not known. */
+int64_t cluster_declared(const struct cluster *cluster, const char *name);
 
 /* The node runs @pod of its own: the service gets a mirror pod, and is told that one's status. -ENOMEM. */
 int cluster_static_pod(struct cluster *cluster, struct pod *pod);
