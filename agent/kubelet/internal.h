@@ -23,6 +23,7 @@ struct kubelet_file;
 struct kubelet_log;
 struct kubelet_log_watch;
 struct kubelet_request;
+struct kubelet_search;
 struct tls_context;
 struct x509_store_st;
 
@@ -56,10 +57,11 @@ struct kubelet_request {
         unsigned holds;
         unsigned n_denied; /* subresources that were asked about in vain */
         struct list_node in_all;
-        struct list_node in_logs;  /* of those that follow a log */
-        struct kubelet_log *log;   /* that it reads; NULL: none */
-        struct kubelet_file *file; /* likewise */
-        struct kubelet_call *call; /* under way, cancelled when the client goes; NULL: none */
+        struct list_node in_logs;      /* of those that follow a log */
+        struct kubelet_log *log;       /* that it reads; NULL: none */
+        struct kubelet_file *file;     /* likewise */
+        struct kubelet_search *search; /* of the host's logs; NULL: none */
+        struct kubelet_call *call;     /* under way, cancelled when the client goes; NULL: none */
 };
 
 LIST_DEFINE(kubelet_requests, struct kubelet_request, in_all)
@@ -129,6 +131,12 @@ void kubelet_log_closed(struct kubelet_request *q);
 /* host_logs.c */
 void kubelet_file_drained(struct kubelet_request *q);
 void kubelet_file_closed(struct kubelet_request *q);
+void kubelet_serve_host_file(struct kubelet_request *q, const char *path);
+
+/* host_search.c: /logs/@path, which may ask for more than a file */
+void kubelet_serve_log_query(struct kubelet_request *q, const char *path);
+void kubelet_search_drained(struct kubelet_request *q);
+void kubelet_search_closed(struct kubelet_request *q);
 
 /* What routes serve. */
 void kubelet_serve_health(struct kubelet_request *q);
