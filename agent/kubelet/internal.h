@@ -67,7 +67,9 @@ struct kubelet_request {
 LIST_DEFINE(kubelet_requests, struct kubelet_request, in_all)
 LIST_DEFINE(kubelet_logs, struct kubelet_request, in_logs)
 
-/* The node's CPU time when it was asked for, and what follows of it for the time before. */
+enum kubelet_system { KUBELET_SYSTEM_KUBELET, KUBELET_SYSTEM_RUNTIME, KUBELET_SYSTEM_PODS, _KUBELET_SYSTEMS };
+
+/* CPU time when it was asked for, and what follows of it for the time before. */
 struct kubelet_rate {
         uint64_t cpu_ns, cores; /* in use, in billionths */
         int64_t time_ns;
@@ -87,9 +89,10 @@ struct kubelet {
         struct kubelet_requests requests;
         unsigned n_requests;
         struct kubelet_logs logs;
-        struct kubelet_log_watch *log_watch; /* NULL: nobody has followed one yet */
-        struct kubelet_rate rate;
-        unsigned closing; /* servers that are not gone yet */
+        struct kubelet_log_watch *log_watch;                      /* NULL: nobody has followed one yet */
+        struct kubelet_rate rate, system_rates[_KUBELET_SYSTEMS]; /* the node's */
+        int64_t began_ns;                                         /* since 1970 */
+        unsigned closing;                                         /* servers that are not gone yet */
 };
 
 /* routes.c */

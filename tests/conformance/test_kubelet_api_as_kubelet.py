@@ -195,3 +195,20 @@ def test_running_pods(both):
     stock, ours = both
     theirs, mine = ({p["metadata"]["name"]: shape(p) for p in json.loads(ask(port, "GET", "/runningpods/")[2])["items"]} for port in (stock.port, ours.port))
     assert theirs == mine
+
+
+def members(value, at=""):
+    """Paths of all there is; what is left without a limit comes from CRI as 0, and is left out by us, as by a kubelet that asks cAdvisor."""
+    if isinstance(value, dict):
+        return {p for k, v in value.items() if k not in ("availableBytes", "swapAvailableBytes") for p in members(v, f"{at}/{k}")} or {at}
+    return {at}
+
+
+def test_summary_of_use(both):
+    """CPU and memory, as metrics' readers ask for: the same members. The rest a stock kubelet cannot tell where it does not know the root's device: vm/run has that."""
+    def told(port):
+        summary = json.loads(ask(port, "GET", "/stats/summary?only_cpu_and_memory=true")[2])
+        systems = {c["name"]: c for c in summary["node"].pop("systemContainers")}
+        pods = {p["podRef"]["name"]: {**p, "containers": {c["name"]: c for c in p["containers"] or []}} for p in summary["pods"]}
+        return members(summary["node"]), members(pods), members(systems["pods"])
+    assert told(both[0].port) == told(both[1].port)
