@@ -60,6 +60,7 @@ static const struct config_field {
         { "enableServer", FIELD_BOOL, AT(server.enabled) },
         { "enableDebuggingHandlers", FIELD_BOOL, AT(server.debugs) },
         { "enableSystemLogHandler", FIELD_BOOL, AT(server.logs) },
+        { "enableSystemLogQuery", FIELD_BOOL, AT(server.log_query) },
         { "tlsCertFile", FIELD_TEXT, AT(server.certificate) },
         { "tlsPrivateKeyFile", FIELD_TEXT, AT(server.key) },
         { "authentication", FIELD_AUTHENTICATION, 0 },

@@ -34,6 +34,7 @@ struct options_server {
         bool anonymous, tokens;
         bool debugs;                             /* what does more than tell */
         bool logs;                               /* the host's, at /logs/ */
+        bool log_query;                          /* and queries for services' */
         int64_t token_ms, allowed_ms, denied_ms; /* for how long the service's answers count */
 };
 

@@ -128,6 +128,7 @@ void pods_tell_kubelet(struct pods *pods, struct kubelet_world *world) {
         };
 
         world->host = &host;
+        world->cgroups = pods->cgroups;
         world->client = pods->cluster ? cluster_client(pods->cluster) : NULL;
         world->metrics = write_metrics;
         world->data = pods;
