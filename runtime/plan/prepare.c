@@ -109,7 +109,7 @@ static int add_root(const struct container_spec *spec, int user_fd, struct plan 
 
 /* ---- mounts ---- */
 
-static int add_bind(const struct container_spec *spec, const struct mount_spec *mount, int pod_user_fd,
+static int add_bind(const struct container_spec *spec, const struct mount_spec *mount, int pod_user_fd, uint16_t flags,
                     struct plan *plan, struct err **err) {
         _cleanup_userns_ struct userns own = USERNS_NONE;
         bool directory;
@@ -124,7 +124,7 @@ static int add_bind(const struct container_spec *spec, const struct mount_spec *
         if (r < 0)
                 return r;
         plan_add_strings(plan, PLAN_MOUNT, plan_take_fd(plan, tree), &mount->destination, 1)->flags =
-                (uint16_t)((directory ? PLAN_F_DIRECTORY : 0) | (mount->nofollow ? PLAN_F_NOFOLLOW : 0));
+                (uint16_t)(flags | (directory ? PLAN_F_DIRECTORY : 0) | (mount->nofollow ? PLAN_F_NOFOLLOW : 0));
         return 0;
 }
 
@@ -148,7 +148,7 @@ static const char *host_options(const struct container_spec *spec, const struct 
         return text;
 }
 
-static void add_new(const struct container_spec *spec, const struct mount_spec *mount, struct plan *plan) {
+static struct plan_step *add_new(const struct container_spec *spec, const struct mount_spec *mount, struct plan *plan) {
         char text[OPTIONS_MAX];
         const char *strings[] = { mount->destination, mount->type, mount->source, host_options(spec, mount, text) };
         struct plan_step *step = plan_add_strings(plan, PLAN_MOUNT_NEW, -1, strings, ELEMENTS(strings));
@@ -156,6 +156,7 @@ static void add_new(const struct container_spec *spec, const struct mount_spec *
         step->a = mount->attributes;
         step->b = mount->propagation;
         step->flags = mount->copy_up ? PLAN_F_COPY_UP : 0;
+        return step;
 }
 
 /* A hierarchy of several controllers is found by each of their names. */
@@ -186,7 +187,7 @@ static int add_cgroups(const struct container_spec *spec, const struct mount_spe
         int r = 0;
 
         if (hybrid)
-                add_new(spec, &place, plan);
+                add_new(spec, &place, plan)->flags |= PLAN_F_HOLD;
         for (size_t i = 0; i < spec->n_cgroup_mounts && r == 0; i++) {
                 char path[512];
                 const struct mount_spec bind = { .source = spec->cgroup_mounts[i].source,
@@ -196,7 +197,7 @@ static int add_cgroups(const struct container_spec *spec, const struct mount_spe
 
                 snprintf(path, sizeof(path), "%s%s%s", mount->destination, hybrid ? "/" : "",
                          spec->cgroup_mounts[i].name);
-                r = add_bind(spec, &bind, -EBADF, plan, err);
+                r = add_bind(spec, &bind, -EBADF, hybrid ? PLAN_F_HELD : 0, plan, err);
                 if (r == 0)
                         add_cgroup_links(mount, &spec->cgroup_mounts[i], plan);
         }
@@ -210,7 +211,7 @@ static int add_mount(const struct container_spec *spec, const struct mount_spec 
         const char *type = mount->type;
 
         if (!type || strcmp(type, "bind") == 0)
-                return add_bind(spec, mount, user_fd, plan, err);
+                return add_bind(spec, mount, user_fd, 0, plan, err);
         if (strcmp(type, "shm") == 0)
                 plan_add_string(plan, PLAN_MOUNT_SHM, mount->destination)->a = mount->attributes;
         else if (strcmp(type, "cgroup") == 0)
