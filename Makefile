@@ -15,7 +15,7 @@ FOLDERS := lib bpf kube client store cgroups logs images probes cni services run
 # Whose headers are needed, but which are loaded at run time, where they are needed then.
 LOADED_PACKAGES := libsystemd libpcre2-8
 PACKAGES := libuv libnghttp2 libprotobuf-c libseccomp libcap libnl-3.0 libnl-route-3.0 libmnl libnftnl yajl \
-            yaml-0.1 libbpf openssl zlib libisal sqlite3
+            yaml-0.1 libbpf openssl zlib libisal sqlite3 liblz4
 WORKER_PACKAGES := libcurl libzstd
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \

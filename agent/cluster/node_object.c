@@ -110,7 +110,8 @@ int cluster_node_status(const struct cluster *c, struct arena *arena, struct kub
         int r;
 
         if ((r = c->events.node_status(c->events.data, arena, ret_status)) < 0 ||
-            (r = describe(arena, &ret_status->node_info)) < 0 || (r = describe_swap(arena, &ret_status->node_info)) < 0)
+            (r = cluster_add_declared(c, arena, ret_status)) < 0 || (r = describe(arena, &ret_status->node_info)) < 0 ||
+            (r = describe_swap(arena, &ret_status->node_info)) < 0)
                 return r;
         ret_status->daemon_endpoints.kubelet_endpoint.port = c->options->server.port;
         conditions->items[conditions->count++] = (struct kube_node_condition){

@@ -44,9 +44,10 @@ struct options {
         char *bootstrap_kubeconfig; /* with which that one is made; NULL: none */
         char *cert_dir;             /* the node's certificates */
         char *root_dir, *run_dir, *manifest_dir, *pod_logs_dir, *libexec_dir;
-        char *socket;   /* the path of --container-runtime-endpoint, without unix:// */
-        char *node_ip;  /* NULL: the address of the default route's interface */
-        char *pod_cidr; /* one CIDR, or IPv4 and IPv6 with a comma between; "": the cluster says */
+        char *kubelet_dir; /* where plugins look for kubelet: device-plugins/ and pod-resources/ are in it */
+        char *socket;      /* the path of --container-runtime-endpoint, without unix:// */
+        char *node_ip;     /* NULL: the address of the default route's interface */
+        char *pod_cidr;    /* one CIDR, or IPv4 and IPv6 with a comma between; "": the cluster says */
         char *bridge;
         char *cgroup_root;
         char *node_name;      /* --hostname-override, or the host's name in lower case */

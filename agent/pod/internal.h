@@ -119,7 +119,8 @@ struct worker {
         int64_t own_grace;     /* seconds of its end, as an eviction or the API has it; 0: as its spec has it */
 
         enum worker_verdict verdict;
-        const char *reason; /* of the verdict; a literal */
+        const char *reason; /* of the verdict; a literal, or @own_reason */
+        char *own_reason;   /* NULL: none */
         char *message;      /* likewise; owned */
         struct worker_mark mark;
         struct hint hint;

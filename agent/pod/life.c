@@ -60,10 +60,10 @@ int worker_reject(struct worker *w, const char *reason, const char *message) {
         char *text = NULL;
 
         assert(w->state == WORKER_NEW);
-        if (asprintf(&text, "Pod was rejected: %s", message) < 0)
+        if (!(w->own_reason = strdup(reason)) || asprintf(&text, "Pod was rejected: %s", message) < 0)
                 return -ENOMEM;
         worker_say(w, true, reason, "%s", message);
-        worker_judge(w, WORKER_REJECTED, reason, text);
+        worker_judge(w, WORKER_REJECTED, w->own_reason, text);
         worker_event(w, WORKER_EVENT_REJECT);
         return 0;
 }
@@ -236,6 +236,7 @@ static void destroy(struct op_owner *owner) {
         dns_choice_free(w->dns);
         err_free(w->failure);
         free(w->message);
+        free(w->own_reason);
         free(w->members);
         free(w->statuses);
         worker_end_resize(w);

@@ -66,7 +66,7 @@ struct worker *worker_new(struct worker_node *node, struct pod *pod);
 
 void worker_start(struct worker *worker);
 
-/* In place of worker_start(): the pod has failed before anything of it was made. @reason is a literal. -ENOMEM. */
+/* In place of worker_start(): the pod has failed before anything of it was made. -ENOMEM. */
 int worker_reject(struct worker *worker, const char *reason, const char *message);
 
 /* Goes on with what runs, in place of worker_start(). -ENOMEM: it is to be freed, and taken up anew later. */

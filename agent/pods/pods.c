@@ -108,6 +108,10 @@ int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct o
                 pods_free(pods);
                 return err_set(err, -r, "cannot read what there is of pods from before: out of memory");
         }
+        if ((r = pods_begin_grants(pods, err)) < 0) {
+                pods_free(pods);
+                return r;
+        }
         found_pods_sweep_cgroups(cri, pods->cgroups, options->cgroup_root, &pods->found);
         *ret_pods = pods;
         return 0;
@@ -148,6 +152,7 @@ void pods_stop(struct pods *pods) {
         cluster_free(pods->cluster);
         pods->cluster = NULL;
         source_free(pods->source);
+        pods_end_grants(pods);
         cri_unsubscribe(pods->subscription);
         LIST_EACH (pods_slots, slot, &pods->slots)
                 pods_slot_drop(slot);
