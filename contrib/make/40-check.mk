@@ -10,7 +10,7 @@ deps: ## install the Debian packages that building needs
 
 check: ## install what the tests need and run all of them
 	$(install_packages) build unit clang integration deb vm
-	$(build_peers) critest device-plugin helm http-peer informers kinds kubectl-debian python-kubernetes kube-print kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
+	$(build_peers) critest device-plugin helm http-peer informers kinds kubectl-debian python-kubernetes kube-print kubelet-cpus kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
 	@tests/run-all
 
 integration-ready:

@@ -9,6 +9,7 @@ from support.device_plugin import PROGRAM, DevicePlugin
 from support.hosts import kubeconfig
 from support.node import Node, pod, wait_for
 
+IDLE = "trap exit TERM; sleep 1000 & wait"
 MERGE = {"Content-Type": "application/merge-patch+json"}
 IMAGE = {"image": "localhost/busybox:test", "imagePullPolicy": "Never"}
 PODS = "/api/v1/namespaces/default/pods"
@@ -58,7 +59,7 @@ def has(client, node, resource, *expected):
     wait_for(f"{expected} of {resource}", lambda: amounts(client, node, resource) == expected)
 
 
-def using(name, resource, n=1, command="sleep 1000", **fields):
+def using(name, resource, n=1, command=IDLE, **fields):
     return {"name": name, "command": ["sh", "-c", command], "resources": {"limits": {resource: str(n)}}, **fields}
 
 
@@ -84,7 +85,7 @@ def test_a_container_gets_what_its_plugin_gives(client, joined):
     with DevicePlugin(joined, resource, "a", "b", "c!") as plugin:
         plugin.heard("registered")
         has(client, joined, resource, "3", "2")
-        create(client, joined, "uses", {**using("main", resource, 2), "env": [{"name": "MINE", "value": "the pod's"}]}, "sleep 1000")
+        create(client, joined, "uses", {**using("main", resource, 2), "env": [{"name": "MINE", "value": "the pod's"}]}, IDLE)
         phase(client, "uses", "Running")
         main, other = joined.running("main"), joined.running("c1")
         assert sorted(plugin.heard("allocate")) == ["a", "b"]
@@ -136,7 +137,7 @@ def test_what_was_given_outlives_agent_and_plugin(client, joined):
     resource = "example.com/kept"
     with DevicePlugin(joined, resource, "k1", "k2", "--prestart") as plugin:
         has(client, joined, resource, "2", "2")
-        create(client, joined, "keeps", using("main", resource, command="trap exit TERM; sleep 1000 & wait"))
+        create(client, joined, "keeps", using("main", resource, command=IDLE))
         phase(client, "keeps", "Running")
         own = plugin.heard("allocate")
         assert plugin.heard("prestart") == own
@@ -201,7 +202,7 @@ def test_a_plugin_that_hangs_holds_up_its_own_pods_alone(client, joined):
         has(client, joined, resource, "1", "1")
         create(client, joined, "hangs", using("main", resource))
         plugin.heard("allocate")
-        create(client, joined, "goes-on", "sleep 1000")
+        create(client, joined, "goes-on", IDLE)
         phase(client, "goes-on", "Running")
         assert client.ask("DELETE", f"{PODS}/hangs", {"gracePeriodSeconds": 0})[0] == 200
         create(client, joined, "hangs-too", using("main", resource))
