@@ -110,3 +110,9 @@ int cpus_allocate(struct cpus *c, const struct pod *pod, uint64_t *ret_generatio
                 *ret_generation = keeper_changed(c->keeper);
         return r;
 }
+
+struct cpus_set cpus_allocatable(const struct cpus *c) {
+        static const struct cpus_set none;
+
+        return c->is_static ? cpus_set_without(&c->topology.all, &c->reserved) : none;
+}

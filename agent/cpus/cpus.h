@@ -59,3 +59,6 @@ const struct cpus_set *cpus_shared(const struct cpus *cpus);
 
 /* Whether some container of the pod has its own. */
 bool cpus_has_exclusive(const struct cpus *cpus, const char *pod_uid);
+
+/* What can be given to containers: all but what is reserved; with the policy none, nothing. */
+struct cpus_set cpus_allocatable(const struct cpus *cpus);

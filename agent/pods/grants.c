@@ -323,12 +323,18 @@ static int begin_cpus(struct pods *pods, struct err **err) {
 }
 
 int pods_begin_grants(struct pods *pods, struct err **err) {
-        int r = begin_devices(pods, err);
+        _cleanup_err_ struct err *untold = NULL;
+        int r;
 
-        return r < 0 ? r : begin_cpus(pods, err);
+        if ((r = begin_devices(pods, err)) < 0 || (r = begin_cpus(pods, err)) < 0)
+                return r;
+        if (pods_serve_resources(pods, &untold) < 0)
+                log_error("what pods have of devices and CPUs is not told (podresources): %s", err_text(untold));
+        return 0;
 }
 
 void pods_end_grants(struct pods *pods) {
+        pods_end_resources(pods);
         pods_drop_grants(pods);
         devices_free(TAKE_PTR(pods->devices));
         cpus_free(TAKE_PTR(pods->cpus));

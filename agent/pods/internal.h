@@ -16,6 +16,7 @@ struct cluster;
 struct cpus;
 struct devices;
 struct pods_grant;
+struct pods_resources;
 struct rejection;
 struct cri_event;
 struct eviction;
@@ -68,8 +69,9 @@ struct pods {
         struct cluster *cluster; /* NULL: the node belongs to none */
         struct objects *objects; /* likewise */
         struct cpus *cpus;
-        struct devices *devices;   /* of plugins */
-        struct pods_grants grants; /* pods that are being given some */
+        struct devices *devices;          /* of plugins */
+        struct pods_resources *resources; /* NULL: they are not told */
+        struct pods_grants grants;        /* pods that are being given some */
         size_t n_grants;
         struct desired_pods desired;
         struct broken_files broken;
@@ -137,6 +139,10 @@ void pods_drop_grants(struct pods *pods);                      /* of those that 
 size_t pods_list_grants(const struct pods *pods, const struct pod *except, const struct pod **ret_pods);
 int64_t pods_extended(void *data, const char *name); /* admission_node.extended */
 int pods_tell_devices(const struct pods *pods, struct arena *arena, struct kube_node_status *status); /* -ENOMEM */
+
+/* resources.c: what containers have, told to monitoring */
+int pods_serve_resources(struct pods *pods, struct err **err);
+void pods_end_resources(struct pods *pods);
 
 /* resize.c: asks for all pods that wait for other resources than they have. */
 void pods_resize(struct pods *pods);

@@ -84,6 +84,8 @@ def is_slip(h, step, mine, other):
     if "distribute-cpus-across-numa" not in h["options"]:
         return False
     node = {row[0]: row[1] for row in h["cpus"]}
+    if h.get("count", 0) > 3 and len(set(node.values())) > 3:  # what is reserved is taken the same way
+        return True
     spans = [len({node[c] for c in cpus(text)}) for sets in (mine["sets"], other["sets"]) for key, text in sets.items() if key.startswith(step["pod"] + "/")]
     return max(spans, default=0) > 3 or "accounting error" in other["error"]
 

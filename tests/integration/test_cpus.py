@@ -4,6 +4,7 @@ import os
 
 import pytest
 from support.api import Api, get
+from support.device_plugin import PROGRAM, resources
 from support.hosts import kubeconfig
 from support.node import Node, pod, wait_for
 
@@ -12,7 +13,7 @@ KIND = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
 PODS = "/api/v1/namespaces/default/pods"
 STATIC = KIND + 'cpuManagerPolicy: static\nreservedSystemCPUs: "0"\ncpuManagerReconcilePeriod: 10s\ntopologyManagerPolicy: none\nmemoryManagerPolicy: None\n'
 ONLINE = sorted(os.sched_getaffinity(0))
-pytestmark = pytest.mark.skipif(len(ONLINE) < 2 or ONLINE[0] != 0, reason="wants two CPUs, and CPU 0 among them")
+pytestmark = pytest.mark.skipif(len(ONLINE) < 2 or ONLINE[0] != 0 or not os.path.exists(PROGRAM), reason="wants two CPUs, CPU 0 among them, and device-plugin (tests/peers/build)")
 
 
 def text(cpus):
@@ -72,6 +73,10 @@ def test_a_guaranteed_pod_has_cpus_for_itself(static):
     assert state(node)["defaultCpuSet"] == LEFT and state(node)["entries"] == {first: {"own": "1"}}
     quota = node.exec(node.running("own"), "sh", "-c", "cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cut -d' ' -f1 /sys/fs/cgroup/cpu.max")
     assert quota.strip() in ("-1", "max")
+
+    told = resources(node)
+    assert [c.get("cpu_ids") for p in told["list"]["pod_resources"] for c in p["containers"] if c["name"] == "own"] == [[1]]
+    assert told["allocatable"]["cpu_ids"] == ONLINE[1:]
 
     ids = {c["metadata"]["name"]: c["id"] for c in node.containers()}
     node.restart()

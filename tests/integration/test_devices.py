@@ -5,7 +5,7 @@ import socket
 
 import pytest
 from support.api import Api, get
-from support.device_plugin import PROGRAM, DevicePlugin
+from support.device_plugin import PROGRAM, DevicePlugin, resources
 from support.hosts import kubeconfig
 from support.node import Node, pod, wait_for
 
@@ -97,6 +97,13 @@ def test_a_container_gets_what_its_plugin_gives(client, joined):
         assert "not permitted" in joined.exec(main, "sh", "-c", "echo > /dev/given", check=False).stderr
         assert joined.inspect(main)["status"]["annotations"]["example.com/devices"] == "a,b"
         assert "DEVICES" not in environment(joined, other)
+
+        device = lambda name: {"resource_name": resource, "device_ids": [name], "topology": {"nodes": [{}]}}
+        told = resources(joined)
+        assert told["list"]["pod_resources"] == [{"name": "uses", "namespace": "default", "containers": [{"name": "main", "devices": [device("a"), device("b")]}, {"name": "c1"}]}]
+        assert [d for d in told["allocatable"]["devices"] if d["resource_name"] == resource] == [device("a"), device("b")]
+        assert resources(joined, "default", "uses")["get"] == {"pod_resources": told["list"]["pod_resources"][0]}
+        assert "pod nobody in namespace default not found" in resources(joined, "default", "nobody")["error"]
 
         def health():
             return [c.get("allocatedResourcesStatus") for c in get(client, f"{PODS}/uses")["status"]["containerStatuses"] if c["name"] == "main"][0]
