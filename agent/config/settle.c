@@ -12,6 +12,8 @@
 #include "agent/cpus/cpus.h"
 #include "lib/cleanup.h"
 
+#define DEFAULT_ROOT "/var/lib/nacelle"
+
 static char *host_name(void) {
         char name[HOST_NAME_MAX + 1] = "";
 
@@ -37,8 +39,10 @@ static int default_below(char **field, const char *folder, const char *name) {
 static int fill_defaults(struct options *o, struct err **err) {
         int r = 0;
 
-        r |= default_text(&o->kubelet_dir, o->root_dir ?: "/var/lib/kubelet");
-        r |= default_text(&o->root_dir, "/var/lib/nacelle");
+        r |= default_text(&o->root_dir, DEFAULT_ROOT);
+        if (o->root_dir)
+                r |= default_text(&o->kubelet_dir,
+                                  strcmp(o->root_dir, DEFAULT_ROOT) == 0 ? "/var/lib/kubelet" : o->root_dir);
         r |= default_text(&o->run_dir, "/run/nacelle");
         r |= default_text(&o->manifest_dir, "/etc/nacelle/manifests");
         r |= default_text(&o->pod_logs_dir, "/var/log/pods");
