@@ -30,9 +30,12 @@ struct pool;
 #define CLUSTER_RETRY_MIN_MS 200 /* until what the service did not take is sent again; doubled each time */
 #define CLUSTER_RETRY_MAX_MS 7000
 #define CLUSTER_STARTING_MS                                                                                            \
-        1000                  /* a pod that does not run yet is told of after this, or when something holds it up      \
-                               */
-#define CLUSTER_PODS_MAX 4096 /* that are known at a time; more are told of in the log and passed over */
+        1000 /* a pod that does not run yet is told of after this, or when something holds it up                       \
+              */
+#define CLUSTER_PODS_MAX                                                                                               \
+        4096 /* that are known at a time: more wait, with an event that says why, but those that the node runs already \
+              */
+#define CLUSTER_LIST_AGAIN_MS (10 * 1000) /* until pods that could not be taken are asked for again */
 
 /* What is asked and heard, on the loop. */
 struct cluster_events {
@@ -54,6 +57,7 @@ struct cluster_events {
         void (*network)(void *data); /* cluster_unready() may say something else now */
         bool (*moved)(void *data);   /* the host's addresses may be others; whether the node's is */
         void (*serving)(void *data); /* there is another cluster_serving() */
+        void (*told)(void *data);    /* the service has heard of something: cluster_has_told() */
         void *data;
 };
 
@@ -76,6 +80,12 @@ int cluster_start(struct cluster *cluster);
 
 /* The node's status may be another one: it is looked at now. */
 void cluster_node_changed(struct cluster *cluster);
+
+/* The host goes down, or it was called off: then the node is not ready. */
+void cluster_node_shuts(struct cluster *cluster, bool shuts);
+
+/* Whether the service has heard of all that has changed, of the node and its pods. */
+bool cluster_has_told(const struct cluster *cluster);
 
 /* Why pods that need a network must wait, in kubelet's words; NULL: they need not. Valid until the loop goes on. */
 const char *cluster_unready(const struct cluster *cluster);

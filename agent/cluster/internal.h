@@ -24,6 +24,8 @@ struct cluster_node {
         struct client_call *call; /* about the Node, under way */
         bool knew_own;            /* what it tells was made of what the service has */
         bool changed;             /* since it began */
+        bool due;                 /* what has changed is about to be told */
+        bool shuts;               /* the host goes down */
         uv_timer_t *timer;
         struct cluster_patience patience;
         uint64_t told, sent; /* hashes of its status, without the time: as the service has it; as is under way */
@@ -113,6 +115,7 @@ struct cluster {
         struct cluster_lease lease;
         struct recorder *recorder;
         struct informers *informers;
+        struct informer *wanted; /* the pods: one of these */
         struct informer_handler heard;
         char *fields; /* which pods */
         struct cluster_all pods;
@@ -123,8 +126,12 @@ struct cluster {
         uv_timer_t *hold;        /* when the first does */
         struct cluster_patience patience;
         bool listed;      /* what the service has for the node is known */
+        bool listing;     /* a list of it is under way */
         bool denied;      /* some pod is */
         bool passed_over; /* some pod was, since its last list began */
+        bool turned_away; /* for want of a place */
+        bool unread;      /* and some could not be read, which */
+        bool unread_said; /* is in the log */
         struct cluster_own own;
 
         struct cluster_mirrors mirrors;
@@ -143,6 +150,7 @@ void cluster_look_at(struct cluster *cluster, const struct client_answer *answer
 /* node.c */
 int cluster_node_start(struct cluster *cluster);
 void cluster_node_stop(struct cluster *cluster);
+bool cluster_node_has_told(const struct cluster *cluster);
 void cluster_node_replaced(struct cluster *cluster); /* it is another object, which knows nothing of this host yet */
 
 /* network.c: the cluster's network, as far as it is this node's */

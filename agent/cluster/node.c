@@ -104,6 +104,8 @@ static void on_told(void *data, const struct client_answer *answer) {
         c->node.told_at = uv_now(c->loop);
         later(c, c->node.changed ? 0 : CLUSTER_LEASE_RENEW_MS);
         c->node.changed = false;
+        if (c->events.told)
+                c->events.told(c->events.data);
 }
 
 /* Addresses are merged by type, of which there may be two, and these are all: the others go. */
@@ -175,6 +177,7 @@ static void tell(struct cluster *c) {
         struct kube_node_status status;
         size_t length;
 
+        c->node.due = false;
         if (!arena || cluster_node_status(c, arena, &status) < 0 || !(text = status_text(c, &status, &length)))
                 return fail(c, "tell its status", "out of memory");
         c->node.sent = hash_bytes(text, length);
@@ -196,8 +199,20 @@ static void turn(struct cluster *c) {
 void cluster_node_changed(struct cluster *c) {
         c->node.patience.ms = 0;
         c->node.changed = c->node.call;
-        if (!c->node.call && c->node.timer)
-                later(c, 0);
+        if (c->node.call || !c->node.timer)
+                return;
+        c->node.due = true;
+        later(c, 0);
+}
+
+void cluster_node_shuts(struct cluster *c, bool shuts) {
+        c->node.shuts = shuts;
+        c->node.ready_since = time(NULL);
+        cluster_node_changed(c);
+}
+
+bool cluster_node_has_told(const struct cluster *c) {
+        return !c->node.call && !c->node.due && !c->node.changed && c->node.sent == c->node.told;
 }
 
 void cluster_node_replaced(struct cluster *c) {

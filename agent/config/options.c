@@ -393,7 +393,8 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
         if ((r = read_flags(argc, argv, NULL, &o, err)) < 0)
                 return r;
         if (!o.show_help && !o.show_version &&
-            ((r = options_settle(&o, err)) < 0 || (r = eviction_settings_finish(&o.eviction, err)) < 0))
+            ((r = options_settle(&o, err)) < 0 || (r = eviction_settings_finish(&o.eviction, err)) < 0 ||
+             (r = shutdown_settings_finish(&o.shutdown, err)) < 0))
                 return r;
         *ret_options = o;
         o = (struct options){ 0 };

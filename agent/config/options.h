@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "agent/eviction/settings.h"
+#include "agent/shutdown/settings.h"
 #include "lib/err.h"
 #include "lib/log.h"
 
@@ -33,6 +34,7 @@ struct options_server {
         bool anonymous, tokens;
         bool debugs;                             /* what does more than tell */
         bool logs;                               /* the host's, at /logs/ */
+        bool log_query;                          /* and queries for services' */
         int64_t token_ms, allowed_ms, denied_ms; /* for how long the service's answers count */
 };
 
@@ -70,6 +72,7 @@ struct options {
         char *topology_policy, *memory_policy; /* "none" and "None" alone */
         struct options_server server;
         struct eviction_settings eviction;
+        struct shutdown_settings shutdown;
         enum log_level log_level;
         bool rotate_certificates, rotate_server; /* rotateCertificates, serverTLSBootstrap */
         bool runtime_only, show_help, show_version;

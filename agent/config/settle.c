@@ -192,6 +192,12 @@ static int reserve_cpus(struct options *o, struct err **err) {
         return 0;
 }
 
+static int check_log_query(const struct options_server *server, struct err **err) {
+        return server->log_query && !server->logs ?
+                       err_set(err, EINVAL, "enableSystemLogQuery: it wants enableSystemLogHandler: true") :
+                       0;
+}
+
 int options_settle(struct options *options, struct err **err) {
         int r = fill_defaults(options, err);
 
@@ -201,5 +207,7 @@ int options_settle(struct options *options, struct err **err) {
                 options->server.port = options->kubeconfig ? OPTIONS_KUBELET_PORT : 0;
         if (!options->server.enabled)
                 options->server.port = 0;
-        return r < 0 ? r : check(options, err);
+        if (r < 0 || (r = check_log_query(&options->server, err)) < 0)
+                return r;
+        return check(options, err);
 }

@@ -62,6 +62,7 @@ enum worker_verdict {
         WORKER_EVICTED,   /* for a limit of its own */
         WORKER_DISRUPTED, /* evicted for the node's shortage */
         WORKER_PREEMPTED, /* for a critical pod */
+        WORKER_SHUT_DOWN, /* the host goes down */
 };
 
 /* Where worker_step() is: it may be called from within itself, and looks again then. */

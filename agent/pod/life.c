@@ -171,6 +171,27 @@ bool worker_is_preempted(const struct worker *w) {
         return w->verdict == WORKER_PREEMPTED;
 }
 
+bool worker_shut_down(struct worker *w, int64_t grace_seconds) {
+        static const char text[] = "Pod was terminated in response to imminent node shutdown.";
+        char *copy;
+
+        if (w->goal != WORKER_TO_RUN || w->state >= WORKER_STOPPING) {
+                worker_set_grace(w, grace_seconds);
+                return true;
+        }
+        if (!(copy = strdup(text)))
+                return false;
+        w->own_grace = grace_seconds < WORKER_GRACE_MIN_S ? WORKER_GRACE_MIN_S : grace_seconds;
+        worker_judge(w, WORKER_SHUT_DOWN, "Terminated", copy);
+        worker_keep_hint(w);
+        worker_event(w, WORKER_EVENT_STOP);
+        return true;
+}
+
+bool worker_is_shut_down(const struct worker *w) {
+        return w->verdict == WORKER_SHUT_DOWN;
+}
+
 bool worker_discard(struct worker *w) {
         if (w->state != WORKER_RESTING || !w->sandbox.id[0] || !worker_hint_is_kept(w))
                 return false;

@@ -92,6 +92,11 @@ bool worker_evict(struct worker *worker, const char *message, int64_t grace_seco
 bool worker_preempt(struct worker *worker);
 bool worker_is_preempted(const struct worker *worker);
 
+/* Ends the pod since the host goes down, within @grace_seconds: it has failed for good. One that ends already has no
+ * longer than that. False: there is no memory. */
+bool worker_shut_down(struct worker *worker, int64_t grace_seconds);
+bool worker_is_shut_down(const struct worker *worker);
+
 /* Calls @each for each container that runs, with what cri says of it; stops, and returns false, when that does. */
 bool worker_each_running(const struct worker *worker,
                          bool (*each)(void *data, const char *name, const struct cri_container_info *info), void *data);

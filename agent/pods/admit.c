@@ -9,6 +9,7 @@
 #include "agent/devices/devices.h"
 #include "agent/eviction/eviction.h"
 #include "agent/pods/internal.h"
+#include "agent/shutdown/shutdown.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
@@ -109,6 +110,8 @@ bool pods_displace(struct pods *pods, struct desired *d, struct pods_others *oth
 static void begin(struct pods *pods, struct pod *pod, const char *reason, const char *message) {
         struct pods_slot *slot = pods_slot_new(pods, pod);
 
+        if (slot)
+                slot->late = shutdown_is_under_way(pods->shutdown);
         if (!slot)
                 pods_retry_later(pods);
         else if (!reason)
@@ -129,7 +132,10 @@ void pods_start_one(struct pods *pods, struct desired *d) {
                 return;
         }
         node = pods_admission(pods, d->pod, &others);
-        if (!eviction_admit(pods->eviction, d->pod, pressure)) {
+        if (shutdown_is_under_way(pods->shutdown)) {
+                d->displaces = false;
+                begin(pods, d->pod, SHUTDOWN_REASON, SHUTDOWN_REFUSAL);
+        } else if (!eviction_admit(pods->eviction, d->pod, pressure)) {
                 d->displaces = false;
                 begin(pods, d->pod, "Evicted", pressure);
         } else if (admission_ask(&node, d->pod, &rejection)) {

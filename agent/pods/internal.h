@@ -21,6 +21,7 @@ struct rejection;
 struct cri_event;
 struct eviction;
 struct objects;
+struct shutdown;
 struct source;
 
 /* How long a second file for a pod may be there without a word, and a file away before its pod is another's. */
@@ -35,6 +36,7 @@ struct pods_slot {
         uv_timer_t timer;
         bool gone;
         bool removed; /* the API service has it no more, though it still ends here */
+        bool late;    /* it was refused since the host goes down */
         char uid[];
 };
 
@@ -64,6 +66,7 @@ struct pods {
         int64_t clock_base; /* wall minus monotonic time at the start, ms */
         struct cri_subscription *subscription;
         struct eviction *eviction;
+        struct shutdown *shutdown; /* NULL: the host goes down without waiting for pods */
         struct source *source;
         struct kubelet *kubelet; /* NULL: it is not there yet, or not any more */
         struct cluster *cluster; /* NULL: the node belongs to none */
@@ -151,6 +154,9 @@ void pods_look(struct pods *pods); /* at what waits for others to hold less, as 
 /* runtime.c: what cri says of itself and its images, for the node's status */
 void pods_ask_runtime(struct pods *pods); /* when it has not been asked for a while */
 void pods_tell_runtime(const struct pods *pods, struct kube_node_status *status);
+
+/* shutdown.c: the host's */
+int pods_await_shutdown(struct pods *pods, struct err **err);
 
 /* leftovers.c: what was found from before and nobody wants */
 void pods_end_orphans(struct pods *pods);

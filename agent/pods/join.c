@@ -10,6 +10,7 @@
 #include "agent/kubelet/kubelet.h"
 #include "agent/node/events.h"
 #include "agent/pods/internal.h"
+#include "agent/shutdown/shutdown.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
@@ -137,6 +138,10 @@ static void on_event(void *data, const struct event_object *object, bool warning
                 cluster_event(pods->cluster, object, warning, reason, text);
 }
 
+static void on_told(void *data) {
+        shutdown_look(((struct pods *)data)->shutdown);
+}
+
 static void on_network(void *data) {
         pods_reconcile(data);
 }
@@ -191,6 +196,7 @@ int pods_join(struct pods *pods, struct err **err) {
                 .has = on_has,
                 .pod_status = on_pod_status,
                 .serving = on_serving,
+                .told = on_told,
                 .network = on_network,
                 .moved = on_moved,
                 .data = pods,

@@ -5,6 +5,7 @@
 #include "agent/container/log_links.h"
 #include "agent/eviction/eviction.h"
 #include "agent/pods/internal.h"
+#include "agent/shutdown/shutdown.h"
 #include "cri/state/events.h"
 #include "lib/log.h"
 
@@ -76,6 +77,7 @@ static void op_changed(void *data, struct worker *worker) {
         struct pods *pods = data;
 
         eviction_changed(pods->eviction, worker);
+        shutdown_look(pods->shutdown);
         if (!worker_holds(worker))
                 pods_release(pods, worker_pod(worker)->metadata.uid);
         if (!worker_uses_sources(worker))
