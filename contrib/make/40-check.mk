@@ -15,7 +15,7 @@ check: ## install what the tests need and run all of them
 
 integration-ready:
 	$(install_packages) build integration deb
-	$(build_peers) agnhost crictl critest device-plugin helm http-peer informers kubectl kubectl-debian prometheus python-kubernetes
+	$(build_peers) agnhost crictl critest device-plugin helm http-peer informers kubectl kubectl-debian prometheus python-kubernetes sample-device-plugin
 	@$(MAKE) integration-build
 
 integration-build: programs $(BUILD)/tests/faults.so $(HTTP_PROGRAMS)

@@ -7,9 +7,10 @@ import pytest
 from support.api import Api, get
 from support.device_plugin import PROGRAM, DevicePlugin, resources
 from support.hosts import kubeconfig
-from support.node import Node, pod, wait_for
+from support.node import PEERS, Node, pod, wait_for
 
 IDLE = "trap exit TERM; sleep 1000 & wait"
+SAMPLE = f"{PEERS}/sample-device-plugin"
 MERGE = {"Content-Type": "application/merge-patch+json"}
 IMAGE = {"image": "localhost/busybox:test", "imagePullPolicy": "Never"}
 PODS = "/api/v1/namespaces/default/pods"
@@ -116,6 +117,28 @@ def test_a_container_gets_what_its_plugin_gives(client, joined):
         refused = phase(client, "late", "Failed")["status"]
         assert refused["reason"] == f"OutOf{resource}"
         assert refused["message"] == f"Pod was rejected: Node didn't have enough resource: {resource}, requested: 2, used: 2, capacity: 1"
+
+
+@pytest.mark.skipif(not os.path.exists(SAMPLE), reason="sample-device-plugin is not built (tests/peers/build)")
+def test_kubernetes_sample_plugin(client, joined):
+    """The plugin that Kubernetes' own tests of nodes run, as a pod with its fixed paths: it registers again when kubelet.sock is made anew."""
+    resource = "example.com/resource"
+    paths = {"plugin": (SAMPLE, "/plugin"), "sockets": (f"{joined.root}/device-plugins", "/var/lib/kubelet/device-plugins"), "tmp": ("/tmp", "/tmp")}
+    try:
+        create(client, joined, "plugin", {"name": "plugin", "command": ["/plugin"], "volumeMounts": [{"name": n, "mountPath": at} for n, (_, at) in paths.items()]},
+               volumes=[{"name": n, "hostPath": {"path": path}} for n, (path, _) in paths.items()])
+        has(client, joined, resource, "2", "2")
+        create(client, joined, "sample", using("main", resource))
+        phase(client, "sample", "Running")
+        [status] = get(client, f"{PODS}/sample")["status"]["containerStatuses"]
+        device = status["allocatedResourcesStatus"][0]["resources"][0]["resourceID"]
+        assert joined.exec(joined.running("main"), "ls", "/tmp").split() == [device]
+        joined.restart()
+        has(client, joined, resource, "2", "2")
+    finally:
+        for name in ("Dev-1", "Dev-2"):
+            if os.path.exists(f"/tmp/{name}"):
+                os.unlink(f"/tmp/{name}")
 
 
 def test_devices_are_free_again_when_their_pod_has_ended(client, joined):
