@@ -30,7 +30,7 @@ static int make_again(struct api_keeper *keeper, const char *text) {
 
         if (r < 0 || (r = api_put_stamp(arena, keeper->namespaces, &tree)) < 0)
                 return r;
-        return api_put_later(keeper->state, keeper->namespaces, arena, tree);
+        return api_put_later(keeper->state, keeper->namespaces, arena, tree, STORE_ABSENT);
 }
 
 /* On the writer's thread, which waits for nobody: what cannot be made now is made at the next start. */

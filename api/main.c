@@ -20,6 +20,7 @@
 #include "api/kinds.h"
 #include "api/manager.h"
 #include "api/leave.h"
+#include "api/priority/priority.h"
 #include "api/proxy/proxy.h"
 #include "api/rest/rest.h"
 #include "api/server/server.h"
@@ -219,7 +220,8 @@ static int open_state(const struct api_config *c, struct parts *p, struct err **
         p->config.usage = api_usage_new(p->config.state);
         if (!p->config.usage)
                 return err_set(err, ENOMEM, "no memory for the service");
-        if ((r = api_bootstrap(p->config.state, err)) < 0)
+        if ((r = api_bootstrap(p->config.state, err)) < 0 ||
+            (r = priority_new(p->config.state, &p->config.priority, err)) < 0)
                 return r;
         return api_keeper_new(p->config.state, &p->keeper, err);
 }
@@ -262,6 +264,7 @@ static void close_parts(struct parts *p) {
         proxy_free(p->config.proxy);
         audit_free(p->config.audit);
         api_keeper_free(p->keeper);
+        priority_free(p->config.priority);
         api_state_close(p->config.state);
         api_openapi_free(p->config.openapi);
         tls_context_unref(p->config.tls);
