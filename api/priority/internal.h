@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,12 +20,14 @@ struct kube_flowcontrol_v1_flow_schema;
 struct priority_level {
         struct table_node in_levels;
         char uid[PRIORITY_UID_MAX];
+        int64_t shares; /* nominalConcurrencyShares */
         char name[];
 };
 
 struct priority_schema {
         struct arena *arena; /* with all of it */
         const struct kube_flowcontrol_v1_flow_schema *object;
+        _Atomic uint64_t *requests; /* that were of it */
 };
 
 struct priority_follower {

@@ -19,6 +19,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/log.h"
+#include "lib/metrics.h"
 #include "lib/value.h"
 
 /* --- what there is, on the writer's thread --- */
@@ -42,9 +43,13 @@ static int set_level(struct priority *p, const struct object *object) {
                 if (r < 0)
                         free(level);
         }
-        if (r == 0)
-                snprintf(level->uid, sizeof(level->uid), "%s", value_string_or(value_find(tree, "metadata.uid"), ""));
-        return r;
+        if (r < 0)
+                return r;
+        level->shares = 0;
+        if (!value_integer(value_find(tree, "spec.limited.nominalConcurrencyShares"), &level->shares))
+                value_integer(value_find(tree, "spec.exempt.nominalConcurrencyShares"), &level->shares);
+        snprintf(level->uid, sizeof(level->uid), "%s", value_string_or(value_find(tree, "metadata.uid"), ""));
+        return 0;
 }
 
 static void drop_level(struct priority *p, const char *name) {
@@ -64,13 +69,45 @@ static int order(const void *a, const void *b) {
         return strcmp(one->metadata.name, two->metadata.name);
 }
 
-static void drop_schema(struct priority *p, const char *name) {
+static struct priority_schema *schema_of(struct priority *p, const char *name) {
         for (size_t i = 0; i < p->n_schemas; i++)
-                if (strcmp(p->schemas[i].object->metadata.name, name) == 0) {
-                        arena_free(p->schemas[i].arena);
-                        memmove(&p->schemas[i], &p->schemas[i + 1], (--p->n_schemas - i) * sizeof(*p->schemas));
-                        return;
+                if (strcmp(p->schemas[i].object->metadata.name, name) == 0)
+                        return &p->schemas[i];
+        return NULL;
+}
+
+static void drop_schema(struct priority *p, const char *name) {
+        struct priority_schema *schema = schema_of(p, name);
+
+        if (!schema)
+                return;
+        arena_free(schema->arena);
+        free(schema->requests);
+        memmove(schema, schema + 1, (size_t)(p->schemas + --p->n_schemas - schema) * sizeof(*schema));
+}
+
+/* In the place of what it was before, whose requests go on counting; or beside the others. */
+static int put_schema(struct priority *p, const struct priority_schema *schema) {
+        struct priority_schema *there = schema_of(p, schema->object->metadata.name), *larger;
+        _Atomic uint64_t *requests = there ? there->requests : calloc(1, sizeof(*requests));
+
+        if (!requests)
+                return -ENOMEM;
+        if (there) {
+                arena_free(there->arena);
+        } else {
+                larger = reallocarray(p->schemas, p->n_schemas + 1, sizeof(*larger));
+                if (!larger) {
+                        free(requests);
+                        return -ENOMEM;
                 }
+                p->schemas = larger;
+                there = &p->schemas[p->n_schemas++];
+        }
+        *there = *schema;
+        there->requests = requests;
+        qsort(p->schemas, p->n_schemas, sizeof(*p->schemas), order);
+        return 0;
 }
 
 static int set_schema(struct priority *p, const struct object *object) {
@@ -78,17 +115,12 @@ static int set_schema(struct priority *p, const struct object *object) {
         struct kube_flowcontrol_v1_flow_schema *schema =
                 arena ? arena_new_of(arena, struct kube_flowcontrol_v1_flow_schema) : NULL;
         int r = schema ? api_struct_of(arena, &kube_flowcontrol_v1_flow_schema_type, object, schema) : -ENOMEM;
-        struct priority_schema *larger = r == 0 ? reallocarray(p->schemas, p->n_schemas + 1, sizeof(*larger)) : NULL;
 
-        if (!larger) {
+        if (r == 0)
+                r = put_schema(p, &(struct priority_schema){ .arena = arena, .object = schema });
+        if (r < 0)
                 arena_free(arena);
-                return r ?: -ENOMEM;
-        }
-        p->schemas = larger;
-        drop_schema(p, object->name);
-        p->schemas[p->n_schemas++] = (struct priority_schema){ arena, schema };
-        qsort(p->schemas, p->n_schemas, sizeof(*p->schemas), order);
-        return 0;
+        return r;
 }
 
 static int set(struct priority_follower *f, const struct object *object) {
@@ -151,6 +183,7 @@ static bool find(struct priority *p, struct arena *arena, const struct auth_attr
 
                 if (!level || !priority_matches(schema, asked))
                         continue;
+                atomic_fetch_add_explicit(p->schemas[i].requests, 1, memory_order_relaxed);
                 *ret_flow = arena_strdup(arena, schema->metadata.uid ?: "");
                 *ret_level = arena_strdup(arena, level->uid);
                 return *ret_flow && *ret_level;
@@ -169,6 +202,49 @@ enum api_step priority_classify(struct api_request *r) {
         find(p, r->arena, &asked, &r->flow_uid, &r->level_uid);
         pthread_rwlock_unlock(&p->lock);
         return API_NEXT;
+}
+
+/* --- metrics --- */
+
+static int64_t count_shares(const struct priority *p) {
+        int64_t all = 0;
+
+        for (size_t i = 0; i < p->levels.n_buckets; i++)
+                for (struct table_node *node = p->levels.buckets[i]; node; node = node->next)
+                        all += table_object(node, struct priority_level, in_levels)->shares;
+        return all;
+}
+
+static void write_seats(struct priority *p, struct metrics_writer *w, unsigned seats) {
+        int64_t all = count_shares(p);
+
+        metrics_family(w, "apiserver_flowcontrol_nominal_limit_seats", METRICS_GAUGE,
+                       "[BETA] Nominal number of execution seats configured for each priority level");
+        for (size_t i = 0; i < p->levels.n_buckets; i++)
+                for (struct table_node *node = p->levels.buckets[i]; node; node = node->next) {
+                        const struct priority_level *level = table_object(node, struct priority_level, in_levels);
+                        int64_t nominal = all > 0 ? (level->shares * seats + all - 1) / all : 0;
+
+                        metrics_sample(w, &(struct metrics_label){ "priority_level", level->name }, 1, (double)nominal);
+                }
+}
+
+void priority_write(struct priority *p, struct metrics_writer *w, unsigned seats) {
+        metrics_family(w, "apiserver_flowcontrol_dispatched_requests_total", METRICS_COUNTER,
+                       "[BETA] Number of requests executed by API Priority and Fairness subsystem");
+        pthread_rwlock_rdlock(&p->lock);
+        for (size_t i = 0; i < p->n_schemas; i++) {
+                const struct kube_flowcontrol_v1_flow_schema *schema = p->schemas[i].object;
+                const struct metrics_label labels[] = { { "flow_schema", schema->metadata.name },
+                                                        { "priority_level",
+                                                          schema->spec.priority_level_configuration.name } };
+                uint64_t requests = atomic_load_explicit(p->schemas[i].requests, memory_order_relaxed);
+
+                if (requests > 0)
+                        metrics_sample(w, labels, ELEMENTS(labels), (double)requests);
+        }
+        write_seats(p, w, seats);
+        pthread_rwlock_unlock(&p->lock);
 }
 
 /* --- its life --- */
@@ -226,8 +302,10 @@ void priority_free(struct priority *p) {
                 return;
         collection_unfollow(&p->of_levels.base);
         collection_unfollow(&p->of_schemas.base);
-        while (p->n_schemas > 0)
+        while (p->n_schemas > 0) {
                 arena_free(p->schemas[--p->n_schemas].arena);
+                free(p->schemas[p->n_schemas].requests);
+        }
         free(p->schemas);
         for (size_t i = 0; i < p->levels.n_buckets; i++)
                 for (struct table_node *node = p->levels.buckets[i], *next; node; node = next) {

@@ -9,6 +9,7 @@
 struct api_request;
 struct api_state;
 struct err;
+struct metrics_writer;
 struct priority;
 
 /* Makes the default objects that are missing, and follows all. Blocks; before anything is served. */
@@ -16,6 +17,10 @@ int priority_new(struct api_state *state, struct priority **ret_priority, struct
 
 /* Once the state takes no changes any more. NULL is fine. */
 void priority_free(struct priority *priority);
+
+/* Families of metrics, by kube-apiserver's names: how many requests were of which schema, and what each level's share
+ * of @seats, all requests at a time, is; which nobody is held to yet. */
+void priority_write(struct priority *priority, struct metrics_writer *w, unsigned seats);
 
 /* A stage, behind authentication: has the request's flow in r->flow_uid and r->level_uid. */
 enum api_step priority_classify(struct api_request *r);

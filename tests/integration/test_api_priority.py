@@ -101,3 +101,12 @@ def test_the_default_ones_stay(api):
     assert there["spec"]["matchingPrecedence"] == 9001 and there["metadata"]["annotations"] == free["metadata"]["annotations"]
     assert client.ask("PATCH", SCHEMAS + "/global-default", {"metadata": {"annotations": {"apf.kubernetes.io/autoupdate-spec": "yes"}}}, **MERGE)[0] == 200
     wait_for("annotation", lambda: client.ask("GET", SCHEMAS + "/global-default")[1]["metadata"]["annotations"]["apf.kubernetes.io/autoupdate-spec"] == "false")
+
+
+def test_metrics(api):
+    flow_of(api, "GET", "/version", "jane")
+    lines = api.client().raw("GET", "/metrics")[2].decode().splitlines()
+    assert 'apiserver_flowcontrol_nominal_limit_seats{priority_level="workload-low"} 245' in lines  # 600 * 100 / 245
+    assert 'apiserver_flowcontrol_nominal_limit_seats{priority_level="exempt"} 0' in lines
+    (counted,) = [line for line in lines if line.startswith('apiserver_flowcontrol_dispatched_requests_total{flow_schema="global-default",priority_level="global-default"}')]
+    assert int(counted.split()[1]) > 0
