@@ -13,6 +13,7 @@
 #include <openssl/x509v3.h>
 
 #include "api/access.h"
+#include "api/bootstrap.h"
 #include "api/advertise.h"
 #include "api/auth/authenticate.h"
 #include "api/config.h"
@@ -245,7 +246,7 @@ static int use(struct api_credentials *c, unsigned changed, struct api_server *s
 }
 
 void api_credentials_renew(struct api_credentials *credentials, int timer, struct api_server *server,
-                           struct api_access *access) {
+                           struct api_access *access, struct api_keeper *keeper) {
         _cleanup_err_ struct err *failed = NULL, *unused = NULL;
         int64_t now = time(NULL), due;
         uint64_t expirations;
@@ -260,6 +261,8 @@ void api_credentials_renew(struct api_credentials *credentials, int timer, struc
         if (r < 0)
                 log_error("certificates: %s; the old ones go on", err_text(failed));
         error = use(credentials, changed, server, access, &unused);
+        if (error == 0 && changed & 1U << PKI_AUTHORITY)
+                error = api_keeper_trust(keeper, api_credentials_authorities(credentials));
         if (error < 0)
                 log_error("renewed certificates are not in use: %s", err_text(unused));
         else if (changed)
