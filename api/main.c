@@ -13,6 +13,7 @@
 #include "api/advertise.h"
 #include "api/audit/audit.h"
 #include "api/bootstrap.h"
+#include "api/compaction.h"
 #include "api/config.h"
 #include "api/credentials.h"
 #include "api/discovery/openapi.h"
@@ -57,18 +58,23 @@ struct service {
 };
 
 /* Until a signal comes, which is blocked. */
-static int wait_for_signal(const struct service *s, int signals, struct err **err) {
-        _cleanup_close_ int timer = -EBADF;
+static int wait_for_signal(const struct api_config *c, const struct service *s, int signals, struct err **err) {
+        _cleanup_close_ int timer = -EBADF, compaction = -EBADF;
         struct signalfd_siginfo info;
-        int r = api_credentials_timer(s->credentials, &timer, err);
+        int r = api_credentials_timer(s->credentials, &timer, err) ?:
+                        api_compaction_timer(c->compaction_ns, &compaction, err);
 
         while (r == 0 && read(signals, &info, sizeof(info)) != (ssize_t)sizeof(info)) {
-                struct pollfd all[] = { { .fd = signals, .events = POLLIN }, { .fd = timer, .events = POLLIN } };
+                struct pollfd all[] = { { .fd = signals, .events = POLLIN },
+                                        { .fd = timer, .events = POLLIN },
+                                        { .fd = compaction, .events = POLLIN } };
 
                 if (poll(all, ELEMENTS(all), -1) <= 0)
                         continue;
                 if (all[1].revents)
                         api_credentials_renew(s->credentials, timer, s->server, s->access);
+                if (all[2].revents)
+                        api_compaction_run(compaction, s->server->config.state);
         }
         if (r == 0)
                 log_info("%s: leaving", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -97,7 +103,7 @@ static int go_on(const struct api_config *c, const struct service *s, struct err
         signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
         if (signals < 0)
                 return err_errno(err, errno, "cannot wait for signals");
-        r = wait_for_signal(s, signals, err);
+        r = wait_for_signal(c, s, signals, err);
         if (r == 0)
                 api_leave_server(s->server, &times, signals);
         return r;

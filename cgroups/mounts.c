@@ -1,7 +1,10 @@
 #include "cgroups/mounts.h"
 
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "cgroups/tree.h"
 #include "lib/cleanup.h"
@@ -91,6 +94,50 @@ size_t cg_mounts_parse(const char *mountinfo, struct cg_mount *ret_mounts, size_
                         if (parse_line(line, &ret_mounts[n]) && !known(ret_mounts, n, &ret_mounts[n]))
                                 n++;
                 }
+                p += size + (p[size] == '\n');
+        }
+        return n;
+}
+
+/* Whether a hierarchy is mounted there from its root on, which is the first thing that the kernel makes of it. */
+static bool is_root(const char *path, unsigned long magic) {
+        struct statfs fs;
+        struct stat st;
+
+        return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == magic && stat(path, &st) == 0 && st.st_ino == 1;
+}
+
+/* One line: ID:CONTROLLERS:PATH, of cgroup2 0::PATH. */
+static bool find_usual(const char *line, const char *top, struct cg_mount *ret_mount) {
+        char text[64] = "";
+        const char *name = text;
+        unsigned id;
+        int n;
+
+        if (sscanf(line, "%u:%63[^:\n]:", &id, text) < 1)
+                return false;
+        *ret_mount = (struct cg_mount){ .v2 = text[0] == '\0' };
+        if (ret_mount->v2 != (id == 0))
+                return false;
+        if (ret_mount->v2)
+                name = "unified";
+        else if (strncmp(text, "name=", 5) == 0)
+                name += 5;
+        ret_mount->controllers = controllers_of(text, ret_mount->options, sizeof(ret_mount->options));
+        n = snprintf(ret_mount->path, sizeof(ret_mount->path), "%s/%s", top, name);
+        return n > 0 && (size_t)n < sizeof(ret_mount->path) && !strchr(name, '/') &&
+               is_root(ret_mount->path, ret_mount->v2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
+}
+
+size_t cg_mounts_usual(const char *self_cgroup, const char *top, struct cg_mount *ret_mounts, size_t max) {
+        size_t n = 0;
+
+        for (const char *p = self_cgroup; *p;) {
+                size_t size = strcspn(p, "\n");
+
+                if (n == max || !find_usual(p, top, &ret_mounts[n]))
+                        return 0;
+                n++;
                 p += size + (p[size] == '\n');
         }
         return n;

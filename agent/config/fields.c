@@ -32,6 +32,7 @@ enum field_kind {
         FIELD_ENFORCE,
         FIELD_AUTHENTICATION,
         FIELD_AUTHORIZATION,
+        FIELD_SHUTDOWN,
         FIELD_KNOWN, /* right as it is for this agent, whatever it says */
 };
 
@@ -59,6 +60,7 @@ static const struct config_field {
         { "enableServer", FIELD_BOOL, AT(server.enabled) },
         { "enableDebuggingHandlers", FIELD_BOOL, AT(server.debugs) },
         { "enableSystemLogHandler", FIELD_BOOL, AT(server.logs) },
+        { "enableSystemLogQuery", FIELD_BOOL, AT(server.log_query) },
         { "tlsCertFile", FIELD_TEXT, AT(server.certificate) },
         { "tlsPrivateKeyFile", FIELD_TEXT, AT(server.key) },
         { "authentication", FIELD_AUTHENTICATION, 0 },
@@ -87,6 +89,9 @@ static const struct config_field {
         { "systemReserved", FIELD_EVICTION, EVICTION_SYSTEM_RESERVED },
         { "kubeReserved", FIELD_EVICTION, EVICTION_KUBE_RESERVED },
         { "enforceNodeAllocatable", FIELD_ENFORCE, 0 },
+        { "shutdownGracePeriod", FIELD_DURATION, AT(shutdown.grace_ms) },
+        { "shutdownGracePeriodCriticalPods", FIELD_DURATION, AT(shutdown.critical_ms) },
+        { "shutdownGracePeriodByPodPriority", FIELD_SHUTDOWN, 0 },
         { "rotateCertificates", FIELD_BOOL, AT(rotate_certificates) },
         { "serverTLSBootstrap", FIELD_BOOL, AT(rotate_server) },
         { "kernelMemcgNotification", FIELD_KNOWN, 0 },
@@ -289,6 +294,8 @@ int config_field_set(const struct config_field *field, const struct value *value
                 return config_set_authentication(value, o, err);
         case FIELD_AUTHORIZATION:
                 return config_set_authorization(value, o, err);
+        case FIELD_SHUTDOWN:
+                return config_set_shutdown(value, o, err);
         case FIELD_KNOWN:
                 return 0;
         }

@@ -44,6 +44,7 @@ static const struct flag {
         { "root-dir", FLAG_PATH, AT(root_dir) },
         { "run-dir", FLAG_PATH, AT(run_dir) },
         { "libexec-dir", FLAG_PATH, AT(libexec_dir) },
+        { "kubelet-dir", FLAG_PATH, AT(kubelet_dir) },
         { "pod-manifest-path", FLAG_PATH, AT(manifest_dir) },
         { "pod-logs-dir", FLAG_PATH, AT(pod_logs_dir) },
         { "container-runtime-endpoint", FLAG_ENDPOINT, AT(socket) },
@@ -102,6 +103,8 @@ static const char help_text[] =
         "  --pod-manifest-path DIR   watched directory, a pod a file (/etc/nacelle/manifests)\n"
         "  --root-dir DIR            images, containers, volumes (/var/lib/nacelle)\n"
         "  --run-dir DIR             sockets, network namespaces; a tmpfs (/run/nacelle)\n"
+        "  --kubelet-dir DIR         where device plugins find kubelet.sock (/var/lib/kubelet, or the --root-dir "
+        "given)\n"
         "  --container-runtime-endpoint unix://PATH\n"
         "                            where CRI is served (unix://RUN-DIR/nacelle.sock)\n"
         "  --config FILE             a KubeletConfiguration; flags outrank it\n"
@@ -382,7 +385,8 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
         if ((r = read_flags(argc, argv, NULL, &o, err)) < 0)
                 return r;
         if (!o.show_help && !o.show_version &&
-            ((r = options_settle(&o, err)) < 0 || (r = eviction_settings_finish(&o.eviction, err)) < 0))
+            ((r = options_settle(&o, err)) < 0 || (r = eviction_settings_finish(&o.eviction, err)) < 0 ||
+             (r = shutdown_settings_finish(&o.shutdown, err)) < 0))
                 return r;
         *ret_options = o;
         o = (struct options){ 0 };
@@ -391,41 +395,18 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 
 void options_deinit(struct options *o) {
         char **fields[] = {
-                &o->config,
-                &o->kubeconfig,
-                &o->root_dir,
-                &o->run_dir,
-                &o->manifest_dir,
-                &o->pod_logs_dir,
-                &o->libexec_dir,
-                &o->socket,
-                &o->node_ip,
-                &o->pod_cidr,
-                &o->bridge,
-                &o->cgroup_root,
-                &o->node_name,
-                &o->cluster_domain,
-                &o->resolv_conf,
-                &o->server.address,
-                &o->cluster_dns[0],
-                &o->cluster_dns[1],
-                &o->cluster_dns[2],
-                &o->seccomp_dir,
-                &o->registries,
-                &o->registry_hosts_dir,
-                &o->runtimes,
-                &o->trace_endpoint,
-                &o->cni_conf_dir,
-                &o->cni_bin_dir,
-                &o->auth_file,
-                &o->provider_config,
-                &o->provider_bin_dir,
-                &o->unsafe_sysctls,
-                &o->server.mode,
-                &o->server.certificate,
-                &o->server.key,
-                &o->server.client_ca,
-                &o->bootstrap_kubeconfig,
+                &o->config,         &o->kubeconfig,         &o->root_dir,
+                &o->run_dir,        &o->manifest_dir,       &o->pod_logs_dir,
+                &o->libexec_dir,    &o->kubelet_dir,        &o->socket,
+                &o->node_ip,        &o->pod_cidr,           &o->bridge,
+                &o->cgroup_root,    &o->node_name,          &o->cluster_domain,
+                &o->resolv_conf,    &o->server.address,     &o->cluster_dns[0],
+                &o->cluster_dns[1], &o->cluster_dns[2],     &o->seccomp_dir,
+                &o->registries,     &o->registry_hosts_dir, &o->runtimes,
+                &o->trace_endpoint, &o->cni_conf_dir,       &o->cni_bin_dir,
+                &o->auth_file,      &o->provider_config,    &o->provider_bin_dir,
+                &o->unsafe_sysctls, &o->server.mode,        &o->server.certificate,
+                &o->server.key,     &o->server.client_ca,   &o->bootstrap_kubeconfig,
                 &o->cert_dir,
         };
 

@@ -36,6 +36,7 @@ static int default_below(char **field, const char *folder, const char *name) {
 static int fill_defaults(struct options *o, struct err **err) {
         int r = 0;
 
+        r |= default_text(&o->kubelet_dir, o->root_dir ?: "/var/lib/kubelet");
         r |= default_text(&o->root_dir, "/var/lib/nacelle");
         r |= default_text(&o->run_dir, "/run/nacelle");
         r |= default_text(&o->manifest_dir, "/etc/nacelle/manifests");
@@ -129,6 +130,7 @@ static int check(const struct options *o, struct err **err) {
         if ((r = check_absolute("root-dir", o->root_dir, err)) < 0 ||
             (r = check_absolute("run-dir", o->run_dir, err)) < 0 ||
             (r = check_absolute("libexec-dir", o->libexec_dir, err)) < 0 ||
+            (r = check_absolute("kubelet-dir", o->kubelet_dir, err)) < 0 ||
             (r = check_absolute("pod-manifest-path", o->manifest_dir, err)) < 0 ||
             (r = check_absolute("image-credential-provider-bin-dir", o->provider_bin_dir, err)) < 0 ||
             (r = check_absolute("pod-logs-dir", o->pod_logs_dir, err)) < 0 ||
@@ -153,6 +155,12 @@ static int check(const struct options *o, struct err **err) {
         return check_server(o, err);
 }
 
+static int check_log_query(const struct options_server *server, struct err **err) {
+        return server->log_query && !server->logs ?
+                       err_set(err, EINVAL, "enableSystemLogQuery: it wants enableSystemLogHandler: true") :
+                       0;
+}
+
 int options_settle(struct options *options, struct err **err) {
         int r = fill_defaults(options, err);
 
@@ -160,5 +168,7 @@ int options_settle(struct options *options, struct err **err) {
                 options->server.port = options->kubeconfig ? OPTIONS_KUBELET_PORT : 0;
         if (!options->server.enabled)
                 options->server.port = 0;
-        return r < 0 ? r : check(options, err);
+        if (r < 0 || (r = check_log_query(&options->server, err)) < 0)
+                return r;
+        return check(options, err);
 }

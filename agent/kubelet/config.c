@@ -46,6 +46,9 @@ static const struct row {
         { "containerLogMaxSize", BYTES, AT(log_max_size) },
         { "containerLogMaxFiles", COUNT, AT(log_max_files) },
         { "enableSystemLogHandler", BOOL, AT(server.logs) },
+        { "enableSystemLogQuery", BOOL, AT(server.log_query) },
+        { "shutdownGracePeriod", DURATION, AT(shutdown.grace_ms) },
+        { "shutdownGracePeriodCriticalPods", DURATION, AT(shutdown.critical_ms) },
         { "containerRuntimeEndpoint", SOCKET, AT(socket) },
 };
 

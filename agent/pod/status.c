@@ -32,7 +32,7 @@ static int make(const struct worker *w, struct arena *arena, struct pod_containe
                         return r;
         s.pending = w->resize.pending;
         s.in_progress = w->resize.in_progress;
-        s.disruption = w->verdict == WORKER_DISRUPTED ? w->message :
+        s.disruption = w->verdict == WORKER_DISRUPTED || w->verdict == WORKER_SHUT_DOWN ? w->message :
                        w->verdict == WORKER_PREEMPTED ? "Pod was preempted by Kubelet to accommodate a critical pod." :
                                                         NULL;
         s.host_ip = w->node->world.host_ip;

@@ -66,7 +66,7 @@ struct worker *worker_new(struct worker_node *node, struct pod *pod);
 
 void worker_start(struct worker *worker);
 
-/* In place of worker_start(): the pod has failed before anything of it was made. @reason is a literal. -ENOMEM. */
+/* In place of worker_start(): the pod has failed before anything of it was made. -ENOMEM. */
 int worker_reject(struct worker *worker, const char *reason, const char *message);
 
 /* Goes on with what runs, in place of worker_start(). -ENOMEM: it is to be freed, and taken up anew later. */
@@ -91,6 +91,11 @@ bool worker_evict(struct worker *worker, const char *message, int64_t grace_seco
 /* Ends the pod for a critical one, with its own grace period: it has failed for good. False as above. */
 bool worker_preempt(struct worker *worker);
 bool worker_is_preempted(const struct worker *worker);
+
+/* Ends the pod since the host goes down, within @grace_seconds: it has failed for good. One that ends already has no
+ * longer than that. False: there is no memory. */
+bool worker_shut_down(struct worker *worker, int64_t grace_seconds);
+bool worker_is_shut_down(const struct worker *worker);
 
 /* Calls @each for each container that runs, with what cri says of it; stops, and returns false, when that does. */
 bool worker_each_running(const struct worker *worker,

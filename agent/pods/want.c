@@ -181,6 +181,7 @@ void pods_reconcile(struct pods *pods) {
         if (pods->leaving)
                 return;
         desired_resolve(&pods->desired);
+        pods_drop_grants(pods);
         pods_count_burstable(pods);
         LIST_EACH (pods_slots, slot, &pods->slots)
                 if (pods->synced && !desired_has(&pods->desired, worker_pod(slot->worker)->metadata.uid))

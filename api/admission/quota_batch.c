@@ -6,13 +6,12 @@
 #include <time.h>
 
 #include "api/cache/collection.h"
+#include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/server.h"
 #include "api/state/resource.h"
 #include "kube/apply/apply.h"
-#include "kube/codec/codec.h"
 #include "lib/arena.h"
-#include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/json.h"
 #include "lib/json_writer.h"
@@ -27,9 +26,7 @@ static bool is_wanted(const struct quota_batch *batch, const char *name) {
 
 static int read_quota(struct quota_batch *batch, struct object *object) {
         struct kube_resource_quota *quota = arena_new_of(batch->arena, struct kube_resource_quota);
-        int r = quota ? kube_json_read(batch->arena, &kube_resource_quota_type, (const char *)object->json->data,
-                                       object->json->size, NULL, quota) :
-                        -ENOMEM;
+        int r = quota ? api_struct_of(batch->arena, &kube_resource_quota_type, object, quota) : -ENOMEM;
 
         if (r < 0)
                 return r;
@@ -186,7 +183,7 @@ static int prepare(struct quota_room *room, struct api_state *state, size_t i, s
         const struct object *object = batch->objects[i];
         const struct value *live, *next;
         struct api_json json;
-        int r = json_parse(batch->arena, (const char *)object->json->data, object->json->size, NULL, &live, NULL);
+        int r = api_tree_of(batch->arena, object, &live);
 
         write->room = room;
         write->name = arena_strdup(batch->arena, object->name); /* for the next try, which has other objects */

@@ -207,7 +207,7 @@ void api_respond_status(struct api_request *r, int code, const char *json, size_
 enum api_step api_respond_object(struct api_request *r, int code, struct object *object) {
         const struct kube_kind *kept = r->resource->kind;
         _cleanup_bytes_ struct bytes *json = NULL, *proto = NULL;
-        int error = api_json_as(r->arena, r->kind, kept, object->json, &json);
+        int error = api_json_as(r->arena, r->kind, kept, object, &json);
 
         if (error == 0 && r->media.form == API_PROTOBUF)
                 error = api_protobuf(r->kind->type, (const char *)json->data, json->size, &proto);

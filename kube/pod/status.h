@@ -43,7 +43,8 @@ struct pod_container_status {
         uint32_t uid, gid;
         const uint32_t *supplemental_groups;
         uint32_t n_supplemental_groups;
-        const char *stop_signal; /* "SIGTERM"; NULL: not known */
+        const char *stop_signal;            /* "SIGTERM"; NULL: not known */
+        kube_resource_status_items devices; /* allocatedResourcesStatus */
 };
 
 #define POD_CONDITIONS_MAX 16

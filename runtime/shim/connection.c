@@ -12,6 +12,7 @@
 
 /* Room for the states of all containers, when the agent is slow. */
 #define SUBSCRIBER_BUFFER (1024 * 1024)
+#define PACKET_SMALL 8192
 
 int shim_request_peek(const struct shim_request *request, int index) {
         return index >= 0 && (size_t)index < request->n_fds ? request->fds[index] : -EBADF;
@@ -53,9 +54,13 @@ void shim_publish(struct shim *shim, const struct wire_reply *state) {
                         shim_connection_send(c, state, NULL, 0);
 }
 
+static void close_all(const int *fds, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                close_fd(fds[i]);
+}
+
 static void drop_fds(struct connection *connection) {
-        for (size_t i = 0; i < connection->n_fds; i++)
-                close_fd(connection->fds[i]);
+        close_all(connection->fds, connection->n_fds);
         shim_unmap(connection->fds, SHIM_FDS_MAX * sizeof(int));
         connection->fds = NULL;
         connection->n_fds = 0;
@@ -280,45 +285,80 @@ static int parse(struct shim_request *request, const char *packet, size_t size, 
         return 0;
 }
 
-static void serve(struct connection *connection, const char *packet, size_t size) {
-        struct shim_request request = { .fds = connection->fds, .n_fds = connection->n_fds };
-        void *map = NULL;
-        int r = parse(&request, packet, size, &map);
+/* Those of a WIRE_FDS packet wait for the request that they are of. */
+static int keep_fds(struct connection *connection, struct shim_request *request, int *mapped) {
+        int *fds = mapped ?: shim_map(SHIM_FDS_MAX * sizeof(int));
 
-        if (r == 0 && request.head.type == WIRE_FDS)
-                return;
-        if (r < 0 || (!handlers[request.head.type].handle && (r = -EBADMSG) < 0)) {
-                shim_connection_answer(connection, -r, "the request is malformed");
-        } else {
-                r = handlers[request.head.type].handle(connection, &request);
-                if (r <= 0 && !handlers[request.head.type].silent)
-                        shim_connection_answer(connection, -r, NULL);
-        }
-        if (map)
-                munmap(map, request.head.plan_size);
-        drop_fds(connection);
+        if (!fds)
+                return -ENOMEM;
+        if (!mapped)
+                memcpy(fds, request->fds, request->n_fds * sizeof(int));
+        connection->fds = fds;
+        connection->n_fds = request->n_fds;
+        request->n_fds = 0;
+        return 0;
 }
 
+static void serve(struct connection *connection, struct shim_request *request) {
+        const struct wire_request *head = &request->head;
+        int r;
+
+        if (!handlers[head->type].handle) {
+                shim_connection_answer(connection, EBADMSG, "the request is malformed");
+                return;
+        }
+        r = handlers[head->type].handle(connection, request);
+        if (r <= 0 && !handlers[head->type].silent)
+                shim_connection_answer(connection, -r, NULL);
+}
+
+/* @mapped holds the descriptors that came before, if any did; it becomes the connection's again when more follow. */
+static void take_packet(struct connection *connection, const char *packet, size_t size, struct shim_request *request,
+                        int *mapped) {
+        void *plan = NULL;
+        int r = parse(request, packet, size, &plan);
+
+        if (r < 0)
+                shim_connection_answer(connection, -r, "the request is malformed");
+        else if (request->head.type != WIRE_FDS)
+                serve(connection, request);
+        else if (keep_fds(connection, request, mapped) < 0)
+                shim_connection_close(connection);
+        if (plan)
+                munmap(plan, request->head.plan_size);
+}
+
+/* Nearly every packet is a small one with few descriptors, for which there is room on the stack: to map memory costs
+ * more than what most requests do, and a child copies each mapping. */
 static void connection_ready(struct shim_source *source, uint32_t events) {
         struct connection *connection = (struct connection *)source;
-        char *packet;
-        ssize_t n;
+        int own[WIRE_PACKET_FDS], *mapped = connection->fds;
+        char small[PACKET_SMALL], *packet = small;
+        struct shim_request request = { .fds = mapped ?: own, .n_fds = connection->n_fds };
+        ssize_t n = recv(source->fd, NULL, 0, MSG_PEEK | MSG_TRUNC);
 
         (void)events;
-        packet = shim_map(WIRE_PACKET_MAX);
-        if (!connection->fds)
-                connection->fds = shim_map(SHIM_FDS_MAX * sizeof(int));
-        if (!packet || !connection->fds) {
-                shim_unmap(packet, WIRE_PACKET_MAX);
+        if (n < 0 && errno == EAGAIN)
+                return;
+        if (n > (ssize_t)sizeof(small))
+                packet = shim_map(WIRE_PACKET_MAX);
+        if (n <= 0 || !packet) {
                 shim_connection_close(connection);
                 return;
         }
-        n = wire_receive(source->fd, packet, WIRE_PACKET_MAX, connection->fds, SHIM_FDS_MAX, &connection->n_fds);
+        connection->fds = NULL; /* the request's from here on */
+        connection->n_fds = 0;
+        n = wire_receive(source->fd, packet, packet == small ? sizeof(small) : WIRE_PACKET_MAX, request.fds,
+                         mapped ? SHIM_FDS_MAX : WIRE_PACKET_FDS, &request.n_fds);
         if (n > 0)
-                serve(connection, packet, (size_t)n);
-        else if (n != -EAGAIN)
+                take_packet(connection, packet, (size_t)n, &request, mapped);
+        else
                 shim_connection_close(connection);
-        shim_unmap(packet, WIRE_PACKET_MAX);
+        close_all(request.fds, request.n_fds);
+        if (mapped && connection->fds != mapped)
+                shim_unmap(mapped, SHIM_FDS_MAX * sizeof(int));
+        if (packet != small)
+                shim_unmap(packet, WIRE_PACKET_MAX);
 }
 
 /* Whoever comes when no more can be served is told so: a connection that only ends looks like a shim's death. */
@@ -371,4 +411,5 @@ void shim_connection_accept(struct shim_source *source, uint32_t events) {
         connection->next = shim->connections;
         shim->connections = connection;
         shim->n_connections++;
+        connection_ready(&connection->source, EPOLLIN); /* most have sent their request by now */
 }

@@ -260,7 +260,11 @@ int shim_container_start(struct connection *connection, struct shim_request *req
         const struct wire_request *head = &request->head;
         struct shim *shim = connection->shim;
         struct spawn how = {
-                .clone_flags = head->clone_flags, .pid_ns_fd = -EBADF, .join_fd = -EBADF, .late_task = head->late_task
+                .clone_flags = head->clone_flags,
+                .pid_ns_fd = -EBADF,
+                .join_fd = -EBADF,
+                .late_task = head->late_task,
+                .reply_fd = -EBADF,
         };
         struct container *container, *target = NULL;
         int r = check_new(connection, head->id), report = -EBADF;

@@ -54,8 +54,6 @@ struct exec {
         struct connection *connection;
         pid_t pid;
         int pid_fd;
-        int report_fd;
-        bool failed;
         bool helper; /* a program of the host */
 };
 
@@ -176,8 +174,10 @@ struct spawn {
         const int *tasks;
         unsigned n_tasks;
         int late_task; /* which of them the plan writes; -1: none */
+        int reply_fd;  /* the connection that the child itself tells why it failed; -EBADF: it reports to the shim */
 };
-/* Clones a child that walks the request's plan. @ret_report is the shim's end of the report socket. */
+/* Clones a child that walks the request's plan. @ret_report (NULL with reply_fd) is the shim's end of the report
+ * socket. */
 int shim_spawn(struct shim *shim, const struct spawn *spawn, const struct shim_request *request, pid_t *ret_pid,
                int *ret_pid_fd, int *ret_report);
 /* Reads one report: 1, 0 at the end (execve() worked, or the child is dead), -EAGAIN. A terminal comes as *@ret_fd. */
