@@ -13,7 +13,7 @@ SANITIZE ?=
 FOLDERS := lib bpf kube client store cgroups logs images probes cni services runtime cri agent api
 
 # Whose headers are needed, but which are loaded at run time, where they are needed then.
-LOADED_PACKAGES := libsystemd
+LOADED_PACKAGES := libsystemd libpcre2-8
 PACKAGES := libuv libnghttp2 libprotobuf-c libseccomp libcap libnl-3.0 libnl-route-3.0 libmnl libnftnl yajl \
             yaml-0.1 libbpf openssl zlib libisal sqlite3 liblz4
 WORKER_PACKAGES := libcurl libzstd

@@ -34,6 +34,7 @@ struct options_server {
         bool anonymous, tokens;
         bool debugs;                             /* what does more than tell */
         bool logs;                               /* the host's, at /logs/ */
+        bool log_query;                          /* and queries for services' */
         int64_t token_ms, allowed_ms, denied_ms; /* for how long the service's answers count */
 };
 
@@ -64,8 +65,11 @@ struct options {
         int log_max_files;
         int max_parallel_pulls; /* 0: no limit of its own */
         int max_pods;
-        int read_only_port;    /* 0: only the Unix socket */
-        int trace_per_million; /* of the traces that begin here */
+        int read_only_port;                    /* 0: only the Unix socket */
+        int trace_per_million;                 /* of the traces that begin here */
+        char *cpu_policy, *cpu_options;        /* of the CPU manager: "none" or "static"; NAME=VALUE,... or NULL */
+        char *reserved_cpus;                   /* a list of CPUs; NULL: as many as are reserved */
+        char *topology_policy, *memory_policy; /* "none" and "None" alone */
         struct options_server server;
         struct eviction_settings eviction;
         struct shutdown_settings shutdown;

@@ -162,6 +162,8 @@ char *metrics_text(struct cri *cri, const struct metrics_node *node) {
         cri_get_counters(cri, &c);
         write_all(w, &c, node ? node->pods : 0);
         if (node) {
+                metrics_family(w, "kubelet_node_name", METRICS_GAUGE, "The node's name; always 1.");
+                write_labelled(w, "node", node->name, 1);
                 write_evictions(w, node->evictions);
                 write_shutdown(w, node->shutdown);
         }

@@ -7,6 +7,7 @@ struct shutdown_times;
 
 /* What there is of a node that has pods of its own, not those of CRI's clients alone. */
 struct metrics_node {
+        const char *name;
         unsigned pods; /* those that have a worker */
         const struct eviction_counters *evictions;
         const struct shutdown_times *shutdown;

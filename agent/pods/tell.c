@@ -43,7 +43,8 @@ static char *write_metrics(void *data) {
         struct eviction_counters evictions;
         struct shutdown_times shutdown;
         struct pods *pods = data;
-        const struct metrics_node node = { (unsigned)pods_count(pods), &evictions, &shutdown };
+        const struct metrics_node node = { pods->options->node_name, (unsigned)pods_count(pods), &evictions,
+                                           &shutdown };
 
         eviction_get_counters(pods->eviction, &evictions);
         shutdown_get_times(pods->shutdown, &shutdown);
@@ -127,6 +128,7 @@ void pods_tell_kubelet(struct pods *pods, struct kubelet_world *world) {
         };
 
         world->host = &host;
+        world->cgroups = pods->cgroups;
         world->client = pods->cluster ? cluster_client(pods->cluster) : NULL;
         world->metrics = write_metrics;
         world->data = pods;

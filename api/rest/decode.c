@@ -104,18 +104,18 @@ static bool is_kind_of_version(const struct api_request *r, const char *kind, co
 }
 
 static enum api_step refuse_kind(struct api_request *r, const char *kind, const char *version, const char *wanted) {
-        const char *group = *r->kind->group ? r->kind->group : "core";
+        const char *group = *r->kind->group ? r->kind->group : "core", *slash = strrchr(version, '/'),
+                   *number = slash ? slash + 1 : version;
 
         if (is_kind_of_version(r, kind, version))
                 return api_refuse(r, API_BAD_REQUEST,
                                   "%s in version \"%s\" cannot be handled as a %s: converting (%s.%s) to (%.*s.%s): "
                                   "unknown conversion",
-                                  kind, version, wanted, strrchr(version, '/') ? strrchr(version, '/') + 1 : version,
-                                  kind, (int)strcspn(group, "."), group, wanted);
+                                  kind, number, wanted, number, kind, (int)strcspn(group, "."), group, wanted);
         return api_refuse(r, API_BAD_REQUEST,
                           "%s in version \"%s\" cannot be handled as a %s: no kind \"%s\" is registered for "
                           "version \"%s\" in scheme \"pkg/runtime/scheme.go:111\"",
-                          kind, version, wanted, kind, version);
+                          kind, number, wanted, kind, version);
 }
 
 static enum api_step check_kind(struct api_request *r) {

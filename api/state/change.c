@@ -127,6 +127,7 @@ int api_change_submit(struct api_change *change) {
                 .value = change->deletes ? NULL : change->json,
                 .expected = change->expected,
                 .lazy = change->lazy,
+                .makes_room = change->makes_room,
                 .stamp = on_stamp,
                 .done = on_done,
         };

@@ -74,7 +74,7 @@ struct api_change {
                                 * known. NULL: @expected. A reference of the change's */
         struct api_turn *turn; /* that was told api_turn_pend() of @object; NULL: none */
         bool deletes;
-        bool lazy; /* as store_change */
+        bool lazy, makes_room; /* as store_change */
 
         /* On the writer's thread: must not wait, and may free the change. @code as store_result's. */
         void (*done)(struct api_change *change, int code, const char *text);

@@ -195,24 +195,47 @@ annotate pods -l app=web by=hand => annotated
 get pods -L tier --no-headers => Running .* front$
 patch deployment web -p '{"spec":{"replicas":1}}' => patched
 wait deployment/web --for=condition=Progressing --timeout=30s
-new: wait deployment/web --for=jsonpath={.status.readyReplicas}=1 --timeout=30s => condition met
-new: apply --prune -l part=web -f @page.yaml => deployment.apps/web pruned
-old: apply --prune -l part=web -f @page.yaml --prune-whitelist=apps/v1/Deployment => deployment.apps/web pruned
+wait deployment/web --for=jsonpath={.status.readyReplicas}=1 --timeout=30s => condition met
+apply --prune -l part=web -f @page.yaml => deployment.apps/web pruned
 get deployment -l part=web => No resources found
-new: wait pods -l app=web --for=delete --timeout=30s
+wait pods -l app=web --for=delete --timeout=30s
+"""
+
+OLD_ROLLOUT = r"""
+apply -f @web.yaml => deployment.apps/web created
+rollout status deployment/web --timeout=30s => successfully rolled out
+get pods -o wide => ^web-\S+ +1/1 +Running +0 .* $a
+describe deployment web => 2 desired \| 2 updated \| 2 total \| 2 available
+!diff -f @blue.yaml => \+  colour: blue
+apply -f @blue.yaml => configmap/page configured
+set env deployment/web COLOUR=green => env updated
+rollout status deployment/web --timeout=30s => successfully rolled out
+exec deployment/web -- env => COLOUR=green
+rollout undo deployment/web => rolled back
+rollout history deployment/web => ^3
+rollout pause deployment/web => paused
+rollout resume deployment/web => resumed
+rollout restart deployment/web => restarted
+rollout status deployment/web --timeout=30s => successfully rolled out
+expose deployment web --name=front --port=81 --target-port=8080 => service/front exposed
+autoscale deployment web --min=1 --max=5 => autoscaled
+scale deployment/web --replicas=1 => scaled
+wait deployment/web --for=condition=Available --timeout=30s => condition met
+apply --prune -l part=web -f @page.yaml --prune-whitelist=apps/v1/Deployment => deployment.apps/web pruned
+get deployment -l part=web => No resources found
 """
 
 
 def test_a_workload(kubectl):
     """What of it is no pod's own is also held to kube-apiserver, by test_api_kubectl.py."""
-    kubectl.follow(ROLLOUT)
+    kubectl.follow(OLD_ROLLOUT if kubectl.old else ROLLOUT)
 
 
 PODS = r"""
 run one --image=localhost/busybox:test --image-pull-policy=Never --labels=a=b --env=E=f --restart=Never --command -- sh -c 'echo $E; sleep 1000' => pod/one created
 wait pod/one --for=condition=Ready --timeout=30s => condition met
-new: wait pod/one --for=jsonpath={.status.phase}=Running --timeout=30s => condition met
-new: wait pod/one --for=create --timeout=10s => condition met
+wait pod/one --for=jsonpath={.status.phase}=Running --timeout=30s => condition met
+wait pod/one --for=create --timeout=10s => condition met
 logs one ~> ^f$
 get pod one -o jsonpath={.status.podIP} => \d+\.\d+
 get pod one -o json => "phase": "Running"
@@ -220,7 +243,7 @@ get pod one -o yaml => phase: Running
 get pod one -o go-template={{.status.phase}} => ^Running$
 get pods -A --field-selector=spec.nodeName=$a => kubernetes|one|No resources
 get pods --field-selector=status.phase=Running,metadata.name=one -o name => ^pod/one$
-new: get pods -o kyaml => phase: "Running"
+get pods -o kyaml => phase: "Running"
 describe pod one => Started
 !delete pod none => NotFound
 expose pod one --port=9 --name=one => exposed
@@ -228,31 +251,31 @@ replace --force --grace-period=0 -f @talks.yaml => pod/talks replaced
 wait pod/talks --for=condition=Ready --timeout=30s => condition met
 create -f @once.yaml --dry-run=server -o name => pod/once-
 get events --field-selector=involvedObject.name=one => Started
-new: events --for pod/one --types=Normal => Scheduled
-new: events -A => Started
+events --for pod/one --types=Normal => Scheduled
+events -A => Started
 delete pod one --grace-period=1 => deleted
 !get pod one => NotFound
 run never --image=localhost/none:1 --image-pull-policy=Never => created
 get pod never ~> ErrImageNeverPull
-new: events --for pod/never --types=Warning => ErrImageNeverPull
+events --for pod/never --types=Warning => ErrImageNeverPull
 delete pod never talks --now => deleted
 """
 
 
-def test_pods(kubectl):
-    kubectl.follow(PODS)
+def test_pods(new):
+    new.follow(PODS)
     # one that is run for its answer, and goes
-    done = kubectl.run("run", "asked", f"--image={IMAGE}", "--image-pull-policy=Never", "--restart=Never", "--rm", "-i", "--command", "--", "sh", "-c", "cat; exit 3", input="to and fro\n")
+    done = new.run("run", "asked", f"--image={IMAGE}", "--image-pull-policy=Never", "--restart=Never", "--rm", "-i", "--command", "--", "sh", "-c", "cat; exit 3", input="to and fro\n")
     assert (done.returncode, done.stdout.splitlines()[0]) == (3, "to and fro"), done
-    assert "NotFound" in kubectl.say("get pod asked")[1]
+    assert "NotFound" in new.say("get pod asked")[1]
 
 
-def test_an_editor(kubectl):
-    kubectl.follow("create -f @talks.yaml")
-    kubectl.env["KUBE_EDITOR"] = "sed -i 's/app: talks/app: edited/'"
-    kubectl.follow("edit pod talks => edited\nget pods -l app=edited -o name => talks")
-    kubectl.env["KUBE_EDITOR"] = "sed -i 's/name: main/name: other-name/'"
-    kubectl.follow("!edit pod talks => pod updates may not (add or remove containers|change fields)|is invalid")
+def test_an_editor(new):
+    new.follow("create -f @talks.yaml")
+    new.env["KUBE_EDITOR"] = "sed -i 's/app: talks/app: edited/'"
+    new.follow("edit pod talks => edited\nget pods -l app=edited -o name => talks")
+    new.env["KUBE_EDITOR"] = "sed -i 's/name: main/name: other-name/'"
+    new.follow("!edit pod talks => pod updates may not (add or remove containers|change fields)|is invalid")
 
 
 def test_waiting_and_watching(new):
@@ -276,25 +299,25 @@ LOGS = r"""
 create -f @talks.yaml -f @falls.yaml
 wait pod/talks --for=condition=Ready --timeout=30s
 logs talks -c main ~> ^first$
-logs talks -c main => ^wrong$
-logs talks --all-containers ~> ^second$
-logs talks --all-containers --prefix => \[pod/talks/main\] first
+new: logs talks -c main => ^wrong$
+new: logs talks --all-containers ~> ^second$
+new: logs talks --all-containers --prefix => \[pod/talks/main\] first
 logs talks --all-containers --prefix => \[pod/talks/other\] second
 logs -l app=talks --all-containers --prefix --tail=5 --max-log-requests=2 => \[pod/talks/other\] second
-!logs -l app=talks --all-containers -f --max-log-requests=1 => maximum allowed concurrency is 1
+new: !logs -l app=talks --all-containers -f --max-log-requests=1 => maximum allowed concurrency is 1
 logs talks -c main --timestamps => ^\d{4}-\d\d-\d\dT\S+ first$
-logs talks -c main --tail=1 =/> first[\s\S]*wrong
+new: logs talks -c main --tail=1 =/> first[\s\S]*wrong
 logs talks -c main --tail=0 =/> .
-logs talks -c main --limit-bytes=3 =/> first
-logs talks -c main --since=1h => ^first$
+new: logs talks -c main --limit-bytes=3 =/> first
+new: logs talks -c main --since=1h => ^first$
 logs talks -c main --since-time=2000-01-01T00:00:00Z => ^first$
-logs talks -c main --since-time=2100-01-01T00:00:00Z =/> .
+new: logs talks -c main --since-time=2100-01-01T00:00:00Z =/> .
 new: logs talks => first
-!logs talks -c nope => container nope is not valid for pod talks
+new: !logs talks -c nope => container nope is not valid for pod talks
 !logs talks -c main --previous => previous terminated container "main" in pod "talks" not found
 logs falls --previous ~> ^before$
 logs falls ~> ^after$
-logs falls -p --timestamps => Z before$
+new: logs falls -p --timestamps => Z before$
 get pod falls ~> Running +1
 """
 
@@ -407,15 +430,15 @@ def test_debug(kubectl):
 
 NODES = r"""
 get nodes -o wide => ^$b +Ready .* nacelle://
-describe node $a => InternalIP
+new: describe node $a => InternalIP
 apply -f @web.yaml
 rollout status deployment/web --timeout=30s => successfully rolled out
 create -f @budget.yaml
 cordon $b => cordoned
-get node $b => SchedulingDisabled
+new: get node $b => SchedulingDisabled
 run elsewhere --image=localhost/busybox:test --image-pull-policy=Never --restart=Never -- sleep 1000
 wait pod/elsewhere --for=condition=Ready --timeout=30s
-get pod elsewhere -o wide => $a
+new: get pod elsewhere -o wide => $a
 # it may not go as long as there are but two; nothing else of the node is held up
 !drain $b --timeout=2s --pod-selector=app=web --ignore-daemonsets => (Cannot evict pod as it would violate the pod's disruption budget|did not complete|global timeout)
 get pods -l app=web --no-headers -o wide => Running .* $b
@@ -427,16 +450,16 @@ uncordon $b => uncordoned
 rollout status deployment/web --timeout=30s => successfully rolled out
 taint nodes $b key=value:NoExecute => tainted
 get pods -l app=lone ~> No resources found
-describe node $b => Taints: +key=value:NoExecute
-taint nodes $b key=other:NoExecute --overwrite => modified
+new: describe node $b => Taints: +key=value:NoExecute
+new: taint nodes $b key=other:NoExecute --overwrite => modified
 taint nodes $b key- => untainted
-label node $b disk=fast => labeled
-label node $b disk- => labeled|unlabeled
-annotate node $b note=x => annotated
-annotate node $b note- => annotated
+new: label node $b disk=fast => labeled
+new: label node $b disk- => labeled|unlabeled
+new: annotate node $b note=x => annotated
+new: annotate node $b note- => annotated
 top nodes ~> ^$b +\d+m
-top pods ~> ^elsewhere +\d+m
-top pods --containers -l app=web ~> ^web-\S+ +web +\d+m
+new: top pods ~> ^elsewhere +\d+m
+new: top pods --containers -l app=web ~> ^web-\S+ +web +\d+m
 """
 
 
@@ -453,27 +476,27 @@ def test_nodes(kubectl):
 # --- the cluster ---
 
 REST = r"""
-cluster-info => control plane.* is running at
+new: cluster-info => control plane.* is running at
 cluster-info dump --namespaces=$ns --output-directory=dump => Cluster info dumped
-auth can-i create pods => yes
+new: auth can-i create pods => yes
 !auth can-i create pods --as=nobody => no
 new: auth whoami => kubernetes-admin|system:masters
 api-resources --api-group=metrics.k8s.io => PodMetrics
-api-versions => metrics.k8s.io/v1beta1
-explain pod.spec.containers => FIELDS
-version => v1.36
+new: api-versions => metrics.k8s.io/v1beta1
+new: explain pod.spec.containers => FIELDS
+new: version => v1.36
 config view --minify -o jsonpath={.clusters[0].name} => .
-config current-context => .
+new: config current-context => .
 config set-context here --namespace=elsewhere => Context "here" created
-config get-contexts => here
-config rename-context here there => renamed
-config delete-context there => deleted
-get componentstatuses => .
+new: config get-contexts => here
+new: config rename-context here there => renamed
+new: config delete-context there => deleted
+new: get componentstatuses => .
 get --raw /api/v1/nodes/$a/proxy/healthz => ^ok
-get --raw /api/v1/nodes/$b/proxy/metrics => ^kubelet_
-get --raw /apis/metrics.k8s.io/v1beta1/nodes => NodeMetricsList
-get csr => Approved,Issued
-get leases -n kube-node-lease => ^$a +$a
+new: get --raw /api/v1/nodes/$b/proxy/metrics => ^kubelet_
+new: get --raw /apis/metrics.k8s.io/v1beta1/nodes => NodeMetricsList
+new: get csr => Approved,Issued
+new: get leases -n kube-node-lease => ^$a +$a
 new: create token default --duration=10m => ^ey
 """
 
@@ -544,7 +567,7 @@ def test_helm(cluster, new, tmp_path):
 @pytest.mark.skipif(not has("prometheus"), reason="Debian's Prometheus is not there (tests/peers/build)")
 def test_prometheus(cluster, new, tmp_path):
     """Debian's, with what contrib/prometheus has, as it stands but for addresses and files: all answer, by certificates of the cluster's."""
-    new.follow(f"-n kube-system apply -f {PROMETHEUS}/account.yaml => serviceaccount/prometheus created")
+    new.follow(f"create -f @talks.yaml\n-n kube-system apply -f {PROMETHEUS}/account.yaml => serviceaccount/prometheus created")
     (tmp_path / "token").write_text(new("-n kube-system create token prometheus --duration=8760h"))
     (tmp_path / "ca.crt").write_bytes(base64.b64decode(new("config view --raw --minify -o jsonpath={.clusters[0].cluster.certificate-authority-data}")))
     subprocess.run([f"{PROMETHEUS}/nodes", tmp_path / "nodes.yml"], env={**new.env, "PATH": f"{PEERS}:{os.environ['PATH']}"}, check=True, timeout=30)
