@@ -36,7 +36,7 @@ static int make(struct devices *d, const struct devices_world *world, struct err
 
 int devices_new(const struct devices_world *world, struct devices **ret_devices, struct err **err) {
         struct devices *d = calloc(1, sizeof(*d));
-        _cleanup_err_ struct err *deaf = NULL, *blind = NULL;
+        _cleanup_err_ struct err *deaf = NULL, *blind = NULL, *unwritten = NULL;
         int r;
 
         if (!d)
@@ -50,8 +50,8 @@ int devices_new(const struct devices_world *world, struct devices **ret_devices,
         if (finder_new(d, world->found, &d->finder, &blind) < 0)
                 log_error("device plugins are not found: %s", err_text(blind));
         resource_watch_gone(d);
-        if (d->is_new)
-                keeper_changed(d->keeper); /* from here on the node is known */
+        if (d->is_new && keeper_write(d->keeper, &unwritten) < 0) /* from here on the node is known */
+                log_error("devices of pods: %s", err_text(unwritten));
         *ret_devices = d;
         return 0;
 }
