@@ -34,7 +34,9 @@ int api_take_current(struct api_request *r) {
         if (!r->current)
                 return -ENOENT;
         if (!r->pending)
-                r->current_json = bytes_ref(r->current->json);
+                r->current_json = object_json(r->current);
+        if (!r->current_json)
+                return -ENOMEM;
         return api_tree_of_json(r->arena, r->current_json, &r->current_tree) ?:
                        api_convert(r->arena, r->resource->kind, r->kind, r->current_tree, &r->current_tree);
 }

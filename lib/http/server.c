@@ -469,7 +469,8 @@ static void drain_one(struct http_connection *connection) {
 }
 
 void http_send_away(struct http_exchange *x) {
-        if (x->connection && x->connection->multiplexed && !x->connection->draining)
+        /* A request from within the process (local.h) has a connection without a stream. */
+        if (x->connection && x->connection->stream && x->connection->multiplexed && !x->connection->draining)
                 drain_one(x->connection);
 }
 
