@@ -210,27 +210,39 @@ int api_credentials_timer(const struct api_credentials *credentials, int *ret_fd
         return 0;
 }
 
-/* Connections that there are go on with what they have. */
-static int use(struct api_credentials *c, unsigned changed, struct api_server *server, struct api_access *access,
-               struct err **err) {
+static int use_serving(struct api_credentials *c, struct api_server *server, struct err **err) {
         struct tls_context *tls = NULL;
-        int r = 0;
+        int r = api_credentials_tls(c, &tls, err);
 
-        if (changed & 1U << PKI_AUTHORITY)
-                r = auth_authenticator_trust(api_access_authenticator(access), api_credentials_authorities(c), err);
-        if (r == 0 && changed & (1U << PKI_AUTHORITY | 1U << PKI_SERVING))
-                r = api_credentials_tls(c, &tls, err);
         if (tls)
                 api_server_set_tls(server, tls);
-        tls = tls_context_unref(tls);
-        if (r == 0 && changed & 1U << PKI_KUBELET_CLIENT)
-                r = api_credentials_kubelet_tls(c, &tls, err);
+        tls_context_unref(tls);
+        return r;
+}
+
+static int use_kubelet_client(struct api_credentials *c, struct api_server *server, struct err **err) {
+        struct tls_context *tls = NULL;
+        int r = api_credentials_kubelet_tls(c, &tls, err);
+
         if (tls) {
                 api_usage_set_tls(server->config.usage, tls);
                 proxy_set_kubelet_tls(server->config.proxy, tls);
         }
         tls_context_unref(tls);
         return r;
+}
+
+/* Connections that there are go on with what they have. */
+static int use(struct api_credentials *c, unsigned changed, struct api_server *server, struct api_access *access,
+               struct err **err) {
+        int r;
+
+        if (changed & 1U << PKI_AUTHORITY &&
+            (r = auth_authenticator_trust(api_access_authenticator(access), api_credentials_authorities(c), err)) < 0)
+                return r;
+        if (changed & (1U << PKI_AUTHORITY | 1U << PKI_SERVING) && (r = use_serving(c, server, err)) < 0)
+                return r;
+        return changed & 1U << PKI_KUBELET_CLIENT ? use_kubelet_client(c, server, err) : 0;
 }
 
 void api_credentials_renew(struct api_credentials *credentials, int timer, struct api_server *server,

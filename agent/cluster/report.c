@@ -270,6 +270,18 @@ static bool is_final(const struct client_answer *answer) {
         return answer->code >= 400 && answer->code < 500 && answer->code != 408 && answer->code != 429;
 }
 
+static void heard(const struct cluster *c) {
+        if (c->events.told)
+                c->events.told(c->events.data);
+}
+
+bool cluster_has_told(const struct cluster *c) {
+        LIST_EACH (cluster_all, pod, &((struct cluster *)c)->pods)
+                if (pod->call || cluster_due_contains(pod))
+                        return false;
+        return cluster_node_has_told(c);
+}
+
 static void on_answer(void *data, const struct client_answer *answer) {
         struct cluster_pod *pod = data;
 
@@ -283,6 +295,7 @@ static void on_answer(void *data, const struct client_answer *answer) {
         pod->cluster->patience.ms = 0;
         pod->told = pod->sent;
         cluster_report_later(pod); /* it may be another one by now */
+        heard(pod->cluster);
 }
 
 static void on_buried(void *data, const struct client_answer *answer) {
@@ -296,6 +309,7 @@ static void on_buried(void *data, const struct client_answer *answer) {
         if (is_final(answer) && answer->code != 404 && answer->code != 409)
                 log_warning("pod %s/%s: the API service " KEEPS ": %s", pod->namespace, pod->name, answer->message);
         pod->buried = true;
+        heard(pod->cluster);
 }
 
 static void ask(struct cluster_pod *pod, struct client_request *q, client_done done) {
@@ -317,7 +331,7 @@ static void tell(struct cluster_pod *pod) {
                 return retry(pod);
         pod->sent = hash_bytes(text, q.length);
         if (pod->sent == pod->told)
-                return;
+                return heard(pod->cluster);
         q.body = text;
         ask(pod, &q, on_answer);
 }

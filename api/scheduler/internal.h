@@ -18,11 +18,20 @@
 
 LIST_TYPE(sched_sends);
 
+/* Of Services, and of one kind that owns pods. */
+struct sched_kin_watch {
+        struct informer_handler handler;
+        struct scheduler *scheduler;
+        enum sched_kin_kind kind;
+        uint32_t seen; /* of the list under way, or the last */
+};
+
 struct scheduler {
         struct scheduler_config config;
         const struct kube_kind *pod_kind, *node_kind, *space_kind, *claim_kind, *budget_kind;
         struct informers *informers;
         struct informer_handler pod_handler, node_handler, space_handler, claim_handler;
+        struct sched_kin_watch kin_watches[_SCHED_KIN_KINDS];
         struct informer *claims, *budgets;
         struct recorder *recorder;
         struct sched_cluster cluster;

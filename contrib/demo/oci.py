@@ -47,7 +47,8 @@ class Layer:
         return self.entry(name, type=tarfile.SYMTYPE, linkname=target, mode=0o777)
 
     def hardlink(self, name, target):
-        return self.entry(name, type=tarfile.LNKTYPE, linkname=target)
+        """With its target's mode, as tar(1) writes it: runtimes may apply what stands here."""
+        return self.entry(name, type=tarfile.LNKTYPE, linkname=target, mode=self._tar.getmember(target).mode)
 
     def copy(self, source, name, mode=0o755):
         with open(source, "rb") as f:

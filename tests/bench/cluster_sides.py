@@ -106,12 +106,11 @@ class Stock(Side):
         from peer import Containerd
 
         class Cluster(e2e.Cluster):
-            def start(self):
-                for start in (self._etcd, self._api_server, self._controller_manager, self._scheduler, self._kubelet):
-                    start()
+            etcd_flags = []  # what is acknowledged is on the disk, as with ours
 
-            def _etcd(self):
-                self._run("etcd", e2e.ETCD + "/health", "--data-dir", "etcd", "--listen-client-urls", e2e.ETCD, "--advertise-client-urls", e2e.ETCD)
+            def start(self):
+                e2e.ControlPlane.start(self)
+                self._kubelet()
 
         subprocess.run(["ip", "address", "add", f"{e2e.ADDRESS}/32", "dev", "lo"], check=True)
         subprocess.run(["hostname", e2e.NODE], check=True)
@@ -131,7 +130,7 @@ class Stock(Side):
         return Patient(self.port, self.pki)
 
     def pid(self, name):
-        return next(process.pid for program, process in self.cluster.daemons.running if program == name)
+        return next(process.pid for program, process in self.cluster.daemons.running + self.cluster.place.daemons.running if program == name)
 
     def control_plane(self):
         return [self.pid(name) for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")]

@@ -15,7 +15,7 @@ state = "{run}"
 [grpc]
   address = "{run}/containerd.sock"
 [plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "localhost/pause:bench"
+  sandbox_image = "{pause}"
   restrict_oom_score_adj = true
   disable_apparmor = true
   [plugins."io.containerd.grpc.v1.cri".cni]
@@ -28,24 +28,32 @@ state = "{run}"
   [plugins."io.containerd.grpc.v1.cri".registry.configs."{registry}".tls]
     insecure_skip_verify = true
 """
+MIRROR = """
+  [plugins."io.containerd.grpc.v1.cri".registry.mirrors."registry.k8s.io"]
+    endpoint = ["http://{registry}"]
+"""
 
 
 class Containerd:
-    def __init__(self, registry=""):
+    """`registry`: one that it reads from without looking at its certificate, or with `mirror` by plain HTTP whatever is registry.k8s.io's. `pods`: their addresses.
+    `number` tells those of one process apart; `inside`: a command that starts it on a host."""
+
+    def __init__(self, registry="", mirror=False, pods="10.215.0.0/16", pause="localhost/pause:bench", inside=(), number=0):
+        self.inside = list(inside)
         self.dir = tempfile.mkdtemp(prefix="nacelle-bench-peer-")
-        self.run = f"/run/nacelle-bench-peer-{os.getpid()}"
+        self.run = f"/run/nacelle-bench-peer-{os.getpid()}-{number}"
         self.socket = self.run + "/containerd.sock"
         os.makedirs(self.dir + "/cni")
         with open(self.dir + "/config.toml", "w") as f:
-            f.write(CONFIG.format(dir=self.dir, run=self.run, registry=registry))
+            f.write((CONFIG + MIRROR * mirror).format(dir=self.dir, run=self.run, registry=registry, pause=pause))
         with open(self.dir + "/cni/10-bridge.conflist", "w") as f:
             json.dump({"cniVersion": "0.4.0", "name": "bench", "plugins": [
-                {"type": "bridge", "bridge": "benchbr0", "isGateway": True, "ipMasq": True,
-                 "ipam": {"type": "host-local", "dataDir": self.dir + "/ipam", "ranges": [[{"subnet": "10.215.0.0/16"}]],
+                {"type": "bridge", "bridge": "benchbr0", "isGateway": True, "ipMasq": True, "hairpinMode": True,
+                 "ipam": {"type": "host-local", "dataDir": self.dir + "/ipam", "ranges": [[{"subnet": pods}]],
                           "routes": [{"dst": "0.0.0.0/0"}]}},
                 {"type": "portmap", "capabilities": {"portMappings": True}}]}, f)
         self.log = open(self.dir + "/log", "wb")
-        self.process = subprocess.Popen(["containerd", "-c", self.dir + "/config.toml"], stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen([*self.inside, "containerd", "-c", self.dir + "/config.toml"], stdout=self.log, stderr=self.log)
         wait_for("containerd", lambda: self.crictl("version").returncode == 0)
 
     def crictl(self, *args):
@@ -60,6 +68,6 @@ class Containerd:
             self.crictl("rmp", "-f", pod["id"])
         self.process.send_signal(signal.SIGTERM)
         self.process.wait()
-        subprocess.run(["ip", "link", "del", "benchbr0"], capture_output=True)
+        subprocess.run([*self.inside, "ip", "link", "del", "benchbr0"], capture_output=True)
         shutil.rmtree(self.dir, ignore_errors=True)
         shutil.rmtree(self.run, ignore_errors=True)

@@ -1,6 +1,6 @@
-"""Kubernetes' own control plane, kubelet and kube-proxy on one node, whose CRI socket is an agent's.
+"""Kubernetes' own programs as a cluster: the control plane on a host, and kubelet and kube-proxy on each node, above a CRI socket.
 
-It takes the ports that the programs have by themselves: each cluster lives in a network namespace of its own (see `run`).
+They take the ports that they have by themselves: each host is a network namespace of its own (see `run` and `run_cluster`).
 """
 import json
 import os
@@ -11,48 +11,49 @@ from daemons import Daemons
 from stock_kubelet import make_cgroup
 from support.node import PEERS, wait_for
 
-ADDRESS = "10.213.0.1"  # the node's
+ADDRESS = "10.213.0.1"  # of the one node of Cluster
 SERVICES, API_SERVICE, DNS_SERVICE = "10.96.0.0/16", "10.96.0.1", "10.96.0.10"
-ETCD = "http://127.0.0.1:2379"
 NODE = "node"
 
 KUBELET = """
 apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
-containerRuntimeEndpoint: unix://{socket}
+containerRuntimeEndpoint: unix://{place.socket}
 cgroupDriver: cgroupfs
-cgroupRoot: {cgroup}
+cgroupRoot: {place.cgroup}
 failCgroupV1: false
 failSwapOn: false
 oomScoreAdj: 0
 makeIPTablesUtilChains: false
-authentication: {{anonymous: {{enabled: false}}, webhook: {{enabled: true}}, x509: {{clientCAFile: {dir}/ca.crt}}}}
+healthzBindAddress: 0.0.0.0
+authentication: {{anonymous: {{enabled: false}}, webhook: {{enabled: true}}, x509: {{clientCAFile: {authority}}}}}
 authorization: {{mode: Webhook}}
 clusterDNS: [{dns}]
 clusterDomain: cluster.local
 resolvConf: ""
-podLogsDir: {dir}/pods
-volumePluginDir: {dir}/volume-plugins
+podLogsDir: {place.dir}/pods
+volumePluginDir: {place.dir}/volume-plugins
 # The disk is shared with whatever else runs here.
 evictionHard: {{memory.available: 1Mi}}
 imageGCHighThresholdPercent: 100
 """
 
 
-class Cluster:
-    """`node`: the support.node.Node on which pods run. `directory` gets logs, certificates, kubeconfigs, etcd's data."""
+class ControlPlane:
+    """etcd, kube-apiserver, kube-controller-manager, kube-scheduler on the host with `address`. `inside`: a command that starts programs there.
+    `nodes`: their names; `pods`: the range of their pods' addresses, where the cluster hands those out. `directory` gets logs, certificates, kubeconfigs, etcd's data."""
+    etcd_flags = ["--unsafe-no-fsync"]  # nobody needs the data after a power cut
 
-    def __init__(self, node, directory):
-        self.node, self.dir = node, directory
-        self.kubeconfig = directory + "/admin.kubeconfig"
-        self.daemons = Daemons(directory)
-        pki.make_certificates(directory, ["127.0.0.1", ADDRESS, API_SERVICE])
-        pki.make_clients(directory, f"https://{ADDRESS}:6443", NODE)
+    def __init__(self, directory, address=ADDRESS, inside=(), nodes=(NODE,), pods=None):
+        self.dir, self.address, self.pods = directory, address, pods
+        self.kubeconfig, self.authority = directory + "/admin.kubeconfig", directory + "/ca.crt"
+        self.daemons = Daemons(directory, inside)
+        pki.make_certificates(directory, ["127.0.0.1", address, API_SERVICE])
+        pki.make_clients(directory, f"https://{address}:6443", nodes)
 
     def start(self):
-        for start in (self._etcd, self._api_server, self._controller_manager, self._scheduler, self._kubelet, self._proxy):
+        for start in (self._etcd, self._api_server, self._controller_manager, self._scheduler):
             start()
-        wait_for("ready node", self._node_is_ready, timeout=60, interval=0.2)
 
     def stop(self):
         self.daemons.stop()
@@ -66,19 +67,19 @@ class Cluster:
     def apply(self, objects):
         self.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
-    def _node_is_ready(self):
-        return "True" in self.kubectl("get", "nodes", "-o", "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}")
+    def node_kubeconfig(self, name):
+        return f"{self.dir}/{pki.node(name)}.kubeconfig"
 
     def _run(self, program, health, *arguments):
-        self.daemons.start(f"{PEERS}/{program}", arguments, health)
+        self.daemons.start(f"{PEERS}/{program}", arguments, health.format(self.address))
 
     def _etcd(self):
-        # Nobody needs the data after a power cut.
-        self._run("etcd", ETCD + "/health", "--data-dir", "etcd", "--unsafe-no-fsync", "--quota-backend-bytes", str(4 << 30),
-                  "--listen-client-urls", ETCD, "--advertise-client-urls", ETCD)
+        own = f"http://{self.address}:2379"
+        self._run("etcd", own + "/health", "--data-dir", "etcd", "--quota-backend-bytes", str(4 << 30), "--listen-client-urls", own, "--advertise-client-urls", own,
+                  *self.etcd_flags)
 
     def _api_server(self):
-        self._run("kube-apiserver", "https://127.0.0.1:6443/readyz", "--etcd-servers", ETCD, "--advertise-address", ADDRESS,
+        self._run("kube-apiserver", "https://{}:6443/readyz", "--etcd-servers", f"http://{self.address}:2379", "--advertise-address", self.address,
                   "--client-ca-file=ca.crt", "--token-auth-file=tokens.csv", "--tls-cert-file=server.crt", "--tls-private-key-file=server.key",
                   "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged",
                   "--service-cluster-ip-range", SERVICES, "--service-account-issuer=https://kubernetes.default.svc",
@@ -90,27 +91,66 @@ class Cluster:
                   "--proxy-client-cert-file=server.crt", "--proxy-client-key-file=server.key", "--cert-dir=api-server")
 
     def _controller_manager(self):
-        self._run("kube-controller-manager", "https://127.0.0.1:10257/healthz", *self._client_of_three("controller-manager"),
+        addresses = ["--allocate-node-cidrs", "--cluster-cidr", self.pods, "--service-cluster-ip-range", SERVICES] if self.pods else []
+        self._run("kube-controller-manager", "https://{}:10257/healthz", *self._client_of_three("controller-manager"), *addresses,
                   "--root-ca-file=ca.crt", "--service-account-private-key-file=server.key", "--use-service-account-credentials",
                   "--cluster-signing-cert-file=ca.crt", "--cluster-signing-key-file=ca.key")
 
     def _scheduler(self):
-        self._run("kube-scheduler", "https://127.0.0.1:10259/healthz", *self._client_of_three("scheduler"))
+        self._run("kube-scheduler", "https://{}:10259/healthz", *self._client_of_three("scheduler"))
 
     def _client_of_three(self, name):
         """The kubeconfig of a controller: to work with, and to ask who its own clients are and what they may."""
         file = name + ".kubeconfig"
         return ["--kubeconfig", file, "--authentication-kubeconfig", file, "--authorization-kubeconfig", file, "--cert-dir", name]
 
-    def _kubelet(self):
-        make_cgroup(self.node.cgroup)
-        with open(self.dir + "/kubelet.yaml", "w") as f:
-            f.write(KUBELET.format(socket=self.node.socket, cgroup=self.node.cgroup, dir=self.dir, dns=DNS_SERVICE))
-        os.makedirs(self.dir + "/kubelet")
-        self._run("kubelet", "http://127.0.0.1:10248/healthz", "--config", "kubelet.yaml", "--kubeconfig=kubelet.kubeconfig",
-                  "--root-dir", self.dir + "/kubelet", "--cert-dir=kubelet-certificates", "--hostname-override", NODE, "--node-ip", ADDRESS)
 
-    def _proxy(self):
-        self._run("kube-proxy", "http://127.0.0.1:10256/healthz", "--kubeconfig=proxy.kubeconfig", "--proxy-mode=nftables",
-                  "--cluster-cidr", self.node.pod_cidr, "--hostname-override", NODE, "--conntrack-max-per-core=0",
-                  "--conntrack-tcp-timeout-established=0", "--conntrack-tcp-timeout-close-wait=0")
+class Place:
+    """Where a node's programs run: the `name` and `address` of the node, the runtime's `socket`, its pods' `cgroup` and addresses (`pods`), and what is its own on the disk."""
+
+    def __init__(self, name, address, socket, cgroup, pods, directory, inside=()):
+        self.name, self.address, self.socket, self.cgroup, self.pods, self.dir, self.inside = name, address, socket, cgroup, pods, directory, inside
+        os.makedirs(directory, exist_ok=True)
+        self.daemons = Daemons(directory, inside)
+
+    def start_kubelet(self, kubeconfig, authority):
+        make_cgroup(self.cgroup)
+        with open(self.dir + "/kubelet.yaml", "w") as f:
+            f.write(KUBELET.format(place=self, authority=authority, dns=DNS_SERVICE))
+        os.makedirs(self.dir + "/kubelet")
+        self.daemons.start(PEERS + "/kubelet", ["--config", "kubelet.yaml", "--kubeconfig", kubeconfig, "--root-dir", self.dir + "/kubelet",
+                                                "--cert-dir=kubelet-certificates", "--hostname-override", self.name, "--node-ip", self.address],
+                           f"http://{self.address}:10248/healthz")
+
+    def start_proxy(self, kubeconfig):
+        self.daemons.start(PEERS + "/kube-proxy", ["--kubeconfig", kubeconfig, "--proxy-mode=nftables", "--cluster-cidr", self.pods,
+                                                   "--hostname-override", self.name, "--conntrack-max-per-core=0",
+                                                   "--conntrack-tcp-timeout-established=0", "--conntrack-tcp-timeout-close-wait=0"],
+                           f"http://{self.address}:10256/healthz")
+
+    def stop(self):
+        self.daemons.stop()
+
+
+class Cluster(ControlPlane):
+    """With one node, on the same host. `node`: the support.node.Node, or what has its socket, cgroup and pod_cidr, on which pods run."""
+
+    def __init__(self, node, directory):
+        super().__init__(directory)
+        self.place = Place(NODE, ADDRESS, node.socket, node.cgroup, node.pod_cidr, directory)
+
+    def start(self):
+        super().start()
+        self._kubelet()
+        self.place.start_proxy(self.dir + "/proxy.kubeconfig")
+        wait_for("ready node", self._node_is_ready, timeout=60, interval=0.2)
+
+    def stop(self):
+        self.place.stop()
+        super().stop()
+
+    def _kubelet(self):
+        self.place.start_kubelet(self.node_kubeconfig(NODE), self.authority)
+
+    def _node_is_ready(self):
+        return "True" in self.kubectl("get", "nodes", "-o", "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}")

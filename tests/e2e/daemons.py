@@ -19,16 +19,16 @@ def answers(url):
 
 
 class Daemons:
-    """`directory` gets a log of each."""
+    """`directory` gets a log of each. `inside`: what begins the commands that start them."""
 
-    def __init__(self, directory):
-        self.directory, self.running = directory, []
+    def __init__(self, directory, inside=()):
+        self.directory, self.inside, self.running = directory, list(inside), []
 
     def start(self, program, arguments, health):
         name = program.rsplit("/", 1)[1]
         log = f"{self.directory}/{name}.log"
         with open(log, "wb") as f:
-            process = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, stdout=f, stderr=f, cwd=self.directory)
+            process = subprocess.Popen([*self.inside, program, *arguments], stdin=subprocess.DEVNULL, stdout=f, stderr=f, cwd=self.directory)
         self.running.append((name, process))
 
         def ready():

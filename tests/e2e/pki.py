@@ -34,9 +34,14 @@ def make_certificates(directory, addresses):
             "-extfile", "extensions", "-out", "server.crt")
 
 
-def make_clients(directory, server, node):
-    """tokens.csv for the API server at the URL `server`, and NAME.kubeconfig for each user and the kubelet of `node`."""
-    users = {**USERS, "kubelet": ("system:node:" + node, "system:nodes")}
+def node(name):
+    """What node `name` is called among the clients."""
+    return "node-" + name
+
+
+def make_clients(directory, server, nodes):
+    """tokens.csv for the API server at the URL `server`, and NAME.kubeconfig for each user and each of the `nodes`."""
+    users = {**USERS, **{node(name): ("system:node:" + name, "system:nodes") for name in nodes}}
     with open(directory + "/tokens.csv", "w") as f:
         for name, (user, group) in users.items():
             f.write(f'token-of-{name},{user},{name},"{group}"\n')

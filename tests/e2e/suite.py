@@ -1,6 +1,7 @@
 """Kubernetes' end-to-end suite: how it is called, and what its report says."""
 import json
 import os
+import re
 import subprocess
 
 from support.node import PEERS
@@ -8,10 +9,15 @@ from support.node import PEERS
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def patterns(file):
-    """The regular expressions of a file beside this one: one a line, its reason behind ` # `."""
+def reasons(file):
+    """{regular expression: why} of a file beside this one: one a line, its reason behind ` # `."""
     with open(f"{HERE}/{file}") as f:
-        return [line.split(" # ")[0].strip() for line in f if line.strip() and not line.startswith("#")]
+        lines = [line.partition(" # ") for line in f if line.strip() and not line.startswith("#")]
+    return {pattern.strip(): why.strip() for pattern, _, why in lines}
+
+
+def patterns(file):
+    return list(reasons(file))
 
 
 def asked(prefix):
@@ -34,12 +40,23 @@ def run(kubeconfig, directory, prefix=""):
     return results(directory + "/report.json")
 
 
-def results(report):
-    """Specs that ran; the suite's own set-up is one where it failed."""
+def specs(report):
+    """[(name, what the suite says of it)]"""
     if not os.path.exists(report):
         return []
     with open(report) as f:
-        specs = [spec for part in json.load(f) for spec in part["SpecReports"] or []]
-    ran = [s for s in specs if s["State"] not in ("skipped", "pending") and (s["LeafNodeType"] == "It" or s["State"] != "passed")]
-    return [(" ".join([*(s["ContainerHierarchyTexts"] or []), s["LeafNodeText"] or s["LeafNodeType"]]), s["State"], s["RunTime"] / 1e9,
-             (s.get("Failure") or {}).get("Message", "").strip()) for s in ran]
+        found = [spec for part in json.load(f) for spec in part["SpecReports"] or []]
+    return [(" ".join([*(s["ContainerHierarchyTexts"] or []), s["LeafNodeText"] or s["LeafNodeType"]]), s) for s in found]
+
+
+def results(report):
+    """Specs that ran; the suite's own set-up is one where it failed."""
+    ran = [(name, s) for name, s in specs(report) if s["State"] not in ("skipped", "pending") and (s["LeafNodeType"] == "It" or s["State"] != "passed")]
+    return [(name, s["State"], s["RunTime"] / 1e9, (s.get("Failure") or {}).get("Message", "").strip()) for name, s in ran]
+
+
+def left_out(report, prefix=""):
+    """[(name, why)] of the conformance specs that were asked for, but for those that cannot pass."""
+    focus, why = os.environ.get("FOCUS") or asked(prefix)[0], reasons(prefix + "skips")
+    found = [(name, next((why[p] for p in why if re.search(p, name)), "")) for name, s in specs(report) if "[Conformance]" in name and re.search(focus, name)]
+    return [(name, reason) for name, reason in found if reason]

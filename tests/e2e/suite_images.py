@@ -10,6 +10,7 @@ import random
 import subprocess
 
 import dns
+import images
 import oci
 from images import CACHE, NNP, debian_tree, linked_busybox, static_program
 from support.node import PEERS
@@ -109,11 +110,12 @@ def wanted():
 
 def key():
     """Changes with whatever the images are made from."""
-    here = os.path.dirname(os.path.abspath(__file__))
     programs = [os.stat(f"{PEERS}/{name}") for name in ("agnhost", "coredns", "e2e.test", "etcd", "sample-apiserver")]
     parts = [(program.st_size, program.st_mtime_ns) for program in programs]
-    with open(here + "/suite_images.py") as f:
-        return hashlib.sha256(repr((parts, f.read())).encode()).hexdigest()
+    for file in (__file__, images.__file__, oci.__file__):
+        with open(file) as f:
+            parts.append(f.read())
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def directory():

@@ -246,7 +246,7 @@ def test_summary_and_metrics(joined, admin, shell):
     assert {c["name"] for c in mine["containers"]} == {"main", "tty", "cat", "web"}
     assert mine["memory"]["workingSetBytes"] > 0 and mine["network"]["name"] == "eth0" and all(c["memory"]["usageBytes"] > 0 for c in mine["containers"])
     only = admin.json("/stats/summary?only_cpu_and_memory=true")["node"]
-    assert set(only) == {"nodeName", "startTime", "cpu", "memory"}
+    assert set(only) - {"systemContainers"} == {"nodeName", "startTime", "cpu", "memory", "swap"}
     resource = admin.get("/metrics/resource")
     assert re.search(r'^pod_memory_working_set_bytes\{namespace="default",pod="shell"\} [\d.e+]+ \d{13}$', resource, re.M), resource
     assert re.search(r'^container_cpu_usage_seconds_total\{container="cat",namespace="default",pod="shell"\} [\d.e-]+ \d{13}$', resource, re.M), resource
