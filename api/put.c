@@ -84,13 +84,14 @@ int api_put_tree(struct api_state *state, struct arena *arena, struct api_resour
 }
 
 static void on_later(struct api_change *change, int code, const char *text) {
-        if (code < 0 && code != -EEXIST)
+        if (code < 0 && code != -EEXIST && code != -ESTALE && code != -ENOENT)
                 log_error("%s cannot be made: %s", change->key, text ?: strerror(-code));
         api_change_deinit(change);
         free(change);
 }
 
-int api_put_later(struct api_state *state, struct api_resource *of, struct arena *arena, const struct value *tree) {
+int api_put_later(struct api_state *state, struct api_resource *of, struct arena *arena, const struct value *tree,
+                  int64_t expected) {
         struct api_change *change = calloc(1, sizeof(*change));
         int r = change ? fill(change, state, arena, of, tree) : -ENOMEM;
 
@@ -98,7 +99,7 @@ int api_put_later(struct api_state *state, struct api_resource *of, struct arena
                 free(change);
                 return r;
         }
-        change->expected = STORE_ABSENT;
+        change->expected = expected;
         change->lazy = true;
         change->done = on_later;
         r = api_change_submit(change);

@@ -36,15 +36,17 @@ static int make(struct devices *d, const struct devices_world *world, struct err
 
 int devices_new(const struct devices_world *world, struct devices **ret_devices, struct err **err) {
         struct devices *d = calloc(1, sizeof(*d));
+        _cleanup_err_ struct err *deaf = NULL;
         int r;
 
         if (!d)
                 return err_set(err, ENOMEM, "out of memory");
-        if ((r = make(d, world, err)) < 0 || (r = devices_record_read(d, err)) < 0 ||
-            (r = registration_listen(d, err)) < 0) {
+        if ((r = make(d, world, err)) < 0 || (r = devices_record_read(d, err)) < 0) {
                 devices_free(d);
                 return r;
         }
+        if (registration_listen(d, &deaf) < 0)
+                log_error("device plugins cannot register: %s", err_text(deaf));
         resource_watch_gone(d);
         if (d->is_new)
                 keeper_changed(d->keeper); /* from here on the node is known */

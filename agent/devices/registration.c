@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "agent/devices/internal.h"
@@ -94,11 +96,26 @@ static int serve(struct devices *d, struct err **err) {
         return grpc_server_listen(d->server, fd, err);
 }
 
+/* Another agent, or a kubelet: its plugins' sockets are not ours to remove. */
+static bool is_taken(const char *path) {
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+        if (fd < 0 || strlen(path) >= sizeof(address.sun_path))
+                return false;
+        strcpy(address.sun_path, path);
+        return connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 || errno == EAGAIN;
+}
+
 int registration_listen(struct devices *d, struct err **err) {
         int r = files_make_dirs(d->dir, 0750, err);
 
         if (r < 0)
                 return r;
+        if (is_taken(d->socket))
+                return err_set(err, EADDRINUSE,
+                               "%s: another process listens there; give this one a --kubelet-dir of its own",
+                               d->socket);
         remove_sockets(d->dir);
         return serve(d, err);
 }

@@ -232,6 +232,15 @@ def test_variables(client, joined):
     assert found["KUBERNETES_SERVICE_HOST"] == plain["KUBERNETES_SERVICE_HOST"] == get(client, f"{CORE}/services/kubernetes")["spec"]["clusterIP"]
     assert not any(k.startswith("MY_SVC") for k in plain)
     gone(client, joined, "variables", "unlinked")
+    # one of a file has those that the node knows when it begins
+    joined.write("filed.yaml", pod("filed", {"command": ["sh", "-c", "env; exec sleep 1000"]}))
+    wait_for("pod", lambda: joined.status("filed").get("phase") == "Running")
+    [container] = [c for c in joined.containers() if c["labels"]["io.kubernetes.pod.name"] == f"filed-{joined.name}"]
+    filed = dict(line.split("=", 1) for line in joined.exec(container, "env").splitlines() if "=" in line)
+    assert {k: v for k, v in filed.items() if k.startswith("MY_SVC")} == {k: v for k, v in found.items() if k.startswith("MY_SVC")}
+    assert filed["KUBERNETES_SERVICE_HOST"] == found["KUBERNETES_SERVICE_HOST"]
+    joined.remove("filed.yaml")
+    wait_for("its end", lambda: not joined.status("filed"))
 
 
 def test_variables_that_cannot_be_made(client, joined):

@@ -2,6 +2,10 @@
 //
 //	device-plugin DIR ENDPOINT RESOURCE [OPTION...] ID...
 //
+//	device-plugin --resources SOCKET [NAMESPACE NAME]
+//
+// says what the podresources API of a node answers: List and GetAllocatableResources, or Get, as JSON.
+//
 // Options: --prestart, --prefer (the devices with the highest names), --version V, --register-as ENDPOINT, --no-register,
 // --refuse (Allocate fails), --hang (it does not answer), --empty (it answers with no container).
 // Commands on standard input, a line each: "list ID..." (an ID with "!" behind it is unhealthy), "big N" (a list of N devices), and
@@ -24,6 +28,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	api "k8s.io/kubelet/pkg/apis/deviceplugin/v1beta1"
+	podresources "k8s.io/kubelet/pkg/apis/podresources/v1"
 )
 
 type plugin struct {
@@ -166,7 +171,29 @@ func register(dir string, request *api.RegisterRequest) {
 	say("registered", nil)
 }
 
+func ask(socket string, of []string) {
+	connection, err := grpc.NewClient("unix://"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		panic(err)
+	}
+	client, ctx, answers := podresources.NewPodResourcesListerClient(connection), context.Background(), map[string]any{}
+	if len(of) > 0 {
+		got, err := client.Get(ctx, &podresources.GetPodResourcesRequest{PodNamespace: of[0], PodName: of[1]})
+		answers["get"], answers["error"] = got, fmt.Sprint(err)
+	} else {
+		listed, err := client.List(ctx, &podresources.ListPodResourcesRequest{})
+		allocatable, other := client.GetAllocatableResources(ctx, &podresources.AllocatableResourcesRequest{})
+		answers["list"], answers["allocatable"], answers["error"] = listed, allocatable, fmt.Sprint(err, other)
+	}
+	text, _ := json.Marshal(answers)
+	fmt.Println(string(text))
+}
+
 func main() {
+	if os.Args[1] == "--resources" {
+		ask(os.Args[2], os.Args[3:])
+		return
+	}
 	dir, endpoint := os.Args[1], os.Args[2]
 	request := &api.RegisterRequest{Version: api.Version, Endpoint: endpoint, ResourceName: os.Args[3]}
 	p := &plugin{changed: make(chan struct{})}
