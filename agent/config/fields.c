@@ -32,6 +32,7 @@ enum field_kind {
         FIELD_ENFORCE,
         FIELD_AUTHENTICATION,
         FIELD_AUTHORIZATION,
+        FIELD_PAIRS, /* a map of texts as NAME=VALUE,... */
         FIELD_SHUTDOWN,
         FIELD_KNOWN, /* right as it is for this agent, whatever it says */
 };
@@ -89,6 +90,12 @@ static const struct config_field {
         { "systemReserved", FIELD_EVICTION, EVICTION_SYSTEM_RESERVED },
         { "kubeReserved", FIELD_EVICTION, EVICTION_KUBE_RESERVED },
         { "enforceNodeAllocatable", FIELD_ENFORCE, 0 },
+        { "reservedSystemCPUs", FIELD_TEXT, AT(reserved_cpus) },
+        { "cpuManagerPolicy", FIELD_TEXT, AT(cpu_policy) },
+        { "cpuManagerPolicyOptions", FIELD_PAIRS, AT(cpu_options) },
+        { "cpuManagerReconcilePeriod", FIELD_KNOWN, 0 },
+        { "topologyManagerPolicy", FIELD_TEXT, AT(topology_policy) },
+        { "memoryManagerPolicy", FIELD_TEXT, AT(memory_policy) },
         { "shutdownGracePeriod", FIELD_DURATION, AT(shutdown.grace_ms) },
         { "shutdownGracePeriodCriticalPods", FIELD_DURATION, AT(shutdown.critical_ms) },
         { "shutdownGracePeriodByPodPriority", FIELD_SHUTDOWN, 0 },
@@ -280,6 +287,8 @@ int config_field_set(const struct config_field *field, const struct value *value
                 return 0;
         case FIELD_TRACING:
                 return set_tracing(value, o, err);
+        case FIELD_PAIRS:
+                return config_set_pairs(value, field->name, at, err);
         case FIELD_BOOL:
                 return config_set_bool(value, field->name, at, err);
         case FIELD_SIGNED:

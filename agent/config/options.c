@@ -89,6 +89,11 @@ static const struct flag {
         { "minimum-image-ttl-duration", FLAG_DURATION, AT(eviction.image_min_age_ms) },
         { "system-reserved", FLAG_EVICTION, EVICTION_SYSTEM_RESERVED },
         { "kube-reserved", FLAG_EVICTION, EVICTION_KUBE_RESERVED },
+        { "cpu-manager-policy", FLAG_TEXT, AT(cpu_policy) },
+        { "cpu-manager-policy-options", FLAG_TEXT, AT(cpu_options) },
+        { "reserved-cpus", FLAG_TEXT, AT(reserved_cpus) },
+        { "topology-manager-policy", FLAG_TEXT, AT(topology_policy) },
+        { "memory-manager-policy", FLAG_TEXT, AT(memory_policy) },
         { "runtime-only", FLAG_BOOL, AT(runtime_only) },
         { "log-level", FLAG_LEVEL, AT(log_level) },
         { "v", FLAG_VERBOSITY, AT(log_level) },
@@ -103,8 +108,7 @@ static const char help_text[] =
         "  --pod-manifest-path DIR   watched directory, a pod a file (/etc/nacelle/manifests)\n"
         "  --root-dir DIR            images, containers, volumes (/var/lib/nacelle)\n"
         "  --run-dir DIR             sockets, network namespaces; a tmpfs (/run/nacelle)\n"
-        "  --kubelet-dir DIR         where device plugins find kubelet.sock (/var/lib/kubelet, or the --root-dir "
-        "given)\n"
+        "  --kubelet-dir DIR         where device plugins find kubelet.sock (/var/lib/kubelet)\n"
         "  --container-runtime-endpoint unix://PATH\n"
         "                            where CRI is served (unix://RUN-DIR/nacelle.sock)\n"
         "  --config FILE             a KubeletConfiguration; flags outrank it\n"
@@ -177,6 +181,10 @@ static const char help_text[] =
         "                            and down to which (80)\n"
         "  --minimum-image-ttl-duration DURATION\n"
         "                            images younger than that stay (2m)\n"
+        "  --cpu-manager-policy P    none, or static: CPUs of their own for guaranteed pods (none)\n"
+        "  --cpu-manager-policy-options NAME=VALUE,...\n"
+        "                            full-pcpus-only, strict-cpu-reservation, ... as kubelet has them\n"
+        "  --reserved-cpus LIST      CPUs that are the node's, like 0-1: no pod has them for itself\n"
         "  --system-reserved RESOURCE=AMOUNT,...\n"
         "                            cpu, memory, ephemeral-storage and pid that pods do not get\n"
         "                            (pid: an eighth of the host's)\n"
@@ -395,18 +403,47 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 
 void options_deinit(struct options *o) {
         char **fields[] = {
-                &o->config,         &o->kubeconfig,         &o->root_dir,
-                &o->run_dir,        &o->manifest_dir,       &o->pod_logs_dir,
-                &o->libexec_dir,    &o->kubelet_dir,        &o->socket,
-                &o->node_ip,        &o->pod_cidr,           &o->bridge,
-                &o->cgroup_root,    &o->node_name,          &o->cluster_domain,
-                &o->resolv_conf,    &o->server.address,     &o->cluster_dns[0],
-                &o->cluster_dns[1], &o->cluster_dns[2],     &o->seccomp_dir,
-                &o->registries,     &o->registry_hosts_dir, &o->runtimes,
-                &o->trace_endpoint, &o->cni_conf_dir,       &o->cni_bin_dir,
-                &o->auth_file,      &o->provider_config,    &o->provider_bin_dir,
-                &o->unsafe_sysctls, &o->server.mode,        &o->server.certificate,
-                &o->server.key,     &o->server.client_ca,   &o->bootstrap_kubeconfig,
+                &o->config,
+                &o->kubeconfig,
+                &o->root_dir,
+                &o->run_dir,
+                &o->manifest_dir,
+                &o->pod_logs_dir,
+                &o->libexec_dir,
+                &o->kubelet_dir,
+                &o->cpu_policy,
+                &o->cpu_options,
+                &o->reserved_cpus,
+                &o->topology_policy,
+                &o->memory_policy,
+                &o->socket,
+                &o->node_ip,
+                &o->pod_cidr,
+                &o->bridge,
+                &o->cgroup_root,
+                &o->node_name,
+                &o->cluster_domain,
+                &o->resolv_conf,
+                &o->server.address,
+                &o->cluster_dns[0],
+                &o->cluster_dns[1],
+                &o->cluster_dns[2],
+                &o->seccomp_dir,
+                &o->registries,
+                &o->registry_hosts_dir,
+                &o->runtimes,
+                &o->trace_endpoint,
+                &o->cni_conf_dir,
+                &o->cni_bin_dir,
+                &o->auth_file,
+                &o->provider_config,
+                &o->provider_bin_dir,
+                &o->unsafe_sysctls,
+                &o->server.mode,
+                &o->server.certificate,
+                &o->server.key,
+                &o->server.client_ca,
+                &o->bootstrap_kubeconfig,
                 &o->cert_dir,
         };
 

@@ -65,8 +65,11 @@ struct options {
         int log_max_files;
         int max_parallel_pulls; /* 0: no limit of its own */
         int max_pods;
-        int read_only_port;    /* 0: only the Unix socket */
-        int trace_per_million; /* of the traces that begin here */
+        int read_only_port;                    /* 0: only the Unix socket */
+        int trace_per_million;                 /* of the traces that begin here */
+        char *cpu_policy, *cpu_options;        /* of the CPU manager: "none" or "static"; NAME=VALUE,... or NULL */
+        char *reserved_cpus;                   /* a list of CPUs; NULL: as many as are reserved */
+        char *topology_policy, *memory_policy; /* "none" and "None" alone */
         struct options_server server;
         struct eviction_settings eviction;
         struct shutdown_settings shutdown;

@@ -47,6 +47,14 @@ Cri__LinuxContainerResources *member_request_resources(struct arena *arena, cons
         return set_hugepages(arena, m, r) ? r : NULL;
 }
 
+/* Those on which it runs; an exclusive one is held to no quota (kubelet's DisableCPUQuotaWithExclusiveCPUs). */
+static void set_cpus(const struct node_grant *grant, Cri__LinuxContainerResources *r) {
+        if (grant->cpus)
+                r->cpuset_cpus = (char *)grant->cpus;
+        if (grant->exclusive)
+                r->cpu_quota = -1;
+}
+
 int member_environment(struct arena *arena, const struct member *m, struct pod_files *files,
                        string_map *ret_environment, struct err **err) {
         int r = pod_files_take_services(arena, m->host->world, files, err);
@@ -130,12 +138,15 @@ static bool set_identity(struct arena *arena, const struct member *m, Cri__Conta
         return image->image && config->log_path;
 }
 
-static bool set_linux(struct arena *arena, const struct member *m, Cri__ContainerConfig *config) {
+static bool set_linux(struct arena *arena, const struct member *m, const struct node_grant *grant,
+                      Cri__ContainerConfig *config) {
         const struct pod_container_size size = member_wanted_size(m);
 
         config->linux = REQUEST_NEW(arena, Cri__LinuxContainerConfig, cri__linux_container_config__init);
-        return config->linux && (config->linux->resources = member_request_resources(arena, m, &size)) &&
-               (config->linux->security_context = member_request_security(arena, m));
+        if (!config->linux || !(config->linux->resources = member_request_resources(arena, m, &size)))
+                return false;
+        set_cpus(grant, config->linux->resources);
+        return (config->linux->security_context = member_request_security(arena, m));
 }
 
 /* The container whose processes an ephemeral one is to see; NULL: none. */
@@ -168,7 +179,7 @@ Cri__ContainerConfig *member_request(struct arena *arena, const struct member *m
                 err_set(err, ENOENT, "unable to find target container %s", target);
                 return NULL;
         }
-        if (!config || !set_identity(arena, m, config) || !set_linux(arena, m, config) ||
+        if (!config || !set_identity(arena, m, config) || !set_linux(arena, m, &grant, config) ||
             !set_target(arena, m, config) || !member_request_labels(arena, m, &grant, config) ||
             !member_request_devices(arena, &grant, config)) {
                 err_set(err, ENOMEM, "out of memory");

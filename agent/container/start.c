@@ -189,6 +189,7 @@ enum member_event member_create(struct member *m) {
             !(request->sandbox_config = m->host->ops->sandbox_config(m->host->data, op->arena, &err)))
                 return member_failed_because(m, "CreateContainerConfigError", err);
         m->size = member_wanted_size(m);
+        member_note_cpus(m, request->config->linux->resources->cpuset_cpus);
         op->done = on_created;
         op_call(TAKE_PTR(op), CRI_CREATE_CONTAINER, request);
         return MEMBER_EVENT_NONE;

@@ -40,6 +40,7 @@ struct devices_world {
         uv_loop_t *loop;
         struct pool *pool;
         const char *dir;                               /* the plugins' sockets */
+        const char *found;                             /* and those of plugins that wait to be found */
         const char *record;                            /* the file of what is whose */
         void (*changed)(void *data);                   /* what the node has may be another amount */
         void (*told)(void *data, const char *pod_uid); /* a device of that pod has become healthy, or is no more */
@@ -47,7 +48,7 @@ struct devices_world {
 };
 
 /* Reads the record, removes old sockets, listens: may block. @world's texts are copied. A record that cannot be read is
- * set aside with a warning. */
+ * set aside with a warning; where no socket can be had, that is told, and no plugin comes. */
 int devices_new(const struct devices_world *world, struct devices **ret_devices, struct err **err);
 
 /* Plugins are let go; requests under way are forgotten without a word. NULL is fine. */
@@ -94,6 +95,20 @@ int devices_grant(const struct devices *devices, const char *pod_uid, const char
  * within this call; -ENOMEM. */
 int devices_pre_start(struct devices *devices, const char *pod_uid, const char *container,
                       void (*done)(void *data, const struct err *err), void *data);
+
+/* Calls @each for each of its resources, with the names of its devices. */
+struct devices_held {
+        const char *resource;
+        const char *const *ids;
+        const int64_t *numa_nodes; /* of each; -1: none */
+        size_t n;
+};
+void devices_each_held(const struct devices *devices, const char *pod_uid, const char *container,
+                       void (*each)(void *data, const struct devices_held *held), void *data);
+
+/* The same of all devices that are healthy, by resource. -ENOMEM. */
+int devices_each_healthy(const struct devices *devices, void (*each)(void *data, const struct devices_held *held),
+                         void *data);
 
 /* allocatedResourcesStatus of the container, in @arena (KEP-4680). -ENOMEM. */
 int devices_status(const struct devices *devices, const char *pod_uid, const char *container, struct arena *arena,

@@ -125,3 +125,15 @@ void devices_keep_only(struct devices *d, bool (*has)(void *data, const char *ui
         if (changed)
                 keeper_changed(d->keeper);
 }
+
+void devices_each_held(const struct devices *d, const char *uid, const char *container,
+                       void (*each)(void *data, const struct devices_held *held), void *data) {
+        const struct device_holder *h = holder_find(d, uid);
+
+        if (!h)
+                return;
+        LIST_EACH (grants, g, &h->grants)
+                if (strcmp(g->container, container) == 0)
+                        each(data,
+                             &(struct devices_held){ g->resource, (const char *const *)g->ids, g->numa_nodes, g->n });
+}

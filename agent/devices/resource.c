@@ -216,3 +216,24 @@ int devices_capacity(const struct devices *d, struct arena *arena, resource_list
         }
         return 0;
 }
+
+int devices_each_healthy(const struct devices *d, void (*each)(void *data, const struct devices_held *held),
+                         void *data) {
+        LIST_EACH (resources, r, &d->resources) {
+                _cleanup_free_ const char **ids = calloc(r->list.n + 1, sizeof(*ids));
+                _cleanup_free_ int64_t *nodes = calloc(r->list.n + 1, sizeof(*nodes));
+                size_t n = 0;
+
+                if (!ids || !nodes)
+                        return -ENOMEM;
+                for (size_t i = 0; i < r->list.n; i++) {
+                        if (!r->list.items[i].healthy)
+                                continue;
+                        ids[n] = r->list.items[i].id;
+                        nodes[n++] = r->list.items[i].numa_node;
+                }
+                if (n)
+                        each(data, &(struct devices_held){ r->name, ids, nodes, n });
+        }
+        return 0;
+}

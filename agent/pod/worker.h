@@ -130,8 +130,12 @@ int64_t worker_waits_since(const struct worker *worker); /* to be resized; NODE_
 /* It gets what it asks for: its cgroup and containers are resized. -ENOMEM leaves all as it is. */
 int worker_allocate(struct worker *worker);
 
-/* It does not for now: the node has not as much. */
+/* It does not for now: the node has not as much. Or never, while the node is as it is. */
 void worker_defer(struct worker *worker, const char *message);
+void worker_defer_for_good(struct worker *worker, const char *message);
+
+/* The CPUs that its containers may run on are others. */
+void worker_update_cpus(struct worker *worker);
 
 /* While it is resized: what it was allocated before, of which it may still hold what is more; NULL: it is not. */
 const struct pod *worker_before(const struct worker *worker);

@@ -13,8 +13,10 @@
 
 struct admission_node;
 struct cluster;
+struct cpus;
 struct devices;
 struct pods_grant;
+struct pods_resources;
 struct rejection;
 struct cri_event;
 struct eviction;
@@ -66,11 +68,13 @@ struct pods {
         struct eviction *eviction;
         struct shutdown *shutdown; /* NULL: the host goes down without waiting for pods */
         struct source *source;
-        struct kubelet *kubelet;   /* NULL: it is not there yet, or not any more */
-        struct cluster *cluster;   /* NULL: the node belongs to none */
-        struct objects *objects;   /* likewise */
-        struct devices *devices;   /* of plugins */
-        struct pods_grants grants; /* pods that are being given some */
+        struct kubelet *kubelet; /* NULL: it is not there yet, or not any more */
+        struct cluster *cluster; /* NULL: the node belongs to none */
+        struct objects *objects; /* likewise */
+        struct cpus *cpus;
+        struct devices *devices;          /* of plugins */
+        struct pods_resources *resources; /* NULL: they are not told */
+        struct pods_grants grants;        /* pods that are being given some */
         size_t n_grants;
         struct desired_pods desired;
         struct broken_files broken;
@@ -130,12 +134,18 @@ void pods_set_grant_ops(struct node_world_ops *ops);
 /* 1: @pod has all that it is to have, and may start; 0: later: pods_reconcile() comes back to it; negative: it is
  * refused. */
 int pods_grant(struct pods *pods, struct pod *pod, struct rejection *ret_rejection);
-void pods_release(struct pods *pods, const char *uid); /* it holds nothing any more; any uid */
-void pods_drop_grants(struct pods *pods);              /* of those that nobody wants any more */
+void pods_take_cpus(struct pods *pods, const struct pod *pod); /* it ran before, perhaps without its own */
+void pods_update_cpus(struct pods *pods);                      /* all containers run where they may */
+void pods_release(struct pods *pods, const char *uid);         /* it holds nothing any more; any uid */
+void pods_drop_grants(struct pods *pods);                      /* of those that nobody wants any more */
 /* Those that wait for theirs, n_grants at most. */
 size_t pods_list_grants(const struct pods *pods, const struct pod *except, const struct pod **ret_pods);
 int64_t pods_extended(void *data, const char *name); /* admission_node.extended */
 int pods_tell_devices(const struct pods *pods, struct arena *arena, struct kube_node_status *status); /* -ENOMEM */
+
+/* resources.c: what containers have, told to monitoring */
+int pods_serve_resources(struct pods *pods, struct err **err);
+void pods_end_resources(struct pods *pods);
 
 /* resize.c: asks for all pods that wait for other resources than they have. */
 void pods_resize(struct pods *pods);
@@ -169,6 +179,7 @@ bool pods_is_remote(const struct pod *pod); /* it is the service's */
 /* sources.c: what the API service has for its pods */
 int pods_begin_sources(struct pods *pods, struct err **err);
 void pods_ask_sources(void *data);                         /* the service may be asked */
+void pods_age_sources(void *data);                         /* the wall clock was set */
 int pods_hold_sources(struct pods *pods, struct pod *pod); /* from now on; -ENOMEM */
 void pods_drop_sources(struct pods *pods, const char *uid);
 int pods_get_sources(void *data, const struct pod *pod, struct pod_sources **ret_sources); /* and these, for workers */

@@ -27,6 +27,13 @@ void pods_ask_sources(void *data) {
                 log_error("ConfigMaps, Secrets and Services of pods: out of memory");
 }
 
+void pods_age_sources(void *data) {
+        const struct pods *pods = data;
+
+        if (pods->objects)
+                objects_clock_set(pods->objects);
+}
+
 int pods_hold_sources(struct pods *pods, struct pod *pod) {
         const struct found_pod *found = found_pods_get(&pods->found, pod->metadata.uid);
 

@@ -58,6 +58,9 @@ void pods_take_up(struct pods *pods, struct found_pod *found, struct pod *pod, b
                 return;
         }
         found->taken = true;
+        if (wanted)
+                pods_take_cpus(pods, allocated);
+        pods_update_cpus(pods);
         if (found->found.sandbox_id || !wanted)
                 log_info("pod %s/%s: taken up%s", pod->metadata.namespace, pod->metadata.name,
                          wanted ? "" : ", but no file wants it any more: it ends");

@@ -10,12 +10,12 @@ deps: ## install the Debian packages that building needs
 
 check: ## install what the tests need and run all of them
 	$(install_packages) build unit clang integration deb vm
-	$(build_peers) critest device-plugin helm http-peer informers kinds kubectl-debian prometheus python-kubernetes kube-print kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
+	$(build_peers) critest device-plugin helm http-peer informers kinds kubectl-debian prometheus python-kubernetes kube-print kubelet-cpus kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
 	@tests/run-all
 
 integration-ready:
 	$(install_packages) build integration deb
-	$(build_peers) agnhost crictl critest device-plugin helm http-peer informers kubectl kubectl-debian prometheus python-kubernetes
+	$(build_peers) agnhost crictl critest device-plugin helm http-peer informers kubectl kubectl-debian prometheus python-kubernetes sample-device-plugin
 	@$(MAKE) integration-build
 
 integration-build: programs $(BUILD)/tests/faults.so $(HTTP_PROGRAMS)

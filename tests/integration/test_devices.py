@@ -5,10 +5,12 @@ import socket
 
 import pytest
 from support.api import Api, get
-from support.device_plugin import PROGRAM, DevicePlugin
+from support.device_plugin import PROGRAM, DevicePlugin, resources
 from support.hosts import kubeconfig
-from support.node import Node, pod, wait_for
+from support.node import PEERS, Node, pod, wait_for
 
+IDLE = "trap exit TERM; sleep 1000 & wait"
+SAMPLE = f"{PEERS}/sample-device-plugin"
 MERGE = {"Content-Type": "application/merge-patch+json"}
 IMAGE = {"image": "localhost/busybox:test", "imagePullPolicy": "Never"}
 PODS = "/api/v1/namespaces/default/pods"
@@ -58,7 +60,7 @@ def has(client, node, resource, *expected):
     wait_for(f"{expected} of {resource}", lambda: amounts(client, node, resource) == expected)
 
 
-def using(name, resource, n=1, command="sleep 1000", **fields):
+def using(name, resource, n=1, command=IDLE, **fields):
     return {"name": name, "command": ["sh", "-c", command], "resources": {"limits": {resource: str(n)}}, **fields}
 
 
@@ -84,7 +86,7 @@ def test_a_container_gets_what_its_plugin_gives(client, joined):
     with DevicePlugin(joined, resource, "a", "b", "c!") as plugin:
         plugin.heard("registered")
         has(client, joined, resource, "3", "2")
-        create(client, joined, "uses", {**using("main", resource, 2), "env": [{"name": "MINE", "value": "the pod's"}]}, "sleep 1000")
+        create(client, joined, "uses", {**using("main", resource, 2), "env": [{"name": "MINE", "value": "the pod's"}]}, IDLE)
         phase(client, "uses", "Running")
         main, other = joined.running("main"), joined.running("c1")
         assert sorted(plugin.heard("allocate")) == ["a", "b"]
@@ -97,6 +99,13 @@ def test_a_container_gets_what_its_plugin_gives(client, joined):
         assert joined.inspect(main)["status"]["annotations"]["example.com/devices"] == "a,b"
         assert "DEVICES" not in environment(joined, other)
 
+        device = lambda name: {"resource_name": resource, "device_ids": [name], "topology": {"nodes": [{}]}}
+        told = resources(joined)
+        assert told["list"]["pod_resources"] == [{"name": "uses", "namespace": "default", "containers": [{"name": "main", "devices": [device("a"), device("b")]}, {"name": "c1"}]}]
+        assert [d for d in told["allocatable"]["devices"] if d["resource_name"] == resource] == [device("a"), device("b")]
+        assert resources(joined, "default", "uses")["get"] == {"pod_resources": told["list"]["pod_resources"][0]}
+        assert "pod nobody in namespace default not found" in resources(joined, "default", "nobody")["error"]
+
         def health():
             return [c.get("allocatedResourcesStatus") for c in get(client, f"{PODS}/uses")["status"]["containerStatuses"] if c["name"] == "main"][0]
         assert health() == [{"name": resource, "resources": [{"resourceID": "a", "health": "Healthy"}, {"resourceID": "b", "health": "Healthy"}]}]
@@ -108,6 +117,28 @@ def test_a_container_gets_what_its_plugin_gives(client, joined):
         refused = phase(client, "late", "Failed")["status"]
         assert refused["reason"] == f"OutOf{resource}"
         assert refused["message"] == f"Pod was rejected: Node didn't have enough resource: {resource}, requested: 2, used: 2, capacity: 1"
+
+
+@pytest.mark.skipif(not os.path.exists(SAMPLE), reason="sample-device-plugin is not built (tests/peers/build)")
+def test_kubernetes_sample_plugin(client, joined):
+    """The plugin that Kubernetes' own tests of nodes run, as a pod with its fixed paths: it registers again when kubelet.sock is made anew."""
+    resource = "example.com/resource"
+    paths = {"plugin": (SAMPLE, "/plugin"), "sockets": (f"{joined.root}/device-plugins", "/var/lib/kubelet/device-plugins"), "tmp": ("/tmp", "/tmp")}
+    try:
+        create(client, joined, "plugin", {"name": "plugin", "command": ["/plugin"], "volumeMounts": [{"name": n, "mountPath": at} for n, (_, at) in paths.items()]},
+               volumes=[{"name": n, "hostPath": {"path": path}} for n, (path, _) in paths.items()])
+        has(client, joined, resource, "2", "2")
+        create(client, joined, "sample", using("main", resource))
+        phase(client, "sample", "Running")
+        [status] = get(client, f"{PODS}/sample")["status"]["containerStatuses"]
+        device = status["allocatedResourcesStatus"][0]["resources"][0]["resourceID"]
+        assert joined.exec(joined.running("main"), "ls", "/tmp").split() == [device]
+        joined.restart()
+        has(client, joined, resource, "2", "2")
+    finally:
+        for name in ("Dev-1", "Dev-2"):
+            if os.path.exists(f"/tmp/{name}"):
+                os.unlink(f"/tmp/{name}")
 
 
 def test_devices_are_free_again_when_their_pod_has_ended(client, joined):
@@ -136,7 +167,7 @@ def test_what_was_given_outlives_agent_and_plugin(client, joined):
     resource = "example.com/kept"
     with DevicePlugin(joined, resource, "k1", "k2", "--prestart") as plugin:
         has(client, joined, resource, "2", "2")
-        create(client, joined, "keeps", using("main", resource, command="trap exit TERM; sleep 1000 & wait"))
+        create(client, joined, "keeps", using("main", resource, command=IDLE))
         phase(client, "keeps", "Running")
         own = plugin.heard("allocate")
         assert plugin.heard("prestart") == own
@@ -201,11 +232,36 @@ def test_a_plugin_that_hangs_holds_up_its_own_pods_alone(client, joined):
         has(client, joined, resource, "1", "1")
         create(client, joined, "hangs", using("main", resource))
         plugin.heard("allocate")
-        create(client, joined, "goes-on", "sleep 1000")
+        create(client, joined, "goes-on", IDLE)
         phase(client, "goes-on", "Running")
         assert client.ask("DELETE", f"{PODS}/hangs", {"gracePeriodSeconds": 0})[0] == 200
         create(client, joined, "hangs-too", using("main", resource))
         plugin.heard("allocate", 2)
+
+
+def test_a_plugin_that_is_found(client, joined):
+    """By its socket in plugins_registry, also when it was there before the agent; a socket that is removed ends it."""
+    resource = "example.com/found"
+    with DevicePlugin(joined, resource, "--found", "f", "g") as plugin:
+        plugin.heard("registered")
+        has(client, joined, resource, "2", "2")
+        create(client, joined, "finds", using("main", resource))
+        phase(client, "finds", "Running")
+        joined.restart()
+        plugin.heard("registered", 2)
+        has(client, joined, resource, "2", "2")
+        os.unlink(f"{joined.root}/plugins_registry/{resource.replace('/', '-')}.sock")
+        has(client, joined, resource, "2", "0")
+
+
+@pytest.mark.parametrize("resource, words, why", [
+    ("example.com/found", ["--type", "CSIPlugin"], "no handler registered for plugin type: CSIPlugin"),
+    ("example.com/found", ["--version", "v2"], "manager version, v1beta1, is not among plugin supported versions"),
+    ("cpu", [], 'the ResourceName "cpu" is invalid'),
+])
+def test_plugins_that_are_found_and_wrong(joined, resource, words, why):
+    with DevicePlugin(joined, resource, "--found", *words, "f") as plugin:
+        assert plugin.heard("refused") == why
 
 
 @pytest.mark.parametrize("words, why", [

@@ -293,6 +293,22 @@ def test_large_and_many(client, joined):
     gone(client, joined, "large")
 
 
+def test_many_change_at_once(client, joined):
+    """2,000 keys of 1 MiB under a pod that reads them: it sees those of before or those of after, never some of each."""
+    make(client, "ConfigMap", "turns", data={f"key-{n}": "1" * 500 for n in range(2000)})
+    script = "while :; do d=$(readlink /m/..data); set -- $(cd /m/$d && cut -c1 key-0 key-1 key-1000 key-1999); case $* in '1 1 1 1') ;; '2 2 2 2') echo new >&2; sleep 1000;; *) [ -d /m/$d ] && echo mixed $*;; esac; done"
+    made = run(client, "turns", {"command": ["sh", "-c", script], "volumeMounts": [{"name": "m", "mountPath": "/m"}]}, node=joined,
+               volumes=[{"name": "m", "configMap": {"name": "turns"}}])
+    phase(client, "turns", "Running")
+    change(client, "configmaps", "turns", {"data": {f"key-{n}": "2" * 500 for n in range(1999)} | {"key-1999": "2", "key-2000": "x", "key-0": "2"}})
+    log = f"{joined.logs}/default_turns_{made['metadata']['uid']}/main/0.log"
+    wait_for("the new ones", lambda: "stderr F new" in open(log).read())
+    assert "mixed" not in open(log).read()
+    assert inside(joined, "turns", "ls /m | wc -l; cat /m/key-2000").split() == ["2001", "x"]
+    assert len(os.listdir(volume_dir(joined, made, "configmap", "m"))) == 2003  # with ..data and its directory: none is left of before
+    gone(client, joined, "turns")
+
+
 def test_names_that_are_paths(client, joined):
     """Refused by the service; what comes by another way is refused by the node (u/agent/volumes_test)."""
     for path in ("../up", "/abs", "..data", "a/../../b"):

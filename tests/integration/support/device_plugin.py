@@ -9,6 +9,12 @@ from .node import PEERS, wait_for
 PROGRAM = f"{PEERS}/device-plugin"
 
 
+def resources(node, *of):
+    """What the node's podresources API says, of all or of one pod (namespace, name)."""
+    done = subprocess.run([PROGRAM, "--resources", f"{node.root}/pod-resources/kubelet.sock", *of], capture_output=True, text=True, timeout=20, check=True)
+    return json.loads(done.stdout)
+
+
 class DevicePlugin:
     def __init__(self, node, resource, *words, endpoint=None, **env):
         """@words: options and devices' names, a "!" behind those that are unhealthy."""
