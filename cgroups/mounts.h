@@ -20,5 +20,6 @@ struct cg_mount {
 size_t cg_mounts_parse(const char *mountinfo, struct cg_mount *ret_mounts, size_t max);
 
 /* The same where each hierarchy that /proc/self/cgroup's text names is at its usual place, @top/CONTROLLERS, and
- * cgroup2 at @top/unified: without a look at all mounts, of which a node has some for each pod. 0: not all are. */
-size_t cg_mounts_usual(const char *self_cgroup, const char *top, struct cg_mount *ret_mounts, size_t max);
+ * cgroup2 at @top/unified: without a look at all mounts, of which a node has some for each pod. @ret_fds gets the
+ * mount points, O_PATH. 0: not all are there. */
+size_t cg_mounts_usual(const char *self_cgroup, const char *top, struct cg_mount *ret_mounts, int *ret_fds, size_t max);

@@ -69,7 +69,8 @@ static void decide_use(struct cgroups *c) {
 
 /* Where v2 is alone it is where it belongs, and where there are others most often too; else all mounts must be looked
  * through. */
-static int find_mounts(struct cg_mount mounts[CGROUP_HIERARCHIES_MAX], size_t *ret_n, struct err **err) {
+static int find_mounts(struct cg_mount mounts[CGROUP_HIERARCHIES_MAX], int fds[CGROUP_HIERARCHIES_MAX], size_t *ret_n,
+                       struct err **err) {
         _cleanup_free_ char *self = NULL, *all = NULL;
         struct statfs fs;
         int r;
@@ -81,7 +82,7 @@ static int find_mounts(struct cg_mount mounts[CGROUP_HIERARCHIES_MAX], size_t *r
         }
         *ret_n = 0;
         if (files_read("/proc/self/cgroup", SELF_CGROUP_MAX, &self, NULL, NULL) == 0)
-                *ret_n = cg_mounts_usual(self, TOP, mounts, CGROUP_HIERARCHIES_MAX);
+                *ret_n = cg_mounts_usual(self, TOP, mounts, fds, CGROUP_HIERARCHIES_MAX);
         if (*ret_n > 0)
                 return 0;
         r = files_read("/proc/self/mountinfo", MOUNTINFO_MAX, &all, NULL, err);
@@ -93,9 +94,11 @@ static int find_mounts(struct cg_mount mounts[CGROUP_HIERARCHIES_MAX], size_t *r
 
 static int open_hierarchies(struct cgroups *c, struct err **err) {
         struct cg_mount mounts[CGROUP_HIERARCHIES_MAX];
+        int fds[CGROUP_HIERARCHIES_MAX], r;
         size_t n;
-        int r = find_mounts(mounts, &n, err);
 
+        memset(fds, 0xff, sizeof(fds));
+        r = find_mounts(mounts, fds, &n, err);
         if (r < 0)
                 return r;
         if (n == 0)
@@ -104,7 +107,7 @@ static int open_hierarchies(struct cgroups *c, struct err **err) {
                 struct hierarchy *h = &c->hierarchies[c->n];
 
                 h->mount = mounts[i];
-                h->fd = open(mounts[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                h->fd = fds[i] >= 0 ? fds[i] : open(mounts[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
                 if (h->fd < 0)
                         return err_errno(err, errno, "open %s", mounts[i].path);
                 c->n++;

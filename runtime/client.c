@@ -138,16 +138,16 @@ int client_call(struct runtime *runtime, const char *sandbox, const struct clien
         _cleanup_close_ int socket = -EBADF;
         int r = client_connect(runtime, sandbox, 0, &socket, err), result = 0;
 
-        if (r == 0)
-                r = client_send(socket, x->request, x->plan, err);
-        if (r == 0 && x->meanwhile)
+        if (r < 0 || (r = client_send(socket, x->request, x->plan, err)) < 0)
+                return r;
+        if (x->meanwhile)
                 x->meanwhile(x->data);
-        while (r == 0) {
+        for (;;) {
                 struct client_reply reply;
 
                 r = client_receive(socket, &reply, err);
                 if (r < 0)
-                        break;
+                        return r;
                 if (reply.head.type == WIRE_WARNING)
                         log_warning("container %s: %s", x->request->id, reply.head.text);
                 if (x->state && result == 0 && (reply.head.type == WIRE_STATE || reply.head.type == WIRE_DONE))
@@ -159,7 +159,6 @@ int client_call(struct runtime *runtime, const char *sandbox, const struct clien
                                        err_set(err, reply.head.code, "%s",
                                                reply.head.text[0] ? reply.head.text : strerror(reply.head.code));
         }
-        return r;
 }
 
 void client_convert(const struct wire_reply *reply, struct container_state *state) {

@@ -57,6 +57,7 @@ struct cluster_events {
         void (*network)(void *data); /* cluster_unready() may say something else now */
         bool (*moved)(void *data);   /* the host's addresses may be others; whether the node's is */
         void (*serving)(void *data); /* there is another cluster_serving() */
+        void (*clock)(void *data);   /* the wall clock was set, or the host has slept */
         void (*told)(void *data);    /* the service has heard of something: cluster_has_told() */
         void *data;
 };

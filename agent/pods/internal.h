@@ -179,6 +179,7 @@ bool pods_is_remote(const struct pod *pod); /* it is the service's */
 /* sources.c: what the API service has for its pods */
 int pods_begin_sources(struct pods *pods, struct err **err);
 void pods_ask_sources(void *data);                         /* the service may be asked */
+void pods_age_sources(void *data);                         /* the wall clock was set */
 int pods_hold_sources(struct pods *pods, struct pod *pod); /* from now on; -ENOMEM */
 void pods_drop_sources(struct pods *pods, const char *uid);
 int pods_get_sources(void *data, const struct pod *pod, struct pod_sources **ret_sources); /* and these, for workers */

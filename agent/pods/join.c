@@ -196,6 +196,7 @@ int pods_join(struct pods *pods, struct err **err) {
                 .has = on_has,
                 .pod_status = on_pod_status,
                 .serving = on_serving,
+                .clock = pods_age_sources,
                 .told = on_told,
                 .network = on_network,
                 .moved = on_moved,

@@ -40,6 +40,16 @@ static void drop_states(struct quota_batch *batch) {
                 object_unref(batch->objects[--batch->n_states]);
 }
 
+static int read_page(struct quota_batch *batch, const struct collection_page *page) {
+        for (size_t i = 0; i < page->n; i++) {
+                int r = is_wanted(batch, page->objects[i]->name) ? read_quota(batch, page->objects[i]) : 0;
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 static int read_quotas(struct quota_room *room, struct api_state *state) {
         struct api_resource *quotas = api_state_find(state, "", "resourcequotas");
         const struct collection_query query = { .filter = { .namespace = room->namespace } };
@@ -52,12 +62,17 @@ static int read_quotas(struct quota_room *room, struct api_state *state) {
         drop_states(batch);
         batch->states = arena_alloc_array(batch->arena, page.n, sizeof(*batch->states));
         batch->objects = arena_alloc_array(batch->arena, page.n, sizeof(struct object *));
-        r = batch->states && batch->objects ? 0 : -ENOMEM;
-        for (size_t i = 0; r == 0 && i < page.n; i++)
-                if (is_wanted(batch, page.objects[i]->name))
-                        r = read_quota(batch, page.objects[i]);
+        r = batch->states && batch->objects ? read_page(batch, &page) : -ENOMEM;
         collection_page_clear(&page);
         return r;
+}
+
+static int charge_one(struct quota_batch *batch, struct admission_charge *charge) {
+        const char *text = NULL;
+        int r = charge_quotas(batch->arena, &charge->change, batch->states, batch->n_states, charge->dry, &text);
+
+        charge->refused = text;
+        return r < 0 || !text ? r : api_note_told(charge->r, text);
 }
 
 /* Those who are refused, and those who only look, need not wait for the writes. */
@@ -66,14 +81,9 @@ static int charge_all(struct quota_batch *batch) {
         struct admission_charge *charge;
         int r = 0;
 
-        while (r == 0 && (charge = quota_charges_pop(&batch->charges))) {
-                const char *text = NULL;
-
-                r = charge_quotas(batch->arena, &charge->change, batch->states, batch->n_states, charge->dry, &text);
-                if (r == 0 && text)
-                        r = api_note_told(charge->r, text);
-                charge->refused = text;
-                if (r == 0 && (text || charge->dry))
+        while (r >= 0 && (charge = quota_charges_pop(&batch->charges))) {
+                r = charge_one(batch, charge);
+                if (r >= 0 && (charge->refused || charge->dry))
                         charge_tell(charge, QUOTA_DECIDED);
                 else
                         quota_charges_append(&granted, charge);

@@ -22,7 +22,7 @@
 #include "lib/value.h"
 #include "lib/yaml_write.h"
 
-#define FIELDS_MORE 2 /* beside the answer's own and the warnings */
+#define FIELDS_MORE 4 /* beside the answer's own and the warnings */
 
 struct http_field *api_answer_fields(struct api_request *r, int code, size_t size, const struct http_field *own,
                                      size_t n, size_t *ret_n) {
@@ -38,6 +38,10 @@ struct http_field *api_answer_fields(struct api_request *r, int code, size_t siz
                 return NULL;
         memcpy(fields, own, n * sizeof(*own));
         fields[n++] = (struct http_field){ "audit-id", api_audit_id(r) };
+        if (r->flow_uid && r->level_uid) {
+                fields[n++] = (struct http_field){ "x-kubernetes-pf-flowschema-uid", r->flow_uid };
+                fields[n++] = (struct http_field){ "x-kubernetes-pf-prioritylevel-uid", r->level_uid };
+        }
         if (*later)
                 fields[n++] = (struct http_field){ "retry-after", later };
         for (uint32_t i = 0; i < r->n_warnings; i++)

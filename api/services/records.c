@@ -72,7 +72,7 @@ static int make_record(struct api_services *services, struct api_resource *of, s
 
         if (r < 0 || (r = api_put_stamp(arena, of, &tree)) < 0)
                 return r;
-        return api_put_later(services->state, of, arena, tree);
+        return api_put_later(services->state, of, arena, tree, STORE_ABSENT);
 }
 
 /* --- records --- */

@@ -32,6 +32,7 @@ void init_prepare(struct init *init, const char *plan, size_t size, const int *f
                 .user_fd = -EBADF,
                 .root_fd = -EBADF,
                 .devpts_fd = -EBADF,
+                .held_fd = -EBADF,
         };
 }
 

@@ -53,6 +53,7 @@ struct init {
         uint64_t ignored;      /* signals that may be ignored, 1 << (number - 1): all that execve() does not reset */
         int root_fd;
         int devpts_fd;
+        int held_fd; /* root of what PLAN_F_HOLD mounted */
         const struct plan_step *args, *env;
         const char *home;         /* "HOME=...": goes in the place of an empty one; NULL: none */
         struct init_report error; /* the last failure */

@@ -66,7 +66,7 @@ def main():
     renewing.start()
     try:
         said(api, "create", "-f", "-", input=json.dumps(NODE))
-        said(api, "taint", "node", "n1", "node.kubernetes.io/not-ready-")
+        api.kubectl("taint", "node", "n1", "node.kubernetes.io/not-ready-")  # unless a controller was faster
         said(api, "patch", "node", "n1", "--subresource=status", "--type=merge", "-p", json.dumps(STATUS))
         with tempfile.TemporaryDirectory() as directory:
             with open(directory + "/log", "w") as log:

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -81,11 +82,12 @@ static const struct cg_mount *same(const struct cg_mount *among, size_t n, const
 static void test_usual_mounts(void **state) {
         struct cg_mount usual[CGROUP_HIERARCHIES_MAX], all[CGROUP_HIERARCHIES_MAX];
         _cleanup_free_ char *self = NULL, *mountinfo = NULL, *more = NULL;
+        int fds[CGROUP_HIERARCHIES_MAX];
         size_t n, n_all;
 
         assert_int_equal(files_read("/proc/self/cgroup", 1 << 20, &self, NULL, NULL), 0);
         assert_int_equal(files_read("/proc/self/mountinfo", 1 << 24, &mountinfo, NULL, NULL), 0);
-        n = cg_mounts_usual(self, "/sys/fs/cgroup", usual, ELEMENTS(usual));
+        n = cg_mounts_usual(self, "/sys/fs/cgroup", usual, fds, ELEMENTS(usual));
         n_all = cg_mounts_parse(mountinfo, all, ELEMENTS(all));
         if (n == 0)
                 skip();
@@ -95,11 +97,12 @@ static void test_usual_mounts(void **state) {
 
                 assert_string_equal(usual[i].path, other->path);
                 assert_int_equal(usual[i].controllers, other->controllers);
+                close(fds[i]);
         }
-        assert_int_equal(cg_mounts_usual(self, "/sys/fs/cgroup", usual, n - 1), 0);
-        assert_int_equal(cg_mounts_usual(self, "/sys/fs", usual, ELEMENTS(usual)), 0);
+        assert_int_equal(cg_mounts_usual(self, "/sys/fs/cgroup", usual, fds, n - 1), 0);
+        assert_int_equal(cg_mounts_usual(self, "/sys/fs", usual, fds, ELEMENTS(usual)), 0);
         assert_true(asprintf(&more, "77:name=nobody-has-this:/\n%s", self) > 0);
-        assert_int_equal(cg_mounts_usual(more, "/sys/fs/cgroup", usual, ELEMENTS(usual)), 0);
+        assert_int_equal(cg_mounts_usual(more, "/sys/fs/cgroup", usual, fds, ELEMENTS(usual)), 0);
 }
 
 /* Names that lead elsewhere, directories that are no hierarchy or not its root, lines of another form. */
@@ -116,9 +119,10 @@ static void test_unusual_mounts(void **state) {
                                              "\n\n",
                                              "4:fs/cgroup/memory:/\n" };
         struct cg_mount found[2];
+        int fds[2];
 
         for (size_t i = 0; i < ELEMENTS(texts); i++)
-                assert_int_equal(cg_mounts_usual(texts[i], "/sys", found, ELEMENTS(found)), 0);
+                assert_int_equal(cg_mounts_usual(texts[i], "/sys", found, fds, ELEMENTS(found)), 0);
 }
 
 static const struct {
