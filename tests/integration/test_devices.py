@@ -239,6 +239,31 @@ def test_a_plugin_that_hangs_holds_up_its_own_pods_alone(client, joined):
         plugin.heard("allocate", 2)
 
 
+def test_a_plugin_that_is_found(client, joined):
+    """By its socket in plugins_registry, also when it was there before the agent; a socket that is removed ends it."""
+    resource = "example.com/found"
+    with DevicePlugin(joined, resource, "--found", "f", "g") as plugin:
+        plugin.heard("registered")
+        has(client, joined, resource, "2", "2")
+        create(client, joined, "finds", using("main", resource))
+        phase(client, "finds", "Running")
+        joined.restart()
+        plugin.heard("registered", 2)
+        has(client, joined, resource, "2", "2")
+        os.unlink(f"{joined.root}/plugins_registry/{resource.replace('/', '-')}.sock")
+        has(client, joined, resource, "2", "0")
+
+
+@pytest.mark.parametrize("resource, words, why", [
+    ("example.com/found", ["--type", "CSIPlugin"], "no handler registered for plugin type: CSIPlugin"),
+    ("example.com/found", ["--version", "v2"], "manager version, v1beta1, is not among plugin supported versions"),
+    ("cpu", [], 'the ResourceName "cpu" is invalid'),
+])
+def test_plugins_that_are_found_and_wrong(joined, resource, words, why):
+    with DevicePlugin(joined, resource, "--found", *words, "f") as plugin:
+        assert plugin.heard("refused") == why
+
+
 @pytest.mark.parametrize("words, why", [
     (["--version", "v1alpha1"], 'requested API version "v1alpha1" is not supported by kubelet. Supported version is ["v1beta1"]'),
     (["--register-as", "../kubelet.sock"], 'the Endpoint "../kubelet.sock" is no name of a socket in the directory of device plugins'),
