@@ -12,8 +12,10 @@ SANITIZE ?=
 # Folders from the lowest layer to the highest; a folder uses only those that docs/ARCHITECTURE.md allows it.
 FOLDERS := lib bpf kube client store cgroups logs images probes cni services runtime cri agent api
 
+# Whose headers are needed, but which are loaded at run time, where they are needed then.
+LOADED_PACKAGES := libsystemd libpcre2-8
 PACKAGES := libuv libnghttp2 libprotobuf-c libseccomp libcap libnl-3.0 libnl-route-3.0 libmnl libnftnl yajl \
-            yaml-0.1 libbpf openssl zlib libisal sqlite3
+            yaml-0.1 libbpf openssl zlib libisal sqlite3 liblz4
 WORKER_PACKAGES := libcurl libzstd
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
@@ -32,7 +34,7 @@ endif
 CPPFLAGS += -D_GNU_SOURCE -Ulinux -I. -I$(BUILD)/gen -DNACELLE_VERSION='"$(VERSION)"'
 CFLAGS   := -std=gnu17 $(OPTIMIZE) $(WARNINGS) $(HARDEN) $(EXTRA_CFLAGS)
 DEPFLAGS  = -MMD -MP -MF $(@:.o=.d)
-PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) $(WORKER_PACKAGES) 2>/dev/null | sed 's/-I/-isystem /g')
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) $(WORKER_PACKAGES) $(LOADED_PACKAGES) 2>/dev/null | sed 's/-I/-isystem /g')
 
 MAKEFLAGS += --no-print-directory
 
@@ -47,7 +49,7 @@ E2E_PEERS       := agnhost coredns crictl e2e.test etcd ginkgo kube-apiserver ku
 include $(wildcard contrib/make/*.mk)
 
 ifneq ($(filter all programs install,$(or $(MAKECMDGOALS),all)),)
-MISSING := $(shell for p in $(PACKAGES) $(WORKER_PACKAGES); do pkg-config --exists $$p 2>/dev/null || echo $$p; done)
+MISSING := $(shell for p in $(PACKAGES) $(WORKER_PACKAGES) $(LOADED_PACKAGES); do pkg-config --exists $$p 2>/dev/null || echo $$p; done)
 MISSING_TOOLS := $(shell for p in $(BPF_CLANG) $(BPF_STRIP); do command -v $$p >/dev/null || echo $$p; done)
 $(if $(MISSING_TOOLS),$(error not found: $(MISSING_TOOLS), which compile what runs in the kernel: `make deps` installs what building needs))
 $(if $(MISSING),$(error pkg-config does not find $(MISSING): `make deps` installs what building needs))

@@ -122,7 +122,7 @@ static int make_cri(struct node *node, const struct options *o, bool cni_shared,
 }
 
 static char *write_metrics(void *data) {
-        return metrics_text(((struct node *)data)->cri, 0, NULL);
+        return metrics_text(((struct node *)data)->cri, NULL);
 }
 
 static int make_kubelet(struct node *node, const struct options *o, struct err **err) {

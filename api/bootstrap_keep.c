@@ -1,10 +1,12 @@
-/* Namespaces that are there from the first start on, and that clients may delete all the same, come back. */
+/* What is there from the first start on, and clients may delete all the same, comes back: namespaces, and whom the
+ * server trusts. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/bootstrap.h"
-#include "api/cache/collection.h"
+#include "api/cache/follower.h"
 #include "api/put.h"
 #include "api/state/resource.h"
 #include "api/state/state.h"
@@ -14,62 +16,108 @@
 #include "lib/json.h"
 #include "lib/log.h"
 
-#define BATCH 16
-
-struct api_keeper {
-        struct collection_listener listener;
-        struct api_state *state;
-        struct api_resource *namespaces;
-        uint64_t next; /* number of the event to be looked at next */
+struct kept {
+        struct collection_follower base; /* first */
+        struct api_keeper *keeper;
+        struct api_resource *resource;
+        /* 1: *ret_tree is what is to be there again in the place of @gone. */
+        int (*make)(struct kept *kept, struct arena *arena, const struct object *gone, const struct value **ret_tree);
 };
 
-static int make_again(struct api_keeper *keeper, const char *text) {
-        _cleanup_arena_ struct arena *arena = arena_new();
-        const struct value *tree;
-        int r = arena ? json_parse(arena, text, strlen(text), NULL, &tree, NULL) : -ENOMEM;
+struct api_keeper {
+        struct api_state *state;
+        struct kept namespaces, maps;
+        pthread_mutex_t lock; /* of @authorities */
+        char *authorities;
+};
 
-        if (r < 0 || (r = api_put_stamp(arena, keeper->namespaces, &tree)) < 0)
-                return r;
-        return api_put_later(keeper->state, keeper->namespaces, arena, tree);
+static int make_namespace(struct kept *kept, struct arena *arena, const struct object *gone,
+                          const struct value **ret_tree) {
+        const char *text = api_bootstrap_namespace(gone->name);
+        int r;
+
+        if (!text)
+                return 0;
+        r = json_parse(arena, text, strlen(text), NULL, ret_tree, NULL);
+        return r ?: api_put_stamp(arena, kept->resource, ret_tree) ?: 1;
+}
+
+static int make_map(struct kept *kept, struct arena *arena, const struct object *gone, const struct value **ret_tree) {
+        const char *authorities;
+
+        if (strcmp(gone->name, API_TRUST) != 0 || strcmp(gone->namespace, "kube-system") != 0)
+                return 0;
+        pthread_mutex_lock(&kept->keeper->lock);
+        authorities = arena_strdup(arena, kept->keeper->authorities);
+        pthread_mutex_unlock(&kept->keeper->lock);
+        return authorities ? api_bootstrap_trust_tree(arena, kept->resource, authorities, ret_tree) ?: 1 : -ENOMEM;
 }
 
 /* On the writer's thread, which waits for nobody: what cannot be made now is made at the next start. */
-static void on_changed(struct collection_listener *listener) {
-        struct api_keeper *keeper = (struct api_keeper *)((char *)listener - offsetof(struct api_keeper, listener));
-        struct collection_event events[BATCH];
-        int64_t revision;
-        int n;
+static int told(struct collection_follower *base, struct object *now, struct object *before) {
+        struct kept *kept = (struct kept *)base;
+        _cleanup_arena_ struct arena *arena = now ? NULL : arena_new();
+        const struct value *tree;
+        int r;
 
-        while ((n = collection_read(keeper->namespaces->collection, keeper->next, events, BATCH, &revision)) > 0)
-                for (int i = 0; i < n; i++, keeper->next++) {
-                        const char *name = events[i].object->name, *text = api_bootstrap_namespace(name);
-
-                        if (events[i].type == COLLECTION_DELETED && text && make_again(keeper, text) < 0)
-                                log_error("no memory to make namespace %s again: restart the service", name);
-                        collection_event_clear(&events[i]);
-                }
+        if (now)
+                return 0;
+        r = arena ? kept->make(kept, arena, before, &tree) : -ENOMEM;
+        if (r > 0)
+                r = api_put_later(kept->keeper->state, kept->resource, arena, tree, STORE_ABSENT);
+        if (r < 0)
+                log_error("no memory to make %s %s again: restart the service", kept->resource->name, before->name);
+        return 0;
 }
 
-int api_keeper_new(struct api_state *state, struct api_keeper **ret_keeper, struct err **err) {
+static int follow(struct api_keeper *keeper, struct kept *kept) {
+        kept->keeper = keeper;
+        kept->base.told = told;
+        return collection_follow(kept->resource->collection, &kept->base);
+}
+
+int api_keeper_new(struct api_state *state, const char *authorities, struct api_keeper **ret_keeper, struct err **err) {
         struct api_keeper *keeper = calloc(1, sizeof(*keeper));
-        int64_t last, revision;
+        int r;
 
         if (!keeper)
-                return err_set(err, ENOMEM, "no memory for what keeps the system's namespaces");
+                return err_set(err, ENOMEM, "no memory for what keeps the system's objects");
         keeper->state = state;
-        keeper->namespaces = api_state_find(state, "", "namespaces");
-        keeper->listener.changed = on_changed;
-        collection_look(keeper->namespaces->collection, &last, &revision);
-        collection_seek(keeper->namespaces->collection, last, &keeper->next);
-        collection_listen(keeper->namespaces->collection, &keeper->listener);
+        pthread_mutex_init(&keeper->lock, NULL);
+        keeper->namespaces.resource = api_state_find(state, "", "namespaces");
+        keeper->namespaces.make = make_namespace;
+        keeper->maps.resource = api_state_find(state, "", "configmaps");
+        keeper->maps.make = make_map;
+        r = api_keeper_trust(keeper, authorities)       ?:
+                    follow(keeper, &keeper->namespaces) ?:
+                                                          follow(keeper, &keeper->maps);
+        if (r < 0) {
+                api_keeper_free(keeper);
+                return err_errno(err, -r, "cannot make the system's objects");
+        }
         *ret_keeper = keeper;
         return 0;
+}
+
+int api_keeper_trust(struct api_keeper *keeper, const char *authorities) {
+        char *copy = strdup(authorities);
+
+        if (!copy)
+                return -ENOMEM;
+        pthread_mutex_lock(&keeper->lock);
+        free(keeper->authorities);
+        keeper->authorities = copy;
+        pthread_mutex_unlock(&keeper->lock);
+        return api_bootstrap_trust(keeper->state, authorities);
 }
 
 struct api_keeper *api_keeper_free(struct api_keeper *keeper) {
         if (!keeper)
                 return NULL;
-        collection_ignore(keeper->namespaces->collection, &keeper->listener);
+        collection_unfollow(&keeper->namespaces.base);
+        collection_unfollow(&keeper->maps.base);
+        pthread_mutex_destroy(&keeper->lock);
+        free(keeper->authorities);
         free(keeper);
         return NULL;
 }

@@ -5,14 +5,13 @@
 #include "api/cache/collection.h"
 #include "api/put.h"
 #include "api/rbac/defaults.h"
+#include "api/server/codec.h"
 #include "api/state/resource.h"
 #include "api/state/state.h"
-#include "kube/codec/codec.h"
 #include "kube/kinds.h"
 #include "kube/meta_v1.h"
 #include "kube/type.h"
 #include "lib/arena.h"
-#include "lib/bytes.h"
 #include "lib/cleanup.h"
 
 /* --- roles and bindings: what is missing is made, what lacks something gets it --- */
@@ -48,9 +47,7 @@ static int reconcile_one(const struct roles *roles, struct arena *arena, const v
         const char *json;
         int r = made && (there || !current) ? 0 : -ENOMEM;
 
-        if (r < 0 ||
-            (current && (r = kube_json_read(arena, of->kind->type, (const char *)current->json->data,
-                                            current->json->size, NULL, there)) < 0) ||
+        if (r < 0 || (current && (r = api_struct_of(arena, of->kind->type, current, there)) < 0) ||
             (r = roles->look(arena, wanted, there, &change, made)) < 0 || change == RBAC_KEEP)
                 return r;
         if (change != RBAC_CREATE)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/admission/admission.h"
+#include "api/compaction.h"
 #include "api/controllers/controllers.h"
 #include "api/proxy/proxy.h"
 #include "api/server/flow.h"
@@ -51,6 +52,7 @@ static const struct flag {
         { "disable-admission-plugins", FLAG_TEXT, AT(disable_admission), 0, false },
         { "default-not-ready-toleration-seconds", FLAG_NUMBER, AT(not_ready_s), INT32_MAX, false },
         { "default-unreachable-toleration-seconds", FLAG_NUMBER, AT(unreachable_s), INT32_MAX, false },
+        { "etcd-compaction-interval", FLAG_DURATION, AT(compaction_ns), 0, false },
         { "event-ttl", FLAG_TEXT, AT(event_ttl), 0, false },
         { "allocate-node-cidrs", FLAG_BOOL, AT(nodes.allocate), 0, false },
         { "cluster-cidr", FLAG_TEXT, AT(nodes.cluster), 0, false },
@@ -127,6 +129,9 @@ static const char help_text[] =
         "  --default-not-ready-toleration-seconds N\n"
         "  --default-unreachable-toleration-seconds N\n"
         "                            how long a pod that does not say so stays on such a node (300)\n"
+        "  --etcd-compaction-interval TIME\n"
+        "                            lists of earlier revisions end after that long, at twice it the latest (5m0s);\n"
+        "                            0s: when there is no room for them\n"
         "  --event-ttl DURATION      for how long events are kept (1h0m0s); 0: for ever\n"
         "  --allocate-node-cidrs=false\n"
         "                            nodes get no addresses for their pods; else\n"
@@ -432,6 +437,7 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
                                              .bind_address = "0.0.0.0",
                                              .service_range = "10.96.0.0/16",
                                              .node_ports = "30000-32767",
+                                             .compaction_ns = API_COMPACTION_S * NS_OF_SECOND,
                                              .event_ttl = "1h0m0s",
                                              .scheduler = true,
                                              .nodes = NODE_CONFIG_INIT,

@@ -35,6 +35,7 @@ struct api_config {
         const char *enable_admission, *disable_admission; /* plugins, by name */
         struct node_config nodes;
         unsigned not_ready_s, unreachable_s; /* --default-not-ready-toleration-seconds ... */
+        int64_t compaction_ns;               /* --etcd-compaction-interval; 0: nothing is compacted */
         const char *event_ttl;               /* as given; */
         int64_t event_ttl_s;                 /* read; 0: events stay */
         unsigned port, loops;

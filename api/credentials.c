@@ -13,6 +13,7 @@
 #include <openssl/x509v3.h>
 
 #include "api/access.h"
+#include "api/bootstrap.h"
 #include "api/advertise.h"
 #include "api/auth/authenticate.h"
 #include "api/config.h"
@@ -209,21 +210,20 @@ int api_credentials_timer(const struct api_credentials *credentials, int *ret_fd
         return 0;
 }
 
-/* Connections that there are go on with what they have. */
-static int use(struct api_credentials *c, unsigned changed, struct api_server *server, struct api_access *access,
-               struct err **err) {
+static int use_serving(struct api_credentials *c, struct api_server *server, struct err **err) {
         struct tls_context *tls = NULL;
-        int r = 0;
+        int r = api_credentials_tls(c, &tls, err);
 
-        if (changed & 1U << PKI_AUTHORITY)
-                r = auth_authenticator_trust(api_access_authenticator(access), api_credentials_authorities(c), err);
-        if (r == 0 && changed & (1U << PKI_AUTHORITY | 1U << PKI_SERVING))
-                r = api_credentials_tls(c, &tls, err);
         if (tls)
                 api_server_set_tls(server, tls);
-        tls = tls_context_unref(tls);
-        if (r == 0 && changed & 1U << PKI_KUBELET_CLIENT)
-                r = api_credentials_kubelet_tls(c, &tls, err);
+        tls_context_unref(tls);
+        return r;
+}
+
+static int use_kubelet_client(struct api_credentials *c, struct api_server *server, struct err **err) {
+        struct tls_context *tls = NULL;
+        int r = api_credentials_kubelet_tls(c, &tls, err);
+
         if (tls) {
                 api_usage_set_tls(server->config.usage, tls);
                 proxy_set_kubelet_tls(server->config.proxy, tls);
@@ -232,8 +232,21 @@ static int use(struct api_credentials *c, unsigned changed, struct api_server *s
         return r;
 }
 
+/* Connections that there are go on with what they have. */
+static int use(struct api_credentials *c, unsigned changed, struct api_server *server, struct api_access *access,
+               struct err **err) {
+        int r;
+
+        if (changed & 1U << PKI_AUTHORITY &&
+            (r = auth_authenticator_trust(api_access_authenticator(access), api_credentials_authorities(c), err)) < 0)
+                return r;
+        if (changed & (1U << PKI_AUTHORITY | 1U << PKI_SERVING) && (r = use_serving(c, server, err)) < 0)
+                return r;
+        return changed & 1U << PKI_KUBELET_CLIENT ? use_kubelet_client(c, server, err) : 0;
+}
+
 void api_credentials_renew(struct api_credentials *credentials, int timer, struct api_server *server,
-                           struct api_access *access) {
+                           struct api_access *access, struct api_keeper *keeper) {
         _cleanup_err_ struct err *failed = NULL, *unused = NULL;
         int64_t now = time(NULL), due;
         uint64_t expirations;
@@ -248,6 +261,8 @@ void api_credentials_renew(struct api_credentials *credentials, int timer, struc
         if (r < 0)
                 log_error("certificates: %s; the old ones go on", err_text(failed));
         error = use(credentials, changed, server, access, &unused);
+        if (error == 0 && changed & 1U << PKI_AUTHORITY)
+                error = api_keeper_trust(keeper, api_credentials_authorities(credentials));
         if (error < 0)
                 log_error("renewed certificates are not in use: %s", err_text(unused));
         else if (changed)

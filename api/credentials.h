@@ -9,6 +9,7 @@
 struct api_access;
 struct api_config;
 struct api_credentials;
+struct api_keeper;
 struct api_server;
 struct arena;
 struct err;
@@ -41,7 +42,7 @@ int api_credentials_kubelet_tls(const struct api_credentials *credentials, struc
  * to api_credentials_renew() then. */
 int api_credentials_timer(const struct api_credentials *credentials, int *ret_fd, struct err **err);
 
-/* Makes anew what is due, has @server and @access use it, and arms @timer for the next time. What fails is logged; the
- * old ones go on. */
+/* Makes anew what is due, has @server, @access and @keeper use it, and arms @timer for the next time. What fails is
+ * logged; the old ones go on. */
 void api_credentials_renew(struct api_credentials *credentials, int timer, struct api_server *server,
-                           struct api_access *access);
+                           struct api_access *access, struct api_keeper *keeper);

@@ -80,7 +80,7 @@ static int set(struct follower *f, const struct object *object) {
         typed = arena_alloc(arena, type->size);
         if (!typed)
                 return -ENOMEM;
-        r = kube_json_read(arena, type, (const char *)object->json->data, object->json->size, NULL, typed);
+        r = api_struct_of(arena, type, object, typed);
         return r ?: set_typed(f, typed);
 }
 

@@ -181,17 +181,11 @@ static void cancel(struct client_call *base) {
 
 static struct client_object *object_of(const struct client_scope *scope, const struct api_resource *of,
                                        const struct object *object, int64_t revision) {
-        _cleanup_bytes_ struct bytes *json = NULL;
-        struct arena *arena = NULL;
-        int r = 0;
+        bool same = scope->kind == of->kind;
+        _cleanup_arena_ struct arena *arena = same ? NULL : arena_new();
+        _cleanup_bytes_ struct bytes *json = same ? object_json(object) : NULL;
+        int r = json ? 0 : arena ? api_json_as(arena, scope->kind, of->kind, object, &json) : -ENOMEM;
 
-        if (scope->kind == of->kind)
-                json = bytes_ref(object->json);
-        else {
-                arena = arena_new();
-                r = arena ? api_json_as(arena, scope->kind, of->kind, object->json, &json) : -ENOMEM;
-                arena_free(arena);
-        }
         return r < 0 ? NULL : client_object_new(revision, object->namespace, object->name, json);
 }
 

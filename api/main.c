@@ -13,12 +13,14 @@
 #include "api/advertise.h"
 #include "api/audit/audit.h"
 #include "api/bootstrap.h"
+#include "api/compaction.h"
 #include "api/config.h"
 #include "api/credentials.h"
 #include "api/discovery/openapi.h"
 #include "api/kinds.h"
 #include "api/manager.h"
 #include "api/leave.h"
+#include "api/priority/priority.h"
 #include "api/proxy/proxy.h"
 #include "api/rest/rest.h"
 #include "api/server/server.h"
@@ -54,21 +56,27 @@ struct service {
         struct api_server *server;
         struct api_credentials *credentials;
         struct api_access *access;
+        struct api_keeper *keeper;
 };
 
 /* Until a signal comes, which is blocked. */
-static int wait_for_signal(const struct service *s, int signals, struct err **err) {
-        _cleanup_close_ int timer = -EBADF;
+static int wait_for_signal(const struct api_config *c, const struct service *s, int signals, struct err **err) {
+        _cleanup_close_ int timer = -EBADF, compaction = -EBADF;
         struct signalfd_siginfo info;
-        int r = api_credentials_timer(s->credentials, &timer, err);
+        int r = api_credentials_timer(s->credentials, &timer, err) ?:
+                        api_compaction_timer(c->compaction_ns, &compaction, err);
 
         while (r == 0 && read(signals, &info, sizeof(info)) != (ssize_t)sizeof(info)) {
-                struct pollfd all[] = { { .fd = signals, .events = POLLIN }, { .fd = timer, .events = POLLIN } };
+                struct pollfd all[] = { { .fd = signals, .events = POLLIN },
+                                        { .fd = timer, .events = POLLIN },
+                                        { .fd = compaction, .events = POLLIN } };
 
                 if (poll(all, ELEMENTS(all), -1) <= 0)
                         continue;
                 if (all[1].revents)
-                        api_credentials_renew(s->credentials, timer, s->server, s->access);
+                        api_credentials_renew(s->credentials, timer, s->server, s->access, s->keeper);
+                if (all[2].revents)
+                        api_compaction_run(compaction, s->server->config.state);
         }
         if (r == 0)
                 log_info("%s: leaving", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -97,7 +105,7 @@ static int go_on(const struct api_config *c, const struct service *s, struct err
         signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
         if (signals < 0)
                 return err_errno(err, errno, "cannot wait for signals");
-        r = wait_for_signal(s, signals, err);
+        r = wait_for_signal(c, s, signals, err);
         if (r == 0)
                 api_leave_server(s->server, &times, signals);
         return r;
@@ -201,7 +209,6 @@ struct parts {
         struct api_server_config config;
         struct service service;
         struct api_admission *admission;
-        struct api_keeper *keeper;
 };
 
 static int open_state(const struct api_config *c, struct parts *p, struct err **err) {
@@ -213,9 +220,11 @@ static int open_state(const struct api_config *c, struct parts *p, struct err **
         p->config.usage = api_usage_new(p->config.state);
         if (!p->config.usage)
                 return err_set(err, ENOMEM, "no memory for the service");
-        if ((r = api_bootstrap(p->config.state, err)) < 0)
+        if ((r = api_bootstrap(p->config.state, err)) < 0 ||
+            (r = priority_new(p->config.state, &p->config.priority, err)) < 0)
                 return r;
-        return api_keeper_new(p->config.state, &p->keeper, err);
+        return api_keeper_new(p->config.state, api_credentials_authorities(p->service.credentials), &p->service.keeper,
+                              err);
 }
 
 static int open_access(struct parts *p, struct err **err) {
@@ -255,7 +264,8 @@ static void close_parts(struct parts *p) {
         api_admission_free(p->admission);
         proxy_free(p->config.proxy);
         audit_free(p->config.audit);
-        api_keeper_free(p->keeper);
+        api_keeper_free(p->service.keeper);
+        priority_free(p->config.priority);
         api_state_close(p->config.state);
         api_openapi_free(p->config.openapi);
         tls_context_unref(p->config.tls);

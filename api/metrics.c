@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/cache/collection.h"
+#include "api/priority/priority.h"
 #include "api/server/count.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
@@ -326,6 +327,8 @@ static void write_build(struct metrics_writer *w) {
 }
 
 static void write_page(struct metrics_writer *w, struct api_server *server, struct sum *sum) {
+        const struct api_limits *limits = &server->config.limits;
+
         metrics_family(
                 w, "apiserver_audit_error_total", METRICS_COUNTER,
                 "[ALPHA] Counter of audit events that failed to be audited properly. Plugin identifies the plugin "
@@ -339,6 +342,8 @@ static void write_page(struct metrics_writer *w, struct api_server *server, stru
                        "[STABLE] Maximal number of currently used inflight request limit of this apiserver per request "
                        "kind in last second.");
         write_in_flight(w, server);
+        priority_write(server->config.priority, w,
+                       limits->in_flight[API_LOAD_READ] + limits->in_flight[API_LOAD_WRITE]);
         write_requests(w, sum);
         write_state(w, server->config.state);
         metrics_family(w, "apiserver_response_sizes", METRICS_HISTOGRAM,

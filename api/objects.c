@@ -5,23 +5,19 @@
 
 #include "api/auth/authenticate.h"
 #include "api/cache/collection.h"
+#include "api/server/codec.h"
 #include "api/state/resource.h"
 #include "api/state/state.h"
-#include "kube/codec/codec.h"
 #include "kube/core_v1.h"
 #include "kube/kinds.h"
 #include "lib/arena.h"
-#include "lib/bytes.h"
 #include "lib/cleanup.h"
-#include "lib/json.h"
 #include "kube/scalar.h"
 #include "lib/value.h"
 
 static int read_secret(struct arena *arena, const struct object *object, struct auth_object *ret_object) {
         struct kube_secret *secret = arena_new_of(arena, struct kube_secret);
-        int r = secret ? kube_json_read(arena, &kube_secret_type, (const char *)object->json->data, object->json->size,
-                                        NULL, secret) :
-                         -ENOMEM;
+        int r = secret ? api_struct_of(arena, &kube_secret_type, object, secret) : -ENOMEM;
 
         ret_object->secret = secret;
         return r;
@@ -38,7 +34,7 @@ int api_objects_find(void *data, struct arena *arena, const char *resource, cons
 
         if (!object)
                 return -ENOENT;
-        if (json_parse(arena, (const char *)object->json->data, object->json->size, NULL, &tree, NULL) < 0)
+        if (api_tree_of(arena, object, &tree) < 0)
                 return -ENOMEM;
         meta = value_get(tree, "metadata");
         found.uid = value_string_or(value_get(meta, "uid"), "");

@@ -84,13 +84,14 @@ int api_put_tree(struct api_state *state, struct arena *arena, struct api_resour
 }
 
 static void on_later(struct api_change *change, int code, const char *text) {
-        if (code < 0 && code != -EEXIST)
+        if (code < 0 && code != -EEXIST && code != -ESTALE && code != -ENOENT)
                 log_error("%s cannot be made: %s", change->key, text ?: strerror(-code));
         api_change_deinit(change);
         free(change);
 }
 
-int api_put_later(struct api_state *state, struct api_resource *of, struct arena *arena, const struct value *tree) {
+int api_put_later(struct api_state *state, struct api_resource *of, struct arena *arena, const struct value *tree,
+                  int64_t expected) {
         struct api_change *change = calloc(1, sizeof(*change));
         int r = change ? fill(change, state, arena, of, tree) : -ENOMEM;
 
@@ -98,7 +99,7 @@ int api_put_later(struct api_state *state, struct api_resource *of, struct arena
                 free(change);
                 return r;
         }
-        change->expected = STORE_ABSENT;
+        change->expected = expected;
         change->lazy = true;
         change->done = on_later;
         r = api_change_submit(change);
@@ -109,11 +110,9 @@ int api_put_later(struct api_state *state, struct api_resource *of, struct arena
 
 const char *api_put_text(struct arena *arena, const struct kube_type *type, const void *object) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        _cleanup_free_ char *text = NULL;
-        size_t length;
 
         kube_json_write(&w, type, object);
-        return json_writer_finish(&w, &text, &length) < 0 ? NULL : arena_strndup(arena, text, length);
+        return json_writer_text(&w, arena);
 }
 
 int api_put_typed(struct api_state *state, struct arena *arena, struct api_resource *of, const void *object,

@@ -24,9 +24,10 @@ int api_put_typed(struct api_state *state, struct arena *arena, struct api_resou
 int api_put_tree(struct api_state *state, struct arena *arena, struct api_resource *of, const struct value *tree,
                  int64_t expected);
 
-/* Has a new @tree, an object of @of, made a moment later, unless there is one of its name: from any thread, and blocks
- * none. What the store refuses then is logged. */
-int api_put_later(struct api_state *state, struct api_resource *of, struct arena *arena, const struct value *tree);
+/* Has @tree, an object of @of, take the place of revision @expected (STORE_ABSENT: of nothing) a moment later, unless
+ * something else is there by then: from any thread, and blocks none. What the store refuses then is logged. */
+int api_put_later(struct api_state *state, struct api_resource *of, struct arena *arena, const struct value *tree,
+                  int64_t expected);
 
 /* Gives a new @object of @of a uid, the time, and an owner of its fields: the server. */
 int api_put_stamp(struct arena *arena, const struct api_resource *of, const struct value **object);

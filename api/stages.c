@@ -8,6 +8,7 @@
 #include "api/discovery/discovery.h"
 #include "api/pages.h"
 #include "api/pods/pods.h"
+#include "api/priority/priority.h"
 #include "api/proxy/proxy.h"
 #include "api/rest/rest.h"
 #include "api/reviews.h"
@@ -73,6 +74,7 @@ const struct api_stage api_stages[] = {
         { "authenticate", API_ALWAYS, 0, api_authenticate },
         { "audit", API_ALWAYS, 0, audit_begin },
         { "impersonate", API_ALWAYS, 0, api_impersonate },
+        { "classify", API_ALWAYS, 0, priority_classify },
         { "enter", API_ALWAYS, 0, api_enter },
         { "authorize", API_ALWAYS, 0, api_authorize },
         { "page", API_FOR_OTHERS, 0, api_page },

@@ -39,8 +39,14 @@ enum {
         WANTED = BPF_REG_3,
         MAJOR = BPF_REG_4,
         MINOR = BPF_REG_5,
+        DEVICE = BPF_REG_6, /* type, major and minor in one number */
+        DRIVER = BPF_REG_7, /* type and major */
         SCRATCH = BPF_REG_1
 };
+
+/* As the kernel's own dev_t. */
+#define MAJOR_BITS 12
+#define MINOR_BITS 20
 
 static int32_t access_bits(const struct cgroup_device *rule) {
         return (rule->mknod ? BPF_DEVCG_ACC_MKNOD : 0) | (rule->read ? BPF_DEVCG_ACC_READ : 0) |
@@ -56,11 +62,39 @@ static void unless_equal(struct bpf_insn *insns, size_t *n, uint8_t reg, int64_t
         emit(insns, n, INSN(BPF_JMP | BPF_JNE | BPF_K, SCRATCH, 0, 0, 0));
 }
 
+static int32_t type_bits(const struct cgroup_device *rule) {
+        return rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR;
+}
+
+/* A rule that allows all of a device, or of a driver's devices, as most do: one comparison says yes, after which the
+ * verifier has nothing more to follow. */
+static bool is_plain(const struct cgroup_device *rule) {
+        return rule->allow && rule->read && rule->write && rule->mknod && rule->type != 'a' && rule->major >= 0 &&
+               rule->major < 1 << MAJOR_BITS && rule->minor < 1 << MINOR_BITS;
+}
+
+static void translate_plain(const struct cgroup_device *rule, struct bpf_insn *insns, size_t *n) {
+        int32_t driver = type_bits(rule) << MAJOR_BITS | (int32_t)rule->major;
+        uint64_t device = (uint64_t)driver << MINOR_BITS | (uint64_t)rule->minor;
+
+        if (rule->minor < 0) {
+                emit(insns, n, INSN(BPF_JMP | BPF_JEQ | BPF_K, DRIVER, 0, 0, driver));
+                return;
+        }
+        emit(insns, n, INSN(BPF_LD | BPF_DW | BPF_IMM, SCRATCH, 0, 0, (int32_t)(uint32_t)device));
+        emit(insns, n, INSN(0, 0, 0, 0, (int32_t)(device >> 32)));
+        emit(insns, n, INSN(BPF_JMP | BPF_JEQ | BPF_X, DEVICE, SCRATCH, 0, 0));
+}
+
 static void translate_rule(const struct cgroup_device *rule, struct bpf_insn *insns, size_t *n) {
         size_t begin = *n;
 
+        if (is_plain(rule)) {
+                translate_plain(rule, insns, n);
+                return;
+        }
         if (rule->type != 'a')
-                unless_equal(insns, n, TYPE, rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+                unless_equal(insns, n, TYPE, type_bits(rule));
         if (rule->major >= 0)
                 unless_equal(insns, n, MAJOR, rule->major);
         if (rule->minor >= 0)
@@ -80,10 +114,15 @@ static void translate_rule(const struct cgroup_device *rule, struct bpf_insn *in
         }
 }
 
+static bool says_yes(const struct bpf_insn *insn) {
+        return BPF_CLASS(insn->code) == BPF_JMP && BPF_OP(insn->code) == BPF_JEQ &&
+               (insn->dst_reg == WANTED || insn->dst_reg == DEVICE || insn->dst_reg == DRIVER);
+}
+
 /* Where the jumps of the rules' ends go: allowing ones to "yes", denying ones to "no". */
 static void patch_ends(struct bpf_insn *insns, size_t n, size_t yes, size_t no) {
         for (size_t i = 0; i < n; i++) {
-                if (insns[i].code == (BPF_JMP | BPF_JEQ | BPF_K) && insns[i].dst_reg == WANTED)
+                if (says_yes(&insns[i]))
                         insns[i].off = (int16_t)(yes - i - 1);
                 else if (insns[i].code == (BPF_JMP | BPF_JA))
                         insns[i].off = (int16_t)(no - i - 1);
@@ -91,7 +130,8 @@ static void patch_ends(struct bpf_insn *insns, size_t n, size_t yes, size_t no) 
 }
 
 /* Translates @rules. Each bit of the access asked for is decided by the last rule that names the device and the bit;
- * what none names is denied. Returns the number of instructions, at most CG_BPF_INSNS_PER_RULE a rule and 16. */
+ * what none names is denied. Returns the number of instructions, at most CG_BPF_INSNS_PER_RULE a rule and
+ * CG_BPF_INSNS_AROUND. */
 static size_t translate(const struct cgroup_device *rules, size_t n_rules, struct bpf_insn *ret_insns) {
         const uint8_t load = BPF_LDX | BPF_MEM | BPF_W;
         size_t n = 0, body;
@@ -106,6 +146,12 @@ static size_t translate(const struct cgroup_device *rules, size_t n_rules, struc
                   BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE));
         emit(ret_insns, &n, INSN(load, MAJOR, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, major), 0));
         emit(ret_insns, &n, INSN(load, MINOR, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, minor), 0));
+        emit(ret_insns, &n, INSN(BPF_ALU64 | BPF_MOV | BPF_X, DRIVER, TYPE, 0, 0));
+        emit(ret_insns, &n, INSN(BPF_ALU64 | BPF_LSH | BPF_K, DRIVER, 0, 0, MAJOR_BITS));
+        emit(ret_insns, &n, INSN(BPF_ALU64 | BPF_OR | BPF_X, DRIVER, MAJOR, 0, 0));
+        emit(ret_insns, &n, INSN(BPF_ALU64 | BPF_MOV | BPF_X, DEVICE, DRIVER, 0, 0));
+        emit(ret_insns, &n, INSN(BPF_ALU64 | BPF_LSH | BPF_K, DEVICE, 0, 0, MINOR_BITS));
+        emit(ret_insns, &n, INSN(BPF_ALU64 | BPF_OR | BPF_X, DEVICE, MINOR, 0, 0));
         body = n;
         /* The last rule that matches counts, so the last comes first. */
         for (size_t i = n_rules; i-- > 0;)
@@ -174,7 +220,7 @@ static int cached_program(struct cg_bpf_cache *cache, struct bpf_insn *insns, si
 }
 
 static int load_rules(struct cg_bpf_cache *cache, const struct cgroup_device *rules, size_t n_rules) {
-        struct bpf_insn *insns = calloc(n_rules * CG_BPF_INSNS_PER_RULE + 16, sizeof(*insns));
+        struct bpf_insn *insns = calloc(n_rules * CG_BPF_INSNS_PER_RULE + CG_BPF_INSNS_AROUND, sizeof(*insns));
         size_t n;
         int fd;
 

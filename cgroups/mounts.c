@@ -1,7 +1,11 @@
 #include "cgroups/mounts.h"
 
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "cgroups/tree.h"
 #include "lib/cleanup.h"
@@ -92,6 +96,58 @@ size_t cg_mounts_parse(const char *mountinfo, struct cg_mount *ret_mounts, size_
                                 n++;
                 }
                 p += size + (p[size] == '\n');
+        }
+        return n;
+}
+
+/* A mount of a hierarchy from its root on, which is the first thing that the kernel makes of it; -EBADF: it is not. */
+static int open_root(const char *path, unsigned long magic) {
+        _cleanup_close_ int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        struct statfs fs;
+        struct stat st;
+
+        if (fd < 0 || fstatfs(fd, &fs) < 0 || (unsigned long)fs.f_type != magic || fstat(fd, &st) < 0 || st.st_ino != 1)
+                return -EBADF;
+        return TAKE_FD(fd);
+}
+
+/* One line: ID:CONTROLLERS:PATH, of cgroup2 0::PATH. */
+static int open_usual(const char *line, const char *top, struct cg_mount *ret_mount) {
+        char text[64] = "";
+        const char *name = text;
+        unsigned id;
+        int n;
+
+        if (sscanf(line, "%u:%63[^:\n]:", &id, text) < 1)
+                return -EBADF;
+        *ret_mount = (struct cg_mount){ .v2 = text[0] == '\0' };
+        if (ret_mount->v2 != (id == 0))
+                return -EBADF;
+        if (ret_mount->v2)
+                name = "unified";
+        else if (strncmp(text, "name=", 5) == 0)
+                name += 5;
+        ret_mount->controllers = controllers_of(text, ret_mount->options, sizeof(ret_mount->options));
+        n = snprintf(ret_mount->path, sizeof(ret_mount->path), "%s/%s", top, name);
+        if (n < 0 || (size_t)n >= sizeof(ret_mount->path) || strchr(name, '/'))
+                return -EBADF;
+        return open_root(ret_mount->path, ret_mount->v2 ? CGROUP2_SUPER_MAGIC : CGROUP_SUPER_MAGIC);
+}
+
+size_t cg_mounts_usual(const char *self_cgroup, const char *top, struct cg_mount *ret_mounts, int *ret_fds,
+                       size_t max) {
+        size_t n = 0;
+
+        for (const char *p = self_cgroup; *p; p += *p == '\n') {
+                int fd = n < max ? open_usual(p, top, &ret_mounts[n]) : -EBADF;
+
+                if (fd < 0) {
+                        while (n > 0)
+                                close_fd(ret_fds[--n]);
+                        return 0;
+                }
+                ret_fds[n++] = fd;
+                p += strcspn(p, "\n");
         }
         return n;
 }

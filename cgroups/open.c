@@ -15,7 +15,9 @@
 #include "lib/files.h"
 #include "lib/log.h"
 
+#define TOP "/sys/fs/cgroup"
 #define MOUNTINFO_MAX (16 << 20)
+#define SELF_CGROUP_MAX (128 << 10) /* a path of PATH_MAX for each hierarchy */
 
 /* Those without which a container would be neither limited nor measured. */
 #define V1_REQUIRED (CG_BIT(CGROUP_CPU) | CG_BIT(CGROUP_CPUACCT) | CG_BIT(CGROUP_MEMORY) | CG_BIT(CGROUP_PIDS))
@@ -65,29 +67,47 @@ static void decide_use(struct cgroups *c) {
         }
 }
 
+/* Where v2 is alone it is where it belongs, and where there are others most often too; else all mounts must be looked
+ * through. */
+static int find_mounts(struct cg_mount mounts[CGROUP_HIERARCHIES_MAX], int fds[CGROUP_HIERARCHIES_MAX], size_t *ret_n,
+                       struct err **err) {
+        _cleanup_free_ char *self = NULL, *all = NULL;
+        struct statfs fs;
+        int r;
+
+        if (statfs(TOP, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC) {
+                mounts[0] = (struct cg_mount){ .path = TOP, .v2 = true };
+                *ret_n = 1;
+                return 0;
+        }
+        *ret_n = 0;
+        if (files_read("/proc/self/cgroup", SELF_CGROUP_MAX, &self, NULL, NULL) == 0)
+                *ret_n = cg_mounts_usual(self, TOP, mounts, fds, CGROUP_HIERARCHIES_MAX);
+        if (*ret_n > 0)
+                return 0;
+        r = files_read("/proc/self/mountinfo", MOUNTINFO_MAX, &all, NULL, err);
+        if (r < 0)
+                return r;
+        *ret_n = cg_mounts_parse(all, mounts, CGROUP_HIERARCHIES_MAX);
+        return 0;
+}
+
 static int open_hierarchies(struct cgroups *c, struct err **err) {
         struct cg_mount mounts[CGROUP_HIERARCHIES_MAX];
-        _cleanup_free_ char *text = NULL;
-        struct statfs fs;
-        size_t n = 1;
+        int fds[CGROUP_HIERARCHIES_MAX], r;
+        size_t n;
 
-        /* Where v2 is alone it is where it belongs; else the mounts must be looked through. */
-        if (statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC) {
-                mounts[0] = (struct cg_mount){ .path = "/sys/fs/cgroup", .v2 = true };
-        } else {
-                int r = files_read("/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL, err);
-
-                if (r < 0)
-                        return r;
-                n = cg_mounts_parse(text, mounts, CGROUP_HIERARCHIES_MAX);
-        }
+        memset(fds, 0xff, sizeof(fds));
+        r = find_mounts(mounts, fds, &n, err);
+        if (r < 0)
+                return r;
         if (n == 0)
                 return err_set(err, ENOENT, "no cgroup file system is mounted; mount cgroup2 at /sys/fs/cgroup");
         for (size_t i = 0; i < n; i++) {
                 struct hierarchy *h = &c->hierarchies[c->n];
 
                 h->mount = mounts[i];
-                h->fd = open(mounts[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                h->fd = fds[i] >= 0 ? fds[i] : open(mounts[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
                 if (h->fd < 0)
                         return err_errno(err, errno, "open %s", mounts[i].path);
                 c->n++;

@@ -1,10 +1,12 @@
 #include "cgroups/stats.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cgroups/tree.h"
 #include "cgroups/v1.h"
@@ -114,14 +116,36 @@ static void parse_pressure(const char *text, const char *key, struct cgroup_pres
                 };
 }
 
+static void parse_both(const char *text, struct cgroup_pressure *ret_pressure) {
+        parse_pressure(text, "some", &ret_pressure->some);
+        parse_pressure(text, "full", &ret_pressure->full);
+}
+
+static bool read_host_pressure(const char *path, struct cgroup_pressure *ret_pressure) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        char text[512];
+        ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+        if (n < 0)
+                return false;
+        text[n] = '\0';
+        parse_both(text, ret_pressure);
+        return true;
+}
+
+void cgroup_get_host_pressure(struct cgroup_stats *s) {
+        s->has_pressure = read_host_pressure("/proc/pressure/cpu", &s->cpu_pressure) &&
+                          read_host_pressure("/proc/pressure/memory", &s->memory_pressure) &&
+                          read_host_pressure("/proc/pressure/io", &s->io_pressure);
+}
+
 static bool get_pressure(const struct hierarchy *h, const char *rel, const char *file,
                          struct cgroup_pressure *ret_pressure) {
         char text[512];
 
         if (cg_read(h, rel, file, text, sizeof(text)) < 0)
                 return false;
-        parse_pressure(text, "some", &ret_pressure->some);
-        parse_pressure(text, "full", &ret_pressure->full);
+        parse_both(text, ret_pressure);
         return true;
 }
 

@@ -57,5 +57,8 @@ struct cgroup_stats {
         struct cgroup_pressure cpu_pressure, memory_pressure, io_pressure;
 };
 
+/* The host's own pressure, which is no cgroup's, in @stats' has_pressure and what belongs to it. */
+void cgroup_get_host_pressure(struct cgroup_stats *stats);
+
 /* Returns 0; -ENOENT when there is no such cgroup. */
 int cgroup_get_stats(const struct cgroups *cgroups, const char *path, struct cgroup_stats *ret_stats, struct err **err);

@@ -321,10 +321,9 @@ int stream_run(const char *url, const struct stream_options *options, int *ret_c
         while (stream.x)
                 uv_run(&stream.loop, UV_RUN_ONCE);
         clean_up(&stream);
-        if (r == 0 && stream.err)
-                r = err_set(err, err_code(stream.err), "stream %s: %s", url, err_text(stream.err));
-        else if (r == 0)
-                r = read_status(&stream, ret_code, err);
+        if (r >= 0)
+                r = stream.err ? err_set(err, err_code(stream.err), "stream %s: %s", url, err_text(stream.err)) :
+                                 read_status(&stream, ret_code, err);
         err_free(stream.err);
         free(stream.status);
         return r;

@@ -26,8 +26,10 @@ struct informer {
         struct client_watch *watch;
         uv_timer_t *timer;
         bool lists_next; /* when the timer comes */
+        bool again;      /* the next timer lists, whatever it was set for */
         bool lost;       /* there was no memory for a change */
         bool told;       /* the watch has told something */
+        bool unreadable; /* the last list was, and that is in the log */
         int64_t revision;
         uint64_t began_ms; /* when the watch began */
         unsigned retry_ms;
@@ -110,7 +112,7 @@ static unsigned jitter(unsigned ms) {
 }
 
 static void wait(struct informer *i, bool lists, unsigned ms) {
-        i->lists_next = lists;
+        i->lists_next = lists || i->again;
         uv_timer_start(i->timer, on_timer, ms, 0);
 }
 
@@ -205,6 +207,15 @@ static void end_list(struct informer *i) {
                         h->list_ends(h);
 }
 
+/* A server that is away comes back; what is there and cannot be read is for somebody to mend. */
+static void tell_failure(struct informer *i, int error, const char *why) {
+        bool unreadable = error == -EINVAL || error == -E2BIG;
+
+        log_write(unreadable && !i->unreadable ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG, "list of %s: %s%s",
+                  i->scope.kind->resource, why, unreadable ? "; what was known before stays as it is" : "");
+        i->unreadable |= unreadable;
+}
+
 /* A kind that the server does not have has no objects; it may get it. */
 static void on_listed(void *data, int error, int64_t revision, const char *why) {
         struct informer *i = data;
@@ -213,11 +224,12 @@ static void on_listed(void *data, int error, int64_t revision, const char *why) 
         if (error == 0 && i->lost)
                 error = -ENOMEM;
         if (error < 0 && error != -ENOENT) {
-                log_debug("list of %s: %s", i->scope.kind->resource, why);
+                tell_failure(i, error, why);
                 clear(&i->fresh);
                 i->lost = false;
                 return back_off_from(i, true, error == -EACCES ? INFORMER_DENIED_MS : INFORMER_RETRY_MIN_MS);
         }
+        i->unreadable = false;
         end_list(i);
         tell_synced(i);
         if (error == -ENOENT)
@@ -231,7 +243,7 @@ static const struct client_list_events list_events = { .object = on_listed_objec
 static void begin_list(struct informer *i) {
         int r;
 
-        i->lost = false;
+        i->lost = i->again = false;
         r = client_list(i->informers->client, &i->scope, &list_events, i, &i->list);
         if (r < 0) {
                 i->list = NULL;
@@ -339,6 +351,13 @@ bool informers_synced(const struct informers *informers) {
 
 void informer_add(struct informer *informer, struct informer_handler *handler) {
         handlers_append(&informer->handlers, handler);
+}
+
+void informer_list_again(struct informer *informer, unsigned ms) {
+        if (informer->again)
+                return;
+        informer->again = true;
+        wait(informer, true, ms);
 }
 
 const struct kube_kind *informer_kind(const struct informer *informer) {

@@ -54,6 +54,10 @@ bool informers_synced(const struct informers *informers); /* all of them */
 
 void informer_add(struct informer *informer, struct informer_handler *handler); /* before it is started */
 
+/* Lists anew in @ms, or sooner where its watch ends: for a handler of one that does not keep, which could not take all
+ * it was told. In a call of the handler's list_ends(), or of changed() outside of a list. */
+void informer_list_again(struct informer *informer, unsigned ms);
+
 const struct kube_kind *informer_kind(const struct informer *informer);
 
 /* --- what is kept --- */

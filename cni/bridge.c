@@ -130,17 +130,22 @@ static void warn_of_others(struct bridge *bridge) {
                     chain, bridge->name);
 }
 
-int cni_bridge_ensure(struct bridge *bridge, struct err **err) {
+static int set_up(struct bridge *bridge, struct err **err) {
         struct lease gateways;
         int r;
 
-        pthread_mutex_lock(&bridge->lock);
         cni_leases_gateways(bridge->leases, &gateways);
         r = cni_bridge_setup(bridge->name, bridge->mtu, &gateways, err);
-        if (r == 0)
-                r = cni_firewall_install(bridge->firewall, err);
-        bridge->ready = r == 0;
-        if (r == 0)
+        return r < 0 ? r : cni_firewall_install(bridge->firewall, err);
+}
+
+int cni_bridge_ensure(struct bridge *bridge, struct err **err) {
+        int r;
+
+        pthread_mutex_lock(&bridge->lock);
+        r = set_up(bridge, err);
+        bridge->ready = r >= 0;
+        if (bridge->ready)
                 warn_of_others(bridge);
         pthread_mutex_unlock(&bridge->lock);
         return r < 0 ? err_wrap(err, r, "bridge %s", bridge->name) : r;
@@ -416,9 +421,18 @@ static int sweep_link(const struct link *link, void *data) {
         return 0;
 }
 
+static int sweep_links(struct sweep *sweep, const char *const *ids, size_t n_ids, struct err **err) {
+        _cleanup_netlink_ struct netlink host = NETLINK_NONE;
+        int r;
+
+        if ((r = sweep_init(sweep, ids, n_ids, err)) < 0 || (r = cni_netlink_open(NETLINK_ROUTE, &host, err)) < 0)
+                return r;
+        sweep->master = cni_link_index(&host, sweep->bridge->name);
+        return cni_link_for_each(&host, sweep_link, sweep, err);
+}
+
 int cni_bridge_retain(struct bridge *bridge, bool (*keep)(const char *id, const void *data), const void *data,
                       const char *const *ids, size_t n_ids, struct err **err) {
-        _cleanup_netlink_ struct netlink host = NETLINK_NONE;
         struct sweep sweep = { .bridge = bridge };
         _cleanup_err_ struct err *error = NULL;
         int r, result;
@@ -426,16 +440,9 @@ int cni_bridge_retain(struct bridge *bridge, bool (*keep)(const char *id, const 
         result = cni_firewall_retain(bridge->firewall, keep, data, &error);
         cni_leases_retain(bridge->leases, keep, data);
         cni_reaper_wait(bridge->reaper);
-        r = sweep_init(&sweep, ids, n_ids, &error);
-        if (r == 0)
-                r = cni_netlink_open(NETLINK_ROUTE, &host, &error);
-        if (r == 0) {
-                sweep.master = cni_link_index(&host, bridge->name);
-                r = cni_link_for_each(&host, sweep_link, &sweep, &error);
-        }
+        r = sweep_links(&sweep, ids, n_ids, &error);
         cni_reaper_wait(bridge->reaper);
         free(sweep.names);
-        if (result == 0)
-                result = r;
+        result = result < 0 ? result : r;
         return result < 0 ? err_move(err, TAKE_PTR(error)) : 0;
 }

@@ -151,13 +151,13 @@ static int mark(struct leases *leases, struct holder *holder, const struct ip *i
                 if (!ip_cidr_contains(&cidr, ip) || holder->ips[i].family)
                         continue;
                 r = cni_addresses_mark(leases->pools[i], ip, NULL);
-                if (r == 0)
-                        holder->ips[i] = *ip;
                 if (r == -EADDRINUSE)
                         return err_set(err, EADDRINUSE, "address %s is that of sandbox %s", ip_format(ip, text),
                                        holder_of(leases, i, ip));
-                if (r == 0)
-                        return 0;
+                if (r < 0)
+                        continue;
+                holder->ips[i] = *ip;
+                return 0;
         }
         return err_set(err, ERANGE, "address %s is not one of the pod CIDRs'", ip_format(ip, text));
 }

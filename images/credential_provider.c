@@ -259,13 +259,14 @@ static int take_answer(struct credential_providers *p, const struct answer *answ
         /* the parser's error may quote what it stumbles over */
         if (json_parse(arena, answer->text, strlen(answer->text), NULL, &root, NULL) < 0)
                 return err_set(err, EINVAL, "the answer is no JSON object");
-        r = read_terms(answer->provider, q, root, &key, &ns, err);
-        if (r == 0)
+        if ((r = read_terms(answer->provider, q, root, &key, &ns, err)) >= 0)
                 r = choose(root, q, best, err);
         wipe(root);
-        if (r == 0 && answer->fresh && ns > 0)
+        if (r < 0)
+                return r;
+        if (answer->fresh && ns > 0)
                 kept_put(p, answer->provider, key, answer->text, ns);
-        return r;
+        return 0;
 }
 
 static int ask_one(struct credential_providers *p, const struct provider *provider, const struct question *q,

@@ -295,17 +295,21 @@ static int match_id(void *data, const struct image_reference *reference, const s
         return 0;
 }
 
+static int resolve_reference(struct image_store *store, const char *name, struct image_ref *ret_ref, struct err **err) {
+        struct image_reference reference;
+        int r = image_reference_parse(name, &reference, err);
+
+        return r < 0 ? r : image_ref_read(&store->layout, &reference, ret_ref, err);
+}
+
 int image_store_resolve(struct image_store *store, const char *name, char ret_id[IMAGE_DIGEST_LENGTH + 1],
                         struct err **err) {
         struct match match = { .prefix = as_id_prefix(name) };
-        struct image_reference reference;
         struct image_ref ref;
         struct err *cause = NULL;
-        int r = image_reference_parse(name, &reference, &cause);
+        int r = resolve_reference(store, name, &ref, &cause);
 
-        if (r == 0)
-                r = image_ref_read(&store->layout, &reference, &ref, &cause);
-        if (r == 0) {
+        if (r >= 0) {
                 strcpy(ret_id, ref.image_id);
                 return 0;
         }

@@ -340,11 +340,25 @@ static int prepare(struct image_transfer *t, const struct image_transfer_request
         return t->worker ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
+/* At once, when its turn comes, or when a helper has said what it needs. */
+static int begin(struct image_transfer *t, const struct image_transfer_request *request, struct err **err) {
+        struct image_reference reference;
+        int r = prepare(t, request, err);
+
+        if (r < 0)
+                return r;
+        if (request->pool && image_transfer_helper_wanted(request, &reference))
+                return image_transfer_helper_start(request, on_helped, t, &t->helper, err);
+        if (queue.running < IMAGE_TRANSFERS_MAX)
+                return start(t, err);
+        transfers_append(&queue.waiting, t);
+        return 0;
+}
+
 int image_transfer_start(uv_loop_t *loop, const struct image_transfer_request *request,
                          const struct image_transfer_callbacks *callbacks, void *data,
                          struct image_transfer **ret_transfer, struct err **err) {
         struct image_transfer *t = calloc(1, sizeof(*t));
-        struct image_reference reference;
         int r;
 
         if (!t)
@@ -352,13 +366,7 @@ int image_transfer_start(uv_loop_t *loop, const struct image_transfer_request *r
         *t = (struct image_transfer){
                 .loop = loop, .callbacks = *callbacks, .data = data, .socket = -EBADF, .pidfd = -EBADF
         };
-        r = prepare(t, request, err);
-        if (r == 0 && request->pool && image_transfer_helper_wanted(request, &reference))
-                r = image_transfer_helper_start(request, on_helped, t, &t->helper, err);
-        else if (r == 0 && queue.running < IMAGE_TRANSFERS_MAX)
-                r = start(t, err);
-        else if (r == 0)
-                transfers_append(&queue.waiting, t);
+        r = begin(t, request, err);
         if (r < 0) {
                 transfer_free(t);
                 return r;

@@ -217,3 +217,16 @@ int disk_usage_read(const char *path, uint64_t inodes_max, struct disk_usage *re
         *ret_usage = walk.usage;
         return 0;
 }
+
+struct disk_usage disk_usage_below(const char *path) {
+        struct disk_usage usage = { 0 };
+        struct stat st;
+
+        if (disk_usage_read(path, 0, &usage, NULL) < 0)
+                return (struct disk_usage){ 0 };
+        if (usage.inodes > 0 && lstat(path, &st) == 0) {
+                usage.bytes -= (uint64_t)st.st_blocks * 512;
+                usage.inodes--;
+        }
+        return usage;
+}

@@ -22,3 +22,6 @@ struct disk_usage {
 /* Adds up @path, a directory or a file, looking at @inodes_max entries at most (0: DISK_USAGE_INODES_MAX). What
  * vanishes meanwhile is left out. Returns 0, or a negative errno when @path itself cannot be opened. */
 int disk_usage_read(const char *path, uint64_t inodes_max, struct disk_usage *ret_usage, struct err **err);
+
+/* What is below the directory @path, without itself; nothing where there is none. */
+struct disk_usage disk_usage_below(const char *path);

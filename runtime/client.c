@@ -13,6 +13,7 @@
 
 /* The largest plan that goes in the packet itself. */
 #define INLINE_MAX (64 * 1024)
+#define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
 
 void client_request(struct wire_request *request, enum wire_request_type type, const char *id) {
         *request = (struct wire_request){
@@ -44,29 +45,42 @@ static int connect_failed(const char *sandbox, int code, struct err **err) {
                        "sandbox %s: its shim does not answer: %s", sandbox, strerror(code));
 }
 
-int client_connect(struct runtime *runtime, const char *sandbox, int flags, int *ret_socket, struct err **err) {
-        _cleanup_close_ int dir = -EBADF;
-        int r = runtime_open_sandbox(runtime, sandbox, &dir, err);
-
-        return r < 0 ? r : client_connect_in(dir, sandbox, flags, ret_socket, err);
-}
-
-int client_connect_in(int dir, const char *sandbox, int flags, int *ret_socket, struct err **err) {
+static int connect_path(const char *path, int flags, int *ret_socket) {
         const struct timeval timeout = { .tv_sec = CLIENT_TIMEOUT_SECONDS };
         struct sockaddr_un address = { .sun_family = AF_UNIX };
-        _cleanup_close_ int fd = -EBADF;
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
 
-        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
         if (fd < 0)
-                return err_errno(err, errno, "socket");
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
-        /* By the directory's descriptor: a socket's path may have 107 bytes only. */
-        snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/shim.sock", dir);
+                return -errno;
+        if (!(flags & SOCK_NONBLOCK)) {
+                setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+                setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+        }
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
         if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-                return connect_failed(sandbox, errno, err);
+                return -errno;
         *ret_socket = TAKE_FD(fd);
         return 0;
+}
+
+/* By a directory's descriptor: a socket's path may have 107 bytes only. */
+int client_connect(struct runtime *runtime, const char *sandbox, int flags, int *ret_socket, struct err **err) {
+        char path[sizeof("/proc/self/fd/-2147483648//shim.sock") + RUNTIME_ID_MAX];
+        _cleanup_close_ int dir = -EBADF;
+        int r = runtime_check_id("sandbox", sandbox, err);
+
+        if (r < 0)
+                return r;
+        snprintf(path, sizeof(path), "/proc/self/fd/%d/%s/shim.sock", runtime->sandboxes_fd, sandbox);
+        r = strlen(path) <= SOCKET_PATH_MAX ? connect_path(path, flags, ret_socket) : -ENOENT;
+        if (r != -ENOENT)
+                return r < 0 ? connect_failed(sandbox, -r, err) : 0;
+        r = runtime_open_sandbox(runtime, sandbox, &dir, err);
+        if (r < 0)
+                return r;
+        snprintf(path, sizeof(path), "/proc/self/fd/%d/shim.sock", dir);
+        r = connect_path(path, flags, ret_socket);
+        return r < 0 ? connect_failed(sandbox, -r, err) : 0;
 }
 
 /* A shim that cannot serve a connection says why before it ends it; one that says nothing has died. */
@@ -124,16 +138,16 @@ int client_call(struct runtime *runtime, const char *sandbox, const struct clien
         _cleanup_close_ int socket = -EBADF;
         int r = client_connect(runtime, sandbox, 0, &socket, err), result = 0;
 
-        if (r == 0)
-                r = client_send(socket, x->request, x->plan, err);
-        if (r == 0 && x->meanwhile)
+        if (r < 0 || (r = client_send(socket, x->request, x->plan, err)) < 0)
+                return r;
+        if (x->meanwhile)
                 x->meanwhile(x->data);
-        while (r == 0) {
+        for (;;) {
                 struct client_reply reply;
 
                 r = client_receive(socket, &reply, err);
                 if (r < 0)
-                        break;
+                        return r;
                 if (reply.head.type == WIRE_WARNING)
                         log_warning("container %s: %s", x->request->id, reply.head.text);
                 if (x->state && result == 0 && (reply.head.type == WIRE_STATE || reply.head.type == WIRE_DONE))
@@ -145,7 +159,6 @@ int client_call(struct runtime *runtime, const char *sandbox, const struct clien
                                        err_set(err, reply.head.code, "%s",
                                                reply.head.text[0] ? reply.head.text : strerror(reply.head.code));
         }
-        return r;
 }
 
 void client_convert(const struct wire_reply *reply, struct container_state *state) {

@@ -71,9 +71,9 @@ int container_status(struct runtime *runtime, const char *sandbox, const char *i
         struct list one = { .runtime = runtime, .sandbox = sandbox };
         int r = list(runtime, sandbox, id, &one, err);
 
-        if (r == 0 && one.n != 1)
+        if (r >= 0 && one.n != 1)
                 r = err_set(err, ENOENT, "container %s", id);
-        if (r == 0)
+        else if (r >= 0)
                 *ret_state = one.states[0];
         free(one.states);
         return r;

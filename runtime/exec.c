@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <termios.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -80,25 +77,31 @@ static void exec_ready(uv_poll_t *poll, int status, int events) {
         }
 }
 
-/* Tells the shim of it, and gives the connection that it goes on by. */
-static int send_exec(const struct container_at *at, const struct exec_spec *spec, int *ret_socket, char **ret_document,
-                     struct err **err) {
+static int prepare(const struct container_at *at, const struct exec_spec *spec, struct wire_request *request,
+                   struct plan *plan, char **ret_document, struct err **err) {
         const struct prepare_stdio stdio = { spec->stdin_fd, spec->stdout_fd, spec->stderr_fd };
         int terminal = spec->process->terminal ? spec->terminal_fd : -EBADF, r;
         _cleanup_close_ int dir = -EBADF;
+        char name[2 * RUNTIME_ID_MAX];
+
+        snprintf(name, sizeof(name), "%s/%s", at->sandbox, at->id);
+        if (!delegate_is(at->runtime->sandboxes_fd, name))
+                return prepare_exec(spec->process, &stdio, terminal, plan, err);
+        request->flags = WIRE_F_HELPER;
+        r = runtime_open_sandbox(at->runtime, at->sandbox, &dir, err);
+        return r < 0 ? r : delegate_exec(at, dir, spec, plan, ret_document, err);
+}
+
+/* Tells the shim of it, and gives the connection that it goes on by. */
+static int send_exec(const struct container_at *at, const struct exec_spec *spec, int *ret_socket, char **ret_document,
+                     struct err **err) {
         _cleanup_plan_ struct plan plan = { 0 };
         struct wire_request request;
+        int r;
 
         client_request(&request, WIRE_EXEC, at->id);
-        r = runtime_open_sandbox(at->runtime, at->sandbox, &dir, err);
-        if (r < 0)
-                return r;
-        if (delegate_is(dir, at->id)) {
-                request.flags = WIRE_F_HELPER;
-                r = delegate_exec(at, dir, spec, &plan, ret_document, err);
-        } else
-                r = prepare_exec(spec->process, &stdio, terminal, &plan, err);
-        if (r < 0 || (r = client_connect_in(dir, at->sandbox, SOCK_NONBLOCK, ret_socket, err)) < 0)
+        if ((r = prepare(at, spec, &request, &plan, ret_document, err)) < 0 ||
+            (r = client_connect(at->runtime, at->sandbox, SOCK_NONBLOCK, ret_socket, err)) < 0)
                 return r;
         return client_send(*ret_socket, &request, &plan, err);
 }
@@ -143,22 +146,4 @@ void exec_cancel(struct exec *exec) {
                 return;
         /* The shim kills what belongs to a connection that ends. */
         uv_close((uv_handle_t *)&exec->poll, free_exec);
-}
-
-int exec_open_terminal(uint32_t uid, uint16_t rows, uint16_t columns, int *ret_master, int *ret_slave,
-                       struct err **err) {
-        struct winsize size = { .ws_row = rows, .ws_col = columns };
-        _cleanup_close_ int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave = -EBADF;
-        int unlocked = 0;
-
-        if (master < 0 || ioctl(master, TIOCSPTLCK, &unlocked) < 0)
-                return err_errno(err, errno, "open a terminal");
-        slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-        if (slave < 0 || fchown(slave, uid, (gid_t)-1) < 0 || fchmod(slave, 0620) < 0)
-                return err_errno(err, errno, "open a terminal");
-        if (rows && columns)
-                ioctl(slave, TIOCSWINSZ, &size);
-        *ret_master = TAKE_FD(master);
-        *ret_slave = TAKE_FD(slave);
-        return 0;
 }

@@ -44,7 +44,13 @@ void exec_kill(struct exec *exec);
 /* Kills it and frees @exec without calling done(). NULL is fine. */
 void exec_cancel(struct exec *exec);
 
-/* Makes a terminal: @ret_master for the caller, @ret_slave for exec_spec.terminal_fd. The slave belongs to @uid (on the
- * host), as a login terminal does. */
-int exec_open_terminal(uint32_t uid, uint16_t rows, uint16_t columns, int *ret_master, int *ret_slave,
-                       struct err **err);
+struct exec_terminal {
+        pid_t pid;              /* the container's process, in whose /dev/pts it is made; 0: in the host's */
+        uint32_t uid;           /* its owner on the host, as of a login's terminal */
+        uint16_t rows, columns; /* 0: unset */
+};
+
+/* Makes a terminal: @ret_master for the caller, @ret_slave for exec_spec.terminal_fd. Does not block, whatever the
+ * container has mounted. */
+int exec_open_terminal(const struct container_at *at, const struct exec_terminal *terminal, int *ret_master,
+                       int *ret_slave, struct err **err);

@@ -56,7 +56,6 @@ void client_request(struct wire_request *request, enum wire_request_type type, c
 /* @flags: SOCK_NONBLOCK or 0. -ENOENT: there is no such sandbox; -RUNTIME_NO_SHIM: nobody answers; -ENOBUFS: it has too
  * many requests waiting, for CLIENT_TIMEOUT_SECONDS where the socket blocks. */
 int client_connect(struct runtime *runtime, const char *sandbox, int flags, int *ret_socket, struct err **err);
-int client_connect_in(int dir, const char *sandbox, int flags, int *ret_socket, struct err **err); /* its directory */
 /* Sends @request with @plan's bytes and descriptors (NULL: none). */
 int client_send(int socket, struct wire_request *request, struct plan *plan, struct err **err);
 

@@ -28,6 +28,12 @@ struct store_backend {
 
         int (*backup)(void *backend, const char *path, struct err **err);
 
+        /* Room for when there is none: kept where there is space for it, and more, or not yet; given up so that changes
+         * that make room fit. Whether it is kept now; whether there may be room that there was not. NULL: there is no
+         * such thing. */
+        bool (*keep)(void *backend);
+        bool (*give)(void *backend);
+
         /* Gives back what changes left behind; between groups, and quick. NULL: nothing to do. */
         void (*tidy)(void *backend);
 };

@@ -55,6 +55,8 @@ struct store {
 
         int64_t reserved; /* the writer's own, as all below */
         bool said_lazy;   /* that lazy changes do not get to the disk */
+        bool scarce;      /* the backend has given what it kept: only what makes room is made */
+        char *full;       /* what others are told meanwhile; NULL without memory */
         struct outcome outcomes[STORE_GROUP_MAX];
 };
 
@@ -246,6 +248,41 @@ static void tell_group(struct store *store, struct changes *group, int code, con
                 tell(change, code < 0 ? code : outcome->code, code < 0 ? 0 : outcome->revision, text);
 }
 
+/* What does not make room is told that there is none. */
+static void refuse_others(struct store *store, struct changes *group) {
+        struct changes all = { 0 };
+
+        changes_take(&all, group);
+        for (struct store_change *change; (change = changes_pop(&all));)
+                if (change->value && !change->makes_room)
+                        tell(change, -ENOSPC, 0, store->full ?: "the disk is full");
+                else
+                        changes_append(group, change);
+}
+
+/* On a full disk, what makes room has what was kept for it. */
+static int write_scarcely(struct store *store, struct changes *group, struct err **err) {
+        int r;
+
+        if (store->scarce)
+                store->scarce = !store->backend->keep(store->data);
+        if (store->scarce)
+                refuse_others(store, group);
+        if (changes_is_empty(group) && index_count(&store->lazies) == 0)
+                return 0;
+        r = write_group(store, group, err);
+        if (r != -ENOSPC || !store->backend->give || !store->backend->give(store->data))
+                return r;
+        if (!store->scarce) {
+                free(store->full);
+                store->full = strdup(err_text(*err));
+        }
+        store->scarce = true;
+        *err = err_free(*err);
+        refuse_others(store, group);
+        return write_group(store, group, err);
+}
+
 /* Without a group it makes what is lazy durable. */
 static int run_group(struct store *store, struct changes *group) {
         _cleanup_err_ struct err *err = NULL;
@@ -266,7 +303,7 @@ static int run_group(struct store *store, struct changes *group) {
         } else if (index_count(&store->lazies) == 0) {
                 return 0;
         }
-        r = write_group(store, group, &err);
+        r = write_scarcely(store, group, &err);
         if (r < 0 && changes_is_empty(group) && !store->said_lazy)
                 log_warning("%s", err_text(err));
         store->said_lazy = r < 0 && (store->said_lazy || changes_is_empty(group));
@@ -334,6 +371,8 @@ static void *write_changes(void *data) {
                         r = run_group(store, &group);
                 if (idle && store->backend->tidy)
                         store->backend->tidy(store->data);
+                if (idle && !store->scarce && store->backend->keep)
+                        store->backend->keep(store->data);
                 pthread_mutex_lock(&store->lock);
                 if (r < 0) { /* later again */
                         clock_gettime(CLOCK_MONOTONIC, &store->lazy_due);
@@ -384,6 +423,7 @@ static void store_free(struct store *store) {
         pthread_cond_destroy(&store->work);
         pthread_cond_destroy(&store->flushed);
         pthread_mutex_destroy(&store->lock);
+        free(store->full);
         free(store);
 }
 

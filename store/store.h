@@ -52,6 +52,7 @@ struct store_change {
         const char *key;
         struct bytes *value; /* NULL: delete */
         int64_t expected;
+        bool makes_room;   /* is made also on a full disk, out of what is kept for that; deletions always are */
         bool lazy;         /* made at once and on disk some time later: lost when power is, for what renews itself */
         store_stamp stamp; /* may be NULL: on the writer's thread, once it is known which revision the change will have
                             * if it is made, and before it is: may write it into @value, and change @expected. Again

@@ -16,7 +16,7 @@
 bool admission_reject(struct rejection *ret, const char *reason, const char *format, ...) {
         va_list args;
 
-        ret->reason = reason;
+        snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
         va_start(args, format);
         vsnprintf(ret->message, sizeof(ret->message), format, args);
         va_end(args);

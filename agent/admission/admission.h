@@ -16,6 +16,7 @@
 struct node_facts;
 
 #define ADMISSION_TEXT_MAX 512
+#define ADMISSION_REASON_MAX 384 /* "OutOf" and the longest name of a resource */
 
 struct admission_node {
         const char *name;
@@ -26,10 +27,14 @@ struct admission_node {
         const struct pod *const *before; /* as each was until it was resized, if it may hold that still; or NULL */
         size_t n_pods;
         int64_t max_pods; /* 0: places are not counted */
+        /* How much there is of an extended resource; -1: the node has none of that name, so nobody is held to it. NULL:
+         * it has none at all. */
+        int64_t (*extended)(void *data, const char *name);
+        void *data; /* of that */
 };
 
 struct rejection {
-        const char *reason; /* a literal */
+        char reason[ADMISSION_REASON_MAX];
         char message[ADMISSION_TEXT_MAX];
 };
 

@@ -5,6 +5,7 @@
 #include "agent/admission/internal.h"
 #include "agent/node/facts.h"
 #include "kube/pod/resources.h"
+#include "kube/validate/validate.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 
@@ -20,7 +21,9 @@ static int64_t capacity(const struct admission_node *node, const char *name) {
                 return facts->memory_bytes;
         if (strcmp(name, "ephemeral-storage") == 0)
                 return facts->disk_bytes;
-        return strncmp(name, "hugepages-", 10) == 0 ? node_huge_pages(name) : -1;
+        if (strncmp(name, "hugepages-", 10) == 0)
+                return node_huge_pages(name);
+        return node->extended && validate_is_extended(name) ? node->extended(node->data, name) : -1;
 }
 
 static int64_t amount(const char *name, struct quantity quantity) {
@@ -51,7 +54,6 @@ static int64_t lacking(const struct admission_node *node, const char *name, int6
 }
 
 static const char *const first[] = { "pods", "cpu", "memory", "ephemeral-storage" };
-static const char *const reasons[] = { "OutOfpods", "OutOfcpu", "OutOfmemory", "OutOfephemeral-storage" };
 
 static size_t rank(const char *name) {
         size_t i = 0;
@@ -94,16 +96,18 @@ bool admission_lacks(const struct admission_node *node, const struct pod *pod, s
         return true;
 }
 
-/* Of a pod that is not critical: the first that is lacking of those that have a reason of their own. */
+/* Of a pod that is not critical: the first that is lacking. Huge pages are an error of another kind. */
 static bool reject_first(const struct admission_node *node, const struct pod *pod, const struct admission_needs *needs,
                          struct rejection *ret_rejection) {
         for (size_t i = 0; i < needs->n; i++) {
                 const struct admission_need *need = &needs->items[i];
                 int64_t wanted = admission_request(pod, need->name), has = capacity(node, need->name);
+                char reason[ADMISSION_REASON_MAX];
 
-                if (rank(need->name) < ELEMENTS(reasons))
+                snprintf(reason, sizeof(reason), "OutOf%s", need->name);
+                if (rank(need->name) < ELEMENTS(first) || validate_is_extended(need->name))
                         return admission_reject(
-                                ret_rejection, reasons[rank(need->name)],
+                                ret_rejection, reason,
                                 "Node didn't have enough resource: %s, requested: %lld, used: %lld, capacity: %lld",
                                 need->name, (long long)wanted, (long long)(has - wanted + need->amount),
                                 (long long)has);

@@ -48,13 +48,22 @@ static void on_serving(void *data) {
                 c->events.serving(c->events.data);
 }
 
+static void on_clock(void *data) {
+        struct cluster *c = data;
+
+        if (c->events.clock)
+                c->events.clock(c->events.data);
+}
+
 static int connect_to(struct cluster *c, struct err **err) {
-        const struct identity_config config = {
-                .loop = c->loop,
-                .pool = c->host.pool,
-                .options = c->options,
-                .events = { .known = on_known, .names = cluster_node_names, .serving = on_serving, .data = c }
-        };
+        const struct identity_config config = { .loop = c->loop,
+                                                .pool = c->host.pool,
+                                                .options = c->options,
+                                                .events = { .known = on_known,
+                                                            .names = cluster_node_names,
+                                                            .serving = on_serving,
+                                                            .clock = on_clock,
+                                                            .data = c } };
         int r = identity_new(&config, &c->identity, err);
 
         if (r < 0)

@@ -30,15 +30,20 @@ struct pool;
 #define CLUSTER_RETRY_MIN_MS 200 /* until what the service did not take is sent again; doubled each time */
 #define CLUSTER_RETRY_MAX_MS 7000
 #define CLUSTER_STARTING_MS                                                                                            \
-        1000                  /* a pod that does not run yet is told of after this, or when something holds it up      \
-                               */
-#define CLUSTER_PODS_MAX 4096 /* that are known at a time; more are told of in the log and passed over */
+        1000 /* a pod that does not run yet is told of after this, or when something holds it up                       \
+              */
+#define CLUSTER_PODS_MAX                                                                                               \
+        4096 /* that are known at a time: more wait, with an event that says why, but those that the node runs already \
+              */
+#define CLUSTER_LIST_AGAIN_MS (10 * 1000) /* until pods that could not be taken are asked for again */
 
 /* What is asked and heard, on the loop. */
 struct cluster_events {
         /* What the node has and is in: capacity, allocatable, conditions of pressure; texts in @arena or literals.
          * -ENOMEM or 0. */
         int (*node_status)(void *data, struct arena *arena, struct kube_node_status *ret_status);
+        /* The node has been made anew: what its Node says of extended resources from before does not hold. */
+        bool (*is_new)(void *data);
         /* A pod is wanted that was not before, or has changed; the reference is the callee's. */
         void (*pod)(void *data, struct pod *pod);
         /* It is to end within @grace seconds; NODE_NEVER: within its own time, the service has forgotten it. Again,
@@ -52,6 +57,8 @@ struct cluster_events {
         void (*network)(void *data); /* cluster_unready() may say something else now */
         bool (*moved)(void *data);   /* the host's addresses may be others; whether the node's is */
         void (*serving)(void *data); /* there is another cluster_serving() */
+        void (*clock)(void *data);   /* the wall clock was set, or the host has slept */
+        void (*told)(void *data);    /* the service has heard of something: cluster_has_told() */
         void *data;
 };
 
@@ -75,6 +82,12 @@ int cluster_start(struct cluster *cluster);
 /* The node's status may be another one: it is looked at now. */
 void cluster_node_changed(struct cluster *cluster);
 
+/* The host goes down, or it was called off: then the node is not ready. */
+void cluster_node_shuts(struct cluster *cluster, bool shuts);
+
+/* Whether the service has heard of all that has changed, of the node and its pods. */
+bool cluster_has_told(const struct cluster *cluster);
+
 /* Why pods that need a network must wait, in kubelet's words; NULL: they need not. Valid until the loop goes on. */
 const char *cluster_unready(const struct cluster *cluster);
 
@@ -86,6 +99,9 @@ void cluster_pod_changed(struct cluster *cluster, const char *uid);
 
 /* The labels of the Node, until the loop goes on; NULL: not known. */
 const string_map *cluster_node_labels(const struct cluster *cluster);
+
+/* How much of extended resource @name the Node was given by somebody; -1: it was not, or is not known. */
+int64_t cluster_declared(const struct cluster *cluster, const char *name);
 
 /* The node runs @pod of its own: the service gets a mirror pod, and is told that one's status. -ENOMEM. */
 int cluster_static_pod(struct cluster *cluster, struct pod *pod);

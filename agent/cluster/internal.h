@@ -22,7 +22,10 @@ enum cluster_node_state { CLUSTER_NODE_UNKNOWN, CLUSTER_NODE_THERE };
 struct cluster_node {
         enum cluster_node_state state;
         struct client_call *call; /* about the Node, under way */
+        bool knew_own;            /* what it tells was made of what the service has */
         bool changed;             /* since it began */
+        bool due;                 /* what has changed is about to be told */
+        bool shuts;               /* the host goes down */
         uv_timer_t *timer;
         struct cluster_patience patience;
         uint64_t told, sent; /* hashes of its status, without the time: as the service has it; as is under way */
@@ -92,7 +95,9 @@ struct cluster_own {
         struct arena *arena; /* of what follows; NULL: there is none */
         const char *uid;
         string_map labels;
-        bool gone; /* it was there, and was deleted */
+        resource_list capacity, allocatable; /* as the service has them */
+        bool gone;                           /* it was there, and was deleted */
+        bool reset;                          /* what it says of extended resources was seen, and does not hold */
 };
 struct services;
 
@@ -110,6 +115,7 @@ struct cluster {
         struct cluster_lease lease;
         struct recorder *recorder;
         struct informers *informers;
+        struct informer *wanted; /* the pods: one of these */
         struct informer_handler heard;
         char *fields; /* which pods */
         struct cluster_all pods;
@@ -120,8 +126,12 @@ struct cluster {
         uv_timer_t *hold;        /* when the first does */
         struct cluster_patience patience;
         bool listed;      /* what the service has for the node is known */
+        bool listing;     /* a list of it is under way */
         bool denied;      /* some pod is */
         bool passed_over; /* some pod was, since its last list began */
+        bool turned_away; /* for want of a place */
+        bool unread;      /* and some could not be read, which */
+        bool unread_said; /* is in the log */
         struct cluster_own own;
 
         struct cluster_mirrors mirrors;
@@ -140,10 +150,18 @@ void cluster_look_at(struct cluster *cluster, const struct client_answer *answer
 /* node.c */
 int cluster_node_start(struct cluster *cluster);
 void cluster_node_stop(struct cluster *cluster);
+bool cluster_node_has_told(const struct cluster *cluster);
 void cluster_node_replaced(struct cluster *cluster); /* it is another object, which knows nothing of this host yet */
 
 /* network.c: the cluster's network, as far as it is this node's */
 int cluster_network_new(struct cluster *cluster, struct err **err);
+
+/* declared.c: extended resources that others give to the Node: the node can allot what it has of them. */
+bool cluster_declares_other(const resource_list *before, const resource_list *now);
+int cluster_add_declared(const struct cluster *cluster, struct arena *arena, struct kube_node_status *status);
+/* Writes "allocatable": what is in @status, and null for what nobody gives any more. */
+void cluster_write_allocatable(const struct cluster *cluster, const struct kube_node_status *status,
+                               struct json_writer *w);
 
 /* node_object.c: the Node as JSON, with @status unless it is NULL. -ENOMEM or 0. */
 int cluster_node_write(const struct cluster *cluster, const struct kube_node_status *status, struct json_writer *w);

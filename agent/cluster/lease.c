@@ -1,6 +1,7 @@
 /* The node's Lease: that the node is there, told in the fewest bytes (pkg/kubelet/kubelet.go, nodeLeaseController). */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/time.h>
 
 #include "agent/cluster/internal.h"
@@ -21,6 +22,16 @@ static void later(struct cluster *c, unsigned ms) {
         uv_timer_start(c->lease.timer, on_timer, ms, 0);
 }
 
+/* Later by up to a 25th, as kubelet's: nodes that have begun together, when power or the service came back, do not
+ * renew together for ever. */
+static unsigned until_next(void) {
+        unsigned random;
+
+        if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+                return CLUSTER_LEASE_RENEW_MS;
+        return CLUSTER_LEASE_RENEW_MS + random % (CLUSTER_LEASE_RENEW_MS / 25);
+}
+
 static void on_answer(void *data, const struct client_answer *answer) {
         struct cluster *c = data;
 
@@ -30,7 +41,7 @@ static void on_answer(void *data, const struct client_answer *answer) {
         if (client_succeeded(answer)) {
                 c->lease.patience.ms = 0;
                 cluster_report_denied(c);
-                return later(c, CLUSTER_LEASE_RENEW_MS);
+                return later(c, until_next());
         }
         cluster_look_at(c, answer);
         log_debug("lease of node %s: %s", c->options->node_name, answer->message);

@@ -100,9 +100,12 @@ static void on_told(void *data, const struct client_answer *answer) {
         }
         c->node.patience.ms = 0;
         c->node.told = c->node.sent;
+        c->own.reset |= c->node.knew_own;
         c->node.told_at = uv_now(c->loop);
         later(c, c->node.changed ? 0 : CLUSTER_LEASE_RENEW_MS);
         c->node.changed = false;
+        if (c->events.told)
+                c->events.told(c->events.data);
 }
 
 /* Addresses are merged by type, of which there may be two, and these are all: the others go. */
@@ -122,14 +125,14 @@ static void write_addresses(struct json_writer *w, const struct kube_node_status
 }
 
 /* {"status":…}: of the conditions those told replace what was there of their types. */
-static char *status_text(const struct kube_node_status *status, size_t *ret_length) {
+static char *status_text(const struct cluster *c, const struct kube_node_status *status, size_t *ret_length) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT, own = JSON_WRITER_INIT;
         _cleanup_free_ char *members = NULL;
         struct kube_node_status rest = *status;
         char *text = NULL;
         size_t length;
 
-        rest.addresses.count = 0;
+        rest.addresses.count = rest.allocatable.count = 0;
         kube_json_write(&own, &kube_node_status_type, &rest);
         if (json_writer_finish(&own, &members, &length) < 0)
                 return NULL;
@@ -141,6 +144,7 @@ static char *status_text(const struct kube_node_status *status, size_t *ret_leng
                 w.comma = true;
         }
         write_addresses(&w, status);
+        cluster_write_allocatable(c, status, &w);
         json_end_map(&w);
         json_end_map(&w);
         return json_writer_finish(&w, &text, ret_length) < 0 ? NULL : text;
@@ -157,9 +161,10 @@ static void post(struct cluster *c, struct kube_node_status *status) {
         for (uint32_t i = 0; i < status->conditions.count; i++)
                 status->conditions.items[i].last_heartbeat_time =
                         (struct kube_time){ .seconds = time(NULL), .set = true };
-        if (!(text = status_text(status, &q.length)))
+        if (!(text = status_text(c, status, &q.length)))
                 return fail(c, "tell its status", "out of memory");
         q.body = text;
+        c->node.knew_own = c->own.arena;
         if (c->identity)
                 identity_names_changed(c->identity);
         if (client_ask(c->client, &q, on_told, c, &c->node.call) < 0)
@@ -172,7 +177,8 @@ static void tell(struct cluster *c) {
         struct kube_node_status status;
         size_t length;
 
-        if (!arena || cluster_node_status(c, arena, &status) < 0 || !(text = status_text(&status, &length)))
+        c->node.due = false;
+        if (!arena || cluster_node_status(c, arena, &status) < 0 || !(text = status_text(c, &status, &length)))
                 return fail(c, "tell its status", "out of memory");
         c->node.sent = hash_bytes(text, length);
         if (c->node.sent == c->node.told && uv_now(c->loop) - c->node.told_at < CLUSTER_STATUS_MS)
@@ -193,8 +199,20 @@ static void turn(struct cluster *c) {
 void cluster_node_changed(struct cluster *c) {
         c->node.patience.ms = 0;
         c->node.changed = c->node.call;
-        if (!c->node.call && c->node.timer)
-                later(c, 0);
+        if (c->node.call || !c->node.timer)
+                return;
+        c->node.due = true;
+        later(c, 0);
+}
+
+void cluster_node_shuts(struct cluster *c, bool shuts) {
+        c->node.shuts = shuts;
+        c->node.ready_since = time(NULL);
+        cluster_node_changed(c);
+}
+
+bool cluster_node_has_told(const struct cluster *c) {
+        return !c->node.call && !c->node.due && !c->node.changed && c->node.sent == c->node.told;
 }
 
 void cluster_node_replaced(struct cluster *c) {

@@ -94,13 +94,24 @@ static int add_addresses(const struct cluster *c, struct arena *arena, kube_node
         return 0;
 }
 
+/* As kubelet joins several: in brackets. NULL: it is ready. */
+static const char *why_unready(const struct cluster *c, struct arena *arena) {
+        static const char shuts[] = "node is shutting down";
+        const char *network = cluster_unready(c);
+
+        if (!c->node.shuts)
+                return network;
+        return network ? arena_printf(arena, "[%s, %s]", network, shuts) ?: shuts : shuts;
+}
+
 int cluster_node_status(const struct cluster *c, struct arena *arena, struct kube_node_status *ret_status) {
         kube_node_condition_items *conditions = &ret_status->conditions;
-        const char *unready = cluster_unready(c);
+        const char *unready = why_unready(c, arena);
         int r;
 
         if ((r = c->events.node_status(c->events.data, arena, ret_status)) < 0 ||
-            (r = describe(arena, &ret_status->node_info)) < 0 || (r = describe_swap(arena, &ret_status->node_info)) < 0)
+            (r = cluster_add_declared(c, arena, ret_status)) < 0 || (r = describe(arena, &ret_status->node_info)) < 0 ||
+            (r = describe_swap(arena, &ret_status->node_info)) < 0)
                 return r;
         ret_status->daemon_endpoints.kubelet_endpoint.port = c->options->server.port;
         conditions->items[conditions->count++] = (struct kube_node_condition){

@@ -14,6 +14,7 @@ static void clear(struct cluster_own *own) {
         own->arena = NULL;
         own->uid = NULL;
         own->labels = (string_map){ 0 };
+        own->capacity = own->allocatable = (resource_list){ 0 };
 }
 
 static void on_changed(struct informer_handler *handler, enum client_change change, struct client_object *object,
@@ -21,7 +22,7 @@ static void on_changed(struct informer_handler *handler, enum client_change chan
         struct cluster *c = (struct cluster *)((char *)handler - offsetof(struct cluster, own.heard));
         struct arena *arena = arena_new();
         struct kube_node node = { 0 };
-        bool replaced;
+        bool replaced, differs;
 
         if (!arena || client_object_read(arena, object, &kube_node_type, &node) < 0) {
                 log_error("node %s: what the API service has of it cannot be read", object->name);
@@ -29,6 +30,7 @@ static void on_changed(struct informer_handler *handler, enum client_change chan
                 return;
         }
         replaced = c->own.gone || (c->own.uid && strcmp(c->own.uid, node.metadata.uid ?: "") != 0);
+        differs = cluster_declares_other(&c->own.capacity, &node.status.capacity);
         clear(&c->own);
         c->own.gone = change == CLIENT_DELETED;
         if (change == CLIENT_DELETED) {
@@ -38,9 +40,13 @@ static void on_changed(struct informer_handler *handler, enum client_change chan
         c->own.arena = arena;
         c->own.uid = node.metadata.uid;
         c->own.labels = node.metadata.labels;
+        c->own.capacity = node.status.capacity;
+        c->own.allocatable = node.status.allocatable;
         cluster_mirrors_owned(c);
         if (replaced)
                 cluster_node_replaced(c);
+        else if (differs)
+                cluster_node_changed(c);
 }
 
 /* What it is called is known before the first pod asks whether it may run on a node that is called so. */

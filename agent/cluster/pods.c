@@ -9,11 +9,14 @@
 #include "agent/config/options.h"
 #include "agent/node/world.h"
 #include "client/backend.h"
+#include "client/recorder.h"
 #include "kube/pod/pod.h"
 #include "lib/arena.h"
+#include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/handle.h"
 #include "lib/hash.h"
+#include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/log.h"
 #include "lib/value.h"
@@ -49,7 +52,7 @@ static struct cluster_pod *add(struct cluster *c, const char *uid, const struct 
         size_t n = strlen(uid) + 1, n_namespace = strlen(object->namespace) + 1, n_name = strlen(object->name) + 1;
         struct cluster_pod *pod;
 
-        if (c->pods_by_uid.n >= CLUSTER_PODS_MAX || !(pod = calloc(1, sizeof(*pod) + n + n_namespace + n_name)))
+        if (!(pod = calloc(1, sizeof(*pod) + n + n_namespace + n_name)))
                 return NULL;
         pod->cluster = c;
         pod->seen = time(NULL);
@@ -112,7 +115,8 @@ static void want(struct cluster_pod *pod, const struct value *object) {
         if (has_ended(object) && !c->events.has(c->events.data, pod->uid))
                 return;
         if (cluster_pod_read(pod->seen, object, &read, &err) < 0)
-                log_error("pod %s/%s: %s; it does not run", pod->namespace, pod->name, err_text(err));
+                log_error("pod %s/%s: %s; %s", pod->namespace, pod->name, err_text(err),
+                          c->events.has(c->events.data, pod->uid) ? "it goes on as it was" : "it does not run");
         else
                 c->events.pod(c->events.data, read);
 }
@@ -139,6 +143,8 @@ static void drop(struct cluster *c, struct cluster_pod *pod) {
         forget(pod);
         if (runs)
                 c->events.end(c->events.data, uid, NODE_NEVER);
+        if (c->turned_away)
+                informer_list_again(c->wanted, CLUSTER_LIST_AGAIN_MS);
 }
 
 static void take_mirror(struct cluster_pod *pod, const struct value *metadata) {
@@ -158,15 +164,61 @@ static void pass_over(struct cluster *c, const struct client_object *object, con
         c->passed_over = true;
 }
 
-static void take(struct cluster *c, const struct client_object *object, const struct value *tree) {
+/* What is here of it stays as it is, and a list with such a one in it is no proof that anything has gone. */
+static void leave_unread(struct cluster *c, const struct client_object *object, const char *why) {
+        log_write(c->unread_said ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR,
+                  "pod %s/%s of the API service cannot be read: %s; nothing that runs is ended for it, and the service "
+                  "is asked again every %d s",
+                  object->namespace, object->name, why, CLUSTER_LIST_AGAIN_MS / 1000);
+        c->unread = c->unread_said = true;
+        if (!c->listing)
+                informer_list_again(c->wanted, CLUSTER_LIST_AGAIN_MS);
+}
+
+/* It waits for a place: the service lists it again when one of those that are known has gone. */
+static void turn_away(struct cluster *c, const struct client_object *object, const char *uid) {
+        const struct recorder_object about = { "v1", "Pod", object->namespace, object->name, uid };
+        char text[128];
+
+        snprintf(text, sizeof(text),
+                 "The node knows %d pods of the API service, its maximum: delete some that have ended",
+                 CLUSTER_PODS_MAX);
+        pass_over(c, object, text);
+        c->turned_away = true;
+        if (c->node.timer)
+                recorder_tell(c->recorder, &about, &(struct recorder_note){ "Warning", "OutOfpods", text }, time(NULL));
+}
+
+/* NULL: nothing is to be done about it, or not now. */
+static struct cluster_pod *add_known(struct cluster *c, const struct client_object *object, const struct value *tree) {
         const struct value *metadata = value_get(tree, "metadata");
         const char *uid = value_string_or(value_get(metadata, "uid"), "");
-        struct cluster_pod *pod = cluster_pod_find(c, uid);
+        struct cluster_pod *pod = NULL;
 
-        if (!pod && (!is_uid(uid) || !(pod = add(c, uid, object)))) {
-                pass_over(c, object, is_uid(uid) ? "too many of them, or out of memory" : "its uid is none");
+        if (!is_uid(uid))
+                pass_over(c, object, "its uid is none");
+        else if (c->events.has(c->events.data, uid) || c->pods_by_uid.n < CLUSTER_PODS_MAX) {
+                if (!(pod = add(c, uid, object)))
+                        leave_unread(c, object, "out of memory");
+        } else
+                turn_away(c, object, uid);
+        return pod;
+}
+
+/* One that has ended before the node heard of it holds no place. */
+static bool is_over(const struct cluster *c, const struct value *tree) {
+        const struct value *metadata = value_get(tree, "metadata");
+
+        return has_ended(tree) && !value_get(metadata, "deletionTimestamp") && !cluster_mirror_hash(metadata) &&
+               !c->events.has(c->events.data, value_string_or(value_get(metadata, "uid"), ""));
+}
+
+static void take(struct cluster *c, const struct client_object *object, const struct value *tree) {
+        const struct value *metadata = value_get(tree, "metadata");
+        struct cluster_pod *pod = cluster_pod_find(c, value_string_or(value_get(metadata, "uid"), ""));
+
+        if (!pod && (is_over(c, tree) || !(pod = add_known(c, object, tree))))
                 return;
-        }
         pod->listed = true;
         if (cluster_mirror_hash(metadata))
                 take_mirror(pod, metadata);
@@ -181,12 +233,13 @@ static void on_changed(struct informer_handler *handler, enum client_change chan
         struct cluster *c = (struct cluster *)((char *)handler - offsetof(struct cluster, heard));
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct value *tree = NULL;
+        _cleanup_err_ struct err *err = NULL;
         struct cluster_pod *pod;
 
-        if (!arena || client_object_tree(arena, object, &tree) < 0) {
-                log_error("pod %s/%s of the API service cannot be read", object->namespace, object->name);
-                return;
-        }
+        if (!arena)
+                return leave_unread(c, object, "out of memory");
+        if (json_parse(arena, (const char *)object->json->data, object->json->size, NULL, &tree, &err) < 0)
+                return leave_unread(c, object, err_text(err));
         if (change != CLIENT_DELETED)
                 return take(c, object, tree);
         pod = cluster_pod_find(c, value_string_or(value_get(value_get(tree, "metadata"), "uid"), ""));
@@ -197,20 +250,31 @@ static void on_changed(struct informer_handler *handler, enum client_change chan
 static void on_list_begins(struct informer_handler *handler) {
         struct cluster *c = (struct cluster *)((char *)handler - offsetof(struct cluster, heard));
 
-        c->passed_over = false;
+        c->passed_over = c->turned_away = c->unread = false;
+        c->listing = true;
         LIST_EACH (cluster_all, pod, &c->pods)
                 pod->listed = false;
+}
+
+/* A list of which all was read: what it had not is gone. */
+static void take_whole(struct cluster *c) {
+        LIST_EACH (cluster_all, pod, &c->pods)
+                if (!pod->listed)
+                        drop(c, pod);
+        c->unread_said = false;
+        cluster_mirrors_listed(c);
+        c->events.listed(c->events.data);
 }
 
 static void on_list_ends(struct informer_handler *handler) {
         struct cluster *c = (struct cluster *)((char *)handler - offsetof(struct cluster, heard));
 
-        LIST_EACH (cluster_all, pod, &c->pods)
-                if (!pod->listed)
-                        drop(c, pod);
+        c->listing = false;
         c->listed = true;
-        cluster_mirrors_listed(c);
-        c->events.listed(c->events.data);
+        if (c->unread)
+                informer_list_again(c->wanted, CLUSTER_LIST_AGAIN_MS);
+        else
+                take_whole(c);
         cluster_report_now(c);
 }
 
@@ -241,6 +305,7 @@ int cluster_pods_start(struct cluster *c) {
         informer = c->informers ? informers_get(c->informers, &cluster_pods, c->fields, false) : NULL;
         if (!c->report || !c->hold || !informer)
                 return -ENOMEM;
+        c->wanted = informer;
         informer_add(informer, &c->heard);
         return cluster_own_start(c);
 }
@@ -248,6 +313,7 @@ int cluster_pods_start(struct cluster *c) {
 void cluster_pods_stop(struct cluster *c) {
         informers_free(c->informers);
         c->informers = NULL;
+        c->wanted = NULL;
         LIST_EACH (cluster_all, pod, &c->pods)
                 forget(pod);
         table_clear(&c->pods_by_uid);

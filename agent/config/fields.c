@@ -32,6 +32,8 @@ enum field_kind {
         FIELD_ENFORCE,
         FIELD_AUTHENTICATION,
         FIELD_AUTHORIZATION,
+        FIELD_PAIRS, /* a map of texts as NAME=VALUE,... */
+        FIELD_SHUTDOWN,
         FIELD_KNOWN, /* right as it is for this agent, whatever it says */
 };
 
@@ -59,6 +61,7 @@ static const struct config_field {
         { "enableServer", FIELD_BOOL, AT(server.enabled) },
         { "enableDebuggingHandlers", FIELD_BOOL, AT(server.debugs) },
         { "enableSystemLogHandler", FIELD_BOOL, AT(server.logs) },
+        { "enableSystemLogQuery", FIELD_BOOL, AT(server.log_query) },
         { "tlsCertFile", FIELD_TEXT, AT(server.certificate) },
         { "tlsPrivateKeyFile", FIELD_TEXT, AT(server.key) },
         { "authentication", FIELD_AUTHENTICATION, 0 },
@@ -87,6 +90,15 @@ static const struct config_field {
         { "systemReserved", FIELD_EVICTION, EVICTION_SYSTEM_RESERVED },
         { "kubeReserved", FIELD_EVICTION, EVICTION_KUBE_RESERVED },
         { "enforceNodeAllocatable", FIELD_ENFORCE, 0 },
+        { "reservedSystemCPUs", FIELD_TEXT, AT(reserved_cpus) },
+        { "cpuManagerPolicy", FIELD_TEXT, AT(cpu_policy) },
+        { "cpuManagerPolicyOptions", FIELD_PAIRS, AT(cpu_options) },
+        { "cpuManagerReconcilePeriod", FIELD_KNOWN, 0 },
+        { "topologyManagerPolicy", FIELD_TEXT, AT(topology_policy) },
+        { "memoryManagerPolicy", FIELD_TEXT, AT(memory_policy) },
+        { "shutdownGracePeriod", FIELD_DURATION, AT(shutdown.grace_ms) },
+        { "shutdownGracePeriodCriticalPods", FIELD_DURATION, AT(shutdown.critical_ms) },
+        { "shutdownGracePeriodByPodPriority", FIELD_SHUTDOWN, 0 },
         { "rotateCertificates", FIELD_BOOL, AT(rotate_certificates) },
         { "serverTLSBootstrap", FIELD_BOOL, AT(rotate_server) },
         { "kernelMemcgNotification", FIELD_KNOWN, 0 },
@@ -275,6 +287,8 @@ int config_field_set(const struct config_field *field, const struct value *value
                 return 0;
         case FIELD_TRACING:
                 return set_tracing(value, o, err);
+        case FIELD_PAIRS:
+                return config_set_pairs(value, field->name, at, err);
         case FIELD_BOOL:
                 return config_set_bool(value, field->name, at, err);
         case FIELD_SIGNED:
@@ -289,6 +303,8 @@ int config_field_set(const struct config_field *field, const struct value *value
                 return config_set_authentication(value, o, err);
         case FIELD_AUTHORIZATION:
                 return config_set_authorization(value, o, err);
+        case FIELD_SHUTDOWN:
+                return config_set_shutdown(value, o, err);
         case FIELD_KNOWN:
                 return 0;
         }

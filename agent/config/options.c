@@ -44,6 +44,7 @@ static const struct flag {
         { "root-dir", FLAG_PATH, AT(root_dir) },
         { "run-dir", FLAG_PATH, AT(run_dir) },
         { "libexec-dir", FLAG_PATH, AT(libexec_dir) },
+        { "kubelet-dir", FLAG_PATH, AT(kubelet_dir) },
         { "pod-manifest-path", FLAG_PATH, AT(manifest_dir) },
         { "pod-logs-dir", FLAG_PATH, AT(pod_logs_dir) },
         { "container-runtime-endpoint", FLAG_ENDPOINT, AT(socket) },
@@ -88,6 +89,11 @@ static const struct flag {
         { "minimum-image-ttl-duration", FLAG_DURATION, AT(eviction.image_min_age_ms) },
         { "system-reserved", FLAG_EVICTION, EVICTION_SYSTEM_RESERVED },
         { "kube-reserved", FLAG_EVICTION, EVICTION_KUBE_RESERVED },
+        { "cpu-manager-policy", FLAG_TEXT, AT(cpu_policy) },
+        { "cpu-manager-policy-options", FLAG_TEXT, AT(cpu_options) },
+        { "reserved-cpus", FLAG_TEXT, AT(reserved_cpus) },
+        { "topology-manager-policy", FLAG_TEXT, AT(topology_policy) },
+        { "memory-manager-policy", FLAG_TEXT, AT(memory_policy) },
         { "runtime-only", FLAG_BOOL, AT(runtime_only) },
         { "log-level", FLAG_LEVEL, AT(log_level) },
         { "v", FLAG_VERBOSITY, AT(log_level) },
@@ -102,6 +108,7 @@ static const char help_text[] =
         "  --pod-manifest-path DIR   watched directory, a pod a file (/etc/nacelle/manifests)\n"
         "  --root-dir DIR            images, containers, volumes (/var/lib/nacelle)\n"
         "  --run-dir DIR             sockets, network namespaces; a tmpfs (/run/nacelle)\n"
+        "  --kubelet-dir DIR         where device plugins find kubelet.sock (/var/lib/kubelet)\n"
         "  --container-runtime-endpoint unix://PATH\n"
         "                            where CRI is served (unix://RUN-DIR/nacelle.sock)\n"
         "  --config FILE             a KubeletConfiguration; flags outrank it\n"
@@ -174,6 +181,10 @@ static const char help_text[] =
         "                            and down to which (80)\n"
         "  --minimum-image-ttl-duration DURATION\n"
         "                            images younger than that stay (2m)\n"
+        "  --cpu-manager-policy P    none, or static: CPUs of their own for guaranteed pods (none)\n"
+        "  --cpu-manager-policy-options NAME=VALUE,...\n"
+        "                            full-pcpus-only, strict-cpu-reservation, ... as kubelet has them\n"
+        "  --reserved-cpus LIST      CPUs that are the node's, like 0-1: no pod has them for itself\n"
         "  --system-reserved RESOURCE=AMOUNT,...\n"
         "                            cpu, memory, ephemeral-storage and pid that pods do not get\n"
         "                            (pid: an eighth of the host's)\n"
@@ -382,7 +393,8 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
         if ((r = read_flags(argc, argv, NULL, &o, err)) < 0)
                 return r;
         if (!o.show_help && !o.show_version &&
-            ((r = options_settle(&o, err)) < 0 || (r = eviction_settings_finish(&o.eviction, err)) < 0))
+            ((r = options_settle(&o, err)) < 0 || (r = eviction_settings_finish(&o.eviction, err)) < 0 ||
+             (r = shutdown_settings_finish(&o.shutdown, err)) < 0))
                 return r;
         *ret_options = o;
         o = (struct options){ 0 };
@@ -398,6 +410,12 @@ void options_deinit(struct options *o) {
                 &o->manifest_dir,
                 &o->pod_logs_dir,
                 &o->libexec_dir,
+                &o->kubelet_dir,
+                &o->cpu_policy,
+                &o->cpu_options,
+                &o->reserved_cpus,
+                &o->topology_policy,
+                &o->memory_policy,
                 &o->socket,
                 &o->node_ip,
                 &o->pod_cidr,

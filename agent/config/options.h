@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "agent/eviction/settings.h"
+#include "agent/shutdown/settings.h"
 #include "lib/err.h"
 #include "lib/log.h"
 
@@ -33,6 +34,7 @@ struct options_server {
         bool anonymous, tokens;
         bool debugs;                             /* what does more than tell */
         bool logs;                               /* the host's, at /logs/ */
+        bool log_query;                          /* and queries for services' */
         int64_t token_ms, allowed_ms, denied_ms; /* for how long the service's answers count */
 };
 
@@ -42,9 +44,10 @@ struct options {
         char *bootstrap_kubeconfig; /* with which that one is made; NULL: none */
         char *cert_dir;             /* the node's certificates */
         char *root_dir, *run_dir, *manifest_dir, *pod_logs_dir, *libexec_dir;
-        char *socket;   /* the path of --container-runtime-endpoint, without unix:// */
-        char *node_ip;  /* NULL: the address of the default route's interface */
-        char *pod_cidr; /* one CIDR, or IPv4 and IPv6 with a comma between; "": the cluster says */
+        char *kubelet_dir; /* where plugins look for kubelet: device-plugins/ and pod-resources/ are in it */
+        char *socket;      /* the path of --container-runtime-endpoint, without unix:// */
+        char *node_ip;     /* NULL: the address of the default route's interface */
+        char *pod_cidr;    /* one CIDR, or IPv4 and IPv6 with a comma between; "": the cluster says */
         char *bridge;
         char *cgroup_root;
         char *node_name;      /* --hostname-override, or the host's name in lower case */
@@ -62,10 +65,14 @@ struct options {
         int log_max_files;
         int max_parallel_pulls; /* 0: no limit of its own */
         int max_pods;
-        int read_only_port;    /* 0: only the Unix socket */
-        int trace_per_million; /* of the traces that begin here */
+        int read_only_port;                    /* 0: only the Unix socket */
+        int trace_per_million;                 /* of the traces that begin here */
+        char *cpu_policy, *cpu_options;        /* of the CPU manager: "none" or "static"; NAME=VALUE,... or NULL */
+        char *reserved_cpus;                   /* a list of CPUs; NULL: as many as are reserved */
+        char *topology_policy, *memory_policy; /* "none" and "None" alone */
         struct options_server server;
         struct eviction_settings eviction;
+        struct shutdown_settings shutdown;
         enum log_level log_level;
         bool rotate_certificates, rotate_server; /* rotateCertificates, serverTLSBootstrap */
         bool runtime_only, show_help, show_version;

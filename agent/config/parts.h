@@ -6,4 +6,5 @@
 
 /* KubeletAuthentication and KubeletAuthorization. -EINVAL with line, field and what it wants; -ENOMEM. */
 int config_set_authentication(const struct value *value, struct options *options, struct err **err);
+int config_set_shutdown(const struct value *value, struct options *options, struct err **err); /* ...ByPodPriority */
 int config_set_authorization(const struct value *value, struct options *options, struct err **err);

@@ -9,7 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/cpus/cpus.h"
 #include "lib/cleanup.h"
+
+#define DEFAULT_ROOT "/var/lib/nacelle"
 
 static char *host_name(void) {
         char name[HOST_NAME_MAX + 1] = "";
@@ -36,7 +39,10 @@ static int default_below(char **field, const char *folder, const char *name) {
 static int fill_defaults(struct options *o, struct err **err) {
         int r = 0;
 
-        r |= default_text(&o->root_dir, "/var/lib/nacelle");
+        r |= default_text(&o->root_dir, DEFAULT_ROOT);
+        if (o->root_dir)
+                r |= default_text(&o->kubelet_dir,
+                                  strcmp(o->root_dir, DEFAULT_ROOT) == 0 ? "/var/lib/kubelet" : o->root_dir);
         r |= default_text(&o->run_dir, "/run/nacelle");
         r |= default_text(&o->manifest_dir, "/etc/nacelle/manifests");
         r |= default_text(&o->pod_logs_dir, "/var/log/pods");
@@ -47,6 +53,9 @@ static int fill_defaults(struct options *o, struct err **err) {
         r |= default_text(&o->server.mode, "Webhook");
         r |= default_text(&o->cni_conf_dir, "/etc/cni/net.d");
         r |= default_text(&o->cni_bin_dir, "/opt/cni/bin");
+        r |= default_text(&o->cpu_policy, "none");
+        r |= default_text(&o->topology_policy, "none");
+        r |= default_text(&o->memory_policy, "None");
         if (r)
                 return err_set(err, ENOMEM, "out of memory");
         if (default_below(&o->socket, o->run_dir, "nacelle.sock") < 0 ||
@@ -122,6 +131,20 @@ static int check_server(const struct options *o, struct err **err) {
         return 0;
 }
 
+static int check_managers(const struct options *o, struct err **err) {
+        int r;
+
+        if ((r = cpus_check(o->cpu_policy, o->cpu_options, err)) < 0)
+                return err_wrap(err, r, "cpuManagerPolicy");
+        if (strcmp(o->topology_policy, "none") != 0)
+                return err_set(err, EINVAL, "topologyManagerPolicy: \"%s\" is not supported, only none is",
+                               o->topology_policy);
+        if (strcmp(o->memory_policy, "None") != 0)
+                return err_set(err, EINVAL, "memoryManagerPolicy: \"%s\" is not supported, only None is",
+                               o->memory_policy);
+        return 0;
+}
+
 static int check(const struct options *o, struct err **err) {
         unsigned char address[16];
         int r;
@@ -129,6 +152,7 @@ static int check(const struct options *o, struct err **err) {
         if ((r = check_absolute("root-dir", o->root_dir, err)) < 0 ||
             (r = check_absolute("run-dir", o->run_dir, err)) < 0 ||
             (r = check_absolute("libexec-dir", o->libexec_dir, err)) < 0 ||
+            (r = check_absolute("kubelet-dir", o->kubelet_dir, err)) < 0 ||
             (r = check_absolute("pod-manifest-path", o->manifest_dir, err)) < 0 ||
             (r = check_absolute("image-credential-provider-bin-dir", o->provider_bin_dir, err)) < 0 ||
             (r = check_absolute("pod-logs-dir", o->pod_logs_dir, err)) < 0 ||
@@ -150,15 +174,40 @@ static int check(const struct options *o, struct err **err) {
                 return err_set(err, EINVAL, "--bridge: \"%s\" is not a network interface's name", o->bridge);
         if (o->read_only_port > 65535)
                 return err_set(err, EINVAL, "--read-only-port: %d is not a port", o->read_only_port);
+        if ((r = check_managers(o, err)) < 0)
+                return r;
         return check_server(o, err);
+}
+
+/* CPUs that are named are those that are reserved, whatever amounts say (kubelet's cmd/kubelet/app/server.go). */
+static int reserve_cpus(struct options *o, struct err **err) {
+        struct cpus_set set;
+        int r;
+
+        if (!o->reserved_cpus)
+                return 0;
+        if ((r = cpus_set_parse(o->reserved_cpus, &set, err)) < 0)
+                return err_wrap(err, r, "reservedSystemCPUs");
+        eviction_reserve_cpus(&o->eviction, (int64_t)cpus_set_count(&set));
+        return 0;
+}
+
+static int check_log_query(const struct options_server *server, struct err **err) {
+        return server->log_query && !server->logs ?
+                       err_set(err, EINVAL, "enableSystemLogQuery: it wants enableSystemLogHandler: true") :
+                       0;
 }
 
 int options_settle(struct options *options, struct err **err) {
         int r = fill_defaults(options, err);
 
+        if (r == 0)
+                r = reserve_cpus(options, err);
         if (options->server.port < 0)
                 options->server.port = options->kubeconfig ? OPTIONS_KUBELET_PORT : 0;
         if (!options->server.enabled)
                 options->server.port = 0;
-        return r < 0 ? r : check(options, err);
+        if (r < 0 || (r = check_log_query(&options->server, err)) < 0)
+                return r;
+        return check(options, err);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,31 @@ int config_set_text(const struct value *value, const char *name, char **field, s
                 return err_set(err, ENOMEM, "out of memory");
         free(*field);
         *field = copy;
+        return 0;
+}
+
+/* {NAME: VALUE, ...} as flags have it: NAME=VALUE,... */
+int config_set_pairs(const struct value *value, const char *name, char **field, struct err **err) {
+        _cleanup_free_ char *all = strdup("");
+
+        if (!value_is(value, VALUE_MAP))
+                return config_want(value, name, "a map", err);
+        for (uint32_t i = 0; all && i < value->count; i++) {
+                const struct value_member *member = &value->members[i];
+                const char *text = value_string(&member->value);
+                char *longer = NULL;
+
+                if (!text || strpbrk(text, ",=") || strpbrk(member->key, ",="))
+                        return config_want(&member->value, name, "a string for each key", err);
+                if (asprintf(&longer, "%s%s%s=%s", all, *all ? "," : "", member->key, text) < 0)
+                        longer = NULL;
+                free(all);
+                all = longer;
+        }
+        if (!all)
+                return err_set(err, ENOMEM, "out of memory");
+        free(*field);
+        *field = TAKE_PTR(all);
         return 0;
 }
 

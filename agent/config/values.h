@@ -20,3 +20,4 @@ int config_set_duration(const struct value *value, const char *name, int64_t *fi
 
 /* A number from -1 to @most. */
 int config_get_count(const struct value *value, const char *name, int64_t most, int64_t *ret, struct err **err);
+int config_set_pairs(const struct value *value, const char *name, char **field, struct err **err);

@@ -64,6 +64,7 @@ static enum member_event runs(struct member *m) {
         m->host->ops->runs(m->host->data, m);
         if (member_has_exited(m))
                 return MEMBER_EVENT_EXITED;
+        member_update_cpus(m); /* they may have changed since it was made */
         probers_begin(m, node_now(m->host->world), false);
         return member_post_start(m);
 }

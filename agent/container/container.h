@@ -79,6 +79,9 @@ void member_set_size(struct member *member, const struct pod_container_size *siz
 Cri__UpdateContainerResourcesRequest *member_resize_request(struct arena *arena, const struct member *member,
                                                             const struct pod_container_size *size);
 
+/* The CPUs that it may run on are others. */
+void member_update_cpus(struct member *member);
+
 /* It ends, and starts anew with the size that its spec says, whatever the restart policy. */
 void member_restart_for_size(struct member *member);
 

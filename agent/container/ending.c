@@ -169,6 +169,10 @@ void member_discard(struct member *m, const char *id) {
 }
 
 /* What waited for memory. Returns when it is tried again. */
+void member_do_later(struct member *m) {
+        m->chores_at = node_now(m->host->world) + NODE_RETRY_MS;
+}
+
 int64_t member_do_chores(struct member *m) {
         int64_t now = node_now(m->host->world);
 
@@ -182,6 +186,7 @@ int64_t member_do_chores(struct member *m) {
         if (m->last.message_waits)
                 read_message(m, &m->last);
         if (m->leftover_id[0] && !remove_leftover(m))
-                m->chores_at = now + NODE_RETRY_MS;
+                member_do_later(m);
+        member_update_cpus(m);
         return m->chores_at ?: NODE_NEVER;
 }

@@ -105,6 +105,8 @@ struct member {
         int64_t started_at;
 
         struct pod_container_size size; /* of the newest container */
+        char *cpus;                     /* that it was told to run on; NULL: not known, or all */
+        bool moving;                    /* to others: the call is under way */
 
         struct backoff crash, pull;
         int64_t pull_failed_at, retry_at; /* 0: none */
@@ -169,6 +171,10 @@ void member_keep_end(struct member *m);                                         
 void member_take_exit(struct member *m, const struct cri_container_info *info); /* and reads its message */
 void member_discard(struct member *m, const char *id);                          /* a dead container's record goes */
 int64_t member_do_chores(struct member *m);
+void member_do_later(struct member *m); /* what there was no memory for */
+
+/* cpus.c: its container is made with these */
+void member_note_cpus(struct member *m, const char *cpus);
 
 /* image.c, start.c, stop.c: what the states do. They return what came of it at once. */
 enum member_event member_find_image(struct member *m);

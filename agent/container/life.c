@@ -37,6 +37,7 @@ void member_free(struct member *m) {
         err_free(m->failure);
         free(m->image_id);
         free(m->image_user);
+        free(m->cpus);
         free(m->waiting_message);
         free(m);
 }

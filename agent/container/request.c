@@ -47,6 +47,14 @@ Cri__LinuxContainerResources *member_request_resources(struct arena *arena, cons
         return set_hugepages(arena, m, r) ? r : NULL;
 }
 
+/* Those on which it runs; an exclusive one is held to no quota (kubelet's DisableCPUQuotaWithExclusiveCPUs). */
+static void set_cpus(const struct node_grant *grant, Cri__LinuxContainerResources *r) {
+        if (grant->cpus)
+                r->cpuset_cpus = (char *)grant->cpus;
+        if (grant->exclusive)
+                r->cpu_quota = -1;
+}
+
 int member_environment(struct arena *arena, const struct member *m, struct pod_files *files,
                        string_map *ret_environment, struct err **err) {
         int r = pod_files_take_services(arena, m->host->world, files, err);
@@ -54,8 +62,36 @@ int member_environment(struct arena *arena, const struct member *m, struct pod_f
         return r < 0 ? r : pod_environment(arena, m->host->pod, m->spec, &files->facts, ret_environment, err);
 }
 
-static int set_environment(struct arena *arena, const struct member *m, Cri__ContainerConfig *config,
-                           struct err **err) {
+static bool add_variable(struct arena *arena, const struct string_pair *variable, Cri__ContainerConfig *config) {
+        Cri__KeyValue *pair = REQUEST_NEW(arena, Cri__KeyValue, cri__key_value__init);
+
+        if (!pair)
+                return false;
+        pair->key = (char *)variable->key;
+        pair->value.data = (uint8_t *)variable->value;
+        pair->value.len = strlen(variable->value);
+        config->envs[config->n_envs++] = pair;
+        return true;
+}
+
+/* What device plugins give comes first: what the pod says outranks it. */
+static bool add_variables(struct arena *arena, const struct node_grant *grant, const string_map *environment,
+                          Cri__ContainerConfig *config) {
+        size_t n = grant->environment.count + environment->count;
+
+        if (!(config->envs = arena_alloc_array(arena, n + 1, sizeof(*config->envs))))
+                return false;
+        list_for_each (variable, &grant->environment)
+                if (!string_map_get(environment, variable->key) && !add_variable(arena, variable, config))
+                        return false;
+        list_for_each (variable, environment)
+                if (!add_variable(arena, variable, config))
+                        return false;
+        return true;
+}
+
+static int set_environment(struct arena *arena, const struct member *m, const struct node_grant *grant,
+                           Cri__ContainerConfig *config, struct err **err) {
         struct pod_files *files = pod_files_new(arena, m->host->world, m->host->pod, &m->host->sandbox->addresses);
         string_list command = { 0 }, args = { 0 };
         string_map environment = { 0 };
@@ -74,19 +110,7 @@ static int set_environment(struct arena *arena, const struct member *m, Cri__Con
         config->n_command = command.count;
         config->args = (char **)args.items;
         config->n_args = args.count;
-        if (!(config->envs = arena_alloc_array(arena, environment.count + 1, sizeof(*config->envs))))
-                return err_set(err, ENOMEM, "out of memory");
-        list_for_each (variable, &environment) {
-                Cri__KeyValue *pair = REQUEST_NEW(arena, Cri__KeyValue, cri__key_value__init);
-
-                if (!pair)
-                        return err_set(err, ENOMEM, "out of memory");
-                pair->key = (char *)variable->key;
-                pair->value.data = (uint8_t *)variable->value;
-                pair->value.len = strlen(variable->value);
-                config->envs[config->n_envs++] = pair;
-        }
-        return 0;
+        return add_variables(arena, grant, &environment, config) ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
 static Cri__Signal stop_signal(const struct kube_container *c) {
@@ -114,12 +138,15 @@ static bool set_identity(struct arena *arena, const struct member *m, Cri__Conta
         return image->image && config->log_path;
 }
 
-static bool set_linux(struct arena *arena, const struct member *m, Cri__ContainerConfig *config) {
+static bool set_linux(struct arena *arena, const struct member *m, const struct node_grant *grant,
+                      Cri__ContainerConfig *config) {
         const struct pod_container_size size = member_wanted_size(m);
 
         config->linux = REQUEST_NEW(arena, Cri__LinuxContainerConfig, cri__linux_container_config__init);
-        return config->linux && (config->linux->resources = member_request_resources(arena, m, &size)) &&
-               (config->linux->security_context = member_request_security(arena, m));
+        if (!config->linux || !(config->linux->resources = member_request_resources(arena, m, &size)))
+                return false;
+        set_cpus(grant, config->linux->resources);
+        return (config->linux->security_context = member_request_security(arena, m));
 }
 
 /* The container whose processes an ephemeral one is to see; NULL: none. */
@@ -144,13 +171,17 @@ static bool set_target(struct arena *arena, const struct member *m, Cri__Contain
 Cri__ContainerConfig *member_request(struct arena *arena, const struct member *m, struct err **err) {
         Cri__ContainerConfig *config = REQUEST_NEW(arena, Cri__ContainerConfig, cri__container_config__init);
         const char *target = target_of(m);
+        struct node_grant grant = { 0 };
 
+        if (node_grant(m->host->world, m->host->pod, m->spec->name, arena, &grant, err) < 0)
+                return NULL;
         if (target && !m->host->ops->running(m->host->data, target)) {
                 err_set(err, ENOENT, "unable to find target container %s", target);
                 return NULL;
         }
-        if (!config || !set_identity(arena, m, config) || !set_linux(arena, m, config) ||
-            !set_target(arena, m, config) || !member_request_labels(arena, m, config)) {
+        if (!config || !set_identity(arena, m, config) || !set_linux(arena, m, &grant, config) ||
+            !set_target(arena, m, config) || !member_request_labels(arena, m, &grant, config) ||
+            !member_request_devices(arena, &grant, config)) {
                 err_set(err, ENOMEM, "out of memory");
                 return NULL;
         }
@@ -159,9 +190,9 @@ Cri__ContainerConfig *member_request(struct arena *arena, const struct member *m
         config->stdin_once = m->spec->stdin_once;
         config->tty = m->spec->tty;
         config->stop_signal = stop_signal(m->spec);
-        if (set_environment(arena, m, config, err) < 0)
+        if (set_environment(arena, m, &grant, config, err) < 0)
                 return NULL;
-        if (!member_request_mounts(arena, m, config)) {
+        if (!member_request_mounts(arena, m, &grant, config)) {
                 err_set(err, ENOMEM, "out of memory");
                 return NULL;
         }

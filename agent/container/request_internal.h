@@ -3,6 +3,7 @@
 
 #include "agent/container/internal.h"
 #include "agent/container/request.h"
+#include "agent/node/grant.h"
 
 /* NULL without memory. */
 Cri__LinuxContainerSecurityContext *member_request_security(struct arena *arena, const struct member *m);
@@ -12,5 +13,8 @@ Cri__LinuxContainerResources *member_request_resources(struct arena *arena, cons
                                                        const struct pod_container_size *size);
 
 /* Fill in what they name; false without memory. */
-bool member_request_labels(struct arena *arena, const struct member *m, Cri__ContainerConfig *config);
-bool member_request_mounts(struct arena *arena, const struct member *m, Cri__ContainerConfig *config);
+bool member_request_labels(struct arena *arena, const struct member *m, const struct node_grant *grant,
+                           Cri__ContainerConfig *config);
+bool member_request_mounts(struct arena *arena, const struct member *m, const struct node_grant *grant,
+                           Cri__ContainerConfig *config);
+bool member_request_devices(struct arena *arena, const struct node_grant *grant, Cri__ContainerConfig *config);

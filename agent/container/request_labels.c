@@ -9,6 +9,8 @@
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
+#define REQUEST_ANNOTATIONS 8 /* of kubelet's own */
+
 static const char *ports_json(struct arena *arena, const struct kube_container *c) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         _cleanup_free_ char *text = NULL;
@@ -66,13 +68,17 @@ static void add_own(struct request_pairs *notes, const struct member *m) {
                 request_pairs_add(notes, "io.kubernetes.container.ports", ports_json(notes->arena, m->spec));
 }
 
-bool member_request_labels(struct arena *arena, const struct member *m, Cri__ContainerConfig *config) {
+bool member_request_labels(struct arena *arena, const struct member *m, const struct node_grant *grant,
+                           Cri__ContainerConfig *config) {
         struct request_pairs labels =
                 request_pairs_new(arena, &cri__container_config__labels_entry__descriptor, REQUEST_POD_LABELS + 1);
-        struct request_pairs notes = request_pairs_new(arena, &cri__container_config__annotations_entry__descriptor, 8);
+        struct request_pairs notes = request_pairs_new(arena, &cri__container_config__annotations_entry__descriptor,
+                                                       REQUEST_ANNOTATIONS + grant->annotations.count);
 
         request_pairs_add(&labels, "io.kubernetes.container.name", m->spec->name);
         request_pairs_add_pod(&labels, m->host->pod);
+        list_for_each (pair, &grant->annotations)
+                request_pairs_add(&notes, pair->key, pair->value);
         request_pairs_add(&notes, "io.kubernetes.container.hash", hash_text(arena, m));
         request_pairs_add(&notes, "io.kubernetes.container.restartCount",
                           arena_printf(arena, "%u", member_next_attempt(m)));

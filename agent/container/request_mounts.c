@@ -71,15 +71,58 @@ static bool add_file(struct arena *arena, const struct member *m, Cri__Container
         return true;
 }
 
-bool member_request_mounts(struct arena *arena, const struct member *m, Cri__ContainerConfig *config) {
+/* What device plugins give comes before what the pod asks for. */
+static bool add_granted(struct arena *arena, const struct node_grant *grant, Cri__ContainerConfig *config) {
+        for (size_t i = 0; i < grant->n_mounts; i++) {
+                Cri__Mount *mount = REQUEST_NEW(arena, Cri__Mount, cri__mount__init);
+
+                if (!mount)
+                        return false;
+                mount->host_path = (char *)grant->mounts[i].host;
+                mount->container_path = (char *)grant->mounts[i].container;
+                mount->readonly = grant->mounts[i].read_only;
+                config->mounts[config->n_mounts++] = mount;
+        }
+        return true;
+}
+
+bool member_request_devices(struct arena *arena, const struct node_grant *grant, Cri__ContainerConfig *config) {
+        config->devices = arena_alloc_array(arena, grant->n_devices + 1, sizeof(*config->devices));
+        config->cdi_devices = arena_alloc_array(arena, grant->cdi_devices.count + 1, sizeof(*config->cdi_devices));
+        if (!config->devices || !config->cdi_devices)
+                return false;
+        for (size_t i = 0; i < grant->n_devices; i++) {
+                Cri__Device *device = REQUEST_NEW(arena, Cri__Device, cri__device__init);
+
+                if (!device)
+                        return false;
+                device->host_path = (char *)grant->devices[i].host;
+                device->container_path = (char *)grant->devices[i].container;
+                device->permissions = (char *)grant->devices[i].permissions;
+                config->devices[config->n_devices++] = device;
+        }
+        list_for_each (name, &grant->cdi_devices) {
+                Cri__CDIDevice *device = REQUEST_NEW(arena, Cri__CDIDevice, cri__cdidevice__init);
+
+                if (!device)
+                        return false;
+                device->name = (char *)*name;
+                config->cdi_devices[config->n_cdi_devices++] = device;
+        }
+        return true;
+}
+
+bool member_request_mounts(struct arena *arena, const struct member *m, const struct node_grant *grant,
+                           Cri__ContainerConfig *config) {
         const struct options *options = m->host->world->options;
         const char *message = m->spec->termination_message_path;
         const struct pod *pod = m->host->pod;
         bool own_hosts = false;
         size_t index = 0;
 
-        config->mounts = arena_alloc_array(arena, m->spec->volume_mounts.count + 2, sizeof(*config->mounts));
-        if (!config->mounts)
+        config->mounts =
+                arena_alloc_array(arena, grant->n_mounts + m->spec->volume_mounts.count + 2, sizeof(*config->mounts));
+        if (!config->mounts || !add_granted(arena, grant, config))
                 return false;
         list_for_each (wanted, &m->spec->volume_mounts) {
                 Cri__Mount *mount = make_mount(arena, m, wanted, index++);

@@ -99,7 +99,7 @@ static void on_prepared(struct op *op, const ProtobufCMessage *response, const s
         member_event(m, err ? member_failed_because(m, "CreateContainerConfigError", err) : MEMBER_EVENT_OK);
 }
 
-enum member_event member_prepare(struct member *m) {
+static enum member_event prepare_files(struct member *m) {
         const struct node_world *world = m->host->world;
         _cleanup_op_ struct op *op = op_new(&m->scope);
         struct member_files *files = op ? arena_new_of(op->arena, struct member_files) : NULL;
@@ -119,6 +119,39 @@ enum member_event member_prepare(struct member *m) {
         op->step = "prepare_container";
         op->done = on_prepared;
         op_run(TAKE_PTR(op));
+        return MEMBER_EVENT_NONE;
+}
+
+/* -- devices ----------------------------------------------------------------------------------------------- */
+
+static void on_devices(struct op *op, const ProtobufCMessage *response, const struct err *err) {
+        struct member *m = op->scope->data;
+
+        if (err)
+                member_event(m, member_failed_because(m, "CreateContainerConfigError", err));
+        else if (m->state == MEMBER_CALLED_OFF)
+                member_event(m, MEMBER_EVENT_OK);
+        else
+                member_event(m, prepare_files(m));
+}
+
+enum member_event member_prepare(struct member *m) {
+        const struct node_world *world = m->host->world;
+        _cleanup_op_ struct op *op = NULL;
+        int r;
+
+        if (!world->ops->pre_start)
+                return prepare_files(m);
+        if (!(op = op_new(&m->scope)))
+                return member_failed_because(m, "CreateContainerConfigError", NULL);
+        op->step = "prepare_devices";
+        op->done = on_devices;
+        r = world->ops->pre_start(world->data, m->host->pod, m->spec->name, op_awaited, op);
+        if (r == 1)
+                return prepare_files(m);
+        if (r < 0)
+                return member_failed_because(m, "CreateContainerConfigError", NULL);
+        op_await(TAKE_PTR(op));
         return MEMBER_EVENT_NONE;
 }
 
@@ -156,6 +189,7 @@ enum member_event member_create(struct member *m) {
             !(request->sandbox_config = m->host->ops->sandbox_config(m->host->data, op->arena, &err)))
                 return member_failed_because(m, "CreateContainerConfigError", err);
         m->size = member_wanted_size(m);
+        member_note_cpus(m, request->config->linux->resources->cpuset_cpus);
         op->done = on_created;
         op_call(TAKE_PTR(op), CRI_CREATE_CONTAINER, request);
         return MEMBER_EVENT_NONE;

@@ -85,6 +85,10 @@ int member_status(const struct member *m, struct arena *arena, bool over, struct
                 return -ENOMEM;
         if (arena && m->id[0])
                 fill_from_runtime(m, &s);
+        if (arena && m->role == MEMBER_MAIN && m->host->world->ops->devices &&
+            (r = m->host->world->ops->devices(m->host->world->data, m->host->pod, m->spec->name, arena, &s.devices)) <
+                    0)
+                return r;
         if ((r = set_states(m, arena, over, &s)) < 0)
                 return r;
         *ret_status = s;

@@ -263,6 +263,11 @@ int eviction_settings_finish(struct eviction_settings *s, struct err **err) {
         return check_images(s, err);
 }
 
+void eviction_reserve_cpus(struct eviction_settings *s, int64_t n) {
+        s->reserved[0][RESERVED_CPU] = quantity_from_units(n, QUANTITY_DECIMAL);
+        s->reserved[1][RESERVED_CPU] = quantity_from_units(0, QUANTITY_DECIMAL);
+}
+
 int64_t eviction_reserved(const struct eviction_settings *s, enum reserved_resource resource) {
         struct quantity sum = quantity_add(s->reserved[0][resource], s->reserved[1][resource]);
 

@@ -78,5 +78,8 @@ int eviction_settings_put_list(struct eviction_settings *settings, enum eviction
 /* Fills in evictionHard's defaults and checks what must go together. */
 int eviction_settings_finish(struct eviction_settings *settings, struct err **err);
 
+/* @n CPUs are reserved, whatever was said of them before. */
+void eviction_reserve_cpus(struct eviction_settings *settings, int64_t n);
+
 /* What is reserved of a resource: CPU in thousandths, the rest in bytes and counts. */
 int64_t eviction_reserved(const struct eviction_settings *settings, enum reserved_resource resource);

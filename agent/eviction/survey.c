@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent/volumes/files.h"
 #include "agent/pod/worker.h"
@@ -167,14 +166,9 @@ static struct eviction_disk measure(const char *path) {
 
 /* Of log directories kubelet counts the files alone. */
 static struct eviction_disk measure_logs(const char *path) {
-        struct eviction_disk used = measure(path);
-        struct stat st;
+        struct disk_usage usage = disk_usage_below(path);
 
-        if (used.inodes > 0 && lstat(path, &st) == 0) {
-                used.bytes -= (int64_t)st.st_blocks * 512;
-                used.inodes--;
-        }
-        return used;
+        return (struct eviction_disk){ (int64_t)usage.bytes, (int64_t)usage.inodes };
 }
 
 static void measure_files(const struct target *target, struct eviction_pod *pod) {

@@ -133,6 +133,8 @@ static void on_clock(void *data) {
 
         for (size_t n = 0; n < ELEMENTS(i->holders); n++)
                 holder_look(&i->holders[n]);
+        if (i->config.events.clock)
+                i->config.events.clock(i->config.events.data);
 }
 
 static int make(struct identity *i, struct err **err) {

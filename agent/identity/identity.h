@@ -41,6 +41,8 @@ struct identity_events {
         int (*names)(void *data, struct arena *arena, const char *const **ret_names);
         /* There is another identity_serving(). NULL: nobody wants to know. */
         void (*serving)(void *data);
+        /* The wall clock was set, or the host has slept. NULL: the same. */
+        void (*clock)(void *data);
         void *data;
 };
 

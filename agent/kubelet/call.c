@@ -19,6 +19,8 @@ struct kubelet_call *kubelet_call_new(struct kubelet_request *q) {
 }
 
 void kubelet_call_free(struct kubelet_call *call) {
+        if (call->freed && call->data)
+                call->freed(call->data);
         arena_free(call->arena);
         kubelet_drop(call->q);
         free(call);

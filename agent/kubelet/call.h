@@ -7,7 +7,8 @@ struct kubelet_call {
         struct kubelet_request *q; /* held */
         struct arena *arena;       /* for the call's request; goes with it */
         void (*done)(struct kubelet_call *call, const ProtobufCMessage *response, const struct err *err);
-        void *data; /* the caller's, of @arena */
+        void *data;                /* the caller's: of @arena, or */
+        void (*freed)(void *data); /* given back by this when the call goes; NULL: it need not be */
 };
 
 /* NULL without memory; then the exchange was reset. */

@@ -34,6 +34,9 @@ static const struct row {
         { "imageGCHighThresholdPercent", COUNT, AT(eviction.image_high_percent) },
         { "imageGCLowThresholdPercent", COUNT, AT(eviction.image_low_percent) },
         { "cgroupRoot", TEXT, AT(cgroup_root) },
+        { "cpuManagerPolicy", TEXT, AT(cpu_policy) },
+        { "memoryManagerPolicy", TEXT, AT(memory_policy) },
+        { "topologyManagerPolicy", TEXT, AT(topology_policy) },
         { "maxPods", COUNT, AT(max_pods) },
         { "podCIDR", TEXT, AT(pod_cidr) },
         { "podPidsLimit", COUNT64, AT(pod_pids_limit) },
@@ -45,7 +48,11 @@ static const struct row {
         { "localStorageCapacityIsolation", BOOL, AT(eviction.local_storage) },
         { "containerLogMaxSize", BYTES, AT(log_max_size) },
         { "containerLogMaxFiles", COUNT, AT(log_max_files) },
+        { "reservedSystemCPUs", TEXT, AT(reserved_cpus) },
         { "enableSystemLogHandler", BOOL, AT(server.logs) },
+        { "enableSystemLogQuery", BOOL, AT(server.log_query) },
+        { "shutdownGracePeriod", DURATION, AT(shutdown.grace_ms) },
+        { "shutdownGracePeriodCriticalPods", DURATION, AT(shutdown.critical_ms) },
         { "containerRuntimeEndpoint", SOCKET, AT(socket) },
 };
 

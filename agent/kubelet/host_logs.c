@@ -1,22 +1,17 @@
-/* /logs/: the host's files below /var/log, as Go's http.FileServer serves them. What a container can link to from there
- * stays unreachable: paths are resolved beneath the directory by the kernel, absolute links and those that leave it are
- * not followed. */
+/* /logs/: the host's files below /var/log, as Go's http.FileServer serves them. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "agent/kubelet/host_file.h"
 #include "agent/kubelet/internal.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
 
-#define HOST_LOGS "/var/log"
 #define PIECE_SIZE ((size_t)256 << 10)
 #define ENTRIES_MAX 10000 /* of a directory that are listed */
 
@@ -55,19 +50,10 @@ void kubelet_file_closed(struct kubelet_request *q) {
 
 /* -- on the pool ------------------------------------------------------------------------------------------- */
 
-static int open_beneath(const char *path) {
-        const struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-                                      .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
-        _cleanup_close_ int top = open(HOST_LOGS, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        int fd = top < 0 ? -1 : (int)syscall(SYS_openat2, top, *path ? path : ".", &how, sizeof(how));
-
-        return fd < 0 ? -errno : fd;
-}
-
 static int take(struct kubelet_file *f) {
         struct stat st;
 
-        if ((f->fd = open_beneath(f->path)) < 0)
+        if ((f->fd = kubelet_open_host_file(f->path, false)) < 0)
                 return f->fd;
         if (fstat(f->fd, &st) < 0)
                 return -errno;
@@ -262,16 +248,24 @@ static struct kubelet_file *file_new(struct kubelet_request *q, const char *path
         return f;
 }
 
-void kubelet_serve_host_logs(struct kubelet_request *q) {
-        const char *path = http_param(q->x, "path") ?: "";
-        struct kubelet_file *f;
+void kubelet_serve_host_file(struct kubelet_request *q, const char *path) {
+        struct kubelet_file *f = file_new(q, path);
 
-        if (!q->kubelet->world.options->server.logs)
+        if (!f)
+                return http_reset(q->x, -ENOMEM);
+        read_on(f);
+}
+
+void kubelet_serve_host_logs(struct kubelet_request *q) {
+        const struct options_server *server = &q->kubelet->world.options->server;
+        const char *path = http_param(q->x, "path") ?: "";
+
+        if (!server->logs)
                 return kubelet_text(q, 405, "logs endpoint is disabled.\n");
         path = http_decode(http_arena(q->x), path, strlen(path), false);
         if (!path)
                 return kubelet_text(q, 400, "400 Bad Request\n");
-        if (!(f = file_new(q, path)))
-                return http_reset(q->x, -ENOMEM);
-        read_on(f);
+        if (server->log_query)
+                return kubelet_serve_log_query(q, path);
+        kubelet_serve_host_file(q, path);
 }

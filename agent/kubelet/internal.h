@@ -23,6 +23,7 @@ struct kubelet_file;
 struct kubelet_log;
 struct kubelet_log_watch;
 struct kubelet_request;
+struct kubelet_search;
 struct tls_context;
 struct x509_store_st;
 
@@ -56,16 +57,19 @@ struct kubelet_request {
         unsigned holds;
         unsigned n_denied; /* subresources that were asked about in vain */
         struct list_node in_all;
-        struct list_node in_logs;  /* of those that follow a log */
-        struct kubelet_log *log;   /* that it reads; NULL: none */
-        struct kubelet_file *file; /* likewise */
-        struct kubelet_call *call; /* under way, cancelled when the client goes; NULL: none */
+        struct list_node in_logs;      /* of those that follow a log */
+        struct kubelet_log *log;       /* that it reads; NULL: none */
+        struct kubelet_file *file;     /* likewise */
+        struct kubelet_search *search; /* of the host's logs; NULL: none */
+        struct kubelet_call *call;     /* under way, cancelled when the client goes; NULL: none */
 };
 
 LIST_DEFINE(kubelet_requests, struct kubelet_request, in_all)
 LIST_DEFINE(kubelet_logs, struct kubelet_request, in_logs)
 
-/* The node's CPU time when it was asked for, and what follows of it for the time before. */
+enum kubelet_system { KUBELET_SYSTEM_KUBELET, KUBELET_SYSTEM_RUNTIME, KUBELET_SYSTEM_PODS, _KUBELET_SYSTEMS };
+
+/* CPU time when it was asked for, and what follows of it for the time before. */
 struct kubelet_rate {
         uint64_t cpu_ns, cores; /* in use, in billionths */
         int64_t time_ns;
@@ -85,9 +89,10 @@ struct kubelet {
         struct kubelet_requests requests;
         unsigned n_requests;
         struct kubelet_logs logs;
-        struct kubelet_log_watch *log_watch; /* NULL: nobody has followed one yet */
-        struct kubelet_rate rate;
-        unsigned closing; /* servers that are not gone yet */
+        struct kubelet_log_watch *log_watch;                      /* NULL: nobody has followed one yet */
+        struct kubelet_rate rate, system_rates[_KUBELET_SYSTEMS]; /* the node's */
+        int64_t began_ns;                                         /* since 1970 */
+        unsigned closing;                                         /* servers that are not gone yet */
 };
 
 /* routes.c */
@@ -129,6 +134,12 @@ void kubelet_log_closed(struct kubelet_request *q);
 /* host_logs.c */
 void kubelet_file_drained(struct kubelet_request *q);
 void kubelet_file_closed(struct kubelet_request *q);
+void kubelet_serve_host_file(struct kubelet_request *q, const char *path);
+
+/* host_search.c: /logs/@path, which may ask for more than a file */
+void kubelet_serve_log_query(struct kubelet_request *q, const char *path);
+void kubelet_search_drained(struct kubelet_request *q);
+void kubelet_search_closed(struct kubelet_request *q);
 
 /* What routes serve. */
 void kubelet_serve_health(struct kubelet_request *q);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/x509_vfy.h>
@@ -190,6 +191,7 @@ int kubelet_new(const struct kubelet_world *world, struct kubelet **ret_kubelet,
         if (!k)
                 return err_set(err, ENOMEM, "out of memory");
         k->world = *world;
+        k->began_ns = time(NULL) * INT64_C(1000000000);
         if (make_readers(k, &unread) < 0)
                 log_error("%s", err_text(unread));
         if (world->options->server.port > 0)
@@ -221,6 +223,7 @@ static void forget_requests(struct kubelet *k) {
         while ((q = kubelet_requests_pop(&k->requests))) {
                 kubelet_log_closed(q);
                 kubelet_file_closed(q);
+                kubelet_search_closed(q);
                 kubelet_waiter_leave(&q->waiter);
                 if (q->call)
                         cri_cancel(k->world.cri, q->call);

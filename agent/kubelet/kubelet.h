@@ -17,6 +17,7 @@
 #include "agent/config/options.h"
 
 struct arena;
+struct cgroups;
 struct client;
 struct cri;
 struct json_writer;
@@ -57,6 +58,7 @@ struct kubelet_world {
         struct pool *pool;
         struct cri *cri;
         const struct options *options;
+        const struct cgroups *cgroups;   /* NULL: no pods */
         struct streaming *streaming;     /* of the loop */
         struct client *client;           /* of the API service; NULL: there is none to ask */
         const struct kubelet_host *host; /* NULL: no pods */

@@ -90,9 +90,11 @@ static bool parse_device(const char *line, struct kubelet_device *ret) {
         return true;
 }
 
-/* Pods' ends of veth pairs are theirs to tell, and the loopback is nobody's network: as cAdvisor has it. */
+/* Pods' ends of veth pairs are theirs to tell, and the loopback is nobody's network: as cAdvisor has it. Ours are "nv"
+ * and more behind it (cni/bridge.h). */
 static bool is_counted(const char *name) {
-        return strcmp(name, "lo") != 0 && strncmp(name, "veth", 4) != 0 && strncmp(name, "docker", 6) != 0;
+        return strcmp(name, "lo") != 0 && strncmp(name, "veth", 4) != 0 && strncmp(name, "docker", 6) != 0 &&
+               (strncmp(name, "nv", 2) != 0 || strlen(name) != NODE_VETH_LENGTH);
 }
 
 static void parse_devices(const char *dev, struct kubelet_node_stats *s) {

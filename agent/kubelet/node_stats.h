@@ -6,6 +6,7 @@
 
 #define NODE_DEVICES_MAX 64
 #define NODE_DEVICE_NAME_MAX 32
+#define NODE_VETH_LENGTH 15 /* of the name of a pod's end */
 
 struct kubelet_device {
         char name[NODE_DEVICE_NAME_MAX];

@@ -32,6 +32,7 @@ static void leave(struct kubelet_request *q) {
         kubelet_waiter_leave(&q->waiter);
         kubelet_log_closed(q);
         kubelet_file_closed(q);
+        kubelet_search_closed(q);
         if (q->kubelet) {
                 if (q->call)
                         cri_cancel(q->kubelet->world.cri, q->call);
@@ -48,6 +49,7 @@ static void on_closed(struct http_exchange *x, int error, const char *why) {
 static void on_drained(struct http_exchange *x) {
         kubelet_log_drained(http_data(x));
         kubelet_file_drained(http_data(x));
+        kubelet_search_drained(http_data(x));
 }
 
 void kubelet_let_go(struct kubelet_request *q) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/eviction/eviction.h"
+#include "agent/shutdown/shutdown.h"
 #include "cri/cri.h"
 #include "lib/metrics.h"
 #include "lib/trace/tracer.h"
@@ -142,7 +143,15 @@ static void write_evictions(struct metrics_writer *w, const struct eviction_coun
                 write_labelled(w, "reason", "space", (double)c->images_by_space);
 }
 
-char *metrics_text(struct cri *cri, unsigned pods, const struct eviction_counters *evictions) {
+/* 0: the host has not gone down since the agent's start. */
+static void write_shutdown(struct metrics_writer *w, const struct shutdown_times *times) {
+        metrics_one(w, "kubelet_graceful_shutdown_start_time_seconds", METRICS_GAUGE,
+                    "When the last graceful shutdown began, since 1970.", (double)times->began);
+        metrics_one(w, "kubelet_graceful_shutdown_end_time_seconds", METRICS_GAUGE,
+                    "When all of its pods had ended, since 1970.", (double)times->ended);
+}
+
+char *metrics_text(struct cri *cri, const struct metrics_node *node) {
         struct cri_counters c;
         size_t length = 0;
         char *text = NULL;
@@ -151,9 +160,13 @@ char *metrics_text(struct cri *cri, unsigned pods, const struct eviction_counter
         if (!writer.out)
                 return NULL;
         cri_get_counters(cri, &c);
-        write_all(w, &c, pods);
-        if (evictions)
-                write_evictions(w, evictions);
+        write_all(w, &c, node ? node->pods : 0);
+        if (node) {
+                metrics_family(w, "kubelet_node_name", METRICS_GAUGE, "The node's name; always 1.");
+                write_labelled(w, "node", node->name, 1);
+                write_evictions(w, node->evictions);
+                write_shutdown(w, node->shutdown);
+        }
         if (cri_tracer(cri))
                 write_tracer(w, cri_tracer(cri));
         if (fclose(writer.out) != 0) {

@@ -3,7 +3,15 @@
 
 struct cri;
 struct eviction_counters;
+struct shutdown_times;
 
-/* @pods: those that the watched directory has running. @evictions: NULL without a directory. Allocated; NULL without
- * memory. */
-char *metrics_text(struct cri *cri, unsigned pods, const struct eviction_counters *evictions);
+/* What there is of a node that has pods of its own, not those of CRI's clients alone. */
+struct metrics_node {
+        const char *name;
+        unsigned pods; /* those that have a worker */
+        const struct eviction_counters *evictions;
+        const struct shutdown_times *shutdown;
+};
+
+/* @node: NULL: there is none. Allocated; NULL without memory. */
+char *metrics_text(struct cri *cri, const struct metrics_node *node);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "cri/cri.h"
+#include "kube/core_v1.h"
 #include "kube/pod/sources.h"
 #include "kube/types.h"
 #include "lib/err.h"
@@ -16,6 +17,7 @@
 
 struct arena;
 struct cgroups;
+struct node_grant;
 struct events;
 struct options;
 
@@ -41,6 +43,18 @@ struct node_world_ops {
         /* Services as the pod's variables, in @arena. -EAGAIN: not known yet, with *err; -ENOMEM. */
         int (*services)(void *data, const struct pod *pod, struct arena *arena, string_map *ret_variables,
                         struct err **err);
+
+        /* Of the node's devices and CPUs; any may be NULL, then there is nothing of them. What the container is made
+         * with, in @arena: a negative errno with *err. */
+        int (*grant)(void *data, const struct pod *pod, const char *container, struct arena *arena,
+                     struct node_grant *ret_grant, struct err **err);
+        /* What is to be done before the container is made. 1: nothing is; 0: done() follows, once, not from within
+         * this call; -ENOMEM. */
+        int (*pre_start)(void *data, const struct pod *pod, const char *container,
+                         void (*done)(void *data, const struct err *err), void *done_data);
+        /* allocatedResourcesStatus, in @arena. -ENOMEM. */
+        int (*devices)(void *data, const struct pod *pod, const char *container, struct arena *arena,
+                       kube_resource_status_items *ret_status);
 };
 
 struct node_world {
@@ -61,6 +75,11 @@ static inline int64_t node_now(const struct node_world *world) {
 static inline int node_sources(const struct node_world *world, const struct pod *pod,
                                struct pod_sources **ret_sources) {
         return world->ops->sources ? world->ops->sources(world->data, pod, ret_sources) : 0;
+}
+
+static inline int node_grant(const struct node_world *world, const struct pod *pod, const char *container,
+                             struct arena *arena, struct node_grant *ret_grant, struct err **err) {
+        return world->ops->grant ? world->ops->grant(world->data, pod, container, arena, ret_grant, err) : 0;
 }
 
 static inline int node_container_get(const struct node_world *world, const char *id,

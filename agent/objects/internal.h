@@ -41,6 +41,7 @@ struct token {
         char *text;           /* NULL: none yet */
         char *why;            /* it was not given; NULL: no answer */
         struct client_call *call;
+        bool aged;    /* since it was asked for the clock was set */
         uint64_t due; /* the loop's clock: then it is asked for again */
         unsigned retry_ms;
 };
@@ -117,6 +118,7 @@ void watched_free_all(struct objects *objects);
 /* tokens.c */
 int tokens_begin(struct holder *holder); /* -ENOMEM */
 void tokens_ask(struct holder *holder);  /* for those that there are none of yet */
+void tokens_age(struct holder *holder);  /* those that there are may be over */
 void tokens_end(struct holder *holder);
 /* From when it was given until it is asked for anew, in ms; @random is any number. */
 uint64_t tokens_refresh_ms(int64_t seconds, unsigned random);

@@ -230,6 +230,11 @@ int objects_ask(struct objects *o) {
         return r;
 }
 
+void objects_clock_set(struct objects *o) {
+        LIST_EACH (holders, holder, &o->holders)
+                tokens_age(holder);
+}
+
 void objects_free(struct objects *o) {
         struct holder *h;
 

@@ -27,6 +27,7 @@ struct pod;
 #define OBJECTS_TOKENS_PER_POD_MAX 64        /* different ones */
 #define OBJECTS_SERVICES_MAX (64 * 1024)     /* that have an address; more give no variables */
 #define OBJECTS_TOKEN_MAX ((size_t)64 << 10) /* bytes of a token */
+#define OBJECTS_AGED_MS 5000                 /* in which all tokens are asked for anew */
 #define OBJECTS_AWAY_MS 500                  /* after the start: the service is away if it has not answered */
 
 /* @uid: of a pod that is held, whose sources are others now, or all of what there is to know. */
@@ -44,6 +45,10 @@ void objects_start(struct objects *objects);
 
 /* The service may be asked from now on: it is. 0 or -ENOMEM. */
 int objects_ask(struct objects *objects);
+
+/* The wall clock was set: what the service has signed by another one (it may be on this host) may be over, so all
+ * tokens are asked for anew within OBJECTS_AGED_MS. */
+void objects_clock_set(struct objects *objects);
 
 /* From now on what @pod names is kept up with, until objects_release(). Again: what it names now, too. @kept: what was
  * known of it before the agent's start; it stands in for what the service does not say within OBJECTS_AWAY_MS, and the

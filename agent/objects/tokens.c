@@ -138,7 +138,8 @@ static void on_answer(void *data, const struct client_answer *answer) {
         t->why = NULL;
         t->retry_ms = 0;
         objects_tell_later(t->holder);
-        ask_in(t, tokens_refresh_ms(seconds, any()));
+        ask_in(t, t->aged ? any() % OBJECTS_AGED_MS : tokens_refresh_ms(seconds, any()));
+        t->aged = false;
 }
 
 /* -- requests ---------------------------------------------------------------------------------------------- */
@@ -223,6 +224,17 @@ void tokens_ask(struct holder *h) {
         for (size_t i = 0; i < h->n_tokens; i++)
                 if (!h->tokens[i].call && !h->tokens[i].text)
                         ask(&h->tokens[i]);
+}
+
+/* Those of which nothing is known yet are tried again as it is. */
+void tokens_age(struct holder *h) {
+        for (size_t i = 0; i < h->n_tokens; i++) {
+                struct token *t = &h->tokens[i];
+
+                t->aged = t->call;
+                if (!t->call && t->text)
+                        ask_in(t, any() % OBJECTS_AGED_MS);
+        }
 }
 
 void tokens_end(struct holder *h) {

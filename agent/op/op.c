@@ -74,6 +74,14 @@ void op_call(struct op *op, enum cri_method method, const void *request) {
         world->ops->call(world->data, method, request, &parent, on_response, op);
 }
 
+void op_await(struct op *op) {
+        sync_trace_job(op);
+}
+
+void op_awaited(void *op, const struct err *err) {
+        end(op, NULL, err);
+}
+
 static void job_work(struct pool_job *job) {
         struct op *op = (struct op *)job;
 

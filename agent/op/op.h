@@ -71,6 +71,10 @@ struct op *op_new(struct op_scope *scope);
 void op_call(struct op *op, enum cri_method method, const void *request);
 void op_run(struct op *op);
 
+/* Waits for what somebody else does, who calls op_awaited() at its end, on the loop; @op is freed by that. */
+void op_await(struct op *op);
+void op_awaited(void *op, const struct err *err);
+
 /* Ends one that was not started. NULL is fine. Returns NULL. */
 struct op *op_drop(struct op *op);
 void op_dropp(struct op **op);

@@ -71,11 +71,13 @@ int pod_files_resize(const struct pod_files *f, const struct pod_files_size *siz
 
 static int make_cgroup(const struct pod_files *f, int64_t burstable_milli, struct err **err) {
         struct cgroup_limits limits = { .pids_max = f->options->pod_pids_limit > 0 ? f->options->pod_pids_limit : 0 };
-        const struct pod_files_size size = pod_files_size(f->pod);
+        struct pod_files_size size = pod_files_size(f->pod);
         int r;
 
         if (!f->cgroups)
                 return 0;
+        if (f->exclusive_cpus)
+                size.cpu_quota = 0;
         if ((r = make_qos(f, burstable_milli, err)) < 0 || (r = cgroup_create_above(f->cgroups, f->cgroup, err)) < 0)
                 return r;
         set_size(&size, &limits);

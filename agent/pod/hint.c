@@ -152,23 +152,32 @@ static int read_members(struct worker *w, const struct value *containers, bool o
         return 0;
 }
 
-/* Of the pods that have failed for a reason of their own: the others' ends are told by their containers. */
+static const struct verdict_reason {
+        const char *reason;
+        enum worker_verdict verdict;
+} verdicts[] = {
+        { "DeadlineExceeded", WORKER_TOO_LATE },
+        { "Preempting", WORKER_PREEMPTED },
+        { "Evicted", WORKER_EVICTED },
+        { "Terminated", WORKER_SHUT_DOWN },
+};
+
+/* Of the pods that have failed for a reason of their own: the others' ends are told by their containers. A pod of a
+ * file that went down with the host begins anew: nobody else would make it again. */
 static int read_verdict(struct worker *w, const struct value *hint) {
         const char *reason = value_string_or(value_get(hint, "reason"), "");
         bool disrupted = value_bool_or(value_get(hint, "disrupted"), false);
-        bool late = strcmp(reason, "DeadlineExceeded") == 0, preempted = strcmp(reason, "Preempting") == 0;
+        const struct verdict_reason *found = NULL;
         char *message;
 
-        if (!late && !preempted && strcmp(reason, "Evicted") != 0)
+        for (size_t i = 0; i < ELEMENTS(verdicts) && !found; i++)
+                found = strcmp(verdicts[i].reason, reason) == 0 ? &verdicts[i] : NULL;
+        if (!found || (found->verdict == WORKER_SHUT_DOWN && w->pod->file))
                 return 0;
         if (!(message = strdup(value_string_or(value_get(hint, "message"), ""))))
                 return -ENOMEM;
-        if (late)
-                worker_judge(w, WORKER_TOO_LATE, "DeadlineExceeded", message);
-        else if (preempted)
-                worker_judge(w, WORKER_PREEMPTED, "Preempting", message);
-        else
-                worker_judge(w, disrupted ? WORKER_DISRUPTED : WORKER_EVICTED, "Evicted", message);
+        worker_judge(w, disrupted && found->verdict == WORKER_EVICTED ? WORKER_DISRUPTED : found->verdict,
+                     found->reason, message);
         return 0;
 }
 

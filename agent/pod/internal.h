@@ -62,6 +62,7 @@ enum worker_verdict {
         WORKER_EVICTED,   /* for a limit of its own */
         WORKER_DISRUPTED, /* evicted for the node's shortage */
         WORKER_PREEMPTED, /* for a critical pod */
+        WORKER_SHUT_DOWN, /* the host goes down */
 };
 
 /* Where worker_step() is: it may be called from within itself, and looks again then. */
@@ -118,7 +119,8 @@ struct worker {
         int64_t own_grace;     /* seconds of its end, as an eviction or the API has it; 0: as its spec has it */
 
         enum worker_verdict verdict;
-        const char *reason; /* of the verdict; a literal */
+        const char *reason; /* of the verdict; a literal, or @own_reason */
+        char *own_reason;   /* NULL: none */
         char *message;      /* likewise; owned */
         struct worker_mark mark;
         struct hint hint;

@@ -60,10 +60,10 @@ int worker_reject(struct worker *w, const char *reason, const char *message) {
         char *text = NULL;
 
         assert(w->state == WORKER_NEW);
-        if (asprintf(&text, "Pod was rejected: %s", message) < 0)
+        if (!(w->own_reason = strdup(reason)) || asprintf(&text, "Pod was rejected: %s", message) < 0)
                 return -ENOMEM;
         worker_say(w, true, reason, "%s", message);
-        worker_judge(w, WORKER_REJECTED, reason, text);
+        worker_judge(w, WORKER_REJECTED, w->own_reason, text);
         worker_event(w, WORKER_EVENT_REJECT);
         return 0;
 }
@@ -171,6 +171,27 @@ bool worker_is_preempted(const struct worker *w) {
         return w->verdict == WORKER_PREEMPTED;
 }
 
+bool worker_shut_down(struct worker *w, int64_t grace_seconds) {
+        static const char text[] = "Pod was terminated in response to imminent node shutdown.";
+        char *copy;
+
+        if (w->goal != WORKER_TO_RUN || w->state >= WORKER_STOPPING) {
+                worker_set_grace(w, grace_seconds);
+                return true;
+        }
+        if (!(copy = strdup(text)))
+                return false;
+        w->own_grace = grace_seconds < WORKER_GRACE_MIN_S ? WORKER_GRACE_MIN_S : grace_seconds;
+        worker_judge(w, WORKER_SHUT_DOWN, "Terminated", copy);
+        worker_keep_hint(w);
+        worker_event(w, WORKER_EVENT_STOP);
+        return true;
+}
+
+bool worker_is_shut_down(const struct worker *w) {
+        return w->verdict == WORKER_SHUT_DOWN;
+}
+
 bool worker_discard(struct worker *w) {
         if (w->state != WORKER_RESTING || !w->sandbox.id[0] || !worker_hint_is_kept(w))
                 return false;
@@ -215,6 +236,7 @@ static void destroy(struct op_owner *owner) {
         dns_choice_free(w->dns);
         err_free(w->failure);
         free(w->message);
+        free(w->own_reason);
         free(w->members);
         free(w->statuses);
         worker_end_resize(w);

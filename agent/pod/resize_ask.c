@@ -34,7 +34,8 @@ static void recount(struct worker *w, const struct pod *before) {
 }
 
 static const struct resize_words started = { false, "ResizeStarted", "started" },
-                                 deferred = { true, "ResizeDeferred", "Deferred" };
+                                 deferred = { true, "ResizeDeferred", "Deferred" },
+                                 infeasible = { true, "ResizeInfeasible", "Infeasible" };
 
 int worker_allocate(struct worker *w) {
         struct pod *before = pod_ref(w->pod);
@@ -57,7 +58,7 @@ int worker_allocate(struct worker *w) {
 }
 
 /* Told when it is news: that it waits, or for another change. */
-void worker_defer(struct worker *w, const char *message) {
+static void put_off(struct worker *w, const struct resize_words *words, const char *message) {
         struct pod_resize *pending = &w->resize.pending;
         int64_t generation = w->resize.wanted->metadata.generation;
         bool news = !pending->set || pending->generation != generation;
@@ -69,8 +70,16 @@ void worker_defer(struct worker *w, const char *message) {
                 return;
         free(w->resize.pending_message);
         w->resize.pending_message = copy;
-        *pending = (struct pod_resize){ .set = true, .reason = "Deferred", .message = copy, .generation = generation };
+        *pending = (struct pod_resize){ .set = true, .reason = words->what, .message = copy, .generation = generation };
         if (news)
-                resize_say(w, &deferred, w->resize.wanted, pending);
+                resize_say(w, words, w->resize.wanted, pending);
         worker_step(w);
+}
+
+void worker_defer(struct worker *w, const char *message) {
+        put_off(w, &deferred, message);
+}
+
+void worker_defer_for_good(struct worker *w, const char *message) {
+        put_off(w, &infeasible, message);
 }

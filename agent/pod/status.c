@@ -15,6 +15,11 @@ static bool is_restarting(const struct worker *w) {
                (w->state == WORKER_RUNNING && worker_wants_restart(w));
 }
 
+/* Its containers have ended for good. */
+static bool is_ended(const struct worker *w) {
+        return w->goal != WORKER_TO_RUN && w->state > WORKER_STOPPING;
+}
+
 /* The status with room for its containers' in @statuses; what @arena is for: agent/container/container.h. */
 static int make(const struct worker *w, struct arena *arena, struct pod_container_status *statuses,
                 struct pod_status *ret_status) {
@@ -32,7 +37,7 @@ static int make(const struct worker *w, struct arena *arena, struct pod_containe
                         return r;
         s.pending = w->resize.pending;
         s.in_progress = w->resize.in_progress;
-        s.disruption = w->verdict == WORKER_DISRUPTED ? w->message :
+        s.disruption = w->verdict == WORKER_DISRUPTED || w->verdict == WORKER_SHUT_DOWN ? w->message :
                        w->verdict == WORKER_PREEMPTED ? "Pod was preempted by Kubelet to accommodate a critical pod." :
                                                         NULL;
         s.host_ip = w->node->world.host_ip;
@@ -43,12 +48,15 @@ static int make(const struct worker *w, struct arena *arena, struct pod_containe
         s.containers = statuses + w->n_init;
         s.ephemeral = statuses + w->n_lasting;
         if (w->verdict == WORKER_NO_VERDICT)
-                s.phase = pod_phase(w->pod, s.init, s.containers, false);
-        r = pod_status_conditions(w->pod, &s, w->sandbox_ready, w->has_status ? &w->status : NULL, worker_now(w));
+                s.phase = pod_phase(w->pod, s.init, s.containers, is_ended(w));
+        r = pod_status_conditions(w->pod, &s, w->sandbox_ready && !is_ended(w), w->has_status ? &w->status : NULL,
+                                  worker_now(w));
         if (r < 0) {
                 pod_status_done(&s);
                 return r;
         }
+        if (is_ended(w))
+                pod_status_end(w->pod, &s, w->initialized || w->n_init == 0);
         *ret_status = s;
         return 0;
 }

@@ -80,6 +80,11 @@ static bool is_same_pod(const struct worker *w, const struct pod *pod) {
         return there == w->n_members;
 }
 
+void worker_update_cpus(struct worker *w) {
+        for (size_t i = 0; i < w->n_members; i++)
+                member_update_cpus(w->members[i]);
+}
+
 /* -- all --------------------------------------------------------------------------------------------------- */
 
 /* The worker's parts are those of @pod from here on. */

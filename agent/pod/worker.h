@@ -66,7 +66,7 @@ struct worker *worker_new(struct worker_node *node, struct pod *pod);
 
 void worker_start(struct worker *worker);
 
-/* In place of worker_start(): the pod has failed before anything of it was made. @reason is a literal. -ENOMEM. */
+/* In place of worker_start(): the pod has failed before anything of it was made. -ENOMEM. */
 int worker_reject(struct worker *worker, const char *reason, const char *message);
 
 /* Goes on with what runs, in place of worker_start(). -ENOMEM: it is to be freed, and taken up anew later. */
@@ -91,6 +91,11 @@ bool worker_evict(struct worker *worker, const char *message, int64_t grace_seco
 /* Ends the pod for a critical one, with its own grace period: it has failed for good. False as above. */
 bool worker_preempt(struct worker *worker);
 bool worker_is_preempted(const struct worker *worker);
+
+/* Ends the pod since the host goes down, within @grace_seconds: it has failed for good. One that ends already has no
+ * longer than that. False: there is no memory. */
+bool worker_shut_down(struct worker *worker, int64_t grace_seconds);
+bool worker_is_shut_down(const struct worker *worker);
 
 /* Calls @each for each container that runs, with what cri says of it; stops, and returns false, when that does. */
 bool worker_each_running(const struct worker *worker,
@@ -125,8 +130,12 @@ int64_t worker_waits_since(const struct worker *worker); /* to be resized; NODE_
 /* It gets what it asks for: its cgroup and containers are resized. -ENOMEM leaves all as it is. */
 int worker_allocate(struct worker *worker);
 
-/* It does not for now: the node has not as much. */
+/* It does not for now: the node has not as much. Or never, while the node is as it is. */
 void worker_defer(struct worker *worker, const char *message);
+void worker_defer_for_good(struct worker *worker, const char *message);
+
+/* The CPUs that its containers may run on are others. */
+void worker_update_cpus(struct worker *worker);
 
 /* While it is resized: what it was allocated before, of which it may still hold what is more; NULL: it is not. */
 const struct pod *worker_before(const struct worker *worker);

@@ -6,13 +6,15 @@
 
 #include "agent/cluster/cluster.h"
 #include "agent/config/options.h"
+#include "agent/devices/devices.h"
 #include "agent/eviction/eviction.h"
 #include "agent/pods/internal.h"
+#include "agent/shutdown/shutdown.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
 int pods_others_init(const struct pods *pods, struct pods_others *ret_others) {
-        size_t n = pods_count(pods) + pods->desired.n + 1;
+        size_t n = pods_count(pods) + pods->desired.n + pods->n_grants + 1;
         struct pods_others others = {
                 .pods = calloc(n, sizeof(*others.pods)),
                 .before = calloc(n, sizeof(*others.before)),
@@ -58,6 +60,7 @@ struct admission_node pods_admission(const struct pods *pods, const struct pod *
                 others->before[n] = NULL;
                 others->pods[n++] = d->pod;
         }
+        n += pods_list_grants(pods, pod, others->pods + n);
         return (struct admission_node){
                 .name = pods->options->node_name,
                 .labels = pods->cluster ? cluster_node_labels(pods->cluster) : NULL,
@@ -67,6 +70,8 @@ struct admission_node pods_admission(const struct pods *pods, const struct pod *
                 .before = others->before,
                 .n_pods = n,
                 .max_pods = pods->options->max_pods,
+                .extended = devices_has(pods->devices, pod->metadata.uid) ? NULL : pods_extended,
+                .data = (struct pods *)pods,
         };
 }
 
@@ -105,6 +110,8 @@ bool pods_displace(struct pods *pods, struct desired *d, struct pods_others *oth
 static void begin(struct pods *pods, struct pod *pod, const char *reason, const char *message) {
         struct pods_slot *slot = pods_slot_new(pods, pod);
 
+        if (slot)
+                slot->late = shutdown_is_under_way(pods->shutdown);
         if (!slot)
                 pods_retry_later(pods);
         else if (!reason)
@@ -125,12 +132,18 @@ void pods_start_one(struct pods *pods, struct desired *d) {
                 return;
         }
         node = pods_admission(pods, d->pod, &others);
-        if (!eviction_admit(pods->eviction, d->pod, pressure)) {
+        if (shutdown_is_under_way(pods->shutdown)) {
+                d->displaces = false;
+                begin(pods, d->pod, SHUTDOWN_REASON, SHUTDOWN_REFUSAL);
+        } else if (!eviction_admit(pods->eviction, d->pod, pressure)) {
                 d->displaces = false;
                 begin(pods, d->pod, "Evicted", pressure);
         } else if (admission_ask(&node, d->pod, &rejection)) {
+                int r = pods_grant(pods, d->pod, &rejection);
+
                 d->displaces = false;
-                begin(pods, d->pod, NULL, NULL);
+                if (r)
+                        begin(pods, d->pod, r > 0 ? NULL : rejection.reason, rejection.message);
         } else if (!pods_displace(pods, d, &others))
                 begin(pods, d->pod, rejection.reason, rejection.message);
 }

@@ -13,9 +13,15 @@
 
 struct admission_node;
 struct cluster;
+struct cpus;
+struct devices;
+struct pods_grant;
+struct pods_resources;
+struct rejection;
 struct cri_event;
 struct eviction;
 struct objects;
+struct shutdown;
 struct source;
 
 /* How long a second file for a pod may be there without a word, and a file away before its pod is another's. */
@@ -30,10 +36,13 @@ struct pods_slot {
         uv_timer_t timer;
         bool gone;
         bool removed; /* the API service has it no more, though it still ends here */
+        bool late;    /* it was refused since the host goes down */
         char uid[];
 };
 
 LIST_DEFINE(pods_slots, struct pods_slot, in_slots)
+
+LIST_TYPE(pods_grants);
 
 /* What cri has answered last; the lists lie in their arenas. */
 struct pods_runtime {
@@ -57,10 +66,16 @@ struct pods {
         int64_t clock_base; /* wall minus monotonic time at the start, ms */
         struct cri_subscription *subscription;
         struct eviction *eviction;
+        struct shutdown *shutdown; /* NULL: the host goes down without waiting for pods */
         struct source *source;
         struct kubelet *kubelet; /* NULL: it is not there yet, or not any more */
         struct cluster *cluster; /* NULL: the node belongs to none */
         struct objects *objects; /* likewise */
+        struct cpus *cpus;
+        struct devices *devices;          /* of plugins */
+        struct pods_resources *resources; /* NULL: they are not told */
+        struct pods_grants grants;        /* pods that are being given some */
+        size_t n_grants;
         struct desired_pods desired;
         struct broken_files broken;
         struct cri_node told; /* to the command */
@@ -112,6 +127,26 @@ struct admission_node pods_admission(const struct pods *pods, const struct pod *
 void pods_start_one(struct pods *pods, struct desired *d);
 bool pods_displace(struct pods *pods, struct desired *d, struct pods_others *others); /* others end for it */
 
+/* grants.c: what pods get of the node beside its amounts */
+int pods_begin_grants(struct pods *pods, struct err **err);
+void pods_end_grants(struct pods *pods);
+void pods_set_grant_ops(struct node_world_ops *ops);
+/* 1: @pod has all that it is to have, and may start; 0: later: pods_reconcile() comes back to it; negative: it is
+ * refused. */
+int pods_grant(struct pods *pods, struct pod *pod, struct rejection *ret_rejection);
+void pods_take_cpus(struct pods *pods, const struct pod *pod); /* it ran before, perhaps without its own */
+void pods_update_cpus(struct pods *pods);                      /* all containers run where they may */
+void pods_release(struct pods *pods, const char *uid);         /* it holds nothing any more; any uid */
+void pods_drop_grants(struct pods *pods);                      /* of those that nobody wants any more */
+/* Those that wait for theirs, n_grants at most. */
+size_t pods_list_grants(const struct pods *pods, const struct pod *except, const struct pod **ret_pods);
+int64_t pods_extended(void *data, const char *name); /* admission_node.extended */
+int pods_tell_devices(const struct pods *pods, struct arena *arena, struct kube_node_status *status); /* -ENOMEM */
+
+/* resources.c: what containers have, told to monitoring */
+int pods_serve_resources(struct pods *pods, struct err **err);
+void pods_end_resources(struct pods *pods);
+
 /* resize.c: asks for all pods that wait for other resources than they have. */
 void pods_resize(struct pods *pods);
 void pods_look(struct pods *pods); /* at what waits for others to hold less, as soon as it may be different */
@@ -119,6 +154,9 @@ void pods_look(struct pods *pods); /* at what waits for others to hold less, as 
 /* runtime.c: what cri says of itself and its images, for the node's status */
 void pods_ask_runtime(struct pods *pods); /* when it has not been asked for a while */
 void pods_tell_runtime(const struct pods *pods, struct kube_node_status *status);
+
+/* shutdown.c: the host's */
+int pods_await_shutdown(struct pods *pods, struct err **err);
 
 /* leftovers.c: what was found from before and nobody wants */
 void pods_end_orphans(struct pods *pods);
@@ -141,6 +179,7 @@ bool pods_is_remote(const struct pod *pod); /* it is the service's */
 /* sources.c: what the API service has for its pods */
 int pods_begin_sources(struct pods *pods, struct err **err);
 void pods_ask_sources(void *data);                         /* the service may be asked */
+void pods_age_sources(void *data);                         /* the wall clock was set */
 int pods_hold_sources(struct pods *pods, struct pod *pod); /* from now on; -ENOMEM */
 void pods_drop_sources(struct pods *pods, const char *uid);
 int pods_get_sources(void *data, const struct pod *pod, struct pod_sources **ret_sources); /* and these, for workers */

@@ -5,10 +5,12 @@
 
 #include "agent/cluster/cluster.h"
 #include "agent/config/options.h"
+#include "agent/devices/devices.h"
 #include "agent/eviction/eviction.h"
 #include "agent/kubelet/kubelet.h"
 #include "agent/node/events.h"
 #include "agent/pods/internal.h"
+#include "agent/shutdown/shutdown.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
@@ -117,9 +119,15 @@ static int on_node_status(void *data, struct arena *arena, struct kube_node_stat
 
         if (r < 0)
                 return r;
+        if ((r = pods_tell_devices(pods, arena, ret_status)) < 0)
+                return r;
         pods_tell_runtime(pods, ret_status);
         pods_ask_runtime(pods);
         return 0;
+}
+
+static bool on_is_new(void *data) {
+        return devices_is_new(((const struct pods *)data)->devices);
 }
 
 static void on_event(void *data, const struct event_object *object, bool warning, const char *reason,
@@ -128,6 +136,10 @@ static void on_event(void *data, const struct event_object *object, bool warning
 
         if (pods->cluster)
                 cluster_event(pods->cluster, object, warning, reason, text);
+}
+
+static void on_told(void *data) {
+        shutdown_look(((struct pods *)data)->shutdown);
 }
 
 static void on_network(void *data) {
@@ -176,6 +188,7 @@ void pods_set_kubelet(struct pods *pods, struct kubelet *kubelet) {
 int pods_join(struct pods *pods, struct err **err) {
         const struct cluster_events heard = {
                 .node_status = on_node_status,
+                .is_new = on_is_new,
                 .known = pods_ask_sources,
                 .pod = on_pod,
                 .end = on_end,
@@ -183,6 +196,8 @@ int pods_join(struct pods *pods, struct err **err) {
                 .has = on_has,
                 .pod_status = on_pod_status,
                 .serving = on_serving,
+                .clock = pods_age_sources,
+                .told = on_told,
                 .network = on_network,
                 .moved = on_moved,
                 .data = pods,

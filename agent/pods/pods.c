@@ -13,6 +13,7 @@
 #include "agent/objects/objects.h"
 #include "agent/pod/files.h"
 #include "agent/pods/internal.h"
+#include "agent/shutdown/shutdown.h"
 #include "cgroups/cgroup.h"
 #include "cri/state/events.h"
 #include "lib/arena.h"
@@ -107,19 +108,25 @@ int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct o
                 pods_free(pods);
                 return err_set(err, -r, "cannot read what there is of pods from before: out of memory");
         }
+        if ((r = pods_begin_grants(pods, err)) < 0) {
+                pods_free(pods);
+                return r;
+        }
         found_pods_sweep_cgroups(cri, pods->cgroups, options->cgroup_root, &pods->found);
         *ret_pods = pods;
         return 0;
 }
 
 void pods_start(struct pods *pods) {
-        _cleanup_err_ struct err *unwatched = NULL;
+        _cleanup_err_ struct err *unwatched = NULL, *unwaited = NULL;
 
         cri_set_node(pods->cri, &pods->told);
         pods_keep_joined(pods);
         if (pods_watch(pods, &unwatched) < 0)
                 log_error("%s", err_text(unwatched));
         eviction_start(pods->eviction);
+        if (pods_await_shutdown(pods, &unwaited) < 0)
+                log_error("shutdown: %s", err_text(unwaited));
         if (pods->objects)
                 objects_start(pods->objects);
         if (pods->cluster && cluster_start(pods->cluster) < 0)
@@ -131,6 +138,8 @@ void pods_stop(struct pods *pods) {
                 return;
         pods->leaving = true;
         eviction_stop(pods->eviction);
+        shutdown_free(pods->shutdown);
+        pods->shutdown = NULL;
         cri_set_node(pods->cri, NULL);
         if (pods->settle)
                 uv_timer_stop(pods->settle);
@@ -143,6 +152,7 @@ void pods_stop(struct pods *pods) {
         cluster_free(pods->cluster);
         pods->cluster = NULL;
         source_free(pods->source);
+        pods_end_grants(pods);
         cri_unsubscribe(pods->subscription);
         LIST_EACH (pods_slots, slot, &pods->slots)
                 pods_slot_drop(slot);

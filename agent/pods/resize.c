@@ -4,6 +4,7 @@
 
 #include "agent/admission/admission.h"
 #include "agent/config/options.h"
+#include "agent/cpus/cpus.h"
 #include "agent/pods/internal.h"
 #include "kube/pod/allocation.h"
 #include "kube/pod/resources.h"
@@ -43,10 +44,34 @@ static int by_order(const void *a, const void *b) {
         return (one->since > other->since) - (one->since < other->since);
 }
 
+static bool is_other(const kube_container_items *wanted, const kube_container_items *has) {
+        for (uint32_t i = 0; i < wanted->count && i < has->count; i++) {
+                struct quantity a = { 0 }, b = { 0 };
+
+                pod_container_request(&wanted->items[i], "cpu", &a);
+                pod_container_request(&has->items[i], "cpu", &b);
+                if (quantity_compare(a, b) != 0)
+                        return true;
+        }
+        return false;
+}
+
+/* Some container asks for more or less CPU than it has. */
+static bool is_other_cpu(const struct pod *wanted, const struct pod *has) {
+        return is_other(&wanted->spec.init_containers, &has->spec.init_containers) ||
+               is_other(&wanted->spec.containers, &has->spec.containers);
+}
+
 static void decide(struct pods *pods, struct worker *worker, struct pods_others *others) {
         struct admission_node node;
         struct rejection rejection;
 
+        if (cpus_is_static(pods->cpus) && pod_qos(worker_wanted(worker)) == QOS_GUARANTEED &&
+            is_other_cpu(worker_wanted(worker), worker_pod(worker))) {
+                worker_defer_for_good(worker, "Resize is infeasible for Guaranteed Pods alongside CPU Manager policy "
+                                              "\"static\"");
+                return;
+        }
         others->except = worker;
         node = pods_admission(pods, worker_wanted(worker), others);
         if (!admission_ask(&node, worker_wanted(worker), &rejection)) {

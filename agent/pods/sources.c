@@ -27,6 +27,13 @@ void pods_ask_sources(void *data) {
                 log_error("ConfigMaps, Secrets and Services of pods: out of memory");
 }
 
+void pods_age_sources(void *data) {
+        const struct pods *pods = data;
+
+        if (pods->objects)
+                objects_clock_set(pods->objects);
+}
+
 int pods_hold_sources(struct pods *pods, struct pod *pod) {
         const struct found_pod *found = found_pods_get(&pods->found, pod->metadata.uid);
 
@@ -54,8 +61,13 @@ bool pods_know_sources(void *data, const struct pod *pod) {
 int pods_get_services(void *data, const struct pod *pod, struct arena *arena, string_map *ret_variables,
                       struct err **err) {
         const struct pods *pods = data;
+        int r;
 
-        if (!pods->objects || !pods_is_remote(pod))
+        if (!pods->objects)
                 return 0;
-        return objects_services(pods->objects, pod, arena, ret_variables, err);
+        if (pods_is_remote(pod))
+                return objects_services(pods->objects, pod, arena, ret_variables, err);
+        /* One of a file has those that are known: it waits for nobody (kubelet_pods.go, makeEnvironmentVariables()). */
+        r = objects_services(pods->objects, pod, arena, ret_variables, NULL);
+        return r == -EAGAIN ? 0 : r;
 }

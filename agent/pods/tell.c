@@ -9,6 +9,7 @@
 #include "agent/node/events.h"
 #include "agent/node/metrics.h"
 #include "agent/pods/internal.h"
+#include "agent/shutdown/shutdown.h"
 #include "kube/codec/codec.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
@@ -40,10 +41,14 @@ static int write_files(void *data, struct json_writer *w) {
 
 static char *write_metrics(void *data) {
         struct eviction_counters evictions;
+        struct shutdown_times shutdown;
         struct pods *pods = data;
+        const struct metrics_node node = { pods->options->node_name, (unsigned)pods_count(pods), &evictions,
+                                           &shutdown };
 
         eviction_get_counters(pods->eviction, &evictions);
-        return metrics_text(pods->cri, (unsigned)pods_count(pods), &evictions);
+        shutdown_get_times(pods->shutdown, &shutdown);
+        return metrics_text(pods->cri, &node);
 }
 
 static int write_node(void *data, struct json_writer *w) {
@@ -123,6 +128,7 @@ void pods_tell_kubelet(struct pods *pods, struct kubelet_world *world) {
         };
 
         world->host = &host;
+        world->cgroups = pods->cgroups;
         world->client = pods->cluster ? cluster_client(pods->cluster) : NULL;
         world->metrics = write_metrics;
         world->data = pods;

@@ -58,6 +58,9 @@ void pods_take_up(struct pods *pods, struct found_pod *found, struct pod *pod, b
                 return;
         }
         found->taken = true;
+        if (wanted)
+                pods_take_cpus(pods, allocated);
+        pods_update_cpus(pods);
         if (found->found.sandbox_id || !wanted)
                 log_info("pod %s/%s: taken up%s", pod->metadata.namespace, pod->metadata.name,
                          wanted ? "" : ", but no file wants it any more: it ends");
@@ -181,6 +184,7 @@ void pods_reconcile(struct pods *pods) {
         if (pods->leaving)
                 return;
         desired_resolve(&pods->desired);
+        pods_drop_grants(pods);
         pods_count_burstable(pods);
         LIST_EACH (pods_slots, slot, &pods->slots)
                 if (pods->synced && !desired_has(&pods->desired, worker_pod(slot->worker)->metadata.uid))

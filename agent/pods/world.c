@@ -5,6 +5,7 @@
 #include "agent/container/log_links.h"
 #include "agent/eviction/eviction.h"
 #include "agent/pods/internal.h"
+#include "agent/shutdown/shutdown.h"
 #include "cri/state/events.h"
 #include "lib/log.h"
 
@@ -76,6 +77,9 @@ static void op_changed(void *data, struct worker *worker) {
         struct pods *pods = data;
 
         eviction_changed(pods->eviction, worker);
+        shutdown_look(pods->shutdown);
+        if (!worker_holds(worker))
+                pods_release(pods, worker_pod(worker)->metadata.uid);
         if (!worker_uses_sources(worker))
                 pods_drop_sources(pods, worker_pod(worker)->metadata.uid);
         pods_look(pods);
@@ -91,7 +95,7 @@ static void op_gone(void *data, struct worker *worker) {
         uv_timer_start(&slot->timer, on_timer, 0, 0);
 }
 
-static const struct node_world_ops world_ops = {
+static struct node_world_ops world_ops = {
         .call = op_call_cri,
         .sandbox_get = op_sandbox_get,
         .container_get = op_container_get,
@@ -111,6 +115,7 @@ static const struct worker_ops worker_ops = {
 };
 
 void pods_set_world(struct pods *pods, struct events *events) {
+        pods_set_grant_ops(&world_ops);
         pods->node = (struct worker_node){
                 .world = {
                         .ops = &world_ops,

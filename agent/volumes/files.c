@@ -7,6 +7,7 @@
 
 #include "agent/config/options.h"
 #include "agent/node/world.h"
+#include "agent/node/grant.h"
 #include "agent/volumes/file_key.h"
 #include "agent/volumes/volumes.h"
 #include "kube/pod/resources.h"
@@ -117,6 +118,7 @@ struct pod_files *pod_files_new(struct arena *arena, const struct node_world *wo
                                 const struct pod_addresses *addresses) {
         struct pod_files *files = arena_new_of(arena, struct pod_files);
         const char **ips = arena_alloc_array(arena, addresses->n + 1, sizeof(*ips));
+        struct node_grant grant = { 0 };
 
         if (!files || !ips)
                 return NULL;
@@ -143,6 +145,9 @@ struct pod_files *pod_files_new(struct arena *arena, const struct node_world *wo
                         .file_key_data = files,
                 },
         };
+        if (node_grant(world, pod, "", arena, &grant, NULL) < 0)
+                return NULL;
+        files->exclusive_cpus = grant.pod_exclusive;
         if ((addresses->joined && !files->facts.pod_ips) || !take_sources(arena, world, files))
                 return NULL;
         return files->dir && files->logs && files->cgroup ? files : NULL;

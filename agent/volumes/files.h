@@ -39,6 +39,7 @@ struct pod_files {
         const char *dir, *logs, *cgroup;
         const char *const *ips; /* NULL-ended */
         int64_t node_memory;
+        bool exclusive_cpus; /* some container has CPUs for itself: no quota holds the pod back */
 };
 
 /* In @arena, with what the API service has for the pod now; NULL without memory. @pod must outlive it. */

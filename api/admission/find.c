@@ -9,17 +9,16 @@
 #include "api/auth/attributes.h"
 #include "api/auth/authorizer.h"
 #include "api/cache/collection.h"
+#include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/server.h"
 #include "api/server/status.h"
 #include "api/state/resource.h"
 #include "api/state/state.h"
-#include "kube/codec/codec.h"
 #include "kube/kinds.h"
 #include "kube/meta_v1.h"
 #include "kube/type.h"
 #include "lib/arena.h"
-#include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/value.h"
 
@@ -58,9 +57,7 @@ enum api_step admission_forbid(struct admission *a, const char *format, ...) {
 static int read_one(const struct admission *a, const struct api_resource *of, const struct object *object,
                     const void **ret_object) {
         void *read = arena_alloc(a->arena, of->kind->type->size);
-        int r = read ? kube_json_read(a->arena, of->kind->type, (const char *)object->json->data, object->json->size,
-                                      NULL, read) :
-                       -ENOMEM;
+        int r = read ? api_struct_of(a->arena, of->kind->type, object, read) : -ENOMEM;
 
         if (r == 0)
                 *ret_object = read;

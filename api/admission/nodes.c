@@ -6,15 +6,18 @@
 #include "api/admission/admission.h"
 #include "api/admission/builtin.h"
 #include "api/attributes.h"
+#include "api/pki/csr.h"
 #include "api/rbac/nodes.h"
 #include "api/server/request.h"
 #include "api/server/status.h"
+#include "kube/certificates_v1.h"
 #include "kube/core_v1.h"
 #include "kube/kinds.h"
 #include "kube/pod/pod.h"
 #include "kube/pod/resources.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/err.h"
 #include "lib/go_text.h"
 #include "lib/value.h"
 
@@ -34,12 +37,66 @@ enum api_step api_admit_node(struct api_request *r, const struct value *object, 
         return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
 }
 
+/* A mirror pod's owner is the Node as it is now. */
+static enum api_step check_mirror(struct admission *a) {
+        const char *name = auth_user_node(&a->r->user), *uid;
+        const struct value *owner = value_at(value_find(a->r->next, "metadata.ownerReferences"), 0);
+        const struct kube_node *node;
+        const void *found;
+        int error = admission_get(a, "", "nodes", "", name, &found);
+
+        if (error == -ENOENT)
+                return admission_forbid(a, "node \"%s\" not found", name);
+        if (error < 0)
+                return api_fail(a->r, error, NULL);
+        node = found;
+        uid = value_string_or(value_get(owner, "uid"), "");
+        return kube_is(node->metadata.uid, uid) ? API_NEXT :
+                                                  admission_forbid(a, "node %s UID mismatch: expected %s got %s", name,
+                                                                   uid, node->metadata.uid ?: "");
+}
+
+/* It asks for certificates of its own name. */
+static enum api_step check_certificate(struct admission *a) {
+        const struct kube_certificates_v1_certificate_signing_request *csr = admission_object(a);
+        const char *node = auth_user_node(&a->r->user), *name;
+        _cleanup_err_ struct err *err = NULL;
+        struct pki_csr read;
+        int error;
+
+        if (!csr)
+                return API_END;
+        if (!kube_is(csr->spec.signer_name, PKI_SIGNER_KUBELET_SERVING) &&
+            !kube_is(csr->spec.signer_name, PKI_SIGNER_KUBELET_CLIENT))
+                return API_NEXT;
+        error = pki_csr_read(a->arena, csr->spec.request.data, csr->spec.request.length, &read, &err);
+        if (error == -ENOMEM)
+                return api_fail(a->r, error, NULL);
+        if (error < 0)
+                return admission_forbid(a, "unable to parse csr: %s", err_text(err));
+        name = arena_printf(a->arena, "system:node:%s", node);
+        if (!name)
+                return api_fail(a->r, -ENOMEM, NULL);
+        return strcmp(read.common_name, name) == 0 ? API_NEXT :
+                                                     admission_forbid(a, "can only create a node CSR with CN=%s", name);
+}
+
+static bool is_of(const struct api_request *r, const char *group, const char *resource) {
+        return !r->sub && strcmp(r->kind->group, group) == 0 && strcmp(r->kind->resource, resource) == 0;
+}
+
 enum api_step admission_node(struct admission *a) {
         struct api_request *r = a->r;
+        enum api_step step;
 
         if (a->operation == ADMISSION_DELETE)
                 return api_admit_node(r, NULL, r->current_tree);
-        return api_admit_node(r, r->next, r->creates ? NULL : r->current_tree);
+        step = api_admit_node(r, r->next, r->creates ? NULL : r->current_tree);
+        if (step != API_NEXT || !r->creates || !auth_user_node(&r->user))
+                return step;
+        if (is_of(r, "", "pods"))
+                return check_mirror(a);
+        return is_of(r, "certificates.k8s.io", "certificatesigningrequests") ? check_certificate(a) : API_NEXT;
 }
 
 /* --- TaintNodesByCondition: nothing runs on a node before it is ready --- */

@@ -7,14 +7,13 @@
 #include "api/admission/plugin.h"
 #include "api/admission/pod_security.h"
 #include "api/cache/collection.h"
+#include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/server.h"
 #include "api/state/resource.h"
 #include "api/state/state.h"
-#include "kube/codec/codec.h"
 #include "kube/core_v1.h"
 #include "lib/arena.h"
-#include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/table.h"
 #include "lib/texts.h"
@@ -83,7 +82,7 @@ static int look(struct survey *s, const struct object *object, bool again, bool 
         pod = arena_new_of(s->scratch, struct kube_pod);
         if (!pod)
                 return -ENOMEM;
-        r = kube_json_read(s->scratch, &kube_pod_type, (const char *)object->json->data, object->json->size, NULL, pod);
+        r = api_struct_of(s->scratch, &kube_pod_type, object, pod);
         if (r < 0)
                 return r;
         controller = again ? NULL : controller_of(pod);

@@ -6,13 +6,12 @@
 #include <time.h>
 
 #include "api/cache/collection.h"
+#include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/server.h"
 #include "api/state/resource.h"
 #include "kube/apply/apply.h"
-#include "kube/codec/codec.h"
 #include "lib/arena.h"
-#include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/json.h"
 #include "lib/json_writer.h"
@@ -27,9 +26,7 @@ static bool is_wanted(const struct quota_batch *batch, const char *name) {
 
 static int read_quota(struct quota_batch *batch, struct object *object) {
         struct kube_resource_quota *quota = arena_new_of(batch->arena, struct kube_resource_quota);
-        int r = quota ? kube_json_read(batch->arena, &kube_resource_quota_type, (const char *)object->json->data,
-                                       object->json->size, NULL, quota) :
-                        -ENOMEM;
+        int r = quota ? api_struct_of(batch->arena, &kube_resource_quota_type, object, quota) : -ENOMEM;
 
         if (r < 0)
                 return r;
@@ -41,6 +38,16 @@ static int read_quota(struct quota_batch *batch, struct object *object) {
 static void drop_states(struct quota_batch *batch) {
         while (batch->n_states > 0)
                 object_unref(batch->objects[--batch->n_states]);
+}
+
+static int read_page(struct quota_batch *batch, const struct collection_page *page) {
+        for (size_t i = 0; i < page->n; i++) {
+                int r = is_wanted(batch, page->objects[i]->name) ? read_quota(batch, page->objects[i]) : 0;
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
 }
 
 static int read_quotas(struct quota_room *room, struct api_state *state) {
@@ -55,12 +62,17 @@ static int read_quotas(struct quota_room *room, struct api_state *state) {
         drop_states(batch);
         batch->states = arena_alloc_array(batch->arena, page.n, sizeof(*batch->states));
         batch->objects = arena_alloc_array(batch->arena, page.n, sizeof(struct object *));
-        r = batch->states && batch->objects ? 0 : -ENOMEM;
-        for (size_t i = 0; r == 0 && i < page.n; i++)
-                if (is_wanted(batch, page.objects[i]->name))
-                        r = read_quota(batch, page.objects[i]);
+        r = batch->states && batch->objects ? read_page(batch, &page) : -ENOMEM;
         collection_page_clear(&page);
         return r;
+}
+
+static int charge_one(struct quota_batch *batch, struct admission_charge *charge) {
+        const char *text = NULL;
+        int r = charge_quotas(batch->arena, &charge->change, batch->states, batch->n_states, charge->dry, &text);
+
+        charge->refused = text;
+        return r < 0 || !text ? r : api_note_told(charge->r, text);
 }
 
 /* Those who are refused, and those who only look, need not wait for the writes. */
@@ -69,14 +81,9 @@ static int charge_all(struct quota_batch *batch) {
         struct admission_charge *charge;
         int r = 0;
 
-        while (r == 0 && (charge = quota_charges_pop(&batch->charges))) {
-                const char *text = NULL;
-
-                r = charge_quotas(batch->arena, &charge->change, batch->states, batch->n_states, charge->dry, &text);
-                if (r == 0 && text)
-                        r = api_note_told(charge->r, text);
-                charge->refused = text;
-                if (r == 0 && (text || charge->dry))
+        while (r >= 0 && (charge = quota_charges_pop(&batch->charges))) {
+                r = charge_one(batch, charge);
+                if (r >= 0 && (charge->refused || charge->dry))
                         charge_tell(charge, QUOTA_DECIDED);
                 else
                         quota_charges_append(&granted, charge);
@@ -186,7 +193,7 @@ static int prepare(struct quota_room *room, struct api_state *state, size_t i, s
         const struct object *object = batch->objects[i];
         const struct value *live, *next;
         struct api_json json;
-        int r = json_parse(batch->arena, (const char *)object->json->data, object->json->size, NULL, &live, NULL);
+        int r = api_tree_of(batch->arena, object, &live);
 
         write->room = room;
         write->name = arena_strdup(batch->arena, object->name); /* for the next try, which has other objects */

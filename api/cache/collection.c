@@ -5,6 +5,8 @@
 #include <time.h>
 
 #include "api/cache/internal.h"
+#include "api/cache/pack.h"
+#include "lib/cleanup.h"
 
 static int64_t now_ms(void) {
         struct timespec t;
@@ -17,7 +19,9 @@ struct collection *collection_new(const _Atomic int64_t *told) {
         struct collection *c = calloc(1, sizeof(*c));
         pthread_rwlockattr_t writers_first;
 
-        if (!c || !(c->ring = calloc(COLLECTION_EVENTS_MIN, sizeof(*c->ring)))) {
+        if (!c || !(c->ring = calloc(COLLECTION_EVENTS_MIN, sizeof(*c->ring))) || !(c->packer = packer_new())) {
+                if (c)
+                        free(c->ring);
                 free(c);
                 return NULL;
         }
@@ -53,17 +57,20 @@ void collection_free(struct collection *collection) {
         index_clear(&collection->objects);
         pthread_rwlock_destroy(&collection->lock);
         pthread_mutex_destroy(&collection->listening);
+        packer_free(collection->packer);
         free(collection->ring);
         free(collection);
 }
 
 int collection_load(struct collection *c, struct object *object) {
-        int r = index_add(&c->objects, object);
+        struct object *kept = object_pack(object, c->packer);
+        int r = index_add(&c->objects, kept);
 
         assert(r != -EEXIST && c->first == c->next);
-        if (r < 0)
+        if (r < 0) {
+                object_unref(kept);
                 return r;
-        object_ref(object);
+        }
         if (object->revision > c->last)
                 c->last = c->gone = object->revision;
         return 0;
@@ -74,34 +81,73 @@ void collection_loaded(struct collection *c, int64_t revision) {
         c->gone = revision;
 }
 
-/* Twice the room, when what would be lost is young. Without memory the old room does. */
-static void grow(struct collection *c) {
-        struct collection_event *larger;
+/* Room for @size events, at least as many as there are. Without memory the old room does. */
+static void resize(struct collection *c, size_t size) {
+        struct collection_event *ring = malloc(size * sizeof(*ring));
 
-        if (c->size == COLLECTION_EVENTS_MAX ||
-            collection_event_at(c, c->first)->at_ms < now_ms() - COLLECTION_EVENTS_YOUNG_MS)
-                return;
-        larger = malloc(2 * c->size * sizeof(*larger));
-        if (!larger)
+        if (!ring)
                 return;
         for (uint64_t n = c->first; n < c->next; n++)
-                larger[n & (2 * c->size - 1)] = *collection_event_at(c, n);
+                ring[n & (size - 1)] = *collection_event_at(c, n);
         free(c->ring);
-        c->ring = larger;
-        c->size *= 2;
+        c->ring = ring;
+        c->size = size;
+}
+
+static bool is_younger(const struct collection_event *event, int64_t ms) {
+        return event->at_ms >= now_ms() - ms;
+}
+
+static void drop_oldest(struct collection *c) {
+        struct collection_event *oldest = collection_event_at(c, c->first++);
+
+        c->gone = oldest->revision;
+        collection_event_clear(oldest);
 }
 
 static void add_event(struct collection *c, const struct collection_event *event) {
+        if (c->next - c->first == c->size && c->size < COLLECTION_EVENTS_MAX &&
+            is_younger(collection_event_at(c, c->first), COLLECTION_EVENTS_YOUNG_MS))
+                resize(c, 2 * c->size);
         if (c->next - c->first == c->size)
-                grow(c);
-        if (c->next - c->first == c->size) {
-                struct collection_event *oldest = collection_event_at(c, c->first++);
-
-                c->gone = oldest->revision;
-                collection_event_clear(oldest);
-        }
+                drop_oldest(c);
         *collection_event_at(c, c->next++) = *event;
         c->last = event->revision;
+}
+
+/* Whether there may be more to forget. */
+static bool compact_some(struct collection *c, int64_t revision, int64_t young_ms) {
+        for (size_t n = 0; n < COLLECTION_COMPACT_EVENTS; n++) {
+                const struct collection_event *oldest = collection_event_at(c, c->first);
+
+                if (c->next - c->first <= COLLECTION_EVENTS_MIN || oldest->revision > revision ||
+                    is_younger(oldest, young_ms))
+                        return false;
+                drop_oldest(c);
+        }
+        return true;
+}
+
+/* To a half of the ring at most: one that is full would grow again at the next event. */
+static void shrink(struct collection *c) {
+        size_t size = c->size;
+
+        while (size > COLLECTION_EVENTS_MIN && c->next - c->first <= size / 4)
+                size /= 2;
+        if (size < c->size)
+                resize(c, size);
+}
+
+void collection_compact(struct collection *c, int64_t revision, int64_t young_ms) {
+        bool more;
+
+        do {
+                pthread_rwlock_wrlock(&c->lock);
+                more = compact_some(c, revision, young_ms);
+                if (!more)
+                        shrink(c);
+                pthread_rwlock_unlock(&c->lock);
+        } while (more);
 }
 
 /* Puts @object in the place of @previous in the index, or takes it out. */
@@ -118,7 +164,8 @@ static int change_index(struct collection *c, struct object *previous, struct ob
         return r;
 }
 
-int collection_apply(struct collection *c, struct object *object, bool deleted) {
+int collection_apply(struct collection *c, struct object *changed, bool deleted) {
+        _cleanup_object_ struct object *object = object_pack(changed, c->packer);
         struct collection_event event = { .revision = object->revision, .at_ms = now_ms() };
         int r;
 
@@ -194,6 +241,15 @@ uint64_t collection_first_after(const struct collection *c, int64_t revision) {
                         low = middle + 1;
         }
         return low;
+}
+
+int64_t collection_gone(struct collection *c) {
+        int64_t gone;
+
+        pthread_rwlock_rdlock(&c->lock);
+        gone = c->gone;
+        pthread_rwlock_unlock(&c->lock);
+        return gone;
 }
 
 int collection_seek(struct collection *c, int64_t revision, uint64_t *ret_number) {

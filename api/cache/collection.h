@@ -19,6 +19,7 @@ struct collection;
 
 #define COLLECTION_EVENTS_MIN 128 /* of the ring, which doubles while what is in it is young */
 #define COLLECTION_EVENTS_MAX 65536
+#define COLLECTION_COMPACT_EVENTS 1024         /* that are forgotten before readers and changes have their turn */
 #define COLLECTION_EVENTS_YOUNG_MS (75 * 1000) /* as kube-apiserver's watch cache */
 
 enum collection_event_type { COLLECTION_ADDED, COLLECTION_MODIFIED, COLLECTION_DELETED };
@@ -48,14 +49,18 @@ struct collection_listener {
 struct collection *collection_new(const _Atomic int64_t *told);
 void collection_free(struct collection *collection); /* NULL is fine; nobody listens any more */
 
-/* Before all else: an object that was there already. Takes a reference. 0 or -ENOMEM. */
+/* Before all else: an object that was there already. What is kept is the same object packed. 0 or -ENOMEM. */
 int collection_load(struct collection *collection, struct object *object);
 
 /* After the last of them: of what was before @revision, what was deleted among it, nothing is known. */
 void collection_loaded(struct collection *collection, int64_t revision);
 
+/* Events up to @revision that are older than @young_ms are forgotten, but for the last COLLECTION_EVENTS_MIN, and the
+ * ring becomes as small as what is left asks for. */
+void collection_compact(struct collection *collection, int64_t revision, int64_t young_ms);
+
 /* What was changed: @object is in place of the one of its name, or with @deleted that one is gone, and @object is what
- * it was last. Takes a reference. Revisions rise. 0 or -ENOMEM: readers would never see the change, so whoever made it
+ * it was last; packed, too. Revisions rise. 0 or -ENOMEM: readers would never see the change, so whoever made it
  * elsewhere for good has to begin anew from there. */
 int collection_apply(struct collection *collection, struct object *object, bool deleted);
 
@@ -93,6 +98,9 @@ int collection_list(struct collection *collection, const struct collection_query
 void collection_page_clear(struct collection_page *page);
 
 /* For api/cache/watch.c: events by number, from 1 on. */
+
+/* Of events up to this revision some are gone. */
+int64_t collection_gone(struct collection *collection);
 
 /* The number of the first event after @revision; it may not be there yet. -ESTALE: events after it are gone. */
 int collection_seek(struct collection *collection, int64_t revision, uint64_t *ret_number);

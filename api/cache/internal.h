@@ -14,6 +14,7 @@ struct collection {
         const _Atomic int64_t *told;
         pthread_rwlock_t lock; /* of all but the listeners */
         struct index objects;
+        struct packer *packer;         /* of who applies changes */
         struct collection_event *ring; /* event NUMBER is at NUMBER % size */
         size_t size;                   /* a power of two */
         uint64_t first, next;          /* numbers of the oldest event and of the next one */

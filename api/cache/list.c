@@ -172,14 +172,20 @@ static size_t count_rest_then(const struct collection *c, const struct index *un
         return n;
 }
 
+static int list_undone(struct collection *c, struct listing *l, struct index *undone) {
+        int r;
+
+        if ((r = undo(c, l->query->revision, undone)) < 0 || (r = merge(c, undone, l)) < 0)
+                return r;
+        if (counts(l))
+                l->page->remaining = count_rest_then(c, undone, l);
+        return 0;
+}
+
 static int list_past(struct collection *c, struct listing *l) {
         struct index undone = INDEX_INIT(past_order);
-        int r = undo(c, l->query->revision, &undone);
+        int r = list_undone(c, l, &undone);
 
-        if (r == 0)
-                r = merge(c, &undone, l);
-        if (r == 0 && counts(l))
-                l->page->remaining = count_rest_then(c, &undone, l);
         past_clear(&undone);
         return r;
 }
@@ -194,9 +200,11 @@ static int list(struct collection *c, struct listing *l) {
         if (wanted && wanted < c->last)
                 return list_past(c, l);
         r = list_present(c, l);
-        if (r == 0 && counts(l))
+        if (r < 0)
+                return r;
+        if (counts(l))
                 l->page->remaining = count_rest(c, l);
-        return r;
+        return 0;
 }
 
 int collection_list(struct collection *c, const struct collection_query *query, struct collection_page *ret_page) {

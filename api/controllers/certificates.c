@@ -190,6 +190,14 @@ static int refuse(struct task *task, request *csr, const char *why) {
         return r;
 }
 
+static int read_csr(struct task *task, const request *csr, const struct pki_csr_spec *spec, struct pki_csr *ret_csr,
+                    struct err **err) {
+        const struct kube_bytes *text = &csr->spec.request;
+        int r = pki_csr_read(task_arena(task), text->data, text->length, ret_csr, err);
+
+        return r < 0 ? r : pki_csr_check(ret_csr, spec, err);
+}
+
 static int reconcile_signing(struct task *task) {
         const struct controllers_config *config = controller_config(task_controller(task));
         _cleanup_err_ struct err *err = NULL;
@@ -203,14 +211,12 @@ static int reconcile_signing(struct task *task) {
             find_condition(csr, "Denied") || find_condition(csr, "Failed"))
                 return 0;
         spec = certificates_spec(task, csr);
-        r = pki_csr_read(task_arena(task), csr->spec.request.data, csr->spec.request.length, &read, &err);
-        r = r ?: pki_csr_check(&read, &spec, &err);
+        r = read_csr(task, csr, &spec, &read, &err);
         if (r == -ENOENT) /* another's to sign */
                 return 0;
         if (r == -EINVAL || r == -E2BIG)
                 return refuse(task, csr, err_text(err));
-        r = r ?: config->sign(config->data, &read, &spec, &pem, &err);
-        if (r < 0) {
+        if (r < 0 || (r = config->sign(config->data, &read, &spec, &pem, &err)) < 0) {
                 task_fail(task, -r, err_text(err));
                 return 0;
         }

@@ -53,8 +53,10 @@ void node_lifecycle_forget(struct node_lifecycle *l, struct node_record *node) {
 
 /* --- signs of life --- */
 
-static bool saw(char last[40], const char *text, bool only_later) {
-        if (only_later ? strcmp(text, last) <= 0 : strcmp(text, last) == 0)
+/* Another time is a sign, also an earlier one: a node's clock may have been set back. (Kubernetes has that node lost
+ * until the clock has come to where it was.) */
+static bool saw(char last[40], const char *text) {
+        if (strcmp(text, last) == 0)
                 return false;
         snprintf(last, sizeof(((struct node_record *)0)->renewed), "%s", text);
         return true;
@@ -66,7 +68,7 @@ static void see_lease(struct controller *controller, struct node_record *node, c
 
         arena_reset(l->scratch);
         if (kube_project(l->scratch, l->renewal, (const char *)lease->json->data, lease->json->size, &tree) == 0 &&
-            saw(node->renewed, value_string_or(value_find(&tree, "spec.renewTime"), ""), true))
+            saw(node->renewed, value_string_or(value_find(&tree, "spec.renewTime"), "")))
                 node->seen_ns = controller_now(controller);
 }
 
@@ -124,7 +126,7 @@ static int see_node(struct controller *controller, struct node_record *node, con
                 node->seen_ns = made_at(controller, value_find(tree, "metadata.creationTimestamp"));
         else if (is_new || !!ready != node->has_ready)
                 node->seen_ns = now;
-        if (saw(node->heartbeat, value_string_or(value_get(ready, "lastHeartbeatTime"), ""), false) && !is_new)
+        if (saw(node->heartbeat, value_string_or(value_get(ready, "lastHeartbeatTime"), "")) && !is_new)
                 node->seen_ns = now;
         node->has_ready = ready;
         node_lifecycle_set_lost(l, node, ready && strcmp(status, "True") != 0);

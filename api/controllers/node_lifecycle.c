@@ -189,18 +189,25 @@ static const char *executes(struct task *task, struct node_record *node, const s
         return NULL;
 }
 
-static int taint(struct task *task, struct node_record *node, struct kube_node *object) {
-        struct controller *c = task_controller(task);
-        bool waited = node_records_contains(node), changed;
-        const char *execute = executes(task, node, object);
-        int r = node_state_taint(task_arena(task), object, execute, controller_wall(c), &changed);
+static int write_taints(struct task *task, struct node_record *node, struct kube_node *object, const char *execute) {
+        bool changed;
+        int r = node_state_taint(task_arena(task), object, execute, controller_wall(task_controller(task)), &changed);
 
-        if (r == 0 && changed)
+        if (r < 0)
+                return r;
+        if (changed)
                 write_node(task, object, NULL);
-        else if (r == 0)
+        else
                 node->granted = false;
+        return 0;
+}
+
+static int taint(struct task *task, struct node_record *node, struct kube_node *object) {
+        bool waited = node_records_contains(node);
+        int r = write_taints(task, node, object, executes(task, node, object));
+
         if (waited && !node_records_contains(node))
-                wake_next(c, node->zone);
+                wake_next(task_controller(task), node->zone);
         return r;
 }
 

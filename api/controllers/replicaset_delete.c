@@ -116,18 +116,24 @@ int replicaset_delete(struct task *task, const struct known_object *owner, size_
         struct replicaset_ranked *pods = arena_alloc_array(task_arena(task), n_active, sizeof(*pods));
         struct replicaset_sync *sync = task_data(task);
         size_t at = 0;
-        int r = pods ? 0 : -ENOMEM;
+        int r;
 
-        for (struct known_walk w = known_first_owned(pods_of(task), owner->uid, owner->namespace); r == 0 && w.object;
+        sync->deletes = true;
+        if (!pods)
+                return -ENOMEM;
+        for (struct known_walk w = known_first_owned(pods_of(task), owner->uid, owner->namespace); w.object;
              known_next(&w))
                 if (known_is_active(w.object) && known_selects(&owner->selector, w.object))
                         pods[at++].pod = w.object;
-        if (r == 0 && n < at && (r = rank(task, owner, pods, at)) == 0)
+        if (n < at) {
+                r = rank(task, owner, pods, at);
+                if (r < 0)
+                        return r;
                 replicaset_sort(pods, at, controller_wall(task_controller(task)));
-        sync->deletes = true;
-        for (size_t i = 0; r == 0 && i < n && task_has_room(task); i++)
-                r = delete (task, pods[i].pod);
-        if (r == 0)
-                task_then(task, replicaset_finish);
-        return r;
+        }
+        for (size_t i = 0; i < n && task_has_room(task); i++)
+                if ((r = delete (task, pods[i].pod)) < 0)
+                        return r;
+        task_then(task, replicaset_finish);
+        return 0;
 }

@@ -39,35 +39,26 @@ static size_t length_of(const struct bytes *json) {
 }
 
 static struct bytes *finish(struct json_writer *w, int error) {
-        _cleanup_free_ char *text = NULL;
-        struct bytes *bytes;
-        size_t length;
-
-        if (error < 0 || json_writer_finish(w, &text, &length) < 0)
-                return NULL;
-        bytes = bytes_new(length + 1);
-        if (!bytes)
-                return NULL;
-        memcpy(bytes->data, text, length);
-        bytes->data[length] = '\n';
-        return bytes;
+        return error < 0 ? NULL : json_writer_line(w);
 }
 
 /* --- tables --- */
 
 static int print_row(struct api_request *r, struct print_table_writer *table, const struct object *object) {
-        const char *text = (const char *)object->json->data;
         _cleanup_arena_ struct arena *arena = NULL;
-        _cleanup_bytes_ struct bytes *shown = NULL;
+        _cleanup_bytes_ struct bytes *shown = NULL, *json = object_json(object);
+        const char *text = json ? (const char *)json->data : NULL;
         int error;
 
+        if (!json)
+                return -ENOMEM;
         if (r->kind == r->resource->kind || api_shows_other(r) || table->include != PRINT_OBJECT)
-                return print_table_row(table, text, length_of(object->json), NULL);
+                return print_table_row(table, text, length_of(json), NULL);
         arena = arena_new();
-        error = arena ? api_json_as(arena, r->kind, r->resource->kind, object->json, &shown) : -ENOMEM;
+        error = arena ? api_json_as(arena, r->kind, r->resource->kind, object, &shown) : -ENOMEM;
         return error ?:
-                       print_table_row_shown(table, text, length_of(object->json), (const char *)shown->data,
-                                             length_of(shown), NULL);
+                       print_table_row_shown(table, text, length_of(json), (const char *)shown->data, length_of(shown),
+                                             NULL);
 }
 
 static struct bytes *print_table(struct api_request *r, struct print_table_writer *table, const struct print_head *head,
@@ -98,8 +89,11 @@ static struct bytes *print_table_of_one(struct api_request *r, const struct obje
 /* --- metadata alone --- */
 
 static int write_partial(struct api_request *r, struct json_writer *w, const struct object *object) {
-        return print_partial(w, columns_of(r), r->media.meta_version, (const char *)object->json->data,
-                             length_of(object->json), NULL);
+        _cleanup_bytes_ struct bytes *json = object_json(object);
+
+        if (!json)
+                return -ENOMEM;
+        return print_partial(w, columns_of(r), r->media.meta_version, (const char *)json->data, length_of(json), NULL);
 }
 
 static struct bytes *print_partial_of_one(struct api_request *r, const struct object *object) {

@@ -111,7 +111,7 @@ static const char *check_pod_status(const struct node_write *w) {
 
 static const char *check_eviction(const struct node_write *w) {
         return is_own(w, w->old) ? NULL :
-                                   SAY(w, "node %s can only evict pods with spec.nodeName set to itself", w->quoted);
+                                   SAY(w, "node %s can only evict pods with spec.nodeName set to itself", w->node);
 }
 
 static bool is_under(const char *namespace, size_t n, const char *domain) {
@@ -186,17 +186,32 @@ static const char *check_labels(const struct node_write *w, bool creates) {
                          SAY(w, "is not allowed to modify labels: %s", names);
 }
 
+/* What a node's configuration is taken from would be for it to read. */
+static const char *check_source(const struct node_write *w, bool creates) {
+        const struct value *source = value_find(w->object, "spec.configSource");
+
+        if (value_is_null(source))
+                return NULL;
+        if (creates)
+                return SAY(w, "node %s is not allowed to create pods with a non-nil configSource", w->quoted);
+        return value_equal(source, value_find(w->old, "spec.configSource")) ?
+                       NULL :
+                       SAY(w, "node %s is not allowed to update configSource to a new non-nil configSource", w->quoted);
+}
+
 static const char *check_node(const struct node_write *w) {
-        const char *name = w->a->name[0] ? w->a->name : at(w->object, "metadata.name"), *quoted;
+        const char *name = w->a->name[0] ? w->a->name : at(w->object, "metadata.name"), *quoted, *why;
 
         if (strcmp(name, w->node) != 0) {
                 quoted = go_text_quote(w->arena, name);
                 return quoted ? SAY(w, "node %s is not allowed to modify node %s", w->quoted, quoted) : "";
         }
         if (is_verb(w, "create"))
-                return check_labels(w, true);
+                return (why = check_source(w, true)) ? why : check_labels(w, true);
         if (!w->object || !w->old)
                 return NULL;
+        if ((why = check_source(w, false)))
+                return why;
         if (!value_equal(value_find(w->object, "spec.taints"), value_find(w->old, "spec.taints")))
                 return SAY(w, "node %s is not allowed to modify taints", w->quoted);
         if (!value_equal(value_find(w->object, "metadata.ownerReferences"),
@@ -230,7 +245,10 @@ static const char *check_token(const struct node_write *w) {
         if (!at(w->object, "spec.boundObjectRef.uid")[0])
                 return "node requested token with a pod binding without a uid";
         if (strcmp(at(w->object, "spec.boundObjectRef.uid"), at(w->old, "metadata.uid")) != 0)
-                return "the UID in the bound object reference does not match the UID in record";
+                return SAY(w,
+                           "the UID in the bound object reference (%s) does not match the UID in record. The object "
+                           "might have been deleted and then recreated",
+                           at(w->object, "spec.boundObjectRef.uid"));
         return is_own(w, w->old) ? NULL : "node requested token bound to a pod scheduled on a different node";
 }
 

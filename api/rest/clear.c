@@ -3,13 +3,11 @@
 #include <errno.h>
 
 #include "api/cache/collection.h"
-#include "api/rest/page.h"
 #include "api/rest/query.h"
 #include "api/rest/rest.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
 #include "api/server/status.h"
-#include "api/state/resource.h"
 #include "kube/kinds.h"
 #include "lib/arena.h"
 
@@ -17,18 +15,11 @@ static enum api_step choose(struct api_request *r) {
         struct collection_page *page = arena_new_of(r->arena, struct collection_page);
         struct api_query query;
         enum api_step step = page ? api_query_read(r, &query) : api_fail(r, -ENOMEM, NULL);
-        int error;
 
-        if (step != API_NEXT)
+        if (step != API_NEXT || (step = api_query_list(r, &query.query, page)) != API_NEXT)
                 return step;
-        error = collection_list(r->resource->collection, &query.query, page);
-        if (error < 0)
-                return api_fail(r, error, NULL);
         r->cleared = page;
-        if (!page->more)
-                return API_NEXT;
-        r->clear_next = api_place_token(r->arena, page->objects[page->n - 1], page->revision);
-        return r->clear_next ? API_NEXT : api_fail(r, -ENOMEM, NULL);
+        return api_query_next(r, page, &r->clear_next) < 0 ? api_fail(r, -ENOMEM, NULL) : API_NEXT;
 }
 
 enum api_step api_clear(struct api_request *r) {

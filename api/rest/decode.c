@@ -56,13 +56,30 @@ static enum api_step check_fields(struct api_request *r) {
 
 /* --- kind and apiVersion --- */
 
+/* In which other version a subresource takes its kind: one of the same fields. */
+static const struct {
+        const char *group, *kind, *version;
+} older[] = {
+        { "policy", "Eviction", "v1beta1" }, /* what kubectl drain before 1.22 sends */
+};
+
+static bool is_older(const struct kube_subresource *sub, const char *version) {
+        for (size_t i = 0; sub && i < ELEMENTS(older); i++)
+                if (strcmp(sub->group, older[i].group) == 0 && strcmp(sub->kind, older[i].kind) == 0 &&
+                    strcmp(version, older[i].version) == 0)
+                        return true;
+        return false;
+}
+
 static bool is_version(const struct api_request *r, const char *version) {
         const char *group = r->sub ? r->sub->group : r->kind->group, *own = r->sub ? r->sub->version : r->kind->version;
         size_t n = strlen(group);
 
         if (n == 0)
                 return strcmp(version, own) == 0;
-        return strncmp(version, group, n) == 0 && version[n] == '/' && strcmp(version + n + 1, own) == 0;
+        if (strncmp(version, group, n) != 0 || version[n] != '/')
+                return false;
+        return strcmp(version + n + 1, own) == 0 || is_older(r->sub, version + n + 1);
 }
 
 /* The body as Go's %x has it. */
@@ -87,18 +104,18 @@ static bool is_kind_of_version(const struct api_request *r, const char *kind, co
 }
 
 static enum api_step refuse_kind(struct api_request *r, const char *kind, const char *version, const char *wanted) {
-        const char *group = *r->kind->group ? r->kind->group : "core";
+        const char *group = *r->kind->group ? r->kind->group : "core", *slash = strrchr(version, '/'),
+                   *number = slash ? slash + 1 : version;
 
         if (is_kind_of_version(r, kind, version))
                 return api_refuse(r, API_BAD_REQUEST,
                                   "%s in version \"%s\" cannot be handled as a %s: converting (%s.%s) to (%.*s.%s): "
                                   "unknown conversion",
-                                  kind, version, wanted, strrchr(version, '/') ? strrchr(version, '/') + 1 : version,
-                                  kind, (int)strcspn(group, "."), group, wanted);
+                                  kind, number, wanted, number, kind, (int)strcspn(group, "."), group, wanted);
         return api_refuse(r, API_BAD_REQUEST,
                           "%s in version \"%s\" cannot be handled as a %s: no kind \"%s\" is registered for "
                           "version \"%s\" in scheme \"pkg/runtime/scheme.go:111\"",
-                          kind, version, wanted, kind, version);
+                          kind, number, wanted, kind, version);
 }
 
 static enum api_step check_kind(struct api_request *r) {

@@ -29,49 +29,73 @@ static size_t version_length(const struct kube_kind *kind) {
         return strlen(kind->group) + (*kind->group ? 1 : 0) + strlen(kind->version);
 }
 
-/* The objects' JSON in the request's version: as they are kept, where that is it. */
-static int json_of(struct api_request *r, struct object *const *objects, size_t n, struct bytes **ret_json) {
-        int error = 0;
+/* A list that grows. */
+struct joined {
+        struct bytes *bytes; /* as large as there is room */
+        size_t used;
+};
 
-        for (size_t i = 0; i < n && error == 0; i++)
-                error = api_json_as(r->arena, r->kind, r->resource->kind, objects[i]->json, &ret_json[i]);
-        return error;
+static uint8_t *room_for(struct joined *to, size_t n) {
+        struct bytes *larger;
+
+        if (n <= to->bytes->size - to->used)
+                return to->bytes->data + to->used;
+        larger = bytes_new((to->used + n) * 3 / 2);
+        if (!larger)
+                return NULL;
+        memcpy(larger->data, to->bytes->data, to->used);
+        bytes_unref(to->bytes);
+        to->bytes = larger;
+        return larger->data + to->used;
 }
 
 /* Items of built-in kinds go without their kind and version, which the list has said: what is left is their JSON from
- * behind it to its newline. */
-static struct bytes *join(const char *before, struct bytes *const *items, size_t n, size_t head) {
-        size_t n_before = strlen(before), size = n_before + n + strlen(ITEMS_BEGIN) + strlen(ITEMS_END);
-        struct bytes *bytes;
-        uint8_t *to;
+ * behind it to its newline. @head: how long that is. */
+static int join_one(struct api_request *r, struct joined *to, const struct object *object, size_t head) {
+        _cleanup_bytes_ struct bytes *json = NULL;
+        int error = api_json_as(r->arena, r->kind, r->resource->kind, object, &json);
+        uint8_t *at = error == 0 ? room_for(to, json->size - head + strlen(",{")) : NULL, *begin = at;
 
-        for (size_t i = 0; i < n; i++)
-                size += items[i]->size - head;
-        bytes = bytes_new(size);
-        if (!bytes)
-                return NULL;
-        to = mempcpy(bytes->data, before, n_before);
-        to = mempcpy(to, ITEMS_BEGIN, strlen(ITEMS_BEGIN));
-        for (size_t i = 0; i < n; i++) {
-                if (i > 0)
-                        *to++ = ',';
-                *to++ = '{';
-                to = mempcpy(to, items[i]->data + head, items[i]->size - head - 1);
-        }
-        to = mempcpy(to, ITEMS_END, strlen(ITEMS_END));
-        return bytes_shrink(bytes, (size_t)(to - bytes->data));
+        if (!at)
+                return error ?: -ENOMEM;
+        if (begin[-1] != '[')
+                *at++ = ',';
+        *at++ = '{';
+        at = mempcpy(at, json->data + head, json->size - head - 1);
+        to->used += (size_t)(at - begin);
+        return 0;
 }
 
-static struct bytes *list_json(struct api_request *r, struct object *const *objects, size_t n, const char *before) {
+static int join(struct api_request *r, struct joined *to, struct object *const *objects, size_t n) {
         size_t head = r->resource->head_length + version_length(r->kind) - version_length(r->resource->kind);
-        struct bytes **items = calloc(n + 1, sizeof(struct bytes *));
-        struct bytes *list =
-                items && before && json_of(r, objects, n, items) == 0 ? join(before, items, n, head) : NULL;
+        uint8_t *at;
+        int error = 0;
 
-        for (size_t i = 0; items && i < n; i++)
-                bytes_unref(items[i]);
-        free(items);
-        return list;
+        for (size_t i = 0; i < n && error == 0; i++)
+                error = join_one(r, to, objects[i], head);
+        at = error == 0 ? room_for(to, strlen(ITEMS_END)) : NULL;
+        if (!at)
+                return error ?: -ENOMEM;
+        memcpy(at, ITEMS_END, strlen(ITEMS_END));
+        to->used += strlen(ITEMS_END);
+        return 0;
+}
+
+/* The objects in the request's version: as they are kept, where that is it. */
+static struct bytes *list_json(struct api_request *r, struct object *const *objects, size_t n, const char *before) {
+        struct joined to = { 0 };
+        size_t size = before ? strlen(before) + n + strlen(ITEMS_BEGIN) + strlen(ITEMS_END) : 0;
+
+        for (size_t i = 0; i < n; i++)
+                size += object_json_size(objects[i]);
+        to.bytes = before ? bytes_new(size) : NULL;
+        if (!to.bytes)
+                return NULL;
+        to.used = strlen(before) + strlen(ITEMS_BEGIN);
+        memcpy(mempcpy(to.bytes->data, before, strlen(before)), ITEMS_BEGIN, strlen(ITEMS_BEGIN));
+        if (join(r, &to, objects, n) < 0)
+                return bytes_unref(to.bytes);
+        return bytes_shrink(to.bytes, to.used);
 }
 
 struct bytes *api_items_json(struct api_request *r, struct object *const *objects, size_t n, const char *metadata) {

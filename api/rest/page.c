@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "api/cache/object.h"
 #include "lib/arena.h"
 #include "lib/base64.h"
 #include "lib/cleanup.h"
@@ -35,9 +34,10 @@ static char *from_url(struct arena *arena, const char *token) {
         return text;
 }
 
-const char *api_place_token(struct arena *arena, const struct object *last, int64_t revision) {
-        char *json = arena_printf(arena, "{\"v\":\"" TOKEN_VERSION "\",\"rv\":%lld,\"start\":\"%s/%s\\u0000\"}",
-                                  (long long)revision, last->namespace, last->name);
+const char *api_place_token(struct arena *arena, const char *scope, const struct api_place *place) {
+        char *json =
+                arena_printf(arena, "{\"v\":\"" TOKEN_VERSION "\",\"rv\":%lld,\"start\":\"%s%s%s\\u0000\"}",
+                             (long long)place->revision, scope ? "" : place->namespace, scope ? "" : "/", place->name);
         char *text = json ? arena_alloc(arena, BASE64_LENGTH(strlen(json)) + 1) : NULL;
 
         if (!text)
@@ -57,10 +57,20 @@ static bool cut_nul(char *json) {
         return true;
 }
 
-int api_place_parse(struct arena *arena, const char *token, struct api_place *ret_place, struct err **err) {
+/* Of all namespaces' objects: behind a namespace's name alone comes its first object. */
+static bool split(struct arena *arena, const char *start, struct api_place *place) {
+        const char *slash = strchrnul(start, '/');
+
+        place->namespace = arena_strndup(arena, start, (size_t)(slash - start));
+        place->name = *slash ? slash + 1 : "";
+        return place->namespace;
+}
+
+int api_place_parse(struct arena *arena, const char *token, const char *scope, struct api_place *ret_place,
+                    struct err **err) {
         char *text = from_url(arena, token), *json = text ? arena_alloc(arena, strlen(text) + 1) : NULL;
         const struct value *tree = NULL;
-        const char *start, *slash;
+        const char *start;
         struct api_place place = { 0 };
         struct base64_decoder decoder = { 0 };
         int64_t n;
@@ -73,14 +83,17 @@ int api_place_parse(struct arena *arena, const char *token, struct api_place *re
                 return err_set(err, EINVAL,
                                "invalid continue token: continue key is not valid: it is no token of this server");
         start = value_string_or(value_get(tree, "start"), "");
-        slash = strchr(start, '/');
-        if (strcmp(value_string_or(value_get(tree, "v"), ""), TOKEN_VERSION) != 0 || !slash || !slash[1] ||
-            !value_integer(value_get(tree, "rv"), &place.revision) || place.revision <= 0)
+        if (strcmp(value_string_or(value_get(tree, "v"), ""), TOKEN_VERSION) != 0 || !*start ||
+            !value_integer(value_get(tree, "rv"), &place.revision) || place.revision == 0)
                 return err_set(err, EINVAL,
                                "invalid continue token: continue key is not valid: incorrect encoded start "
                                "resourceVersion (version meta.k8s.io/v1)");
-        place.namespace = arena_strndup(arena, start, (size_t)(slash - start));
-        place.name = slash + 1;
+        if (place.revision < 0)
+                place.revision = API_PLACE_NOW;
+        if (scope)
+                place = (struct api_place){ place.revision, scope, start };
+        else if (!split(arena, start, &place))
+                return -ENOMEM;
         *ret_place = place;
-        return place.namespace ? 0 : -ENOMEM;
+        return 0;
 }

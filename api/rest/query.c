@@ -8,6 +8,8 @@
 #include "api/server/request.h"
 #include "api/server/server.h"
 #include "api/server/status.h"
+#include "api/state/resource.h"
+#include "api/state/state.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
@@ -93,10 +95,15 @@ enum api_step api_query_check_revision(struct api_request *r) {
         return read_revision(r, false, &revision);
 }
 
+/* As api_place_token() has it. */
+static const char *scope_of(const struct api_request *r) {
+        return r->kind->namespaced ? r->path.namespace : "";
+}
+
 static enum api_step read_place(struct api_request *r, struct collection_query *q) {
         _cleanup_err_ struct err *err = NULL;
         struct api_place place;
-        int error = api_place_parse(r->arena, r->options.continue_, &place, &err);
+        int error = api_place_parse(r->arena, r->options.continue_, scope_of(r), &place, &err);
 
         if (error == -EINVAL)
                 return api_refuse(r, API_BAD_REQUEST, "%s", err_text(err));
@@ -105,7 +112,7 @@ static enum api_step read_place(struct api_request *r, struct collection_query *
         if (r->options.resource_version && *r->options.resource_version &&
             strcmp(r->options.resource_version, "0") != 0)
                 return api_refuse(r, API_BAD_REQUEST, "specifying resource version is not allowed when using continue");
-        q->revision = place.revision;
+        q->revision = place.revision == API_PLACE_NOW ? 0 : place.revision;
         q->after_namespace = place.namespace;
         q->after_name = place.name;
         return API_NEXT;
@@ -135,4 +142,50 @@ enum api_step api_query_read(struct api_request *r, struct api_query *ret_query)
                 step = read_place(r, &q.query);
         *ret_query = q;
         return step;
+}
+
+/* kube-apiserver's words. */
+static enum api_step expire(struct api_request *r, const struct collection_query *q) {
+        const struct api_place place = { API_PLACE_NOW, q->after_namespace, q->after_name };
+        const char *next;
+
+        if (!q->after_name)
+                return api_refuse(r, API_EXPIRED, "The resourceVersion for the provided list is too old.");
+        next = api_place_token(r->arena, scope_of(r), &place);
+        if (!next)
+                return api_fail(r, -ENOMEM, NULL);
+        return api_refuse_page(
+                r,
+                "The provided continue parameter is too old to display a consistent list result. You can start a new "
+                "list without the continue parameter, or use the continue token in this response to retrieve the "
+                "remainder of the results. Continuing with the provided token results in an inconsistent list - "
+                "objects that were created, modified, or deleted between the time the first chunk was returned and "
+                "now may show up in the list.",
+                next);
+}
+
+enum api_step api_query_list(struct api_request *r, const struct collection_query *query,
+                             struct collection_page *ret_page) {
+        bool gone = query->revision && query->revision < api_state_compacted(r->server->config.state);
+        int error = gone ? -ESTALE : collection_list(r->resource->collection, query, ret_page);
+
+        if (error == -ESTALE)
+                return expire(r, query);
+        return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
+}
+
+int api_query_next(struct api_request *r, const struct collection_page *page, const char **ret_next) {
+        const struct object *last = page->more ? page->objects[page->n - 1] : NULL;
+        struct api_place place = { .revision = page->revision };
+        const char *next = NULL;
+
+        if (last) {
+                place.namespace = last->namespace;
+                place.name = last->name;
+                next = api_place_token(r->arena, scope_of(r), &place);
+                if (!next)
+                        return -ENOMEM;
+        }
+        *ret_next = next;
+        return 0;
 }

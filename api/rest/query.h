@@ -16,6 +16,14 @@ struct api_query {
 /* Reads the request's options; what does not fit is refused. */
 enum api_step api_query_read(struct api_request *r, struct api_query *ret_query);
 
+/* Lists what @query asks for; a past that is gone is refused, with a token where a page asks for it. The caller clears
+ * the page. */
+enum api_step api_query_list(struct api_request *r, const struct collection_query *query,
+                             struct collection_page *ret_page);
+
+/* The token that goes on behind @page, in the request's arena; *ret_next NULL: it is the last one. 0 or -ENOMEM. */
+int api_query_next(struct api_request *r, const struct collection_page *page, const char **ret_next);
+
 /* Whether a GET asks for a revision that there is; else it is refused. */
 enum api_step api_query_check_revision(struct api_request *r);
 

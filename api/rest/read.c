@@ -7,7 +7,6 @@
 #include "api/cache/collection.h"
 #include "api/print/print.h"
 #include "api/rest/items.h"
-#include "api/rest/page.h"
 #include "api/rest/query.h"
 #include "api/rest/rest.h"
 #include "api/rest/show.h"
@@ -108,7 +107,7 @@ static size_t size_of(const struct collection_page *page) {
         size_t size = 0;
 
         for (size_t i = 0; i < page->n; i++)
-                size += page->objects[i]->json->size;
+                size += object_json_size(page->objects[i]);
         return size;
 }
 
@@ -118,8 +117,8 @@ static enum api_step respond_page(struct api_request *r, const struct collection
 
         if (is_whole(r, query) && size_of(page) > HTTP_GZIP_ABOVE)
                 return respond_whole(r, key, page);
-        if (page->more)
-                next = api_place_token(r->arena, page->objects[page->n - 1], page->revision);
+        if (api_query_next(r, page, &next) < 0)
+                return api_fail(r, -ENOMEM, NULL);
         return api_respond_list(r, page, api_list_metadata(r, page, next));
 }
 
@@ -128,7 +127,6 @@ static enum api_step respond_now(struct api_request *r, const struct collection_
         struct collection_page page = { 0 };
         struct http_body *kept;
         enum api_step step;
-        int error;
 
         kept = is_whole(r, query) ? api_kept_find(r->resource, &key, &page.revision) : NULL;
         if (kept) {
@@ -136,16 +134,9 @@ static enum api_step respond_now(struct api_request *r, const struct collection_
                 http_body_unref(kept);
                 return step;
         }
-        error = collection_list(r->resource->collection, query, &page);
-        if (error == -ESTALE)
-                return api_refuse(
-                        r, API_EXPIRED, "%s",
-                        r->options.continue_ ?
-                                "The provided continue parameter is too old to display a consistent list result. "
-                                "You can start a new list without the continue parameter." :
-                                "The resourceVersion for the provided list is too old.");
-        if (error < 0)
-                return api_fail(r, error, NULL);
+        step = api_query_list(r, query, &page);
+        if (step != API_NEXT)
+                return step;
         step = respond_page(r, query, &key, &page);
         collection_page_clear(&page);
         return step;

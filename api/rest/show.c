@@ -34,26 +34,18 @@ int api_take_current(struct api_request *r) {
         if (!r->current)
                 return -ENOENT;
         if (!r->pending)
-                r->current_json = bytes_ref(r->current->json);
+                r->current_json = object_json(r->current);
+        if (!r->current_json)
+                return -ENOMEM;
         return api_tree_of_json(r->arena, r->current_json, &r->current_tree) ?:
                        api_convert(r->arena, r->resource->kind, r->kind, r->current_tree, &r->current_tree);
 }
 
 static struct bytes *json_of(const struct value *tree) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        _cleanup_free_ char *text = NULL;
-        struct bytes *bytes;
-        size_t length;
 
         json_value(&w, tree);
-        if (json_writer_finish(&w, &text, &length) < 0)
-                return NULL;
-        bytes = bytes_new(length + 1);
-        if (!bytes)
-                return NULL;
-        memcpy(bytes->data, text, length);
-        bytes->data[length] = '\n';
-        return bytes;
+        return json_writer_line(&w);
 }
 
 struct object *api_object_of(struct api_request *r, const struct value *tree) {

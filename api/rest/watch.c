@@ -196,7 +196,7 @@ static struct bytes *make_whole(struct watch *w, enum collection_event_type type
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_bytes_ struct bytes *json = NULL;
 
-        if (!arena || api_json_as(arena, r->kind, r->resource->kind, object->json, &json) < 0)
+        if (!arena || api_json_as(arena, r->kind, r->resource->kind, object, &json) < 0)
                 return NULL;
         return frame(r->media.form, r->kind->type, types[type], (const char *)json->data, json->size - 1);
 }
@@ -288,7 +288,7 @@ static struct bytes *make_bookmark(struct watch *w, int64_t revision, const stru
                 return NULL;
         memcpy(json->data, text->text, text->length);
         json->data[text->length] = '\n';
-        return make_printed(w, KUBE_WATCH_BOOKMARK, &(struct object){ .revision = revision, .json = json });
+        return make_printed(w, KUBE_WATCH_BOOKMARK, &(struct object){ .revision = revision, .json.plain = json });
 }
 
 /* @end: of the initial events. */
@@ -369,6 +369,16 @@ static void on_gone(void *data) {
         end(w);
 }
 
+/* What it asks for was gone before it began. */
+static void refuse_past(struct watch *w) {
+        char text[96];
+
+        snprintf(text, sizeof(text), "too old resource version: %lld (%lld)", (long long)w->first.revision,
+                 (long long)collection_gone(w->request->resource->collection));
+        send_error(w, API_EXPIRED, text);
+        end(w);
+}
+
 /* Tells what was there first, as far as the reader takes it, then begins to watch. */
 static void go_on_gathering(struct watch *w) {
         int r;
@@ -384,7 +394,7 @@ static void go_on_gathering(struct watch *w) {
                 send_bookmark(w, w->first.revision, true);
         r = watcher_new(w->of->set, &w->config, w->first.revision, &w->watcher);
         if (r == -ESTALE)
-                on_gone(w);
+                refuse_past(w);
         else if (r < 0)
                 give_up(w);
         else

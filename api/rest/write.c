@@ -411,6 +411,12 @@ static enum api_step submit(struct api_request *r, const struct api_json *json) 
         return step;
 }
 
+/* Whether it is a step of what is deleted on its way out. */
+static bool leads_away(const struct api_request *r) {
+        return r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION) ||
+               value_string(value_find(r->next, "metadata.deletionTimestamp"));
+}
+
 enum api_step api_commit(struct api_request *r) {
         int64_t expected = r->change.expected;
         struct api_json json;
@@ -441,6 +447,7 @@ enum api_step api_commit(struct api_request *r) {
         r->change.expected = expected;
         r->change.deletes = r->removes;
         r->change.lazy = is_renewal(r);
+        r->change.makes_room = leads_away(r);
         return submit(r, &json);
 }
 

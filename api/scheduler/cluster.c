@@ -275,6 +275,7 @@ void sched_cluster_clear(struct sched_cluster *cluster) {
                         next = at->next;
                         free_space(table_object(at, struct sched_namespace, by_name));
                 }
+        sched_kin_clear(&cluster->kin);
         table_clear(&cluster->nodes);
         table_clear(&cluster->pods);
         table_clear(&cluster->spaces);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/scheduler/kin.h"
 #include "api/scheduler/node.h"
 
 LIST_DEFINE(sched_space_pods, struct sched_pod, in_space)
@@ -40,6 +41,7 @@ struct sched_image {
 
 struct sched_cluster {
         struct table nodes, pods, spaces, images;
+        struct sched_kin kin;
         struct sched_all_pods all;
         struct sched_affine affine;  /* on a node, with terms of affinity or anti-affinity */
         struct sched_averse averse;  /* of them those that must not be with others */

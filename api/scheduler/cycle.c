@@ -57,15 +57,19 @@ static void lift_nominated(struct sched_cycle *c, struct sched_node *node) {
 }
 
 /* With them there, and, since its affinity must not rest on them, without. */
-static enum sched_verdict check_beside(struct sched_cycle *c, struct sched_node *node) {
-        enum sched_verdict verdict = SCHED_UNKNOWN;
-        int r = 0;
+static int place_nominated(struct sched_cycle *c, struct sched_node *node) {
+        LIST_EACH (sched_nominated, other, &node->nominated) {
+                int r = is_before(c, other) ? sched_cluster_place(c->cluster, other, node) : 0;
 
-        LIST_EACH (sched_nominated, other, &node->nominated)
-                if (r == 0 && is_before(c, other))
-                        r = sched_cluster_place(c->cluster, other, node);
-        if (r == 0 && sched_cycle_prepare(c) == 0)
-                verdict = run_filters(c, node);
+                if (r < 0)
+                        return r;
+        }
+        return sched_cycle_prepare(c);
+}
+
+static enum sched_verdict check_beside(struct sched_cycle *c, struct sched_node *node) {
+        enum sched_verdict verdict = place_nominated(c, node) < 0 ? SCHED_UNKNOWN : run_filters(c, node);
+
         lift_nominated(c, node);
         if (sched_cycle_prepare(c) < 0)
                 return SCHED_UNKNOWN;

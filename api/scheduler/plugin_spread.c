@@ -1,5 +1,6 @@
 /* Topology spread constraints. Hard ones forbid nodes whose domain has too many of the pod's kind beside the domain
- * that has the fewest; soft ones, and those of the default for pods that have an owner, count against them.
+ * that has the fewest; soft ones, and those of the default for pods that Services or what owns them select, count
+ * against them.
  */
 #include <errno.h>
 #include <math.h>
@@ -8,6 +9,7 @@
 #include "api/scheduler/pairs.h"
 #include "api/scheduler/plugin.h"
 #include "lib/arena.h"
+#include "lib/cleanup.h"
 
 #define HOSTNAME "kubernetes.io/hostname"
 #define ZONE "topology.kubernetes.io/zone"
@@ -29,7 +31,6 @@ struct sched_spread_state {
         uint32_t n_hard, n_soft;
         bool wants_all; /* a node that lacks one of the soft ones' labels does not count, */
         bool *left_out; /* by its place among those that fit */
-        bool by_owner;
 };
 
 static const char *domain_of(const struct rule *rule, const struct sched_node *node) {
@@ -49,11 +50,9 @@ static bool is_heeded(const struct sched_cycle *c, const struct rule *rule, cons
 }
 
 /* Whether @other counts. */
-static bool is_alike(const struct sched_cycle *c, const struct rule *rule, const struct sched_pod *other) {
+static bool is_alike(const struct rule *rule, const struct sched_pod *other) {
         if (other->terminating || !other->node->known)
                 return false;
-        if (c->spread->by_owner)
-                return other->owner && strcmp(other->owner, c->pod->owner) == 0;
         return !sched_selector_is_empty(&rule->of->pods) && sched_selector_matches(&rule->of->pods, &other->labels);
 }
 
@@ -85,7 +84,7 @@ static void count_pods(struct sched_cycle *c, struct rule *rules, uint32_t n) {
                 for (uint32_t i = 0; i < n; i++) {
                         int64_t *count;
 
-                        if (!is_alike(c, &rules[i], other) || !rules[i].counts_node[other->node->at])
+                        if (!is_alike(&rules[i], other) || !rules[i].counts_node[other->node->at])
                                 continue;
                         count = sched_pairs_find(&rules[i].counts, rules[i].of->key,
                                                  domain_of(&rules[i], other->node) ?: "");
@@ -167,19 +166,30 @@ static enum sched_verdict filter(struct sched_cycle *c, const struct sched_node 
 static const struct sched_spread defaults[] = { { .key = HOSTNAME, .max_skew = 3, .heeds_affinity = true },
                                                 { .key = ZONE, .max_skew = 5, .heeds_affinity = true } };
 
+static int add_defaults(struct sched_cycle *c) {
+        struct sched_spread *all = arena_alloc_array(c->arena, ELEMENTS(defaults), sizeof(*all));
+        struct sched_spread_state *s = c->spread;
+        struct selector_labels kin;
+        int r = sched_kin_selector(&c->cluster->kin, c->arena, c->pod, &kin);
+
+        if (r < 0 || kin.n == 0)
+                return r;
+        s->soft = arena_alloc_array(c->arena, ELEMENTS(defaults), sizeof(*s->soft));
+        if (!all || !s->soft)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < ELEMENTS(defaults); i++) {
+                all[i] = defaults[i];
+                all[i].pods = kin;
+                if ((r = add_rule(c, &s->soft[s->n_soft++], &all[i])) < 0)
+                        return r;
+        }
+        return 0;
+}
+
 static int add_soft(struct sched_cycle *c) {
         struct sched_spread_state *s = c->spread;
-        int r;
 
-        if (c->pod->n_spreads > 0)
-                return add_rules(c, false, &s->soft, &s->n_soft);
-        if (!c->pod->owner)
-                return 0;
-        s->by_owner = true;
-        s->soft = arena_alloc_array(c->arena, 2, sizeof(*s->soft));
-        s->n_soft = 2;
-        r = s->soft ? add_rule(c, &s->soft[0], &defaults[0]) : -ENOMEM;
-        return r ?: add_rule(c, &s->soft[1], &defaults[1]);
+        return c->pod->n_spreads > 0 ? add_rules(c, false, &s->soft, &s->n_soft) : add_defaults(c);
 }
 
 /* The domains of the nodes that fit, and how much their number makes a pod more in one weigh. */
@@ -208,7 +218,7 @@ static int count_hosts(struct sched_cycle *c, struct rule *rule) {
                 return -ENOMEM;
         if (space)
                 LIST_EACH (sched_space_pods, other, &space->pods)
-                        if (is_alike(c, rule, other))
+                        if (is_alike(rule, other))
                                 rule->per_node[other->node->at]++;
         return 0;
 }

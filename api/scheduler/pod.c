@@ -46,8 +46,7 @@ static int reduce(struct arena *small, const struct kube_pod *whole, struct kube
         const struct kube_pod less = { .metadata = { .name = meta->name,
                                                      .namespace = meta->namespace,
                                                      .uid = meta->uid,
-                                                     .labels = meta->labels,
-                                                     .owner_references = meta->owner_references },
+                                                     .labels = meta->labels },
                                        .spec = { .node_name = whole->spec.node_name,
                                                  .affinity = affinity ? &of_pods : NULL } };
 
@@ -64,7 +63,6 @@ static int fill_names(struct sched_pod *pod, const struct kube_pod *kept) {
         pod->name = meta->name ?: "";
         pod->uid = meta->uid ?: "";
         pod->key = arena_printf(pod->arena, "%s/%s", pod->namespace, pod->name);
-        pod->owner = meta->owner_references.count > 0 ? meta->owner_references.items[0].uid : NULL;
         pod->node_name = kept->spec.node_name && *kept->spec.node_name ? kept->spec.node_name : NULL;
         pod->labels = meta->labels;
         return pod->key ? 0 : -ENOMEM;

@@ -65,7 +65,6 @@ struct sched_pod {
         struct table_node by_key; /* "NAMESPACE/NAME" */
         struct arena *arena;
         const char *key, *namespace, *name, *uid;
-        const char *owner;     /* UID of its first owner; NULL: none */
         const char *node_name; /* NULL: none yet */
         string_map labels;
         int32_t priority;

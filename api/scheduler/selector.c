@@ -72,7 +72,7 @@ int sched_selector_read(struct arena *arena, const struct kube_label_selector *s
         struct selector_requirement *all;
         enum selector_operator op;
         uint32_t n = 0;
-        int r = 0;
+        int r;
 
         *ret_selector = (struct selector_labels){ .nothing = true };
         if (!selector)
@@ -84,13 +84,15 @@ int sched_selector_read(struct arena *arena, const struct kube_label_selector *s
                 return -ENOMEM;
         n = 0;
         list_for_each (pair, &selector->match_labels)
-                r = r ?: set_one(arena, &all[n++], pair->key, SELECTOR_EQUALS, pair->value ?: "");
+                if ((r = set_one(arena, &all[n++], pair->key, SELECTOR_EQUALS, pair->value ?: "")) < 0)
+                        return r;
         list_for_each (e, &selector->match_expressions) {
                 if (!e->key || !read_operator(e->operator, & op))
                         return 0;
-                r = r ?: set(arena, &all[n++], e->key, op, &e->values);
+                if ((r = set(arena, &all[n++], e->key, op, &e->values)) < 0)
+                        return r;
         }
-        if ((r = r ?: add_more(arena, &more[0], all, &n)) < 0 || (r = add_more(arena, &more[1], all, &n)) < 0)
+        if ((r = add_more(arena, &more[0], all, &n)) < 0 || (r = add_more(arena, &more[1], all, &n)) < 0)
                 return r;
         *ret_selector = (struct selector_labels){ .requirements = all, .n = n };
         return 0;

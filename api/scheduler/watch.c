@@ -84,6 +84,35 @@ static void on_claim(struct informer_handler *handler, enum client_change change
         sched_changed(OWNER(handler, claim_handler), SCHED_CLAIM, NULL, NULL);
 }
 
+/* --- Services, and what owns pods --- */
+
+static struct sched_kin_watch *kin_watch(struct informer_handler *handler) {
+        return (struct sched_kin_watch *)((char *)handler - offsetof(struct sched_kin_watch, handler));
+}
+
+static void on_kin(struct informer_handler *handler, enum client_change change, struct client_object *object,
+                   struct client_object *old) {
+        struct sched_kin_watch *w = kin_watch(handler);
+        struct sched_kin *kin = &w->scheduler->cluster.kin;
+        int r;
+
+        if (change == CLIENT_DELETED)
+                return sched_kin_drop(kin, w->kind, object->namespace, object->name);
+        r = sched_kin_put(kin, w->kind, object, w->seen);
+        if (r < 0)
+                complain(object, sched_kin_rows[w->kind].kind, r);
+}
+
+static void on_kin_begins(struct informer_handler *handler) {
+        kin_watch(handler)->seen++;
+}
+
+static void on_kin_ends(struct informer_handler *handler) {
+        const struct sched_kin_watch *w = kin_watch(handler);
+
+        sched_kin_sweep(&w->scheduler->cluster.kin, w->kind, w->seen);
+}
+
 /* --- pods --- */
 
 static void drop_pod(struct scheduler *s, struct sched_pod *pod) {
@@ -256,6 +285,24 @@ static int follow(struct scheduler *s, const struct kube_kind *kind, const char 
         return informer ? 0 : -ENOMEM;
 }
 
+static int follow_kin(struct scheduler *s) {
+        for (unsigned i = 0; i < _SCHED_KIN_KINDS; i++) {
+                const struct kube_kind *kind = kube_registry_resource(s->config.kinds, sched_kin_rows[i].group, "v1",
+                                                                      sched_kin_rows[i].resource);
+                int r;
+
+                s->kin_watches[i] = (struct sched_kin_watch){
+                        .handler = { .changed = on_kin, .list_begins = on_kin_begins, .list_ends = on_kin_ends },
+                        .scheduler = s,
+                        .kind = i
+                };
+                r = kind ? follow(s, kind, NULL, &s->kin_watches[i].handler) : -ENOENT;
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
 int sched_watch(struct scheduler *s) {
         int r;
 
@@ -268,7 +315,8 @@ int sched_watch(struct scheduler *s) {
         s->claim_handler = (struct informer_handler){ .changed = on_claim };
         if ((r = follow(s, s->node_kind, NULL, &s->node_handler)) < 0 ||
             (r = follow(s, s->space_kind, NULL, &s->space_handler)) < 0 ||
-            (r = follow(s, s->pod_kind, "status.phase!=Succeeded,status.phase!=Failed", &s->pod_handler)) < 0)
+            (r = follow(s, s->pod_kind, "status.phase!=Succeeded,status.phase!=Failed", &s->pod_handler)) < 0 ||
+            (r = follow_kin(s)) < 0)
                 return r;
         s->claims = informers_get(s->informers, s->claim_kind, NULL, true);
         s->budgets = s->claims ? informers_get(s->informers, s->budget_kind, NULL, true) : NULL;

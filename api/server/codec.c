@@ -105,7 +105,15 @@ int api_tree_of_json(struct arena *arena, const struct bytes *json, const struct
 }
 
 int api_tree_of(struct arena *arena, const struct object *object, const struct value **ret_tree) {
-        return api_tree_of_json(arena, object->json, ret_tree);
+        _cleanup_bytes_ struct bytes *json = object_json(object);
+
+        return json ? api_tree_of_json(arena, json, ret_tree) : -ENOMEM;
+}
+
+int api_struct_of(struct arena *arena, const struct kube_type *type, const struct object *object, void *ret_struct) {
+        _cleanup_bytes_ struct bytes *json = object_json(object);
+
+        return json ? kube_json_read(arena, type, (const char *)json->data, json->size, NULL, ret_struct) : -ENOMEM;
 }
 
 int api_convert(struct arena *arena, const struct kube_kind *from, const struct kube_kind *to, const struct value *tree,
@@ -116,15 +124,18 @@ int api_convert(struct arena *arena, const struct kube_kind *from, const struct 
         return 0;
 }
 
-int api_json_as(struct arena *arena, const struct kube_kind *kind, const struct kube_kind *kept, struct bytes *json,
-                struct bytes **ret_json) {
+int api_json_as(struct arena *arena, const struct kube_kind *kind, const struct kube_kind *kept,
+                const struct object *object, struct bytes **ret_json) {
+        _cleanup_bytes_ struct bytes *json = object_json(object);
         const struct value *tree;
         struct problems problems;
         struct api_json text = { 0 };
         int r;
 
+        if (!json)
+                return -ENOMEM;
         if (kind == kept) {
-                *ret_json = bytes_ref(json);
+                *ret_json = TAKE_PTR(json);
                 return 0;
         }
         problems_init(&problems, arena, NULL, NULL);

@@ -41,9 +41,12 @@ const char *api_go_kind(const struct value *value);
 int api_tree_of_json(struct arena *arena, const struct bytes *json, const struct value **ret_tree);
 int api_tree_of(struct arena *arena, const struct object *object, const struct value **ret_tree);
 
-/* The object's JSON as @kind, another version of it, has it; one reference. */
-int api_json_as(struct arena *arena, const struct kube_kind *kind, const struct kube_kind *kept, struct bytes *json,
-                struct bytes **ret_json);
+/* The same as a struct of @type, zeroed before. */
+int api_struct_of(struct arena *arena, const struct kube_type *type, const struct object *object, void *ret_struct);
+
+/* The JSON of @object, of @kept's kind, as @kind, maybe another version of it, has it; one reference. */
+int api_json_as(struct arena *arena, const struct kube_kind *kind, const struct kube_kind *kept,
+                const struct object *object, struct bytes **ret_json);
 
 /* @tree, of @from's kind, as @to's, another version of it: a tree in @arena. */
 int api_convert(struct arena *arena, const struct kube_kind *from, const struct kube_kind *to, const struct value *tree,

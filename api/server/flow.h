@@ -1,8 +1,9 @@
 /* How many requests are under way at a time, as kube-apiserver's --max-requests-inflight bounds them: those that read
  * and those that change apart; watches, logs and tunnels count in neither.
  *
- * This is the seam for priority and fairness: all requests pass api_enter() once they are authenticated. What would
- * queue them returns API_WAIT there, and calls api_resume() when their turn has come.
+ * This is the seam for queues: all requests pass api_enter() once they are authenticated, and api/priority has said
+ * which FlowSchema and priority level they are of. What would queue them returns API_WAIT there, and calls api_resume()
+ * when their turn has come.
  */
 #pragma once
 

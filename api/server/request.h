@@ -89,8 +89,9 @@ struct api_request {
         struct api_resource *resource;      /* NULL: not kept */
         uint16_t verb;                      /* KUBE_VERB_GET ... */
         struct auth_user user;
-        struct auth_user *impersonator; /* who acts as @user; NULL: @user himself */
-        const char *agent;              /* User-Agent; NULL: not given */
+        const char *flow_uid, *level_uid; /* of its FlowSchema, of that one's priority level; NULL: of none */
+        struct auth_user *impersonator;   /* who acts as @user; NULL: @user himself */
+        const char *agent;                /* User-Agent; NULL: not given */
         struct api_options options;
         struct api_media media; /* of the answer */
         bool no_media;          /* what the client takes is none of it: 406 where there is something to be given */

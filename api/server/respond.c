@@ -22,7 +22,7 @@
 #include "lib/value.h"
 #include "lib/yaml_write.h"
 
-#define FIELDS_MORE 2 /* beside the answer's own and the warnings */
+#define FIELDS_MORE 4 /* beside the answer's own and the warnings */
 
 struct http_field *api_answer_fields(struct api_request *r, int code, size_t size, const struct http_field *own,
                                      size_t n, size_t *ret_n) {
@@ -38,6 +38,10 @@ struct http_field *api_answer_fields(struct api_request *r, int code, size_t siz
                 return NULL;
         memcpy(fields, own, n * sizeof(*own));
         fields[n++] = (struct http_field){ "audit-id", api_audit_id(r) };
+        if (r->flow_uid && r->level_uid) {
+                fields[n++] = (struct http_field){ "x-kubernetes-pf-flowschema-uid", r->flow_uid };
+                fields[n++] = (struct http_field){ "x-kubernetes-pf-prioritylevel-uid", r->level_uid };
+        }
         if (*later)
                 fields[n++] = (struct http_field){ "retry-after", later };
         for (uint32_t i = 0; i < r->n_warnings; i++)
@@ -207,7 +211,7 @@ void api_respond_status(struct api_request *r, int code, const char *json, size_
 enum api_step api_respond_object(struct api_request *r, int code, struct object *object) {
         const struct kube_kind *kept = r->resource->kind;
         _cleanup_bytes_ struct bytes *json = NULL, *proto = NULL;
-        int error = api_json_as(r->arena, r->kind, kept, object->json, &json);
+        int error = api_json_as(r->arena, r->kind, kept, object, &json);
 
         if (error == 0 && r->media.form == API_PROTOBUF)
                 error = api_protobuf(r->kind->type, (const char *)json->data, json->size, &proto);

@@ -22,6 +22,7 @@ struct auth_user;
 struct audit;
 struct err;
 struct http_loops;
+struct priority;
 struct proxy;
 struct tls_context;
 
@@ -62,6 +63,7 @@ struct api_server_config {
         void *data; /* of who has made the table of stages */
         const struct api_admission *admission;
         struct proxy *proxy; /* the ways to nodes and pods */
+        struct priority *priority;
 };
 
 struct api_server {

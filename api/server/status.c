@@ -40,6 +40,7 @@ static const struct {
 
 struct details {
         bool given;
+        const char *next; /* of the metadata: a continue token; NULL: none */
         const char *name, *group, *kind, *uid;
         const struct problems *causes;
         const struct apply_cause *owned; /* of a conflict of owners */
@@ -144,6 +145,7 @@ static char *write_status(int reason, const char *message, const struct details 
         json_add_string(&w, "apiVersion", "v1");
         json_key(&w, "metadata");
         json_begin_map(&w);
+        json_add_string_if(&w, "continue", d->next);
         json_end_map(&w);
         json_add_string(&w, "status", reason < 0 ? "Success" : "Failure");
         json_add_string_if(&w, "message", message);
@@ -183,6 +185,10 @@ enum api_step api_refuse(struct api_request *r, enum api_reason reason, const ch
         text = format_text(r, format, arguments);
         va_end(arguments);
         return answer(r, (int)reason, text, &d);
+}
+
+enum api_step api_refuse_page(struct api_request *r, const char *message, const char *next) {
+        return answer(r, API_EXPIRED, message, &(struct details){ .next = next });
 }
 
 static struct details details_of(const struct api_request *r, const char *name) {

@@ -34,6 +34,9 @@ enum api_reason {
 enum api_step api_refuse(struct api_request *r, enum api_reason reason, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
+/* 410 of a page whose list is gone; @next: a token that goes on with what there is now. */
+enum api_step api_refuse_page(struct api_request *r, const char *message, const char *next);
+
 /* About the object that the request names, or @name of the request's resource: "configmaps \"x\" not found". */
 enum api_step api_refuse_object(struct api_request *r, enum api_reason reason, const char *name, const char *format,
                                 ...) __attribute__((format(printf, 4, 5)));

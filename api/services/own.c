@@ -299,5 +299,5 @@ int services_restore_own(struct api_services *services, const char *group, const
                 r = text ? json_parse(arena, text, strlen(text), NULL, &tree, NULL) : -ENOMEM;
                 r = r ?: api_put_stamp(arena, of, &tree);
         }
-        return r < 0 || !tree ? r : api_put_later(services->state, of, arena, tree);
+        return r < 0 || !tree ? r : api_put_later(services->state, of, arena, tree, STORE_ABSENT);
 }

@@ -54,11 +54,16 @@ static int submit_removal(struct api_state *state, struct api_resource *of, cons
 
 static int remove_object(struct api_state *state, struct api_resource *of, const struct object *object) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        const struct api_json json = { .text = (const char *)object->json->data, .length = object->json->size - 1 };
+        _cleanup_bytes_ struct bytes *bytes = object_json(object);
+        struct api_json json = { 0 };
         const struct value *tree;
-        int r = arena ? api_tree_of(arena, object, &tree) : -ENOMEM;
+        int r = arena && bytes ? api_tree_of_json(arena, bytes, &tree) : -ENOMEM;
 
-        return r ?: submit_removal(state, of, tree, &json, object->revision);
+        if (r < 0)
+                return r;
+        json.text = (const char *)bytes->data;
+        json.length = bytes->size - 1;
+        return submit_removal(state, of, tree, &json, object->revision);
 }
 
 static int make_record(struct api_services *services, struct api_resource *of, struct arena *arena, const char *text) {
@@ -67,7 +72,7 @@ static int make_record(struct api_services *services, struct api_resource *of, s
 
         if (r < 0 || (r = api_put_stamp(arena, of, &tree)) < 0)
                 return r;
-        return api_put_later(services->state, of, arena, tree);
+        return api_put_later(services->state, of, arena, tree, STORE_ABSENT);
 }
 
 /* --- records --- */

@@ -22,7 +22,7 @@
 #define REVISION_KEY "\"resourceVersion\":\""
 
 static void write_revision(struct api_change *c, int64_t revision) {
-        struct bytes *json = c->object->json;
+        struct bytes *json = c->json;
         char text[REVISION_DIGITS + 1];
         uint32_t digits = (uint32_t)snprintf(text, sizeof(text), "%lld", (long long)revision);
         uint8_t *at = json->data + c->at;
@@ -106,12 +106,14 @@ int api_change_init(struct api_change *change, struct api_state *state, struct a
                 object_unref(c.object);
                 return -ENOMEM;
         }
+        c.json = TAKE_PTR(bytes);
         *change = c;
         return 0;
 }
 
 void api_change_deinit(struct api_change *change) {
         change->object = object_unref(change->object);
+        change->json = bytes_unref(change->json);
         change->base = object_unref(change->base);
         free(change->key);
         change->key = NULL;
@@ -122,9 +124,10 @@ int api_change_submit(struct api_change *change) {
 
         change->store = (struct store_change){
                 .key = change->key,
-                .value = change->deletes ? NULL : change->object->json,
+                .value = change->deletes ? NULL : change->json,
                 .expected = change->expected,
                 .lazy = change->lazy,
+                .makes_room = change->makes_room,
                 .stamp = on_stamp,
                 .done = on_done,
         };

@@ -153,6 +153,8 @@ static void set_gone(struct api_state *state) {
                 for (struct table_node *node = state->resources.buckets[i]; node; node = node->next)
                         collection_loaded(table_object(node, struct api_resource, in_state)->collection, revision);
         atomic_store(&state->told, revision);
+        atomic_store(&state->compacted, revision);
+        state->next_compacted = revision;
 }
 
 static int load(struct api_state *state, struct err **err) {
@@ -212,6 +214,22 @@ void api_state_close(struct api_state *state) {
 
 struct api_turns *api_state_turns(const struct api_state *state) {
         return state->turns;
+}
+
+int64_t api_state_compacted(const struct api_state *state) {
+        return atomic_load(&state->compacted);
+}
+
+static void compact(void *data, const struct api_resource *resource) {
+        collection_compact(resource->collection, *(const int64_t *)data, COLLECTION_EVENTS_YOUNG_MS);
+}
+
+void api_state_compact(struct api_state *state) {
+        int64_t revision = state->next_compacted;
+
+        state->next_compacted = api_state_revision(state);
+        atomic_store(&state->compacted, revision);
+        api_state_each(state, compact, &revision);
 }
 
 int64_t api_state_revision(const struct api_state *state) {

@@ -17,6 +17,7 @@ struct api_state;
 struct api_turn;
 struct api_turns;
 struct arena;
+struct bytes;
 struct err;
 struct kube_kind;
 struct kube_registry;
@@ -50,6 +51,13 @@ void api_state_each(const struct api_state *state, void (*visit)(void *data, con
 /* The revision up to which every collection has been told all. */
 int64_t api_state_revision(const struct api_state *state);
 
+/* Of revisions before this one there are no lists any more. */
+int64_t api_state_compacted(const struct api_state *state);
+
+/* Forgets what was before the revision that there was at the call before this one, as kube-apiserver has etcd do: what
+ * is of now stays for as long as the calls are apart. Of one thread. */
+void api_state_compact(struct api_state *state);
+
 /* JSON in an arena. */
 struct api_json {
         const char *text; /* NULL: there is none */
@@ -66,7 +74,7 @@ struct api_change {
                                 * known. NULL: @expected. A reference of the change's */
         struct api_turn *turn; /* that was told api_turn_pend() of @object; NULL: none */
         bool deletes;
-        bool lazy; /* as store_change */
+        bool lazy, makes_room; /* as store_change */
 
         /* On the writer's thread: must not wait, and may free the change. @code as store_result's. */
         void (*done)(struct api_change *change, int code, const char *text);
@@ -75,6 +83,7 @@ struct api_change {
         /* The state's. */
         struct api_state *state;
         struct store_change store;
+        struct bytes *json; /* @object's, written to until it is made */
         char *key;
         uint32_t at, digits, length; /* where the revision stands in the JSON; bytes in all without it */
 };

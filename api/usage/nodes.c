@@ -123,12 +123,12 @@ int usage_nodes_queue(struct usage_rounds *rounds) {
 
         r = r ?: collection_list(nodes->collection, &everything, &page);
         for (size_t i = 0; r == 0 && i < page.n; i++) {
-                const struct bytes *json = page.objects[i]->json;
+                _cleanup_bytes_ struct bytes *json = object_json(page.objects[i]);
                 struct usage_node *node = find_or_add(rounds, page.objects[i]->name);
                 struct value tree;
 
                 arena_reset(arena);
-                if (!node || kube_project(arena, wanted, (const char *)json->data, json->size, &tree) < 0)
+                if (!node || !json || kube_project(arena, wanted, (const char *)json->data, json->size, &tree) < 0)
                         continue;
                 node->round = rounds->round;
                 queue_node(rounds, node, &tree);

@@ -7,7 +7,7 @@ folder_sources = $(filter-out $(1)/main.c %.bpf.c,$(wildcard $(1)/*.c $(addsuffi
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 archive = $(BUILD)/$(1).a
 
-GENERATED := $(foreach p,cri/api cri/extension cri/record runtime/criu/criu,$(BUILD)/gen/$(p).pb-c.h) $(KIND_HEADERS)
+GENERATED := $(foreach p,cri/api cri/extension cri/record runtime/criu/criu agent/devices/plugin agent/pods/podresources,$(BUILD)/gen/$(p).pb-c.h) $(KIND_HEADERS)
 .SECONDARY: $(GENERATED)
 
 $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h &: %.proto
@@ -29,6 +29,7 @@ $(call archive,$(1)): $(call objects,$(call folder_sources,$(1))) $$(ARCHIVE_EXT
 endef
 ARCHIVE_EXTRA_cri := $(foreach p,api extension record,$(BUILD)/gen/cri/$(p).pb-c.o)
 ARCHIVE_EXTRA_runtime := $(BUILD)/gen/runtime/criu/criu.pb-c.o
+ARCHIVE_EXTRA_agent := $(foreach p,devices/plugin pods/podresources,$(BUILD)/gen/agent/$(p).pb-c.o)
 $(foreach f,$(FOLDERS) cli,$(eval $(call folder_archive,$(f))))
 
 # In link order: the highest layer first.

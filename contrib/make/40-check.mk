@@ -10,12 +10,12 @@ deps: ## install the Debian packages that building needs
 
 check: ## install what the tests need and run all of them
 	$(install_packages) build unit clang integration deb vm
-	$(build_peers) critest helm http-peer informers kinds kubectl-debian python-kubernetes kube-print kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
+	$(build_peers) critest device-plugin helm http-peer informers kinds kubectl-debian prometheus python-kubernetes kube-print kubelet-cpus kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
 	@tests/run-all
 
 integration-ready:
 	$(install_packages) build integration deb
-	$(build_peers) agnhost crictl critest helm http-peer informers kubectl kubectl-debian python-kubernetes
+	$(build_peers) agnhost crictl critest device-plugin helm http-peer informers kubectl kubectl-debian prometheus python-kubernetes sample-device-plugin
 	@$(MAKE) integration-build
 
 integration-build: programs $(BUILD)/tests/faults.so $(HTTP_PROGRAMS)
@@ -31,6 +31,9 @@ soak: integration-ready ## kill the agent and shims 1,000 times each (takes abou
 
 soak-api: integration-ready ## kill the API service 1,000 times while it is written to, and 1,000 first starts (takes about fifteen minutes)
 	ROUNDS=1000 /usr/bin/python3 -m pytest -q -s tests/integration/test_api_acknowledged.py -k kill
+
+soak-cluster: integration-ready ## kill the API service and two agents 300 times while pods are made, and cut a node off for 70 s (takes about ten minutes)
+	ROUNDS=300 PARTITION=70 /usr/bin/python3 -m pytest -q tests/integration/test_cluster_lives.py
 
 controllers: integration-ready ## run the controllers' tests also with kube-controller-manager in their place, and with them at kube-apiserver
 	$(build_peers) etcd kube-apiserver kube-controller-manager
@@ -166,4 +169,4 @@ e2e: integration-ready ## run Kubernetes' end-to-end suite on a cluster of nacel
 	$(build_peers) $(E2E_PEERS)
 	tests/e2e/run_cluster
 
-.PHONY: deps check controllers integration-ready integration-build integration faults soak soak-api soak-watches sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential e2e-api e2e kubectl-answers
+.PHONY: deps check controllers integration-ready integration-build integration faults soak soak-api soak-cluster soak-watches sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential e2e-api e2e kubectl-answers

@@ -54,7 +54,7 @@ static int open_pipe(bool wanted, bool for_input, uint32_t uid, struct pair *pai
                 return err_errno(err, errno, "make a pipe");
         pair->ours = fds[for_input ? 1 : 0];
         pair->theirs = fds[for_input ? 0 : 1];
-        if (fchown(pair->theirs, uid, (gid_t)-1) < 0)
+        if (uid != 0 && fchown(pair->theirs, uid, (gid_t)-1) < 0) /* root's they are already */
                 return err_errno(err, errno, "give a pipe to user %u", uid);
         fcntl(pair->ours, F_SETFL, O_NONBLOCK); /* only our end: the two have their own flags */
         return 0;
@@ -78,6 +78,7 @@ struct ends {
 
 static int open_ends(const struct cri_container *container, const struct cri_exec_request *request,
                      struct cri_exec *exec, struct ends *ends, struct err **err) {
+        const struct container_at at = { container->sandbox->cri->runtime, container->sandbox->id, container->id };
         uint32_t uid = host_uid(container);
         int r;
 
@@ -87,7 +88,11 @@ static int open_ends(const struct cri_container *container, const struct cri_exe
                         return r;
                 return open_pipe(request->err, false, uid, &ends->err, err);
         }
-        r = exec_open_terminal(uid, request->rows, request->columns, &exec->master, &ends->slave, err);
+        r = exec_open_terminal(
+                &at,
+                &(struct exec_terminal){
+                        .pid = container->pid, .uid = uid, .rows = request->rows, .columns = request->columns },
+                &exec->master, &ends->slave, err);
         if (r < 0)
                 return r;
         fcntl(exec->master, F_SETFL, fcntl(exec->master, F_GETFL) | O_NONBLOCK);

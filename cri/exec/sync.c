@@ -13,11 +13,14 @@
 #define READ_SIZE 65536
 #define TIMEOUT_SECONDS_MAX (365 * 24 * 3600ll)
 #define KILL_SECONDS 5 /* how long a killed process may take to end */
+/* A process that has ended by then, as most probes' have, has its output read once, and only its end is waited for. */
+#define WATCH_MS 50
 
 struct output {
         uv_poll_t poll; /* first */
         struct sync *sync;
         int fd;
+        bool watched; /* poll is open */
         char *data;
         size_t size, room;
 };
@@ -92,9 +95,11 @@ static bool keep(struct output *output, const char *data, size_t size) {
 static void output_close(struct output *output) {
         if (output->fd < 0)
                 return;
-        uv_poll_stop(&output->poll);
+        if (output->watched)
+                uv_poll_stop(&output->poll);
         output->fd = close_fd(output->fd);
-        uv_close((uv_handle_t *)&output->poll, on_closed);
+        if (output->watched)
+                uv_close((uv_handle_t *)&output->poll, on_closed);
 }
 
 /* Reads what is there, at most @turns times. */
@@ -171,28 +176,43 @@ static void cancel(struct cri_call *call) {
         end_it(call->state);
 }
 
-static void output_open(struct sync *sync, struct output *output, int fd) {
-        output->sync = sync;
-        output->fd = fd;
+static void output_watch(struct output *output) {
+        struct sync *sync = output->sync;
+
         output->poll.data = sync;
-        if (uv_poll_init(sync->call->cri->loop, &output->poll, fd) < 0) {
+        if (uv_poll_init(sync->call->cri->loop, &output->poll, output->fd) < 0) {
                 output->fd = close_fd(output->fd);
                 return;
         }
+        output->watched = true;
         sync->handles++;
         uv_poll_start(&output->poll, UV_READABLE | UV_DISCONNECT, on_readable);
 }
 
+static int64_t timeout_ms(const struct sync *sync) {
+        int64_t seconds = ((const Cri__ExecSyncRequest *)sync->call->request)->timeout;
+
+        return (seconds > TIMEOUT_SECONDS_MAX ? TIMEOUT_SECONDS_MAX : seconds) * 1000;
+}
+
+static void on_lasting(uv_timer_t *timer) {
+        struct sync *sync = timer->data;
+        int64_t ms = timeout_ms(sync);
+
+        output_watch(&sync->out);
+        output_watch(&sync->err);
+        if (ms > 0)
+                uv_timer_start(timer, on_timeout, (uint64_t)ms - WATCH_MS, 0);
+}
+
 static void begin(struct cri_call *call) {
         struct sync *sync = call->state;
-        const Cri__ExecSyncRequest *request = (const Cri__ExecSyncRequest *)call->request;
         struct cri_exec_request exec = { .container_id = call->container->id,
                                          .args = sync->args,
                                          .out = true,
                                          .err = true,
                                          .done = on_done,
                                          .data = sync };
-        int64_t seconds = request->timeout > TIMEOUT_SECONDS_MAX ? TIMEOUT_SECONDS_MAX : request->timeout;
         struct cri_streams streams;
 
         if (call->cancelled) {
@@ -211,13 +231,13 @@ static void begin(struct cri_call *call) {
                 call_fail(call);
                 return;
         }
-        output_open(sync, &sync->out, streams.out);
-        output_open(sync, &sync->err, streams.err);
+        sync->out.sync = sync->err.sync = sync;
+        sync->out.fd = streams.out;
+        sync->err.fd = streams.err;
         uv_timer_init(call->cri->loop, &sync->timer);
         sync->timer.data = sync;
         sync->handles++;
-        if (seconds > 0)
-                uv_timer_start(&sync->timer, on_timeout, (uint64_t)seconds * 1000, 0);
+        uv_timer_start(&sync->timer, on_lasting, WATCH_MS, 0);
 }
 
 void handle_exec_sync(struct cri_call *call) {

@@ -3,39 +3,8 @@
 
 #include "cri/call/handlers.h"
 #include "cri/stats/measure.h"
+#include "cri/stats/usage.h"
 #include "cri/state/record.h"
-
-/* A value that is known; NULL, which leaves the field out, when it is not. */
-static Cri__UInt64Value *value_of(struct arena *arena, uint64_t number) {
-        Cri__UInt64Value *value = number == CGROUP_UNKNOWN ? NULL : message_new(arena, &cri__uint64_value__descriptor);
-
-        if (value)
-                value->value = number;
-        return value;
-}
-
-static Cri__PsiData *psi_data(struct arena *arena, const struct cgroup_pressure_line *line) {
-        Cri__PsiData *data = message_new(arena, &cri__psi_data__descriptor);
-
-        if (!data)
-                return NULL;
-        data->total = line->total_us * 1000;
-        data->avg10 = line->avg10 / 100.0;
-        data->avg60 = line->avg60 / 100.0;
-        data->avg300 = line->avg300 / 100.0;
-        return data;
-}
-
-static Cri__PsiStats *psi_of(struct arena *arena, const struct cgroup_stats *stats,
-                             const struct cgroup_pressure *pressure) {
-        Cri__PsiStats *psi = stats->has_pressure ? message_new(arena, &cri__psi_stats__descriptor) : NULL;
-
-        if (psi) {
-                psi->full = psi_data(arena, &pressure->full);
-                psi->some = psi_data(arena, &pressure->some);
-        }
-        return psi;
-}
 
 /* CPUs in use, in billionths, between the reading before and this one; the readings are kept with the object. */
 static uint64_t nano_cores(const struct cgroup_stats *stats, uint64_t *cpu_ns, uint64_t *cpu_time) {
@@ -50,45 +19,6 @@ static uint64_t nano_cores(const struct cgroup_stats *stats, uint64_t *cpu_ns, u
         return cores;
 }
 
-static Cri__CpuUsage *cpu_of(struct arena *arena, const struct cgroup_stats *stats, uint64_t cores) {
-        Cri__CpuUsage *cpu = message_new(arena, &cri__cpu_usage__descriptor);
-
-        if (!cpu)
-                return NULL;
-        cpu->timestamp = (int64_t)stats->time_ns;
-        cpu->usage_core_nano_seconds = value_of(arena, stats->cpu_ns);
-        cpu->usage_nano_cores = value_of(arena, cores);
-        cpu->psi = psi_of(arena, stats, &stats->cpu_pressure);
-        return cpu;
-}
-
-static Cri__MemoryUsage *memory_of(struct arena *arena, const struct cgroup_stats *stats) {
-        Cri__MemoryUsage *memory = message_new(arena, &cri__memory_usage__descriptor);
-
-        if (!memory)
-                return NULL;
-        memory->timestamp = (int64_t)stats->time_ns;
-        memory->working_set_bytes = value_of(arena, stats->memory_working_set);
-        memory->available_bytes =
-                value_of(arena, stats->memory_available == CGROUP_UNKNOWN ? 0 : stats->memory_available);
-        memory->usage_bytes = value_of(arena, stats->memory_usage);
-        memory->rss_bytes = value_of(arena, stats->memory_rss);
-        memory->page_faults = value_of(arena, stats->page_faults);
-        memory->major_page_faults = value_of(arena, stats->major_page_faults);
-        memory->psi = psi_of(arena, stats, &stats->memory_pressure);
-        return memory;
-}
-
-static Cri__IoUsage *io_of(struct arena *arena, const struct cgroup_stats *stats) {
-        Cri__IoUsage *io = stats->has_pressure ? message_new(arena, &cri__io_usage__descriptor) : NULL;
-
-        if (io) {
-                io->timestamp = (int64_t)stats->time_ns;
-                io->psi = psi_of(arena, stats, &stats->io_pressure);
-        }
-        return io;
-}
-
 static Cri__FilesystemUsage *layer_of(struct arena *arena, const struct cri_container *container) {
         Cri__FilesystemUsage *usage = message_new(arena, &cri__filesystem_usage__descriptor);
 
@@ -96,8 +26,8 @@ static Cri__FilesystemUsage *layer_of(struct arena *arena, const struct cri_cont
                 return NULL;
         usage->timestamp = container->layer_time ? (int64_t)container->layer_time : cri_now();
         usage->fs_id->mountpoint = record_dir(container->sandbox->cri, arena, RECORD_CONTAINER, "");
-        usage->used_bytes = value_of(arena, container->layer_bytes);
-        usage->inodes_used = value_of(arena, container->layer_inodes);
+        usage->used_bytes = usage_value(arena, container->layer_bytes);
+        usage->inodes_used = usage_value(arena, container->layer_inodes);
         return usage->fs_id->mountpoint ? usage : NULL;
 }
 
@@ -105,7 +35,6 @@ static Cri__ContainerStats *stats_of_container(struct arena *arena, const struct
         Cri__ContainerStats *stats = message_new(arena, &cri__container_stats__descriptor);
         Cri__ContainerAttributes *attributes = message_new(arena, &cri__container_attributes__descriptor);
         struct cri_container *container = measure->container;
-        Cri__SwapUsage *swap;
 
         if (!stats || !attributes)
                 return NULL;
@@ -117,17 +46,11 @@ static Cri__ContainerStats *stats_of_container(struct arena *arena, const struct
         stats->writable_layer = layer_of(arena, container);
         if (!measure->known || container->phase != CRI_PHASE_RUNNING)
                 return stats;
-        stats->cpu =
-                cpu_of(arena, &measure->stats, nano_cores(&measure->stats, &container->cpu_ns, &container->cpu_time));
-        stats->memory = memory_of(arena, &measure->stats);
-        stats->io = io_of(arena, &measure->stats);
-        swap = message_new(arena, &cri__swap_usage__descriptor);
-        if (swap) {
-                swap->timestamp = (int64_t)measure->stats.time_ns;
-                swap->swap_usage_bytes = value_of(arena, measure->stats.swap_usage);
-                swap->swap_available_bytes = value_of(arena, measure->stats.swap_available);
-                stats->swap = swap;
-        }
+        stats->cpu = usage_cpu(arena, &measure->stats,
+                               nano_cores(&measure->stats, &container->cpu_ns, &container->cpu_time));
+        stats->memory = usage_memory(arena, &measure->stats);
+        stats->io = usage_io(arena, &measure->stats);
+        stats->swap = usage_swap(arena, &measure->stats);
         return stats;
 }
 
@@ -136,10 +59,10 @@ static Cri__NetworkInterfaceUsage *device_of(struct arena *arena, const struct n
 
         if (!usage || !(usage->name = arena_strdup(arena, device->name)))
                 return NULL;
-        usage->rx_bytes = value_of(arena, device->rx_bytes);
-        usage->rx_errors = value_of(arena, device->rx_errors);
-        usage->tx_bytes = value_of(arena, device->tx_bytes);
-        usage->tx_errors = value_of(arena, device->tx_errors);
+        usage->rx_bytes = usage_value(arena, device->rx_bytes);
+        usage->rx_errors = usage_value(arena, device->rx_errors);
+        usage->tx_bytes = usage_value(arena, device->tx_bytes);
+        usage->tx_errors = usage_value(arena, device->tx_errors);
         return usage;
 }
 
@@ -179,14 +102,14 @@ static Cri__LinuxPodSandboxStats *linux_of(struct arena *arena, const struct mea
         }
         if (!s->known)
                 return stats;
-        stats->cpu = cpu_of(arena, &s->stats, nano_cores(&s->stats, &s->sandbox->cpu_ns, &s->sandbox->cpu_time));
-        stats->memory = memory_of(arena, &s->stats);
-        stats->io = io_of(arena, &s->stats);
+        stats->cpu = usage_cpu(arena, &s->stats, nano_cores(&s->stats, &s->sandbox->cpu_ns, &s->sandbox->cpu_time));
+        stats->memory = usage_memory(arena, &s->stats);
+        stats->io = usage_io(arena, &s->stats);
         stats->network = network_of(arena, s);
         stats->process = message_new(arena, &cri__process_usage__descriptor);
         if (stats->process) {
                 stats->process->timestamp = (int64_t)s->stats.time_ns;
-                stats->process->process_count = value_of(arena, s->stats.pids);
+                stats->process->process_count = usage_value(arena, s->stats.pids);
         }
         return stats;
 }

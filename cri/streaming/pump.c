@@ -12,8 +12,11 @@
 #include "lib/handle.h"
 #include "lib/transport/queue.h"
 
-#define READ_SIZE (64u << 10) /* a pipe's */
+/* A pipe's, less what a message has before it: in TLS it is four full records then, not four and a small one. */
+#define READ_SIZE ((64u << 10) - 16)
 #define RANGES_MAX 16
+/* Of a command's pipes: it and its client need not take turns. */
+#define PIPE_SIZE (256 << 10)
 
 struct pump_source {
         uv_poll_t *poll;
@@ -48,6 +51,7 @@ static uv_poll_t *watch_new(uv_loop_t *loop, int fd, void *data) {
         uv_poll_t *poll = malloc(sizeof(*poll));
 
         set_nonblocking(fd);
+        (void)!fcntl(fd, F_SETPIPE_SZ, PIPE_SIZE);
         if (!poll || uv_poll_init(loop, poll, fd) < 0) {
                 free(poll);
                 return NULL;

@@ -72,12 +72,13 @@ static int store(struct feed *f, size_t n) {
                 r = write_all(f->direct, bytes, n, offset);
         if (r == -EINVAL) { /* also where more than FEED_ALIGN is asked for */
                 r = write_all(f->fd, bytes, n, offset);
-                if (r == 0) /* the disk would idle now, and the sync at the end wait for all of it */
-                        sync_file_range(f->fd, (off_t)offset, (off_t)n, SYNC_FILE_RANGE_WRITE);
+                /* The disk would idle now, and the sync at the end wait for all of it. */
+                sync_file_range(f->fd, (off_t)offset, (off_t)n, SYNC_FILE_RANGE_WRITE);
         }
-        if (r == 0)
-                f->stored += n;
-        return r;
+        if (r < 0)
+                return r;
+        f->stored += n;
+        return 0;
 }
 
 int feed_flush(struct feed *f) {

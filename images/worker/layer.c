@@ -81,115 +81,6 @@ static int make_implied(void *data, int parent, const char *name, const char *pa
         return remember_path(w, w->result.needs.implied.items[w->result.needs.implied.count - 1], err);
 }
 
-/* Overlay's own attributes would let a layer redirect lookups; the rest of trusted.* is the node's as well. */
-static bool xattr_wanted(const char *name) {
-        return strncmp(name, "trusted.", 8) != 0 && strncmp(name, "user.overlay.", 13) != 0 &&
-               strcmp(name, "security.selinux") != 0;
-}
-
-static int set_xattrs(int fd, const struct tar_entry *e, struct err **err) {
-        for (size_t i = 0; i < e->n_xattrs; i++) {
-                const struct tar_xattr *x = &e->xattrs[i];
-
-                if (!xattr_wanted(x->name) || fsetxattr(fd, x->name, x->value, x->size, 0) == 0)
-                        continue;
-                if (errno != ENOTSUP) /* a file system without attributes runs most images all the same */
-                        return err_errno(err, errno, "%s: set attribute %.64s", e->path, x->name);
-        }
-        return 0;
-}
-
-/* For what cannot be opened: links, devices, fifos. */
-static int set_xattrs_at(int parent, const char *name, const struct tar_entry *e, struct err **err) {
-        char path[PATH_MAX];
-
-        snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", parent, name);
-        for (size_t i = 0; i < e->n_xattrs; i++) {
-                const struct tar_xattr *x = &e->xattrs[i];
-
-                if (xattr_wanted(x->name) && lsetxattr(path, x->name, x->value, x->size, 0) < 0 && errno != ENOTSUP &&
-                    errno != EPERM) /* user.* is not for these */
-                        return err_errno(err, errno, "%s: set attribute %.64s", e->path, x->name);
-        }
-        return 0;
-}
-
-static void times_of(const struct tar_entry *e, struct timespec times[2]) {
-        times[0] = times[1] = (struct timespec){ .tv_sec = e->mtime, .tv_nsec = (long)e->mtime_nsec };
-}
-
-/* Owner, attributes and time of what was just made at @name. */
-static int finish_special(int parent, const char *name, const struct tar_entry *e, struct err **err) {
-        struct timespec times[2];
-        int r;
-
-        if ((e->uid || e->gid) && fchownat(parent, name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) < 0)
-                return err_errno(err, errno, "%s: set owner", e->path);
-        r = e->n_xattrs > 0 ? set_xattrs_at(parent, name, e, err) : 0;
-        if (r < 0)
-                return r;
-        times_of(e, times);
-        if (utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW) < 0)
-                return err_errno(err, errno, "%s: set time", e->path);
-        return 0;
-}
-
-static int write_at(int fd, const struct tar_entry *e, const uint8_t *bytes, size_t n, uint64_t offset,
-                    struct err **err) {
-        while (n > 0) {
-                ssize_t put = pwrite(fd, bytes, n, (off_t)offset);
-
-                if (put < 0 && errno == EINTR)
-                        continue;
-                if (put < 0)
-                        return err_errno(err, errno, "%s: write", e->path);
-                bytes += put;
-                offset += (uint64_t)put;
-                n -= (size_t)put;
-        }
-        return 0;
-}
-
-static int write_plain(struct tar_reader *tar, int fd, const struct tar_entry *e, struct err **err) {
-        const uint8_t *bytes;
-        uint64_t offset = 0;
-        size_t n;
-        int r;
-
-        while ((r = tar_read(tar, &bytes, &n, err)) > 0) {
-                r = write_at(fd, e, bytes, n, offset, err);
-                if (r < 0)
-                        return r;
-                offset += n;
-        }
-        return r;
-}
-
-static int write_sparse(struct tar_reader *tar, int fd, const struct tar_entry *e, struct err **err) {
-        size_t piece = 0, n;
-        uint64_t done = 0; /* of this piece */
-        const uint8_t *bytes;
-        int r;
-
-        if (ftruncate(fd, (off_t)e->size) < 0)
-                return err_errno(err, errno, "%s: set size", e->path);
-        while ((r = tar_read(tar, &bytes, &n, err)) > 0)
-                while (n > 0) {
-                        uint64_t room = e->pieces[piece].length - done;
-                        size_t part = n < room ? n : (size_t)room;
-
-                        r = write_at(fd, e, bytes, part, e->pieces[piece].offset + done, err);
-                        if (r < 0)
-                                return r;
-                        bytes += part;
-                        n -= part;
-                        done += part;
-                        for (; piece < e->n_pieces && done == e->pieces[piece].length; piece++)
-                                done = 0;
-                }
-        return r;
-}
-
 /* Removes what an earlier entry put at @path. */
 static int remove_old(struct layer_writer *w, int parent, const char *name, const char *path, struct err **err) {
         path_walk_forget(&w->walk, path);
@@ -201,7 +92,6 @@ static int put_file(struct layer_writer *w, int parent, const char *name, const 
                     struct err **err) {
         const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
         _cleanup_close_ int fd = openat(parent, name, flags, e->mode);
-        struct timespec times[2];
         int r;
 
         if (fd < 0 && errno == EEXIST) {
@@ -212,20 +102,9 @@ static int put_file(struct layer_writer *w, int parent, const char *name, const 
         }
         if (fd < 0)
                 return err_errno(err, errno, "%s: create", e->path);
-        r = e->pieces ? write_sparse(w->tar, fd, e, err) : write_plain(w->tar, fd, e, err);
+        r = layer_fill(w->tar, fd, e, err);
         if (r < 0)
                 return r;
-        if ((e->uid || e->gid) && fchown(fd, e->uid, e->gid) < 0)
-                return err_errno(err, errno, "%s: set owner", e->path);
-        r = e->n_xattrs > 0 ? set_xattrs(fd, e, err) : 0;
-        if (r < 0)
-                return r;
-        /* writing and a change of owner take the set-id bits away */
-        if ((e->mode & 06000) && fchmod(fd, e->mode) < 0)
-                return err_errno(err, errno, "%s: set mode", e->path);
-        times_of(e, times);
-        if (futimens(fd, times) < 0)
-                return err_errno(err, errno, "%s: set time", e->path);
         if (e->size >= EARLY_WRITE_MIN) /* else the disk idles now, and the sync at the end waits for all of it */
                 sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
         w->result.inodes++;
@@ -287,40 +166,27 @@ static int put_directory(struct layer_writer *w, int parent, const char *name, c
                 return err_errno(err, errno, "%s: set owner", e->path);
         if (e->n_xattrs > 0) {
                 fd = openat(parent, *path ? name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-                r = fd < 0 ? err_errno(err, errno, "%s: open", e->path) : set_xattrs(fd, e, err);
+                r = fd < 0 ? err_errno(err, errno, "%s: open", e->path) : layer_set_xattrs(fd, e, err);
                 if (r < 0)
                         return r;
         }
         return add_late(w, path, e, err);
 }
 
-static int make_special(int parent, const char *name, const struct tar_entry *e) {
-        switch (e->type) {
-        case TAR_SYMLINK:
-                return symlinkat(e->link, parent, name);
-        case TAR_CHAR:
-                return mknodat(parent, name, S_IFCHR | e->mode, makedev(e->major, e->minor));
-        case TAR_BLOCK_DEVICE:
-                return mknodat(parent, name, S_IFBLK | e->mode, makedev(e->major, e->minor));
-        default:
-                return mknodat(parent, name, S_IFIFO | e->mode, 0);
-        }
-}
-
 static int put_special(struct layer_writer *w, int parent, const char *name, const char *path,
                        const struct tar_entry *e, struct err **err) {
-        int r = make_special(parent, name, e);
+        int r = layer_make_special(parent, name, e);
 
         if (r < 0 && errno == EEXIST) {
                 r = remove_old(w, parent, name, path, err);
                 if (r < 0)
                         return r;
-                r = make_special(parent, name, e);
+                r = layer_make_special(parent, name, e);
         }
         if (r < 0)
                 return err_errno(err, errno, "%s: create", e->path);
         w->result.inodes++;
-        return finish_special(parent, name, e, err);
+        return layer_finish(parent, name, e, err);
 }
 
 /* Links to what this layer has. Returns 1 when the target is not here (yet); @target is then without the links that

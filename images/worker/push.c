@@ -39,20 +39,28 @@ static int push_to(struct registry *registry, const struct image_layout *l, cons
         return r;
 }
 
+static int push_image(const struct image_layout *l, const struct image_request *q,
+                      const struct image_reference *reference, const struct stored_image *image, struct report *report,
+                      struct err **err) {
+        struct registry registry;
+        int r = registry_open(&q->transfer, reference, true, &registry, err);
+
+        if (r < 0)
+                return r;
+        r = push_to(&registry, l, image, *reference->tag ? reference->tag : image->digest, report, err);
+        registry_close(&registry);
+        return r;
+}
+
 static int push(const struct image_layout *l, const struct image_request *q, const struct image_reference *reference,
                 struct report *report, struct err **err) {
         struct stored_image image = { .text = NULL };
-        struct registry registry;
         int r = stored_image_read(l, q->transfer.root_dir, q->transfer.reference, &image, err);
 
         if (r < 0)
                 return r;
-        r = registry_open(&q->transfer, reference, true, &registry, err);
-        if (r == 0) {
-                r = push_to(&registry, l, &image, *reference->tag ? reference->tag : image.digest, report, err);
-                registry_close(&registry);
-        }
-        if (r == 0) {
+        r = push_image(l, q, reference, &image, report, err);
+        if (r >= 0) {
                 report_reference(report, q->transfer.reference);
                 report_image(report, image.manifest.config.digest, image.digest);
         }

@@ -43,7 +43,8 @@ struct pod_container_status {
         uint32_t uid, gid;
         const uint32_t *supplemental_groups;
         uint32_t n_supplemental_groups;
-        const char *stop_signal; /* "SIGTERM"; NULL: not known */
+        const char *stop_signal;            /* "SIGTERM"; NULL: not known */
+        kube_resource_status_items devices; /* allocatedResourcesStatus */
 };
 
 #define POD_CONDITIONS_MAX 16
@@ -88,6 +89,12 @@ const char *pod_phase_name(enum pod_phase phase);
 
 /* True when no container of a finished phase may start again, so the pod's sandbox can go. */
 bool pod_phase_is_final(enum pod_phase phase);
+
+/* The pod's containers have ended for good, and this is told last of it: those without an end have an unknown one,
+ * where
+ * @initialized (the containers proper were due to begin), and the phase is final, but for a file's pod, which may be
+ * there again. After pod_status_conditions(): what was not final when it ended has no conditions of an end. */
+void pod_status_end(const struct pod *pod, struct pod_status *status, bool initialized);
 
 /* Computes @status->conditions (PodReadyToStartContainers, Initialized, Ready, ContainersReady, PodScheduled, and where
  * they may come AllContainersRestarting, PodResizePending, PodResizeInProgress and DisruptionTarget) at time @now from

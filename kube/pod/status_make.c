@@ -150,6 +150,7 @@ static bool make_container(struct arena *arena, const struct pod_container_statu
                 .container_id = s->container_id,
                 .started = s->started,
                 .stop_signal = s->stop_signal,
+                .allocated_resources_status = s->devices,
         };
         return make_state(arena, &s->state, &ret->state) &&
                (!s->has_last || make_state(arena, &s->last_state, &ret->last_state)) &&

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kube/scalar.h"
+#include "kube/validate/validate.h"
 #include "lib/texts.h"
 
 #define HUGE_PAGES "hugepages-"
@@ -60,7 +61,7 @@ bool validate_is_huge_page(const char *name) {
 }
 
 /* A quota of it is called "requests." and the name. */
-static bool is_extended(const char *name) {
+bool validate_is_extended(const char *name) {
         char of_quota[400];
 
         if (validate_is_native(name) || begins(name, REQUESTS))
@@ -112,7 +113,7 @@ void validate_container_resource(struct validation *v, const struct place *at, c
         if (!strchr(name, '/')) {
                 if (!validate_is_one(name, of_containers) && !validate_is_huge_page(name))
                         validate_invalid_word(v, at, name, "must be a standard resource for containers");
-        } else if (!validate_is_native(name) && !is_extended(name)) {
+        } else if (!validate_is_native(name) && !validate_is_extended(name)) {
                 validate_invalid_word(v, at, name, "doesn't follow extended resource name standard");
         }
 }
@@ -135,7 +136,7 @@ void validate_quota_resource(struct validation *v, const struct place *at, const
 
 void validate_amount(struct validation *v, const struct place *at, const char *name, struct quantity amount) {
         validate_quantity_not_negative(v, at, amount);
-        if (quantity_milli(amount) % 1000 != 0 && (validate_is_one(name, whole) || is_extended(name)))
+        if (quantity_milli(amount) % 1000 != 0 && (validate_is_one(name, whole) || validate_is_extended(name)))
                 validate_invalid_quantity(v, at, amount, NOT_INTEGER);
 }
 

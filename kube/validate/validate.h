@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct arena;
@@ -34,3 +35,7 @@ struct validate_case {
 /* Adds each error to @problems; texts are in @arena. A kind without a row, as one that joined at run time, has its
  * metadata looked at. -ENOMEM or 0. */
 int validate_value(struct arena *arena, const struct validate_case *c, struct problems *problems);
+
+/* Whether @name is that of an extended resource: one of somebody's domain, as device plugins and administrators give to
+ * nodes (component-helpers/resource, IsExtendedResourceName()). */
+bool validate_is_extended(const char *name);

@@ -24,6 +24,9 @@ struct transport_kind {
 
 extern const struct transport_kind transport_plain, transport_in_tls;
 
+/* Has the session of @stream use the stream's socket (socket_bio.c). 0 or -ENOMEM. */
+int transport_use_socket(struct transport *stream);
+
 /* A TLS client's session is about to begin: what a server answers that speaks plain HTTP is recognized. */
 void transport_recognize_http(struct transport *stream);
 
@@ -45,6 +48,7 @@ struct transport {
         bool finishing, finished; /* output is to end; has ended */
         bool wants_read;          /* the kind's write or handshake waits for the peer's bytes, */
         bool wants_write;         /* and its read or handshake for the socket's room (TLS) */
+        bool more;                /* what is written now is not the last of a row of records */
         bool in_event;            /* the loop's call about it is under way: what it waits for is set at its end */
         bool plain_http;          /* what came in place of a handshake is an answer in HTTP */
         bool turn;                /* the next turn of the loop is wanted though the socket has nothing */

@@ -89,6 +89,14 @@ static size_t gather(const struct iovec *ranges, unsigned n_ranges, uint8_t *buf
         return size;
 }
 
+static bool are_more(const struct iovec *ranges, unsigned n_ranges, size_t size) {
+        size_t all = 0;
+
+        for (unsigned i = 0; i < n_ranges && all <= size; i++)
+                all += ranges[i].iov_len;
+        return all > size;
+}
+
 static ssize_t write_secure(struct transport *stream, const struct iovec *ranges, unsigned n_ranges) {
         uint8_t buffer[RECORD_MAX];
         const void *data;
@@ -97,6 +105,7 @@ static ssize_t write_secure(struct transport *stream, const struct iovec *ranges
 
         if (size == 0)
                 return 0;
+        stream->more = are_more(ranges, n_ranges, size);
         clear_errors();
         errno = 0;
         stream->wants_read = false;

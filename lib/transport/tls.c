@@ -17,6 +17,10 @@
 #include "lib/ip.h"
 #include "lib/transport/transport.h"
 
+/* What a read of the stream gives at most, as full records with all that is around their content. */
+#define READ_AHEAD                                                                                                     \
+        (TRANSPORT_READ_SIZE / SSL3_RT_MAX_PLAIN_LENGTH * (SSL3_RT_HEADER_LENGTH + SSL3_RT_MAX_TLS13_ENCRYPTED_LENGTH))
+
 struct tls_context {
         uint32_t refs;
         SSL_CTX *ctx;
@@ -239,7 +243,7 @@ static int configure(struct tls_context *tls, const struct tls_config *config, s
                                               SSL_OP_CIPHER_SERVER_PREFERENCE);
         /* Records that are there are read by one call, not two for each. */
         SSL_CTX_set_read_ahead(tls->ctx, 1);
-        SSL_CTX_set_default_read_buffer_len(tls->ctx, TRANSPORT_READ_SIZE);
+        SSL_CTX_set_default_read_buffer_len(tls->ctx, READ_AHEAD);
         SSL_CTX_set_verify(tls->ctx, modes[config->verify], config->verify == TLS_VERIFY_LATER ? take_any : NULL);
         if (config->any_time)
                 set_any_time(tls, config->since);
@@ -321,10 +325,10 @@ static void offer_session(struct tls_context *tls, SSL *ssl, const char *name) {
         pthread_mutex_unlock(&tls->lock);
 }
 
-struct ssl_st *tls_session_new(struct tls_context *tls, int fd, const char *name) {
+struct ssl_st *tls_session_new(struct tls_context *tls, const char *name) {
         SSL *ssl = SSL_new(tls->ctx);
 
-        if (!ssl || SSL_set_fd(ssl, fd) != 1 || (name && !name_peer(ssl, name))) {
+        if (!ssl || (name && !name_peer(ssl, name))) {
                 SSL_free(ssl);
                 ERR_clear_error();
                 return NULL;

@@ -45,9 +45,9 @@ struct tls_context *tls_context_ref(struct tls_context *tls);
 /* NULL is fine. Returns NULL. */
 struct tls_context *tls_context_unref(struct tls_context *tls);
 
-/* For lib/transport: a session on the connected socket @fd. @name is the peer's name or address, NULL for servers. NULL
+/* For lib/transport: a session that has no socket yet. @name is the peer's name or address, NULL for servers. NULL
  * without memory. */
-struct ssl_st *tls_session_new(struct tls_context *tls, int fd, const char *name);
+struct ssl_st *tls_session_new(struct tls_context *tls, const char *name);
 
 /* Why @session failed, in words; "" when OpenSSL has none. Empties this thread's error queue. */
 void tls_session_why(const struct ssl_st *session, char ret_why[TLS_WHY_MAX]);

@@ -235,8 +235,8 @@ static void on_handshake_late(uv_timer_t *timer) {
 static int start_tls(struct transport *stream, struct tls_context *tls, const char *name) {
         stream->kind = &transport_in_tls;
         stream->tls = tls_context_ref(tls);
-        stream->ssl = tls_session_new(tls, stream->fd, name);
-        if (!stream->ssl)
+        stream->ssl = tls_session_new(tls, name);
+        if (!stream->ssl || transport_use_socket(stream) < 0)
                 return -ENOMEM;
         transport_recognize_http(stream);
         return uv_timer_start(stream->timer, on_handshake_late, TRANSPORT_HANDSHAKE_MS, 0);

@@ -388,6 +388,14 @@ static int finish(struct worker *worker, bool failed) {
         return status;
 }
 
+static int check_response(const struct criu_request *request, const Criu__Response *response, int status,
+                          struct err **err) {
+        if (response && response->success && (request->pid != 0 || response->restored))
+                return 0;
+        return criu_log_error(request, response ? response->error_text : NULL, response ? response->error_number : 0,
+                              status, err);
+}
+
 /* criu swrk: one request, one answer. @ret_pid: of what was restored. */
 static int work(const struct criu_request *request, pid_t *ret_pid, int *ret_master, struct err **err) {
         struct worker worker = { .request = request, .socket = -EBADF, .master = -EBADF };
@@ -404,10 +412,7 @@ static int work(const struct criu_request *request, pid_t *ret_pid, int *ret_mas
                 r = listen_to(&worker, &response, err);
         }
         status = finish(&worker, r < 0);
-        if (r == 0 && (!response || !response->success || (request->pid == 0 && !response->restored)))
-                r = criu_log_error(request, response ? response->error_text : NULL,
-                                   response ? response->error_number : 0, status, err);
-        if (r == 0) {
+        if (r >= 0 && (r = check_response(request, response, status, err)) >= 0) {
                 *ret_pid = response->restored ? response->restored->pid : 0;
                 *ret_master = TAKE_FD(worker.master);
         }

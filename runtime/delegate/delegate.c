@@ -41,7 +41,7 @@ struct delegated {
 static const char *const files[] = { "oci", "bundle", "runtime.log", "runtime.pid", "console", "runtime" };
 
 bool delegate_is(int dir, const char *id) {
-        char name[RUNTIME_ID_MAX + 16], program[2];
+        char name[2 * RUNTIME_ID_MAX + 16], program[2];
 
         snprintf(name, sizeof(name), "%s/runtime", id);
         return readlinkat(dir, name, program, sizeof(program)) > 0;

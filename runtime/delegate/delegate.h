@@ -35,7 +35,7 @@ int delegate_create(const struct container_at *at, int dir, const struct contain
 int delegate_start(const struct container_at *at, int dir, struct err **err);
 int delegate_delete(const struct container_at *at, int dir, struct err **err);
 
-/* Whether the container is delegated. */
+/* Whether the container is delegated: @id below the sandbox's directory, SANDBOX/ID below that of all. */
 bool delegate_is(int dir, const char *id);
 
 /* Appends an `exec` to @plan; the file at *@ret_document (allocated) is to be removed when it has ended. */

@@ -32,6 +32,7 @@ void init_prepare(struct init *init, const char *plan, size_t size, const int *f
                 .user_fd = -EBADF,
                 .root_fd = -EBADF,
                 .devpts_fd = -EBADF,
+                .held_fd = -EBADF,
         };
 }
 
@@ -48,6 +49,14 @@ int init_fail(struct init *init, int code, const char *format, ...) {
         return -code;
 }
 
+static int tell(const struct init *init, const struct init_report *report) {
+        if (init->report_fd < 0)
+                return -EBADF;
+        if (init->tell)
+                return init->tell(init->report_fd, report);
+        return send(init->report_fd, report, sizeof(*report), MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
 static void init_warn(struct init *init, int code, const char *format, ...) {
         struct init_report report = { .kind = INIT_WARNING, .code = code };
         va_list args;
@@ -58,8 +67,7 @@ static void init_warn(struct init *init, int code, const char *format, ...) {
         va_end(args);
         n = strlen(report.text);
         snprintf(report.text + n, sizeof(report.text) - n, ": %s", strerror(code));
-        if (init->report_fd >= 0)
-                send(init->report_fd, &report, sizeof(report), MSG_NOSIGNAL);
+        tell(init, &report);
 }
 
 int init_fd(const struct init *init, int64_t index) {
@@ -287,8 +295,7 @@ _Noreturn void init_give_up(struct init *init) {
 
         /* `create` has gone when `start` comes; should that have gone too, the container's own error output says it. */
         signal(SIGPIPE, SIG_IGN);
-        if (init->report_fd >= 0 && send(init->report_fd, error, sizeof(*error), MSG_NOSIGNAL) < 0 &&
-            write(init->start_fd, error, sizeof(*error)) < 0)
+        if (tell(init, error) < 0 && write(init->start_fd, error, sizeof(*error)) < 0)
                 dprintf(2, "nacelle: %s\n", error->text);
         _exit(127);
 }

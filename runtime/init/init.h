@@ -41,9 +41,11 @@ struct init {
         size_t n_fds;
         int proc_fd;   /* the host's /proc */
         int report_fd; /* a SOCK_SEQPACKET socket, -EBADF: failures stay in error */
-        int start_fd;  /* the FIFO that `start` reads, once it does: an init_report, or its end at execve(); -EBADF */
-        int null_fd;   /* the null device and an empty directory outside of the root, to mask with; without the latter a
-                        * new   file system hides a directory */
+        /* How warnings and the error go to report_fd; NULL: as an init_report. 0 or a negative errno */
+        int (*tell)(int report_fd, const struct init_report *report);
+        int start_fd; /* the FIFO that `start` reads, once it does: an init_report, or its end at execve(); -EBADF */
+        int null_fd;  /* the null device and an empty directory outside of the root, to mask with; without the latter a
+                       * new   file system hides a directory */
         int empty_fd;
         int user_fd;           /* for PLAN_USER without a descriptor of its own: the pod's */
         int shm_fd;            /* the pod's /dev/shm, in this mount namespace */
@@ -51,6 +53,7 @@ struct init {
         uint64_t ignored;      /* signals that may be ignored, 1 << (number - 1): all that execve() does not reset */
         int root_fd;
         int devpts_fd;
+        int held_fd; /* root of what PLAN_F_HOLD mounted */
         const struct plan_step *args, *env;
         const char *home;         /* "HOME=...": goes in the place of an empty one; NULL: none */
         struct init_report error; /* the last failure */
@@ -84,7 +87,8 @@ _Noreturn void init_run(struct init *init);
 /* Megabytes of which a walk touches what it needs. A symbol of the common sort: it has its place behind all others, and
  * not between what a shim uses all its life, which so has one page. */
 struct init_room {
-        char *args[INIT_ARGS_MAX], *env[INIT_ARGS_MAX + 1];
+        char **env;                         /* in words, behind the arguments: most programs' fit in one page */
+        char *words[2 * INIT_ARGS_MAX + 1]; /* the arguments, the environment with HOME, each with a NULL */
         char passwd[INIT_PASSWD_MAX + 1];
         char home[sizeof("HOME=") + INIT_HOME_MAX];
 };

@@ -88,7 +88,19 @@ static int attach(struct init *init, int tree, const char *destination, unsigned
         return 0;
 }
 
+/* In a file system of our own nothing stands in the way, and no path needs to be walked. */
+static int attach_held(struct init *init, int tree, const char *destination) {
+        const char *slash = strrchr(destination, '/'), *name = slash ? slash + 1 : destination;
+
+        if (mkdirat(init->held_fd, name, 0755) < 0 ||
+            sys_move_mount(tree, "", init->held_fd, name, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+                return init_fail(init, errno, "mount at %s", destination);
+        return 0;
+}
+
 int init_mount(struct init *init, const struct plan_step *step) {
+        if (step->flags & PLAN_F_HELD && init->held_fd >= 0)
+                return attach_held(init, init_fd(init, step->fd), plan_string(step, 0));
         return attach(init, init_fd(init, step->fd), plan_string(step, 0), step->flags);
 }
 
@@ -190,9 +202,13 @@ int init_mount_new(struct init *init, const struct plan_step *step) {
         }
         /* A link in the image at /proc would put it where the image can look different to us (CVE-2019-19921). */
         r = attach(init, tree, destination, PLAN_F_DIRECTORY | (security ? PLAN_F_NOFOLLOW : 0) | step->flags);
-        if (r == 0 && strcmp(type, "devpts") == 0)
+        if (r < 0)
+                return r;
+        if (strcmp(type, "devpts") == 0)
                 init->devpts_fd = TAKE_FD(tree);
-        return r;
+        else if (step->flags & PLAN_F_HOLD)
+                init->held_fd = TAKE_FD(tree);
+        return 0;
 }
 
 int init_mount_shm(struct init *init, const struct plan_step *step) {
@@ -205,10 +221,24 @@ int init_mount_shm(struct init *init, const struct plan_step *step) {
         return attach(init, tree, plan_string(step, 0), PLAN_F_DIRECTORY);
 }
 
+/* The mask comes from outside of the root: an image's own /dev/null proves nothing (CVE-2025-31133). */
+static int open_mask(struct init *init, bool directory) {
+        struct sys_mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+        _cleanup_close_ int tree = -EBADF;
+
+        if (directory && init->empty_fd < 0)
+                tree = make_mount(init, "tmpfs", "tmpfs", "size=0,mode=555", 0);
+        else
+                tree = sys_open_tree(directory ? init->empty_fd : init->null_fd, "",
+                                     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+        if (tree < 0 || (directory && sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) < 0))
+                return -errno;
+        return TAKE_FD(tree);
+}
+
 int init_mask(struct init *init, const struct plan_step *step) {
         const char *path = plan_string(step, 0);
         _cleanup_close_ int target = -EBADF, tree = -EBADF;
-        struct sys_mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
         struct stat st;
 
         target = init_open(init, path, false);
@@ -216,16 +246,12 @@ int init_mask(struct init *init, const struct plan_step *step) {
                 return 0;
         if (target < 0 || fstat(target, &st) < 0)
                 return init_fail(init, target < 0 ? -target : errno, "mask %s", path);
-
-        /* The mask comes from outside of the root: an image's own /dev/null proves nothing (CVE-2025-31133). */
+        tree = open_mask(init, S_ISDIR(st.st_mode));
+        if (tree < 0 || sys_move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+                return init_fail(init, tree < 0 ? -tree : errno, "mask %s", path);
+        /* The first, now that it has its place, is what others are copied from. */
         if (S_ISDIR(st.st_mode) && init->empty_fd < 0)
-                tree = make_mount(init, "tmpfs", "tmpfs", "size=0,mode=555", 0);
-        else
-                tree = sys_open_tree(S_ISDIR(st.st_mode) ? init->empty_fd : init->null_fd, "",
-                                     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-        if (tree < 0 || (S_ISDIR(st.st_mode) && sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) < 0) ||
-            sys_move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-                return init_fail(init, errno, "mask %s", path);
+                init->empty_fd = TAKE_FD(tree);
         return 0;
 }
 

@@ -221,20 +221,23 @@ static void set_home(const char *home, char **env) {
 }
 
 static int split_all(struct init *init) {
+        size_t n = split(init->args, init_room.words, INIT_ARGS_MAX);
+
+        init_room.env = init_room.words + n + 1;
         split(init->env, init_room.env, INIT_ARGS_MAX);
         set_home(init->home, init_room.env);
-        return split(init->args, init_room.args, INIT_ARGS_MAX) > 0 ? 0 : init_fail(init, EINVAL, "no command");
+        return n > 0 ? 0 : init_fail(init, EINVAL, "no command");
 }
 
 static int fail_exec(struct init *init, int code) {
         const char *why = "";
 
-        if (code == ENOENT && !strchr(init_room.args[0], '/'))
+        if (code == ENOENT && !strchr(init_room.words[0], '/'))
                 why = ": executable file not found in $PATH";
         else if (code == E2BIG)
                 why = ": its arguments and environment take more than a quarter of RLIMIT_STACK, or one of them 128 "
                       "KiB";
-        return init_fail(init, code, "exec \"%s\"%s", init_room.args[0], why);
+        return init_fail(init, code, "exec \"%s\"%s", init_room.words[0], why);
 }
 
 int init_lookup(struct init *init, const struct plan_step *step) {
@@ -242,7 +245,7 @@ int init_lookup(struct init *init, const struct plan_step *step) {
 
         if (code < 0)
                 return code;
-        code = search(init_room.args, init_room.env, try_access);
+        code = search(init_room.words, init_room.env, try_access);
         return code == 0 ? 0 : fail_exec(init, code);
 }
 
@@ -263,5 +266,5 @@ int init_exec(struct init *init, const struct plan_step *step) {
         sigprocmask(SIG_SETMASK, &none, NULL);
         /* Whatever was forgotten to be marked, closes now (CVE-2024-21626). */
         sys_close_range(3 + init->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC);
-        return fail_exec(init, search(init_room.args, init_room.env, try_execute));
+        return fail_exec(init, search(init_room.words, init_room.env, try_execute));
 }

@@ -90,21 +90,15 @@ static int enter(struct init *init, int pid_ns) {
 
 _Noreturn void init_serve(const char *number, const char *pid_ns) {
         struct init *init = &serve.init;
-        int r = 0;
 
         init_hide();
         prctl(PR_SET_NAME, INIT_PROGRAM, 0, 0, 0);
         init_prepare(init, NULL, 0, NULL, 0);
         init->report_fd = atoi(number);
         fcntl(init->report_fd, F_SETFD, FD_CLOEXEC);
-        if (pid_ns)
-                r = enter(init, atoi(pid_ns));
-        if (r == 0)
-                r = serve_first(init);
-        while (r == 0) {
-                r = receive(init);
-                if (r == 0)
-                        r = init_walk(init);
-        }
+        if ((pid_ns && enter(init, atoi(pid_ns)) < 0) || serve_first(init) < 0)
+                init_give_up(init);
+        while (receive(init) == 0 && init_walk(init) == 0)
+                ;
         init_give_up(init);
 }

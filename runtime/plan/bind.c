@@ -13,21 +13,29 @@ static const char *source_name(const struct mount_spec *mount) {
 }
 
 static int set_attributes(int tree, const struct mount_spec *mount, struct err **err) {
-        struct sys_mount_attr attr = { .attr_set = mount->attributes, .attr_clr = mount->attributes_clear };
+        unsigned long propagation = mount->propagation ? mount->propagation : MS_PRIVATE | MS_REC;
+        struct sys_mount_attr attr = { .propagation = propagation & ~(unsigned long)MS_REC };
         unsigned flags = AT_EMPTY_PATH | (mount->recursive_attributes ? AT_RECURSIVE : 0);
+        bool single = !mount->recursive && !mount->detached; /* all is said of one mount, in one call */
 
+        if (!single) {
+                if (sys_mount_setattr(tree, "", AT_EMPTY_PATH | (propagation & MS_REC ? AT_RECURSIVE : 0), &attr) < 0)
+                        return err_errno(err, errno, "mount propagation of %s", source_name(mount));
+                attr.propagation = 0;
+        }
+        attr.attr_set = mount->attributes;
+        attr.attr_clr = mount->attributes_clear;
         /* The time policy is one field: setting one of it means clearing the field. */
         if (attr.attr_set & MOUNT_ATTR__ATIME)
                 attr.attr_clr |= MOUNT_ATTR__ATIME;
-        if ((attr.attr_set || attr.attr_clr) && sys_mount_setattr(tree, "", flags, &attr) < 0)
+        if ((single || attr.attr_set || attr.attr_clr) && sys_mount_setattr(tree, "", flags, &attr) < 0)
                 return err_errno(err, errno, "mount options of %s", source_name(mount));
         return 0;
 }
 
 int bind_open(const struct mount_spec *mount, int user_fd, int *ret_tree, bool *ret_directory, struct err **err) {
         unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (mount->recursive ? AT_RECURSIVE : 0);
-        unsigned long propagation = mount->propagation ? mount->propagation : MS_PRIVATE | MS_REC;
-        struct sys_mount_attr attr = { .propagation = propagation & ~(unsigned long)MS_REC };
+        struct sys_mount_attr attr;
         _cleanup_close_ int tree = -EBADF;
         struct stat st;
         int r;
@@ -40,9 +48,6 @@ int bind_open(const struct mount_spec *mount, int user_fd, int *ret_tree, bool *
                 tree = sys_open_tree(AT_FDCWD, mount->source, flags);
         if (tree < 0 || fstat(tree, &st) < 0)
                 return err_errno(err, errno, "bind mount source %s", source_name(mount));
-
-        if (sys_mount_setattr(tree, "", AT_EMPTY_PATH | (propagation & MS_REC ? AT_RECURSIVE : 0), &attr) < 0)
-                return err_errno(err, errno, "mount propagation of %s", source_name(mount));
         r = set_attributes(tree, mount, err);
         if (r < 0)
                 return r;

@@ -70,7 +70,10 @@ enum {
         PLAN_F_PRIVATE = 1 << 2,
         PLAN_F_RUNNING = 1 << 4,
         PLAN_F_COPY_UP = 1 << 5, /* what the destination holds is copied into the new file system */
-        PLAN_F_SOFT = 1 << 3,    /* a refusal by the kernel (EPERM, EACCES) is a warning */
+        PLAN_F_HOLD =
+                1 << 6, /* PLAN_MOUNT_NEW: an empty file system, in whose root the next mounts have their places */
+        PLAN_F_HELD = 1 << 7, /* PLAN_MOUNT: there, where nothing has the last part of its destination's name yet */
+        PLAN_F_SOFT = 1 << 3, /* a refusal by the kernel (EPERM, EACCES) is a warning */
 };
 
 struct plan_step {

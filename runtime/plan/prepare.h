@@ -19,6 +19,9 @@ int prepare_container(const struct container_spec *spec, const struct prepare_st
 /* The container's root as a detached mount. @user_fd: the user namespace to idmap its layers with, or -EBADF. */
 int prepare_root(const struct container_spec *spec, int user_fd, int *ret_mount, struct err **err);
 
+/* Appends the container's mounts, in their order. @user_fd as above. */
+int prepare_mounts(const struct container_spec *spec, int user_fd, struct plan *plan, struct err **err);
+
 /* Appends an exec in a container. @terminal_fd: its terminal; -EBADF: with process->terminal, one in the container's
  * devpts, whose master is reported. */
 int prepare_exec(const struct process_spec *process, const struct prepare_stdio *stdio, int terminal_fd,

@@ -2,8 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "lib/cleanup.h"
@@ -12,18 +10,6 @@
 
 /* Room for the states of all containers, when the agent is slow. */
 #define SUBSCRIBER_BUFFER (1024 * 1024)
-
-int shim_request_peek(const struct shim_request *request, int index) {
-        return index >= 0 && (size_t)index < request->n_fds ? request->fds[index] : -EBADF;
-}
-
-int shim_request_take(struct shim_request *request, int index) {
-        int fd = shim_request_peek(request, index);
-
-        if (fd >= 0)
-                request->fds[index] = -EBADF;
-        return fd;
-}
 
 void shim_connection_send(struct connection *connection, const struct wire_reply *reply, const int *fds, size_t n_fds) {
         struct wire_reply out = *reply;
@@ -53,9 +39,13 @@ void shim_publish(struct shim *shim, const struct wire_reply *state) {
                         shim_connection_send(c, state, NULL, 0);
 }
 
+void shim_close_all(const int *fds, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                close_fd(fds[i]);
+}
+
 static void drop_fds(struct connection *connection) {
-        for (size_t i = 0; i < connection->n_fds; i++)
-                close_fd(connection->fds[i]);
+        shim_close_all(connection->fds, connection->n_fds);
         shim_unmap(connection->fds, SHIM_FDS_MAX * sizeof(int));
         connection->fds = NULL;
         connection->n_fds = 0;
@@ -246,129 +236,15 @@ static const struct {
         [WIRE_SHUTDOWN] = { handle_shutdown, false },
 };
 
-/* Fills @request from a packet of @size bytes; @ret_map is the plan's mapping. */
-static int parse(struct shim_request *request, const char *packet, size_t size, void **ret_map) {
-        struct wire_request *head = &request->head;
-        size_t head_size;
+void shim_request_serve(struct connection *connection, struct shim_request *request) {
+        const struct wire_request *head = &request->head;
+        int r;
 
-        *head = (struct wire_request){ .plan_fd = -1 };
-        if (size < offsetof(struct wire_request, n_fds))
-                return -EBADMSG;
-        memcpy(head, packet, offsetof(struct wire_request, n_fds));
-        head_size = head->size;
-        if (head->magic != WIRE_MAGIC || head->type >= WIRE_REQUESTS || head_size > size || head_size < 64)
-                return -EBADMSG;
-        memset(&head->shm_fd, 0xff, sizeof(*head) - offsetof(struct wire_request, shm_fd));
-        memcpy(head, packet, head_size < sizeof(*head) ? head_size : sizeof(*head));
-        head->id[sizeof(head->id) - 1] = head->target[sizeof(head->target) - 1] = '\0';
-        head->log_name[sizeof(head->log_name) - 1] = '\0';
-        if (head->type != WIRE_FDS && head->n_fds != request->n_fds)
-                return -EBADMSG;
-        if (head->plan_fd < 0) {
-                request->plan = packet + head_size;
-                return head->plan_size == size - head_size ? 0 : -EBADMSG;
-        }
-        if (head->plan_size == 0 || head->plan_size > PLAN_SIZE_MAX)
-                return -EBADMSG;
-        *ret_map = mmap(NULL, head->plan_size, PROT_READ | PROT_WRITE, MAP_PRIVATE,
-                        shim_request_peek(request, head->plan_fd), 0);
-        if (*ret_map == MAP_FAILED) {
-                *ret_map = NULL;
-                return -errno;
-        }
-        request->plan = *ret_map;
-        return 0;
-}
-
-static void serve(struct connection *connection, const char *packet, size_t size) {
-        struct shim_request request = { .fds = connection->fds, .n_fds = connection->n_fds };
-        void *map = NULL;
-        int r = parse(&request, packet, size, &map);
-
-        if (r == 0 && request.head.type == WIRE_FDS)
-                return;
-        if (r < 0 || (!handlers[request.head.type].handle && (r = -EBADMSG) < 0)) {
-                shim_connection_answer(connection, -r, "the request is malformed");
-        } else {
-                r = handlers[request.head.type].handle(connection, &request);
-                if (r <= 0 && !handlers[request.head.type].silent)
-                        shim_connection_answer(connection, -r, NULL);
-        }
-        if (map)
-                munmap(map, request.head.plan_size);
-        drop_fds(connection);
-}
-
-static void connection_ready(struct shim_source *source, uint32_t events) {
-        struct connection *connection = (struct connection *)source;
-        char *packet;
-        ssize_t n;
-
-        (void)events;
-        packet = shim_map(WIRE_PACKET_MAX);
-        if (!connection->fds)
-                connection->fds = shim_map(SHIM_FDS_MAX * sizeof(int));
-        if (!packet || !connection->fds) {
-                shim_unmap(packet, WIRE_PACKET_MAX);
-                shim_connection_close(connection);
+        if (!handlers[head->type].handle) {
+                shim_connection_answer(connection, EBADMSG, "the request is malformed");
                 return;
         }
-        n = wire_receive(source->fd, packet, WIRE_PACKET_MAX, connection->fds, SHIM_FDS_MAX, &connection->n_fds);
-        if (n > 0)
-                serve(connection, packet, (size_t)n);
-        else if (n != -EAGAIN)
-                shim_connection_close(connection);
-        shim_unmap(packet, WIRE_PACKET_MAX);
-}
-
-/* Whoever comes when no more can be served is told so: a connection that only ends looks like a shim's death. */
-static void refuse(int fd) {
-        struct wire_reply reply = { .magic = WIRE_MAGIC, .type = WIRE_DONE, .size = sizeof(reply), .code = ENOBUFS };
-
-        snprintf(reply.text, sizeof(reply.text), "the pod's shim has %d requests and execs under way",
-                 SHIM_CONNECTIONS_MAX);
-        if (fd >= 0)
-                wire_send(fd, &(struct wire_packet){ .head = &reply, .head_size = sizeof(reply) });
-}
-
-/* Left in the backlog, a connection would be offered again at once. */
-static void refuse_without_fds(struct shim *shim) {
-        _cleanup_close_ int fd = -EBADF;
-
-        close_fd(shim->spare_fd);
-        fd = accept4(shim->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        refuse(fd);
-        fd = close_fd(fd);
-        shim->spare_fd = fcntl(shim->proc_fd, F_DUPFD_CLOEXEC, 3);
-}
-
-void shim_connection_accept(struct shim_source *source, uint32_t events) {
-        struct shim *shim = (struct shim *)((char *)source - offsetof(struct shim, listener));
-        _cleanup_close_ int fd = -EBADF;
-        struct connection *connection;
-        struct ucred peer;
-        socklen_t size = sizeof(peer);
-
-        (void)events;
-        fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0 && (errno == EMFILE || errno == ENFILE))
-                refuse_without_fds(shim);
-        if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != 0)
-                return;
-        if (shim->n_connections >= SHIM_CONNECTIONS_MAX) {
-                refuse(fd);
-                return;
-        }
-        connection = shim_connection_alloc(shim);
-        if (!connection)
-                return;
-        connection->source = (struct shim_source){ .ready = connection_ready, .fd = -EBADF };
-        if (shim_source_add(shim, &connection->source, fd, EPOLLIN) < 0) {
-                shim_connection_discard(connection);
-                return;
-        }
-        TAKE_FD(fd);
-        connection->next = shim->connections;
-        shim->connections = connection;
-        shim->n_connections++;
+        r = handlers[head->type].handle(connection, request);
+        if (r <= 0 && !handlers[head->type].silent)
+                shim_connection_answer(connection, -r, NULL);
 }

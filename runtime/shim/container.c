@@ -9,11 +9,6 @@
 #include "runtime/spec.h"
 #include "runtime/sys.h"
 
-#ifndef PIDFD_GET_INFO
-#define PIDFD_GET_INFO 0xc040ff0bu
-#define PIDFD_INFO_EXIT (1u << 3)
-#endif
-
 _Static_assert(sizeof(struct container) <= 4096, "a container's record is one page");
 
 struct container *shim_container_find(struct shim *shim, const char *id) {
@@ -196,7 +191,7 @@ static void report_ready(struct shim_source *source, uint32_t events) {
         take_reports((struct container *)((char *)source - offsetof(struct container, report)));
 }
 
-static struct container *container_new(struct shim *shim, struct shim_request *request) {
+struct container *shim_container_new(struct shim *shim, struct shim_request *request) {
         const struct wire_request *head = &request->head;
         struct container *c = shim_container_alloc();
 
@@ -220,7 +215,7 @@ static struct container *container_new(struct shim *shim, struct shim_request *r
         return c;
 }
 
-static int open_streams(struct container *container, struct shim_request *request) {
+int shim_container_open_streams(struct container *container, struct shim_request *request) {
         const struct wire_request *head = &request->head;
         const struct logs_limits limits = { .size = head->log_max_size, .files = head->log_max_files };
         int dir = shim_request_peek(request, head->log_dir_fd), out = shim_request_take(request, head->stdout_fd), r;
@@ -240,7 +235,7 @@ static int open_streams(struct container *container, struct shim_request *reques
         return watch_stream(container, LOGS_STDERR, shim_request_take(request, head->stderr_fd));
 }
 
-static int check_new(struct connection *connection, const char *id) {
+int shim_container_check_new(struct connection *connection, const char *id) {
         struct shim *shim = connection->shim;
         char text[96];
 
@@ -256,143 +251,68 @@ static int check_new(struct connection *connection, const char *id) {
         return 1;
 }
 
+static int spawn_container(struct container *container, const struct spawn *how, struct shim_request *request) {
+        struct shim *shim = container->shim;
+        _cleanup_close_ int report = -EBADF;
+        pid_t pid = 0;
+        int r;
+
+        if ((r = shim_container_open_streams(container, request)) < 0 ||
+            (r = shim_spawn(shim, how, request, &pid, &container->pid_fd, &report)) < 0)
+                return r;
+        fcntl(report, F_SETFL, O_NONBLOCK);
+        r = shim_source_add(shim, &container->report, report, EPOLLIN);
+        if (r < 0) {
+                sys_pidfd_send_signal(container->pid_fd, SIGKILL);
+                return r;
+        }
+        TAKE_FD(report);
+        container->state.pid = pid;
+        return 0;
+}
+
+static void note_namespaces(struct container *container, const struct wire_request *head,
+                            const struct container *target) {
+        container->own_pid =
+                head->clone_flags & CLONE_NEWPID || head->pid_mode == NAMESPACE_POD || (target && target->own_pid);
+        container->join_flags = CLONE_NEWNS | (head->flags & WIRE_F_CGROUP_NS ? CLONE_NEWCGROUP : 0) |
+                                (container->shim->user_fd >= 0 ? CLONE_NEWUSER : 0);
+}
+
 int shim_container_start(struct connection *connection, struct shim_request *request) {
         const struct wire_request *head = &request->head;
         struct shim *shim = connection->shim;
         struct spawn how = {
-                .clone_flags = head->clone_flags, .pid_ns_fd = -EBADF, .join_fd = -EBADF, .late_task = head->late_task
+                .clone_flags = head->clone_flags,
+                .pid_ns_fd = head->pid_mode == NAMESPACE_POD ? shim->holder_fd : -EBADF,
+                .join_fd = -EBADF,
+                .late_task = head->late_task,
+                .reply_fd = -EBADF,
         };
         struct container *container, *target = NULL;
-        int r = check_new(connection, head->id), report = -EBADF;
-        pid_t pid = 0;
+        int r = shim_container_check_new(connection, head->id);
 
-        if (r == 0 && head->pid_mode == NAMESPACE_TARGET) {
-                target = shim_container_find(shim, head->target);
-                r = target && !target->exited ? 0 : -ESRCH;
-        }
         if (r != 0)
                 return r;
-        container = container_new(shim, request);
+        if (head->pid_mode == NAMESPACE_TARGET) {
+                target = shim_container_find(shim, head->target);
+                if (!target || target->exited)
+                        return -ESRCH;
+                how.pid_ns_fd = target->pid_fd;
+        }
+        container = shim_container_new(shim, request);
         if (!container)
                 return -ENOMEM;
-        r = open_streams(container, request);
-        if (head->pid_mode == NAMESPACE_POD)
-                how.pid_ns_fd = shim->holder_fd;
-        else if (target)
-                how.pid_ns_fd = target->pid_fd;
-        container->own_pid =
-                head->clone_flags & CLONE_NEWPID || head->pid_mode == NAMESPACE_POD || (target && target->own_pid);
-        container->join_flags = CLONE_NEWNS | (head->flags & WIRE_F_CGROUP_NS ? CLONE_NEWCGROUP : 0) |
-                                (shim->user_fd >= 0 ? CLONE_NEWUSER : 0);
+        note_namespaces(container, head, target);
         how.cgroup_fd = head->late_task == (int)container->n_tasks ? -EBADF : container->cgroup_fd;
         how.tasks = container->tasks;
         how.n_tasks = container->n_tasks;
-        if (r == 0)
-                r = shim_spawn(shim, &how, request, &pid, &container->pid_fd, &report);
-        if (r == 0) {
-                fcntl(report, F_SETFL, O_NONBLOCK);
-                r = shim_source_add(shim, &container->report, report, EPOLLIN);
-        }
+        r = spawn_container(container, &how, request);
         if (r < 0) {
-                close_fd(report);
-                if (container->pid_fd >= 0)
-                        sys_pidfd_send_signal(container->pid_fd, SIGKILL);
                 shim_container_free(container);
                 return r;
         }
-        container->state.pid = pid;
         container->starter = connection;
         connection->starting = container;
         return 1;
-}
-
-/* The other shim's child: only its parent can collect it, and tells us. Without one it is init's, and the kernel keeps
- * the exit code for the pidfd (PIDFD_GET_INFO, since 6.15), else nobody knows. */
-void shim_container_lost(struct container *container) {
-        struct {
-                uint64_t mask, cgroup;
-                uint32_t ids[11];
-                int32_t exit_code;
-        } info = { .mask = PIDFD_INFO_EXIT };
-        int status;
-
-        _Static_assert(sizeof(info) == 64, "PIDFD_INFO_SIZE_VER0");
-        if (syscall(SYS_ioctl, container->adopted.fd, PIDFD_GET_INFO, &info) < 0) {
-                shim_container_reaped(container, -1, 0, shim_now());
-                return;
-        }
-        if (!(info.mask & PIDFD_INFO_EXIT))
-                return; /* not collected yet: EPOLLHUP will tell */
-        status = info.exit_code;
-        shim_container_reaped(container, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
-                              WIFSIGNALED(status) ? WTERMSIG(status) : 0, shim_now());
-}
-
-static void adopted_ready(struct shim_source *source, uint32_t events) {
-        struct container *container = (struct container *)((char *)source - offsetof(struct container, adopted));
-        if (events & EPOLLHUP)
-                shim_container_lost(container);
-        else /* dead, not yet collected: from now on only EPOLLHUP is told, where the kernel has that */
-                shim_source_rearm(container->shim, source, 0);
-}
-
-/* A descendant that became our child when what made it ended: collected as the others, if nobody did that yet. */
-static int take_child(struct container *container, int pid_fd) {
-        siginfo_t info = { 0 };
-
-        if (pid_fd < 0)
-                return -EBADMSG;
-        container->pid_fd = pid_fd;
-        return waitid((idtype_t)3 /* P_PIDFD */, (id_t)pid_fd, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ? -ESRCH : 0;
-}
-
-/* What the shim before had begun, of both streams before more is logged of one. All that a terminal said may be in the
- * relay already, and its own descriptor tells nothing of that. */
-static void resume_streams(struct container *container) {
-        for (int i = 0; i < 2; i++)
-                if (container->streams[i].source.fd >= 0)
-                        logs_stream_resume(&container->streams[i].log, &container->shim->arena);
-        if (container->relay_fd >= 0 && container->streams[0].source.fd >= 0)
-                stream_ready(&container->streams[0].source, 0);
-}
-
-int shim_container_adopt(struct connection *connection, struct shim_request *request) {
-        const struct wire_request *head = &request->head;
-        struct shim *shim = connection->shim;
-        struct container *container;
-        int r = check_new(connection, head->id), fd;
-
-        if (r != 0)
-                return r;
-        container = container_new(shim, request);
-        if (!container)
-                return -ENOMEM;
-        container->running = true;
-        container->join_flags = head->clone_flags;
-        container->own_pid = head->pid_mode != NAMESPACE_INHERIT;
-        container->state.pid = head->pid;
-        container->state.flags = head->flags & WIRE_F_CHILD ? 0 : WIRE_R_ADOPTED;
-        container->state.started_at = head->started_at;
-        r = open_streams(container, request);
-        if (head->flags & WIRE_F_CHILD) {
-                if (r < 0 || (r = take_child(container, shim_request_take(request, head->pid_fd))) < 0)
-                        shim_container_free(container);
-                return r;
-        }
-        if (r == 0)
-                resume_streams(container);
-        fd = shim_request_take(request, head->pid_fd);
-        if (r == 0 && fd >= 0) {
-                container->pid_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-                container->adopted.ready = adopted_ready;
-                r = shim_source_add(shim, &container->adopted, fd, EPOLLIN);
-        } else if (r == 0) {
-                shim_container_reaped(container, head->exit_code, head->exit_signal, head->exited_at);
-        }
-        if (r < 0) {
-                close_fd(fd);
-                shim_container_free(container);
-                return r;
-        }
-        return 0;
 }

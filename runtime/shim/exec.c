@@ -12,7 +12,6 @@
 static void shim_exec_free(struct exec *exec) {
         struct connection *connection = exec->connection;
 
-        close_fd(exec->report_fd);
         close_fd(exec->pid_fd);
         connection->exec = NULL;
         connection->shim->n_execs--;
@@ -63,22 +62,7 @@ void shim_exec_kill(struct exec *exec) {
         kill_session(shim, exec->pid, false);
 }
 
-/* When it has ended: nobody waits for it to have begun, and a look at that would be one more time to wake. */
-static void take_reports(struct exec *exec) {
-        struct init_report report;
-        int fd;
-
-        while (shim_spawn_report(exec->report_fd, &report, &fd) > 0) {
-                struct wire_reply reply = { .type = report.kind == INIT_ERROR ? WIRE_DONE : WIRE_WARNING,
-                                            .code = report.code };
-
-                close_fd(fd);
-                snprintf(reply.text, sizeof(reply.text), "%s", report.text);
-                exec->failed |= report.kind == INIT_ERROR;
-                shim_connection_send(exec->connection, &reply, NULL, 0);
-        }
-}
-
+/* One that could not start has said so itself, and this is not read any more. */
 bool shim_exec_exited(struct shim *shim, pid_t pid, int status) {
         struct connection *c = shim->connections;
         struct wire_reply reply = { .type = WIRE_EXITED, .exited_at = shim_now() };
@@ -87,12 +71,9 @@ bool shim_exec_exited(struct shim *shim, pid_t pid, int status) {
                 c = c->next;
         if (!c)
                 return false;
-        take_reports(c->exec);
-        if (!c->exec->failed) {
-                reply.exit_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-                reply.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-                shim_connection_send(c, &reply, NULL, 0);
-        }
+        reply.exit_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+        reply.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+        shim_connection_send(c, &reply, NULL, 0);
         shim_exec_free(c->exec);
         shim_connection_close(c);
         return true;
@@ -114,7 +95,13 @@ static void join_container(const struct container *container, struct spawn *how)
 int shim_exec_start(struct connection *connection, struct shim_request *request) {
         struct container *container = shim_container_find(connection->shim, request->head.id);
         bool helper = request->head.flags & WIRE_F_HELPER;
-        struct spawn how = { .pid_ns_fd = -EBADF, .join_fd = -EBADF, .cgroup_fd = -EBADF, .late_task = -1 };
+        struct spawn how = {
+                .pid_ns_fd = -EBADF,
+                .join_fd = -EBADF,
+                .cgroup_fd = -EBADF,
+                .late_task = -1,
+                .reply_fd = connection->source.fd,
+        };
         struct exec *exec = &connection->own_exec;
         int r;
 
@@ -136,11 +123,10 @@ int shim_exec_start(struct connection *connection, struct shim_request *request)
         else if (container->n_tasks >
                  0) /* beside v1 hierarchies another runtime does not see the container's cgroup2 */
                 how.cgroup_fd = container->cgroup_fd;
-        r = shim_spawn(connection->shim, &how, request, &exec->pid, &exec->pid_fd, &exec->report_fd);
+        r = shim_spawn(connection->shim, &how, request, &exec->pid, &exec->pid_fd, NULL);
         if (r < 0)
                 return r;
         connection->exec = exec;
         connection->shim->n_execs++;
-        fcntl(exec->report_fd, F_SETFL, O_NONBLOCK);
         return 1;
 }

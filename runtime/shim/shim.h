@@ -54,8 +54,6 @@ struct exec {
         struct connection *connection;
         pid_t pid;
         int pid_fd;
-        int report_fd;
-        bool failed;
         bool helper; /* a program of the host */
 };
 
@@ -136,8 +134,16 @@ struct connection *shim_connection_alloc(struct shim *shim);
 void shim_connection_discard(struct connection *connection);
 void shim_stack_release(void); /* what callers before have used of the stack */
 
-/* connection.c */
+/* receive.c */
 void shim_connection_accept(struct shim_source *source, uint32_t events);
+/* The descriptor of index @index, which the caller keeps from now on; -EBADF for -1. */
+int shim_request_take(struct shim_request *request, int index);
+int shim_request_peek(const struct shim_request *request, int index);
+
+/* connection.c */
+/* Does what is asked, and answers. */
+void shim_request_serve(struct connection *connection, struct shim_request *request);
+void shim_close_all(const int *fds, size_t n); /* but those that are -EBADF */
 void shim_connection_close(struct connection *connection);
 void shim_connection_sweep(struct shim *shim);
 /* Sends WIRE_DONE with @code and text, and closes but for subscribers and execs. */
@@ -145,21 +151,23 @@ void shim_connection_answer(struct connection *connection, int code, const char 
 void shim_connection_send(struct connection *connection, const struct wire_reply *reply, const int *fds, size_t n_fds);
 void shim_publish(struct shim *shim, const struct wire_reply *state);
 
-/* The descriptor of index @index, which the caller keeps from now on; -EBADF for -1. */
-int shim_request_take(struct shim_request *request, int index);
-int shim_request_peek(const struct shim_request *request, int index);
-
 /* container.c */
 struct container *shim_container_find(struct shim *shim, const char *id);
 struct container *shim_container_find_pid(struct shim *shim, pid_t pid);
 int shim_container_start(struct connection *connection, struct shim_request *request);
-int shim_container_adopt(struct connection *connection, struct shim_request *request);
+/* Whether there may be a new one of that id: 0, a negative errno, or 1 when it was answered. */
+int shim_container_check_new(struct connection *connection, const char *id);
+struct container *shim_container_new(struct shim *shim, struct shim_request *request); /* NULL without memory */
+int shim_container_open_streams(struct container *container, struct shim_request *request);
 void shim_container_exited(struct container *container, int status);
 void shim_container_reaped(struct container *container, int code, int signal, uint64_t at);
-void shim_container_lost(struct container *container);
 void shim_container_free(struct container *container);
 int shim_container_attach(struct connection *connection, struct shim_request *request);
 void shim_container_detach_all(struct container *container);
+
+/* adopt.c */
+int shim_container_adopt(struct connection *connection, struct shim_request *request);
+void shim_container_lost(struct container *container); /* its end is asked of the kernel */
 
 /* exec.c */
 int shim_exec_start(struct connection *connection, struct shim_request *request);
@@ -176,8 +184,10 @@ struct spawn {
         const int *tasks;
         unsigned n_tasks;
         int late_task; /* which of them the plan writes; -1: none */
+        int reply_fd;  /* the connection that the child itself tells why it failed; -EBADF: it reports to the shim */
 };
-/* Clones a child that walks the request's plan. @ret_report is the shim's end of the report socket. */
+/* Clones a child that walks the request's plan. @ret_report (NULL with reply_fd) is the shim's end of the report
+ * socket. */
 int shim_spawn(struct shim *shim, const struct spawn *spawn, const struct shim_request *request, pid_t *ret_pid,
                int *ret_pid_fd, int *ret_report);
 /* Reads one report: 1, 0 at the end (execve() worked, or the child is dead), -EAGAIN. A terminal comes as *@ret_fd. */

@@ -9,15 +9,17 @@
 #include "lib/log.h"
 #include "store/sqlite/internal.h"
 
-#define LOG_PAGES_MAX 16000 /* where the writer waits, however much is left: 64 MB */
 #define LOG_PAGES 1000      /* from which on it is moved */
 #define LOG_PAGES_LEFT 200  /* that the writer may have to wait for */
 #define FREE_PAGES 1000     /* within the database, from which on they are given back... */
 #define FREE_PAGES_STEP 250 /* ...so many at a time */
+#define FREE_PAGES_STEPS 16 /* on a full disk: without pausing */
 
 static int log_grew(void *data, sqlite3 *db, const char *name, int pages) {
-        struct sqlite_keeper *k = data;
+        struct sqlite_store *store = data;
+        struct sqlite_keeper *k = &store->keeper;
 
+        store->log_pages = pages;
         if (pages < LOG_PAGES)
                 return SQLITE_OK;
         pthread_mutex_lock(&k->lock);
@@ -79,9 +81,9 @@ static void keep_short(struct sqlite_keeper *k) {
         do {
                 before = left;
                 left = move_log(k, &log);
-        } while (left > LOG_PAGES_LEFT && left < before && log < LOG_PAGES_MAX);
+        } while (left > LOG_PAGES_LEFT && left < before && log < SQLITE_LOG_PAGES_MAX);
         if (left < 0 ||
-            (left > LOG_PAGES_LEFT && log < LOG_PAGES_MAX)) /* a reader holds on to it, or the disk is full */
+            (left > LOG_PAGES_LEFT && log < SQLITE_LOG_PAGES_MAX)) /* a reader holds on to it, or the disk is full */
                 return;
         close_gate(k);
         move_log(k, &log);
@@ -114,7 +116,7 @@ int sqlite_keeper_start(struct sqlite_store *store, struct err **err) {
                 return r;
         pthread_mutex_init(&k->lock, NULL);
         pthread_cond_init(&k->changed, NULL);
-        sqlite3_wal_hook(store->writer.db, log_grew, k);
+        sqlite3_wal_hook(store->writer.db, log_grew, store);
         r = pthread_create(&k->thread, NULL, keep, k);
         if (r != 0)
                 return err_errno(err, r, "%s: the thread that keeps its log short", store->path);
@@ -137,17 +139,27 @@ void sqlite_keeper_stop(struct sqlite_store *store) {
         sqlite3_close(k->db);
 }
 
-/* Asked after each group that leaves the queue empty: by statements that are prepared once. */
+/* Whether pages within the database are to be given back: when they are many of it, or the disk has none. */
+static bool has_free_pages(struct sqlite_store *store) {
+        int64_t free_pages, pages;
+
+        return sqlite_number(&store->writer, QUERY_FREE_PAGES, &free_pages, NULL) == 0 && free_pages >= FREE_PAGES &&
+               sqlite_number(&store->writer, QUERY_PAGES, &pages, NULL) == 0 &&
+               (free_pages * 4 >= pages || !store->has_reserve);
+}
+
+/* Asked after each group that leaves the queue empty: by statements that are prepared once. On a full disk the log has
+ * to begin anew after each step, for it cannot grow. */
 void sqlite_tidy(void *backend) {
         struct sqlite_store *store = backend;
-        int64_t free_pages, pages;
         char sql[64];
 
-        if (sqlite_number(&store->writer, QUERY_FREE_PAGES, &free_pages, NULL) < 0 || free_pages < FREE_PAGES ||
-            sqlite_number(&store->writer, QUERY_PAGES, &pages, NULL) < 0 || free_pages * 4 < pages)
-                return;
         sqlite3_snprintf(sizeof(sql), sql, "PRAGMA incremental_vacuum(%d)", FREE_PAGES_STEP);
-        sqlite_keeper_enter(store);
-        sqlite3_exec(store->writer.db, sql, NULL, NULL, NULL);
-        sqlite_keeper_leave(store);
+        for (int i = 0; i < (store->has_reserve ? 1 : FREE_PAGES_STEPS) && has_free_pages(store); i++) {
+                sqlite_keeper_enter(store);
+                sqlite3_exec(store->writer.db, sql, NULL, NULL, NULL);
+                sqlite_keeper_leave(store);
+                if (!store->has_reserve && !sqlite_empty_log(store))
+                        return;
+        }
 }

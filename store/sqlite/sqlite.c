@@ -151,8 +151,9 @@ static int open_writer(struct sqlite_store *s, struct err **err) {
         if (r < 0)
                 return r;
         snprintf(sql, sizeof(sql),
-                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -%d; PRAGMA "
-                 "journal_size_limit = %d",
+                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = FAST; PRAGMA cache_size "
+                 "= "
+                 "-%d; PRAGMA journal_size_limit = %d",
                  WRITER_CACHE_KIB, LOG_BYTES_KEPT);
         if (sqlite3_exec(w->db, sql, NULL, NULL, NULL) != SQLITE_OK ||
             read_number(w->db, "SELECT revision FROM reserved", &s->reserved) < 0)
@@ -185,6 +186,7 @@ static void release(struct sqlite_store *s) {
         disconnect(&s->writer); /* the last one: moves the log into the database */
         close_fd(s->lock_fd);
         pthread_mutex_destroy(&s->read_lock);
+        free(s->reserve);
         free(s->path);
         free(s->directory);
         free(s);
@@ -196,8 +198,9 @@ int sqlite_lock(const char *directory, struct err **err) {
         if (fd < 0)
                 return err_errno(err, errno, "%s", directory);
         if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return errno == EWOULDBLOCK ? err_set(err, EBUSY, "%s: another process uses it", directory) :
-                                              err_errno(err, errno, "%s: lock it", directory);
+                return errno == EWOULDBLOCK ?
+                               err_set(err, EBUSY, "%s: another process uses it; stop nacelle-api first", directory) :
+                               err_errno(err, errno, "%s: lock it", directory);
         return TAKE_FD(fd);
 }
 
@@ -215,6 +218,12 @@ static int open_all(struct sqlite_store *s, struct err **err) {
         return sqlite_keeper_start(s, err);
 }
 
+static char *join(const char *directory, const char *name) {
+        char *path;
+
+        return directory && asprintf(&path, "%s/%s", directory, name) >= 0 ? path : NULL;
+}
+
 static int sqlite_open(const struct store_options *options, void **ret_backend, int64_t *ret_revision,
                        struct err **err) {
         struct sqlite_store *s = calloc(1, sizeof(*s));
@@ -223,10 +232,12 @@ static int sqlite_open(const struct store_options *options, void **ret_backend, 
         if (!s)
                 return err_set(err, ENOMEM, "out of memory");
         s->lock_fd = -EBADF;
+        s->log_pages_max = SQLITE_LOG_PAGES_MAX;
         pthread_mutex_init(&s->read_lock, NULL);
         s->directory = strdup(options->directory);
-        if (!s->directory || asprintf(&s->path, "%s/" SQLITE_STORE_FILE, s->directory) < 0) {
-                s->path = NULL;
+        s->path = join(s->directory, SQLITE_STORE_FILE);
+        s->reserve = join(s->directory, SQLITE_STORE_RESERVE);
+        if (!s->path || !s->reserve) {
                 r = err_set(err, ENOMEM, "out of memory");
         } else {
                 r = open_all(s, err);
@@ -297,6 +308,8 @@ static int sqlite_begin(void *backend, struct err **err) {
         struct sqlite_store *s = backend;
         int r;
 
+        if (s->log_pages > s->log_pages_max)
+                sqlite_empty_log(s);
         sqlite_keeper_enter(s);
         r = simple(&s->writer, QUERY_BEGIN, "cannot be changed", err);
         if (r < 0)
@@ -477,4 +490,6 @@ const struct store_backend store_sqlite = {
         .scan = sqlite_scan,
         .backup = sqlite_backup,
         .tidy = sqlite_tidy,
+        .keep = sqlite_keep,
+        .give = sqlite_give,
 };

@@ -19,6 +19,9 @@ SEED, COUNT = int(os.environ.get("SCHEDULER_SEED", "1")), int(os.environ.get("SC
 HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 CLASSES = {"low": (10, "PreemptLowerPriority"), "mid": (100, "PreemptLowerPriority"), "high": (1000, "PreemptLowerPriority"), "mild": (500, "Never")}
 CLAIMS = "/api/v1/namespaces/default/persistentvolumeclaims"
+SERVICES = "/api/v1/namespaces/default/services"
+OWNERS = {"x": ("apps/v1", "ReplicaSet", "/apis/apps/v1/namespaces/default/replicasets"), "y": ("apps/v1", "StatefulSet", "/apis/apps/v1/namespaces/default/statefulsets"),
+          "z": ("v1", "ReplicationController", "/api/v1/namespaces/default/replicationcontrollers")}
 DRAWS = 24  # of equals any may be taken: so often a pod is made anew before two choices count as different
 
 pytestmark = pytest.mark.skipif(not os.path.exists(PROGRAM), reason="no kube-scheduler")
@@ -130,7 +133,19 @@ class Maker:
             spec["volumes"] = [{"name": "v", "persistentVolumeClaim": {"claimName": self.r.choice(["absent", "waits"])}}]
         if node:
             spec["nodeName"] = node
-        return {"metadata": {"name": name, "labels": {"app": self.app()} if self.maybe(0.8) else {}}, "spec": spec}
+        return {"metadata": {"name": name, **self.kin()}, "spec": spec}
+
+    def kin(self):
+        """Its labels, and, at times, what owns it: by these it is spread where it does not say how."""
+        if not self.maybe(0.8):
+            return {"labels": {}}
+        app = self.app()
+        version, kind = OWNERS[app][:2]
+        owner = {"apiVersion": version, "kind": kind, "name": f"owner-{app}", "uid": "u", "controller": True}
+        return {"labels": {"app": app, "tier": self.r.choice("12")}, **({"ownerReferences": [owner]} if self.maybe(0.4) else {})}
+
+    def services(self):
+        return [(f"s{i}", {"app": self.app()} if self.maybe(0.7) else {"tier": self.r.choice("12")}) for i in range(2) if self.maybe(0.5)]
 
 
 def make_there(client, pod, i):
@@ -187,6 +202,13 @@ def prepare(api):
     t.make(client, CLAIMS, {"metadata": {"name": "waits"}, "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "", "resources": {"requests": {"storage": "1Gi"}}}})
 
 
+    for app, (_, kind, path) in OWNERS.items():
+        labels = {"app": app}
+        spec = {"replicas": 0, "selector": labels if kind == "ReplicationController" else {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}}}
+        t.make(client, path, {"metadata": {"name": f"owner-{app}"}, "spec": {**spec, **({"serviceName": "s"} if kind == "StatefulSet" else {})}})
+
+
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     ours, theirs = Api(controllers=t.CONTROLLERS, scheduler=True).start(), Api(controllers=t.CONTROLLERS).start()
@@ -210,12 +232,15 @@ def test_as_kube_scheduler(both, round):
     ours.whose, theirs.whose = "ours", "kube-scheduler's"
     nodes = maker.nodes()
     there = [maker.pod(f"there-{i}", maker.r.choice(nodes)[0]) for i in range(maker.r.randint(0, 8))]
+    services = maker.services()
     failures, placed = [], 0
     try:
         for client in ours, theirs:
             for name, labels, spec, images, allocatable in nodes:
                 t.node(client, name, labels, spec, **allocatable)
                 assert client.ask("PATCH", f"{t.NODES}/{name}/status", {"status": {"images": images}}, **t.MERGE)[0] == 200
+            for name, selector in services:
+                t.make(client, SERVICES, {"metadata": {"name": name}, "spec": {"clusterIP": "None", "selector": selector}})
             for i, pod in enumerate(there):
                 make_there(client, pod, i)
         for i in range(30):
@@ -224,7 +249,9 @@ def test_as_kube_scheduler(both, round):
             placed += a[1] is None
             if not same:
                 failures.append((pod["spec"], pod["metadata"].get("labels"), a, b, chosen, other))
-        assert not failures, f"{len(failures)} of 30; the first:\nspec {failures[0][0]}\nlabels {failures[0][1]}\nours {failures[0][2]} {failures[0][4]}\ntheirs {failures[0][3]} {failures[0][5]}\nnodes {nodes}\nthere {there}"
+        assert not failures, f"{len(failures)} of 30; the first:\nspec {failures[0][0]}\nlabels {failures[0][1]}\nours {failures[0][2]} {failures[0][4]}\ntheirs {failures[0][3]} {failures[0][5]}\nnodes {nodes}\nthere {there} services {services}"
     finally:
         for client in ours, theirs:
+            for name, _ in services:
+                client.ask("DELETE", f"{SERVICES}/{name}")
             t.clear(client)

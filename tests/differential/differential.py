@@ -20,7 +20,7 @@ VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", 
 RANGES = "10.96.0.0/16,fd00:10::/108"
 CHANCE, CHANCE_PORT = {"nodePort", "healthCheckNodePort"}, 30086  # ports from there on are given by chance
 PLUGINS = "NodeRestriction,OwnerReferencesPermissionEnforcement,DenyServiceExternalIPs,ExtendedResourceToleration"  # that both have on
-HEADERS = ("content-type", "warning", "cache-control")
+HEADERS = ("content-type", "warning", "cache-control", "x-kubernetes-pf-flowschema-uid", "x-kubernetes-pf-prioritylevel-uid")
 
 
 class Server:
@@ -48,7 +48,7 @@ class Server:
         try:
             self.connection.request(request["method"], path, body.encode() or None, {"User-Agent": "differential", **headers})
             answer = self.connection.getresponse()
-            return answer.status, {h: answer.headers.get_all(h) for h in HEADERS if h in answer.headers}, answer.read().decode(errors="replace")
+            return answer.status, {h: [blur(v, h) for v in answer.headers.get_all(h)] for h in HEADERS if h in answer.headers}, answer.read().decode(errors="replace")
         except OSError as e:
             self.connection = None
             return 0, {}, f"no answer: {e}"

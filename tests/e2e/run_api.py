@@ -3,12 +3,14 @@
 
 The specs are those of tests/e2e/api-specs, less tests/e2e/api-skips. The suite wants a node before it begins: an object is all that it looks at.
 """
+import datetime
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+import threading
 import xml.etree.ElementTree
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -46,13 +48,25 @@ def report(directory):
     return good
 
 
+def renew(api, ended):
+    """What a node does: its Lease is renewed. Without any change nothing is ever compacted away."""
+    client, lease = api.client(), "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+    client.ask("POST", lease, {"metadata": {"name": "n1"}, "spec": {"holderIdentity": "n1"}})
+    while not ended.wait(5):
+        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        client.ask("PATCH", f"{lease}/n1", {"spec": {"renewTime": now}}, **{"Content-Type": "application/merge-patch+json"})
+
+
 def main():
     focus = sys.argv[1] if len(sys.argv) > 1 and sys.argv[1] else lines("api-specs")
     skip = sys.argv[2] if len(sys.argv) > 2 and sys.argv[2] else lines("api-skips")
-    api = Api(controllers="*").start()
+    api = Api("--etcd-compaction-interval=20s", controllers="*").start()  # a spec waits for a compaction
+    ended = threading.Event()
+    renewing = threading.Thread(target=renew, args=(api, ended))
+    renewing.start()
     try:
         said(api, "create", "-f", "-", input=json.dumps(NODE))
-        said(api, "taint", "node", "n1", "node.kubernetes.io/not-ready-")
+        api.kubectl("taint", "node", "n1", "node.kubernetes.io/not-ready-")  # unless a controller was faster
         said(api, "patch", "node", "n1", "--subresource=status", "--type=merge", "-p", json.dumps(STATUS))
         with tempfile.TemporaryDirectory() as directory:
             with open(directory + "/log", "w") as log:
@@ -64,6 +78,8 @@ def main():
                 with open(directory + "/log") as log:
                     print("".join(line[:2000] for line in log if not line.startswith("SSS"))[-int(os.environ.get("LOG_BYTES", "20000")):])
     finally:
+        ended.set()
+        renewing.join()
         api.stop()
     sys.exit(0 if good else 1)
 

@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         else if (text && data[0] % 3 == 1)
                 api_negotiate(text, &media);
         else if (text)
-                api_place_parse(arena, text, &place, NULL);
+                api_place_parse(arena, text, size % 2 ? "ns" : NULL, &place, NULL);
         arena_free(arena);
         return 0;
 }

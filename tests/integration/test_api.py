@@ -12,6 +12,7 @@ import time
 import pytest
 
 from support.api import PEERS, REPO, Api
+from support.node import wait_for
 
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -328,6 +329,46 @@ def test_the_past_ends(api):
     assert (status, answer.get("reason")) in ((410, "Expired"), (200, None))
     events = list(api.client().watch(f"{MAPS}?watch=1&timeoutSeconds=1&resourceVersion={first}"))
     assert len(events) == 201, "what is young stays"
+
+
+def test_a_page_of_what_was_ends():
+    """Once its revision is compacted away: 410 with a token that goes on with what there is; exact lists end, watches do not."""
+    other = Api("--etcd-compaction-interval=1s").start()
+    try:
+        client = other.client()
+        for i in range(6):
+            assert client.ask("POST", MAPS, config_map(f"m{i}"))[0] == 201
+        page = client.ask("GET", MAPS + "?limit=2")[1]
+        token, first = page["metadata"]["continue"], page["metadata"]["resourceVersion"]
+        for where in ("m0", "m4"):
+            assert client.ask("DELETE", f"{MAPS}/{where}")[0] == 200
+        wait_for("compaction", lambda: client.ask("GET", f"{MAPS}?limit=2&continue={token}")[0] == 410)
+        status, answer = client.ask("GET", f"{MAPS}?limit=2&continue={token}")
+        assert (status, answer["reason"], answer["status"]) == (410, "Expired", "Failure")
+        assert "Continuing with the provided token results in an inconsistent list" in answer["message"]
+        for refused in ("GET", "DELETE"):
+            assert client.ask(refused, f"{MAPS}?limit=2&continue={token}")[1]["metadata"]["continue"] == answer["metadata"]["continue"]
+        rest, going = [], answer["metadata"]["continue"]
+        revisions = set()
+        while going:
+            page = client.ask("GET", f"{MAPS}?limit=2&continue={going}")[1]
+            rest += [item["metadata"]["name"] for item in page["items"]]
+            revisions.add(page["metadata"]["resourceVersion"])
+            going = page["metadata"].get("continue")
+        assert rest == ["m2", "m3", "m5"], "m1 was on the first page"
+        assert len(revisions) == 1 and int(revisions.pop()) > int(first)
+        status, answer = client.ask("GET", f"{MAPS}?resourceVersion={first}&resourceVersionMatch=Exact")
+        assert (status, answer["message"]) == (410, "The resourceVersion for the provided list is too old.")
+        assert "continue" not in answer["metadata"]
+        events = list(other.client().watch(f"{MAPS}?watch=1&timeoutSeconds=1&resourceVersion={first}"))
+        assert [e["type"] for e in events] == ["DELETED", "DELETED"]
+        other.end()
+        other.start()
+        (event,) = other.client().watch(f"{MAPS}?watch=1&timeoutSeconds=1&resourceVersion=1")
+        assert event["type"] == "ERROR" and event["object"]["code"] == 410
+        assert event["object"]["message"].startswith("too old resource version: 1 ("), event
+    finally:
+        other.stop()
 
 
 def test_large_bodies_and_deep_ones(api):

@@ -50,6 +50,39 @@ def test_kill_first_starts():
             api.stop()
 
 
+def test_a_full_disk_is_emptied(small_disk):  # noqa: F811
+    """What is deleted goes, large or held by finalizers, out of what is kept for that; nothing else is changed meanwhile."""
+    api = Api(data=small_disk + "/data").start()
+    try:
+        client, filler, large = api.client(), small_disk + "/filler", "x" * 900_000
+        for i in range(8):
+            body = {"metadata": {"name": f"large-{i}", "finalizers": ["example.com/held"] if i < 2 else []}, "data": {"x": large[:1000] if i < 2 else large}}
+            assert client.ask("POST", MAPS, body)[0] == 201
+        fill(filler)
+        for attempt in range(50):
+            if (answer := client.ask("POST", MAPS, {"metadata": {"name": f"more-{attempt}"}, "data": {"x": large}}))[0] != 201:
+                break
+            os.unlink(filler)
+            fill(filler)
+        assert answer[0] == 500 and "the disk is full" in answer[1]["message"], answer
+        for i in range(8):
+            assert client.ask("DELETE", f"{MAPS}/large-{i}")[0] == 200, f"large-{i}"
+            assert client.ask("POST", MAPS, {"metadata": {"name": "small"}})[0] == 500, "what was given is for deletions"
+        left = client.ask("GET", f"{MAPS}/large-0")[1]["metadata"]
+        assert left["deletionTimestamp"] and client.ask("PATCH", f"{MAPS}/large-0", {"metadata": {"finalizers": None}},
+                                                        **{"Content-Type": "application/merge-patch+json"})[0] == 200
+        assert client.ask("GET", f"{MAPS}/large-0")[0] == 404
+        assert client.ask("DELETE", f"{MAPS}?labelSelector=!none")[0] == 200
+        os.unlink(filler)
+        assert has_space_again(api)
+        assert [m["metadata"]["name"] for m in client.ask("GET", MAPS)[1]["items"]] == ["again", "large-1"]
+        api.end(signal.SIGKILL)
+        api.start()
+        assert [m["metadata"]["name"] for m in api.client().ask("GET", MAPS)[1]["items"]] == ["again", "large-1"]
+    finally:
+        api.stop()
+
+
 def has_space_again(api, seconds=20):
     """Whether a change is taken, by then."""
     deadline = time.time() + seconds
@@ -60,6 +93,16 @@ def has_space_again(api, seconds=20):
 
 
 @needs_kubectl
+def refused_at_last(api, filler):
+    """A large object that there is no space for; the service gives some back when its log begins anew."""
+    for number in range(100):
+        fill(f"{filler}-{number}")
+        made = api.kubectl("create", "configmap", f"more-{number}", f"--from-literal=x={'x' * 100000}")
+        if made.returncode:
+            return f"more-{number}", made
+    raise AssertionError("nothing is refused")
+
+
 def test_full_disk(small_disk):  # noqa: F811
     """Changes are refused with the reason, what there is stays readable, also to who watches; once there is space, all goes on by itself."""
     api = Api(data=small_disk + "/data").start()
@@ -75,10 +118,10 @@ def test_full_disk(small_disk):  # noqa: F811
             time.sleep(0.1)
         writers.finish()
         assert set(writers.refused) == {500}, "changes are refused"
-        refused = api.kubectl("create", "configmap", "more", f"--from-literal=x={'x' * 100000}")
+        name, refused = refused_at_last(api, filler)
         assert refused.returncode == 1 and "the disk is full" in refused.stderr, refused
         assert api.kubectl("get", "configmap", "kept", "-o", "jsonpath={.data.a}").stdout == "b"
-        assert api.kubectl("get", "configmap", "more").stderr.startswith("Error from server (NotFound)")
+        assert api.kubectl("get", "configmap", name).stderr.startswith("Error from server (NotFound)")
         assert next(api.client().watch(f"{MAPS}?watch=1&timeoutSeconds=5&fieldSelector=metadata.name=kept"))["type"] == "ADDED"
         assert len(json.loads(api.kubectl("get", "configmaps", "-o", "json").stdout)["items"]) > 1
         assert api.end(signal.SIGKILL) < 0

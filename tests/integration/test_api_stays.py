@@ -48,3 +48,24 @@ def test_nobody_is_locked_out():
         assert client.ask("GET", "/version", **JANE)[0] == 200 and client.ask("GET", CLASS)[0] == 200
     finally:
         api.stop()
+
+
+def test_whom_the_server_trusts():
+    """kube-system/extension-apiserver-authentication: what is its own is put right, what others have added stays."""
+    api = Api().start()
+    path = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication"
+    try:
+        client = api.client()
+        with open(api.pki + "/ca.crt") as f:
+            authority = f.read()
+        there = client.ask("GET", path)[1]
+        assert there["data"] == {"client-ca-file": authority}
+        assert client.ask("DELETE", path)[0] == 200
+        assert made_again(client, path, there["metadata"]["uid"])["data"] == there["data"]
+        change = {"data": {"client-ca-file": "none", "requestheader-username-headers": '["X-Remote-User"]'}}
+        assert client.ask("PATCH", path, change, **{"Content-Type": "application/merge-patch+json"})[0] == 200
+        api.end()
+        api.start()
+        assert api.client().ask("GET", path)[1]["data"] == {"client-ca-file": authority, "requestheader-username-headers": '["X-Remote-User"]'}
+    finally:
+        api.stop()

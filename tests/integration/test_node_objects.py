@@ -232,6 +232,15 @@ def test_variables(client, joined):
     assert found["KUBERNETES_SERVICE_HOST"] == plain["KUBERNETES_SERVICE_HOST"] == get(client, f"{CORE}/services/kubernetes")["spec"]["clusterIP"]
     assert not any(k.startswith("MY_SVC") for k in plain)
     gone(client, joined, "variables", "unlinked")
+    # one of a file has those that the node knows when it begins
+    joined.write("filed.yaml", pod("filed", {"command": ["sh", "-c", "env; exec sleep 1000"]}))
+    wait_for("pod", lambda: joined.status("filed").get("phase") == "Running")
+    [container] = [c for c in joined.containers() if c["labels"]["io.kubernetes.pod.name"] == f"filed-{joined.name}"]
+    filed = dict(line.split("=", 1) for line in joined.exec(container, "env").splitlines() if "=" in line)
+    assert {k: v for k, v in filed.items() if k.startswith("MY_SVC")} == {k: v for k, v in found.items() if k.startswith("MY_SVC")}
+    assert filed["KUBERNETES_SERVICE_HOST"] == found["KUBERNETES_SERVICE_HOST"]
+    joined.remove("filed.yaml")
+    wait_for("its end", lambda: not joined.status("filed"))
 
 
 def test_variables_that_cannot_be_made(client, joined):
@@ -282,6 +291,22 @@ def test_large_and_many(client, joined):
     phase(client, "large", "Running")
     assert inside(joined, "large", "wc -c </large/k; ls /many | wc -l; cat /many/key-1999; tr '\\0' '\\n' </proc/1/environ | grep -c ^key-").split() == [str(1000 * 1024), "2000", "19992000"]
     gone(client, joined, "large")
+
+
+def test_many_change_at_once(client, joined):
+    """2,000 keys of 1 MiB under a pod that reads them: it sees those of before or those of after, never some of each."""
+    make(client, "ConfigMap", "turns", data={f"key-{n}": "1" * 500 for n in range(2000)})
+    script = "while :; do d=$(readlink /m/..data); set -- $(cd /m/$d && cut -c1 key-0 key-1 key-1000 key-1999); case $* in '1 1 1 1') ;; '2 2 2 2') echo new >&2; sleep 1000;; *) [ -d /m/$d ] && echo mixed $*;; esac; done"
+    made = run(client, "turns", {"command": ["sh", "-c", script], "volumeMounts": [{"name": "m", "mountPath": "/m"}]}, node=joined,
+               volumes=[{"name": "m", "configMap": {"name": "turns"}}])
+    phase(client, "turns", "Running")
+    change(client, "configmaps", "turns", {"data": {f"key-{n}": "2" * 500 for n in range(1999)} | {"key-1999": "2", "key-2000": "x", "key-0": "2"}})
+    log = f"{joined.logs}/default_turns_{made['metadata']['uid']}/main/0.log"
+    wait_for("the new ones", lambda: "stderr F new" in open(log).read())
+    assert "mixed" not in open(log).read()
+    assert inside(joined, "turns", "ls /m | wc -l; cat /m/key-2000").split() == ["2001", "x"]
+    assert len(os.listdir(volume_dir(joined, made, "configmap", "m"))) == 2003  # with ..data and its directory: none is left of before
+    gone(client, joined, "turns")
 
 
 def test_names_that_are_paths(client, joined):

@@ -562,6 +562,15 @@ def test_cve_2025_52565(bundle):
     assert "/dev/pts/0" in done.stdout, done.stdout
 
 
+def test_exec_with_a_terminal(bundle):
+    """It is one of the container's own: it has a name there, and can be opened by it."""
+    bundle.configure("sleep", "1000")
+    assert bundle.call("run", "--detach", "c").returncode == 0
+    look = 't=$(tty); echo "$t"; test -c "$t" && echo by name > "$t"; exit 4'
+    done = subprocess.run(["script", "-qec", f"{PROGRAM} --root {bundle.dir}/state exec -t c sh -c '{look}'", "/dev/null"], capture_output=True, text=True)
+    assert "/dev/pts/0\nby name\n" in done.stdout and done.returncode == 4, done
+
+
 def test_cve_2025_52881(bundle):
     """Sysctls and labels are written through the host's /proc: a container's redirected one is not followed."""
     lines = bundle.run("cat /proc/sys/kernel/shm_rmid_forced", "cat /proc/sys/net/ipv4/ip_forward",

@@ -57,3 +57,51 @@ def test_an_upgrade_touches_no_pod(packages, tmp_path):
     assert run(str(tmp_path / "root/usr/bin/nacelle-agent"), "--version").startswith("nacelle-agent ")
     assert "deb-systemd-invoke try-restart nacelle-api.service" in script(packages["nacelle-api"], "postinst", tmp_path)
     assert "stop" not in script(packages["nacelle-api"], "preinst", tmp_path)
+
+
+ENTER = """set -e
+mount -t tmpfs -o mode=755 tmpfs {place}
+mkdir {place}/upper {place}/work {place}/root
+mount -t overlay -o lowerdir=/,upperdir={place}/upper,workdir={place}/work overlay {place}/root
+mount --rbind /proc {place}/root/proc
+mount -t tmpfs tmpfs {place}/root/run
+mkdir {place}/root/debs
+cp {debs}/* {place}/root/debs
+exec chroot {place}/root sh -e -c '{commands}'
+"""
+STEPS = """
+export DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin
+dpkg -i /debs/*_0.1.0_*.deb
+getent passwd nacelle-api | cut -d : -f 6 | sed "s/^/home: /"
+systemctl --root=/ is-enabled nacelle-agent | sed "s/^/agent: /"
+systemctl --root=/ is-enabled nacelle-api | sed "s/^/api: /" || true
+echo "# mine" >>/etc/nacelle/config.yaml
+mkdir -p /var/lib/nacelle-api && touch /var/lib/nacelle-api/store
+dpkg -i /debs/*_0.1.1_*.deb
+tail -n 1 /etc/nacelle/config.yaml | sed "s/^/configured: /"
+dpkg-query -W -f "version: \\${Version}\\n" nacelle-agent nacelle-api
+/usr/bin/nacelle --version
+dpkg --purge nacelle-agent nacelle-api
+ls -d /usr/bin/nacelle* /usr/libexec/nacelle /etc/nacelle/*.yaml /lib/systemd/system/nacelle* 2>/dev/null | sed "s/^/left: /" || true
+ls /var/lib/nacelle-api/store | sed "s/^/kept: /"
+"""
+
+
+def test_installed_upgraded_purged(packages, tmp_path):
+    """By dpkg, on a copy of this machine's root that goes with its mount namespace: no systemd runs there, as in an image's making."""
+    debs = tmp_path / "debs"
+    debs.mkdir()
+    for name, path in packages.items():
+        run("cp", path, str(debs))
+        run("dpkg-deb", "-R", path, str(tmp_path / name))
+        control = tmp_path / name / "DEBIAN/control"
+        control.write_text(control.read_text().replace("Version: 0.1.0", "Version: 0.1.1"))
+        run("dpkg-deb", "--root-owner-group", "-b", str(tmp_path / name), str(debs / os.path.basename(path).replace("0.1.0", "0.1.1")))
+    place = tmp_path / "place"
+    place.mkdir()
+    said = run("unshare", "-m", "--propagation", "private", "sh", "-c", ENTER.format(place=place, debs=debs, commands=STEPS))
+    lines = {tuple(line.split(": ", 1)) for line in said.splitlines() if ": " in line}
+    assert {("home", "/var/lib/nacelle-api"), ("agent", "enabled"), ("api", "disabled"), ("configured", "# mine"), ("version", "0.1.1")} <= lines, said
+    assert not [line for line in lines if line[0] in ("left", "version") and line[1] != "0.1.1"], said
+    assert ("kept", "/var/lib/nacelle-api/store") in lines, "what a cluster holds is nobody's to remove but the user's"
+    assert not os.listdir(place)

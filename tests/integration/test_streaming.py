@@ -123,6 +123,43 @@ class Terminal:
         os.close(self.fd)
 
 
+# A terminal that is of the container's own /dev/pts has a name there, and can be opened by it.
+NAMED = 't=$(tty) && test -c "$t" && echo by name > "$t" && stat -c "owner %u, %a" "$t"; echo end'
+HOSTILE = {"fifo": "umount /dev/pts && mount -t tmpfs none /dev/pts && mkfifo /dev/pts/ptmx",
+           "covered": "mkfifo /fifo && mount --bind /fifo /dev/pts/ptmx",
+           "link": "umount /dev/pts && rmdir /dev/pts && ln -s /proc/1/root/dev/pts /dev/pts",
+           "loop": "umount /dev/pts && rmdir /dev/pts && ln -s pts /dev/pts",
+           "nothing": "umount /dev/pts && rmdir /dev/pts"}
+
+
+def typed(node, container, command):
+    t = Terminal([BUILD + "/nacelle", "-r", "unix://" + node.socket, "exec", "-it", node.running(container)["id"], "sh", "-c", command])
+    try:
+        return wait_for("end", t.ended)[1].decode().splitlines()
+    finally:
+        t.close()
+
+
+def test_a_terminal_is_the_containers_own(node):
+    command = {"command": ["sleep", "1000"]}
+    node.write("t.yaml", pod("t", {"name": "root", **command}, {"name": "user", **command, "securityContext": {"runAsUser": 1234}}))
+    node.write("u.yaml", pod("u", {"name": "mapped", **command}, hostUsers=False))
+    for container, owner in (("root", 0), ("user", 1234), ("mapped", 0)):
+        assert typed(node, container, NAMED) == ["by name", f"owner {owner}, 620", "end"], container
+    assert typed(node, "root", "tty") == ["/dev/pts/0"]
+
+
+def test_terminals_where_a_container_has_changed_its_own(node):
+    """What stands in the way is not opened, waits for nobody, and a terminal there is all the same."""
+    sleep, privileged = ["sh", "-c"], {"securityContext": {"privileged": True}}
+    node.write("h.yaml", pod("h", *({"name": name, "command": [*sleep, f"{change} && touch /changed; exec sleep 1000"], **privileged}
+                                    for name, change in HOSTILE.items())))
+    for name in HOSTILE:
+        wait_for("change of " + name, lambda: node.exec(node.running(name), "ls", "/changed", check=False).returncode == 0)
+        got = typed(node, name, "test -t 0 && test -t 1 && echo terminal")
+        assert got == ["terminal"], (name, got)
+
+
 @pytest.mark.parametrize("name", CLIENTS)
 def test_terminal_and_its_size(shell, name):
     command, options = client(shell, name)

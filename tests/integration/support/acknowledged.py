@@ -82,6 +82,7 @@ class Writers:
         self.things = [[Thing(MAPS, f"w{w}-{i}", random.Random(rng.random())) for i in range(6)] +
                        [Thing(LEASES, f"w{w}-{i}", random.Random(rng.random())) for i in range(3)] for w in range(writers)]
         self.highest = 0  # of all revisions that anybody was told
+        self.others = {"kube-root-ca.crt"}  # objects that are there beside
 
     def start(self):
         self.stop.clear()
@@ -119,7 +120,7 @@ class Writers:
         for collection in (MAPS, LEASES):
             items = {i["metadata"]["name"]: i for i in client.ask("GET", collection)[1]["items"]}
             things = {t.name: t for t in mine.values() if t.collection == collection}
-            strange = [n for n in items if n not in things and n != "kube-root-ca.crt"]
+            strange = [n for n in items if n not in things and n not in self.others]
             wrong += [f"{collection}/{n} was never sent" for n in strange]
             wrong += filter(None, (t.found(items.get(n), durable) for n, t in things.items()))
         wrong += self.check_revisions(client)

@@ -326,7 +326,7 @@ static void one_that_has_ended_is_not_started(void **state) {
         drop(POD("u1", ""));
         put("{\"metadata\":{\"name\":\"p\",\"namespace\":\"d\",\"uid\":\"u2\"}," SPEC
             ",\"status\":{\"phase\":\"Failed\"}}");
-        expect("-u1:-1 +u2:api ");
+        expect("+u2:api "); /* of the first the node has kept nothing */
 }
 
 static void what_a_list_has_not_is_gone(void **state) {
@@ -341,6 +341,92 @@ static void what_a_list_has_not_is_gone(void **state) {
                 uv_run(&loop, UV_RUN_ONCE);
         }
         expect("-u1:-1 ] ");
+}
+
+/* The next list, whenever it is due. */
+static void list_again(void) {
+        unsigned before = fake.n_lists;
+
+        fake_end_watches(&fake, -ESTALE);
+        while (fake.n_lists < before + 2) /* the Node's list, and the pods' */
+                uv_run(&loop, UV_RUN_ONCE);
+        fake_answer_lists(&fake);
+        turn();
+}
+
+static void what_cannot_be_read_ends_nothing(void **state) {
+        here = true; /* from before the agent's start */
+        put("{\"metadata\":{\"name\":\"p\",");
+        list();
+        expect("");
+        assert_true(c.listed && c.unread);
+        assert_in_range(uv_backend_timeout(&loop), 1, CLUSTER_LIST_AGAIN_MS);
+        put(POD("u1", ""));
+        expect("+u1:api ");
+        put("[[[");
+        expect("");
+        list_again();
+        expect("");
+        assert_true(cluster_wants(&c, "u1"));
+        put(NULL);
+        list_again();
+        expect("-u1:-1 ] ");
+}
+
+/* As read, of one that names a field which is wrong: what runs goes on, and is wanted. */
+static void one_that_is_wrong_now_goes_on(void **state) {
+        put("{\"metadata\":{\"name\":\"p\",\"namespace\":\"d\",\"uid\":\"u1\"},\"spec\":{\"nodeName\":7}}");
+        here = true;
+        list();
+        expect("] ");
+        assert_true(cluster_wants(&c, "u1"));
+}
+
+static void bring(const struct fake_call *to, unsigned n, const char *more) {
+        char json[512], name[32];
+        struct client_object *object;
+
+        snprintf(name, sizeof(name), "p%u", n);
+        snprintf(json, sizeof(json), "{\"metadata\":{\"name\":\"%s\",\"namespace\":\"d\",\"uid\":\"%s\"}," SPEC "%s}",
+                 name, name, more);
+        object = fake_object(&fake, "d", name, json);
+        to->list->object(to->data, object);
+        client_object_unref(object);
+}
+
+/* As many as may be known; one more waits, but not where it runs; and what had ended before counts for nothing. */
+static void more_than_can_be_known_wait(void **state) {
+        struct fake_call *pods = NULL;
+
+        turn();
+        fake.lists[0].open = false; /* the Node's */
+        fake.lists[0].list->done(fake.lists[0].data, 0, fake.revision, "");
+        turn();
+        pods = &fake.lists[1];
+        assert_ptr_equal(pods->kind, &cluster_pods);
+        pods->open = false;
+        for (unsigned i = 0; i < CLUSTER_PODS_MAX; i++) {
+                here = false;
+                bring(pods, i, "");
+        }
+        assert_int_equal(c.pods_by_uid.n, CLUSTER_PODS_MAX);
+        assert_false(c.turned_away);
+        here = false;
+        bring(pods, CLUSTER_PODS_MAX, ",\"status\":{\"phase\":\"Succeeded\"}");
+        assert_false(c.turned_away);
+        bring(pods, CLUSTER_PODS_MAX + 1, "");
+        assert_true(c.turned_away);
+        here = true;
+        bring(pods, CLUSTER_PODS_MAX + 2, "");
+        assert_int_equal(c.pods_by_uid.n, CLUSTER_PODS_MAX + 1);
+        assert_true(cluster_wants(&c, "p4098"));
+        pods->list->done(pods->data, 0, fake.revision, "");
+        turn();
+        assert_false(uv_backend_timeout(&loop) > 0 && uv_backend_timeout(&loop) <= CLUSTER_LIST_AGAIN_MS);
+        drop("{\"metadata\":{\"name\":\"p7\",\"namespace\":\"d\",\"uid\":\"p7\"}}");
+        assert_int_equal(c.pods_by_uid.n, CLUSTER_PODS_MAX);
+        turn();
+        assert_in_range(uv_backend_timeout(&loop), 1, CLUSTER_LIST_AGAIN_MS);
 }
 
 static void hostile_uids_are_passed_over(void **state) {
@@ -379,6 +465,9 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(one_of_which_nothing_is_here_is_buried_at_once, begin, end),
                 cmocka_unit_test_setup_teardown(one_that_has_ended_is_not_started, begin, end),
                 cmocka_unit_test_setup_teardown(what_a_list_has_not_is_gone, begin, end),
+                cmocka_unit_test_setup_teardown(what_cannot_be_read_ends_nothing, begin, end),
+                cmocka_unit_test_setup_teardown(one_that_is_wrong_now_goes_on, begin, end),
+                cmocka_unit_test_setup_teardown(more_than_can_be_known_wait, begin, end),
                 cmocka_unit_test_setup_teardown(hostile_uids_are_passed_over, begin, end),
         };
 

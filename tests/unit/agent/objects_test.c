@@ -271,6 +271,45 @@ static void test_token(void **state) {
         pod_unref(a);
 }
 
+static void answer_token(unsigned n, const char *text) {
+        char body[128];
+
+        while (fake.n_sent <= n)
+                uv_run(&loop, UV_RUN_ONCE);
+        snprintf(body, sizeof(body), "{\"spec\":{\"expirationSeconds\":3607},\"status\":{\"token\":\"%s\"}}", text);
+        fake_answer(&fake.sent[n], 201, "", body);
+}
+
+static void expect_token(const char *expected) {
+        struct pod_sources *sources = NULL;
+        const char *text = NULL;
+
+        expect("a ");
+        objects_sources(objects, "a", &sources);
+        assert_int_equal(pod_sources_token(sources, "", 3607, &text, NULL), 0);
+        assert_string_equal(text, expected);
+        pod_sources_unref(sources);
+}
+
+/* What was signed by another clock is asked for anew, also what is on its way; the old one stays until then. */
+static void test_a_clock_that_is_set(void **state) {
+        struct pod *a = make("a", TOKEN);
+
+        assert_int_equal(objects_hold(objects, a, NULL), 0);
+        fake_answer_lists(&fake);
+        objects_clock_set(objects); /* while the first is asked for */
+        answer_token(0, "first");
+        expect_token("first");
+        answer_token(1, "second");
+        expect_token("second");
+        assert_true(uv_backend_timeout(&loop) > OBJECTS_AGED_MS);
+        objects_clock_set(objects);
+        answer_token(2, "third");
+        expect_token("third");
+        assert_true(uv_backend_timeout(&loop) > OBJECTS_AGED_MS);
+        pod_unref(a);
+}
+
 /* After 80 % of its life, less up to ten seconds; after a day at the latest. */
 static void test_when_tokens_are_renewed(void **state) {
         static const struct {
@@ -344,6 +383,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_what_was_kept_stands_in, begin, end),
                 cmocka_unit_test_setup_teardown(test_nothing_is_asked_too_early, begin, end),
                 cmocka_unit_test_setup_teardown(test_token, begin, end),
+                cmocka_unit_test_setup_teardown(test_a_clock_that_is_set, begin, end),
                 cmocka_unit_test_setup_teardown(test_services, begin, end),
                 cmocka_unit_test(test_when_tokens_are_renewed),
         };

@@ -351,6 +351,31 @@ static void test_a_preempted_pod(void **state) {
         assert_false(worker_holds(w->worker));
 }
 
+static void test_a_pod_goes_down_with_the_host(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD(ONE));
+        assert_true(worker_shut_down(w->worker, 7));
+        assert_true(worker_is_shut_down(w->worker));
+        world_run(w);
+        world_expect(w, "run s0; start a#0; stop a 7; stop sandbox");
+        world_expect_status(w, "\"phase\":\"Failed\"");
+        world_expect_status(w, "\"reason\":\"Terminated\"");
+        world_expect_status(w, "\"message\":\"Pod was terminated in response to imminent node shutdown.\"");
+        world_expect_status(w, "\"type\":\"DisruptionTarget\"");
+        assert_false(worker_holds(w->worker));
+}
+
+/* It has its own reason for its end; only the time gets shorter. */
+static void test_a_pod_that_ends_already_is_hurried_by_the_host_s_end(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD(ONE));
+        worker_delete(w->worker);
+        assert_true(worker_shut_down(w->worker, 0));
+        assert_false(worker_is_shut_down(w->worker));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_another_image_restarts, setup, teardown),
@@ -374,6 +399,9 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_a_new_agent_goes_on_with_a_resize, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_what_shrinks_holds_until_it_is_smaller, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_preempted_pod, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_pod_goes_down_with_the_host, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_pod_that_ends_already_is_hurried_by_the_host_s_end, setup,
+                                                teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,6 +141,31 @@ static void test_loaded(void **state) {
 }
 
 /* The ring ends somewhere, and never before its smallest size. */
+/* What is young stays, and so do the last ones; the ring goes on growing and working behind it. */
+static void test_compacted(void **state) {
+        struct collection *c = collection_new(&told);
+        int64_t first;
+
+        told = 0;
+        for (int i = 0; i < 2000; i++)
+                put(c, "a", i % 2 ? "x" : "y", "n");
+        collection_compact(c, 1500, 60000);
+        assert_int_equal(collection_gone(c), 0);
+        collection_compact(c, 1500, -1);
+        assert_int_equal(collection_gone(c), 1500);
+        expect_list(c, &(struct collection_query){ .revision = 1499 }, -ESTALE, NULL, false, 0);
+        expect_list(c, &(struct collection_query){ .revision = 1500 }, 0, "a/x@1500 a/y@1499", false, 0);
+        collection_compact(c, INT64_MAX, -1);
+        first = 2000 - COLLECTION_EVENTS_MIN;
+        assert_int_equal(collection_gone(c), first);
+        for (int i = 0; i < 600; i++)
+                put(c, "a", "z", "n");
+        assert_int_equal(collection_gone(c), first);
+        expect_list(c, &(struct collection_query){ .revision = 2000 }, 0, "a/x@2000 a/y@1999", false, 0);
+        collection_free(c);
+        (void)state;
+}
+
 static void test_ring_ends(void **state) {
         struct collection *c;
         uint64_t number;
@@ -417,9 +442,13 @@ static void test_readers_on_threads(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_lists),        cmocka_unit_test(test_loaded),
-                cmocka_unit_test(test_ring_ends),    cmocka_unit_test(test_watchers_see_each_change_once),
-                cmocka_unit_test(test_slow_watcher), cmocka_unit_test(test_readers_on_threads),
+                cmocka_unit_test(test_lists),
+                cmocka_unit_test(test_loaded),
+                cmocka_unit_test(test_compacted),
+                cmocka_unit_test(test_ring_ends),
+                cmocka_unit_test(test_watchers_see_each_change_once),
+                cmocka_unit_test(test_slow_watcher),
+                cmocka_unit_test(test_readers_on_threads),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

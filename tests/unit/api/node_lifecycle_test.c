@@ -137,10 +137,13 @@ static void heard_of_in_time(void **state) {
         put("coordination.k8s.io", "Lease", "kube-node-lease", "n",
             "{\"spec\":{\"renewTime\":\"2026-11-30T00:54:40.000000Z\"}}");
         until(45);
-        assert_null(sent());
-        /* What was renewed no later, or elsewhere, is no sign of life. */
         put("coordination.k8s.io", "Lease", "kube-node-lease", "n",
-            "{\"spec\":{\"renewTime\":\"2026-11-30T00:54:40.000000Z\"},\"x\":1}");
+            "{\"spec\":{\"renewTime\":\"1991-01-01T00:00:00.000000Z\"}}"); /* its clock was set back */
+        until(45);
+        assert_null(sent());
+        /* What was not renewed, or elsewhere, is no sign of life. */
+        put("coordination.k8s.io", "Lease", "kube-node-lease", "n",
+            "{\"spec\":{\"renewTime\":\"1991-01-01T00:00:00.000000Z\"},\"x\":1}");
         put("coordination.k8s.io", "Lease", "elsewhere", "n",
             "{\"spec\":{\"renewTime\":\"2026-11-30T00:59:40.000000Z\"}}");
         until(6);

@@ -73,6 +73,27 @@ static int add_bound(void) {
         return node ? sched_cluster_place(&cluster, pod, node) : -ENOMEM;
 }
 
+/* What spreads pods that do not say how. */
+static int add_kin(void) {
+        static const char json[] = "{\"metadata\":{},\"spec\":{\"selector\":{\"k\":\"v\"}}}";
+        _cleanup_client_object_ struct client_object *object = object_of("s", json);
+
+        return object ? sched_kin_put(&cluster.kin, SCHED_SERVICE, object, 1) : -ENOMEM;
+}
+
+/* Of one with the Service's labels. */
+static int select_kin(struct arena *arena) {
+        struct sched_pod *pod = NULL;
+        struct selector_labels kin;
+        int r = read_pod("{\"metadata\":{\"name\":\"r\",\"labels\":{\"k\":\"v\"}},\"spec\":{}}", &pod);
+
+        if (r < 0)
+                return r;
+        r = sched_kin_selector(&cluster.kin, arena, pod, &kin);
+        sched_pod_free(pod);
+        return r < 0 || kin.n == 1 ? r : -EINVAL;
+}
+
 /* The pod fits the other node, and, once it is more important, this one without what is there. */
 static int place(struct sched_cycle *c) {
         static const struct sched_budgets none;
@@ -106,6 +127,8 @@ static int work(void) {
         r = r ?: add_node("a", NODE("a"));
         r = r ?: add_node("b", NODE("b"));
         r = r ?: add_bound();
+        r = r ?: add_kin();
+        r = r ?: select_kin(c.arena);
         r = r ?: sched_cluster_settle(&cluster);
         r = r ?: read_pod(POD("q", ""), &c.pod);
         r = r ?: place(&c);

@@ -20,7 +20,8 @@
 
 #define OBJECTS_MAX 8
 
-/* "NAME {...}": of a node the object without its name, of a pod that too; one with nodeName is there already. */
+/* "NAME {...}": of a node the object without its name, of a pod that too; one with nodeName is there already.
+ * "KIND NAME {...}" among the pods: what spreading by default goes by. */
 struct place_case {
         const char *name;
         const char *nodes[OBJECTS_MAX], *pods[OBJECTS_MAX], *pod;
@@ -58,6 +59,11 @@ struct place_case {
 #define SPREAD(key, more)                                                                                              \
         ONE ",\"topologySpreadConstraints\":[{\"maxSkew\":1,\"topologyKey\":\"" key                                    \
             "\",\"whenUnsatisfiable\":\"DoNotSchedule\"," SELECTS("a") more "}]"
+#define OWNER(version, kind, name)                                                                                     \
+        "\"ownerReferences\":[{\"apiVersion\":\"" version "\",\"kind\":\"" kind "\",\"name\":\"" name                  \
+        "\",\"uid\":\"o\",\"controller\":true}]"
+#define SERVICE(name, labels) "Service " name " {\"metadata\":{},\"spec\":{\"selector\":{" labels "}}}"
+#define SET(name, labels) name " {\"metadata\":{},\"spec\":{\"selector\":{\"matchLabels\":{" labels "}}}}"
 #define HOST "kubernetes.io/hostname"
 #define ZONE "topology.kubernetes.io/zone"
 
@@ -320,12 +326,50 @@ static const struct place_case scores[] = {
           POD("", ONE ",\"affinity\":{\"podAntiAffinity\":{" PREFERRED
                       "[{\"weight\":1,\"podAffinityTerm\":{" SELECTS("a") ",\"topologyKey\":\"" HOST "\"}}]}}"),
           "b" },
-        { "away from its owner's others",
+        { "away from others of its Service",
           { PLAIN("a"), PLAIN("b") },
-          { "p {\"metadata\":{\"ownerReferences\":[{\"uid\":\"o\"}]},\"spec\":{\"nodeName\":\"a\"" ONE "}}",
-            ON("q", "b", "", ASKS("300m", "600Mi")) },
-          POD("\"ownerReferences\":[{\"uid\":\"o\"}]", ONE),
+          { ON("p", "a", APP("a"), ""), ON("q", "b", "", ASKS("300m", "600Mi")), SERVICE("s", APP("a")),
+            SERVICE("none", APP("b")) },
+          POD("\"labels\":{" APP("a") "}", ONE),
           "b" },
+        { "a Service of another namespace, and one without a selector",
+          { PLAIN("a"), PLAIN("b") },
+          { ON("p", "a", APP("a"), ""), ON("q", "b", "", ASKS("300m", "600Mi")), SERVICE("other/s", APP("a")),
+            SERVICE("s", "") },
+          POD("\"labels\":{" APP("a") "}", ONE),
+          "a" },
+        { "away from others of its ReplicaSet",
+          { PLAIN("a"), PLAIN("b") },
+          { ON("p", "a", APP("a"), ""), ON("q", "b", "", ASKS("300m", "600Mi")), "ReplicaSet " SET("o", APP("a")) },
+          POD("\"labels\":{" APP("a") "}," OWNER("apps/v1", "ReplicaSet", "o"), ONE),
+          "b" },
+        { "and of its StatefulSet",
+          { PLAIN("a"), PLAIN("b") },
+          { ON("p", "a", APP("a"), ""), ON("q", "b", "", ASKS("300m", "600Mi")), "StatefulSet " SET("o", APP("a")) },
+          POD("\"labels\":{" APP("a") "}," OWNER("apps/v1", "StatefulSet", "o"), ONE),
+          "b" },
+        { "and of its ReplicationController",
+          { PLAIN("a"), PLAIN("b") },
+          { ON("p", "a", APP("a"), ""), ON("q", "b", "", ASKS("300m", "600Mi")),
+            "ReplicationController o {\"metadata\":{\"name\":\"o\"},\"spec\":{\"selector\":{" APP("a") "}}}" },
+          POD("\"labels\":{" APP("a") "}," OWNER("v1", "ReplicationController", "o"), ONE),
+          "b" },
+        { "not of one that is no owner of its",
+          { PLAIN("a"), PLAIN("b") },
+          { ON("p", "a", APP("a"), ""), ON("q", "b", "", ASKS("300m", "600Mi")), "ReplicaSet " SET("o", APP("a")) },
+          POD("\"labels\":{" APP("a") "}", ONE),
+          "a" },
+        { "of all together",
+          { PLAIN("a"), PLAIN("b") },
+          { ON("p", "a", APP("a"), ""), ON("q", "b", APP("a") ",\"v\":\"1\"", ""), SERVICE("s", APP("a")),
+            "ReplicaSet " SET("o", "\"v\":\"1\"") },
+          POD("\"labels\":{" APP("a") ",\"v\":\"1\"}," OWNER("apps/v1", "ReplicaSet", "o"), ONE),
+          "a" },
+        { "what spreads itself goes by that alone",
+          { PLAIN("a"), PLAIN("b") },
+          { ON("p", "a", APP("b"), ""), ON("q", "b", "", ASKS("300m", "600Mi")), SERVICE("s", APP("b")) },
+          POD("\"labels\":{" APP("b") "}", SPREAD(ZONE, ",\"whenUnsatisfiable\":\"ScheduleAnyway\"")),
+          "a" },
         { "where its image is",
           { "a {\"metadata\":{},\"status\":{\"images\":[{\"names\":[\"i:latest\"],\"sizeBytes\":900000000}],"
             "\"allocatable\":{\"cpu\":\"2\",\"memory\":\"4Gi\",\"pods\":\"3\"}}}",
@@ -386,12 +430,33 @@ static void add_pod(const char *text) {
         assert_int_equal(sched_cluster_place(&cluster, pod, sched_cluster_get_node(&cluster, pod->node_name)), 0);
 }
 
+/* "KIND NAME {...}", or "KIND NAMESPACE/NAME {...}"; false: it is something else. */
+static bool add_kin(const char *text) {
+        char kind[32] = "", name[32] = "", namespace[16] = "default";
+        const char *json = strchr(text, '{'), *own;
+
+        sscanf(text, "%31s %31s", kind, name);
+        own = strchr(name, '/') ? strchr(name, '/') + 1 : name;
+        if (own != name)
+                snprintf(namespace, sizeof(namespace), "%.*s", (int)(own - name - 1), name);
+        for (unsigned i = 0; i < _SCHED_KIN_KINDS; i++) {
+                _cleanup_client_object_ struct client_object *object = object_of(namespace, own, json);
+
+                if (strcmp(sched_kin_rows[i].kind, kind) != 0)
+                        continue;
+                assert_int_equal(sched_kin_put(&cluster.kin, i, object, 1), 0);
+                return true;
+        }
+        return false;
+}
+
 static struct sched_cycle begin(const struct place_case *p, struct arena *arena) {
         cluster = (struct sched_cluster){ 0 };
         for (unsigned i = 0; i < OBJECTS_MAX && p->nodes[i]; i++)
                 add_node(p->nodes[i]);
         for (unsigned i = 0; i < OBJECTS_MAX && p->pods[i]; i++)
-                add_pod(p->pods[i]);
+                if (!add_kin(p->pods[i]))
+                        add_pod(p->pods[i]);
         assert_int_equal(sched_cluster_settle(&cluster), 0);
         return (struct sched_cycle){ .cluster = &cluster,
                                      .pod = pod_of("new", p->pod),

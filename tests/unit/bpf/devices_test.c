@@ -105,10 +105,13 @@ static void test_loads(void **state) {
                          0);
 }
 
-/* What a process in the cgroup may do, a bit for each try. Devices that are opened are null, zero and what has no
- * driver. */
+/* The largest numbers that a device can have. */
+#define MAJOR_LAST 4095
+#define MINOR_LAST 0xfffff
+
+/* What a process in the cgroup may do, a bit for each try. Devices that are opened are null, and what has no driver. */
 static uint64_t attempts(void) {
-        static const unsigned majors[] = { 1, 240 }, minors[] = { 3, 5 };
+        static const unsigned majors[] = { 1, MAJOR_LAST }, minors[] = { 3, MINOR_LAST };
         static const mode_t types[] = { S_IFCHR, S_IFBLK };
         static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR };
         uint64_t allowed = 0;
@@ -141,9 +144,10 @@ static void each_device(bool make) {
 
                 snprintf(name, sizeof(name), "/dev/nacelle-bpf-%d-%d", getpid(), device);
                 if (make)
-                        assert_int_equal(mknod(name, (device & 1 ? S_IFBLK : S_IFCHR) | 0600,
-                                               makedev(device >> 1 & 1 ? 240 : 1, device >> 2 & 1 ? 5 : 3)),
-                                         0);
+                        assert_int_equal(
+                                mknod(name, (device & 1 ? S_IFBLK : S_IFCHR) | 0600,
+                                      makedev(device >> 1 & 1 ? MAJOR_LAST : 1, device >> 2 & 1 ? MINOR_LAST : 3)),
+                                0);
                 else
                         unlink(name);
         }
@@ -173,8 +177,8 @@ static uint64_t ask(int cgroup) {
 }
 
 static struct cgroup_device any_rule(void) {
-        static const int64_t majors[] = { -1, 1, 240, 7 }, minors[] = { -1, 3, 5, 9 };
-        int access = 1 + rand() % 7;
+        static const int64_t majors[] = { -1, 1, MAJOR_LAST, 7 }, minors[] = { -1, 3, MINOR_LAST, 9 };
+        int access = rand() % 2 ? 7 : 1 + rand() % 7; /* mostly all of it, as in real ones */
 
         return (struct cgroup_device){ .allow = rand() % 3 > 0,
                                        .type = "abc"[rand() % 3],

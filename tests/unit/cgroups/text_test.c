@@ -5,7 +5,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -17,6 +19,7 @@
 #include "cgroups/tree.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/files.h"
 
 static const struct {
         const char *mountinfo;
@@ -65,6 +68,61 @@ static void test_mounts(void **state) {
                 }
                 assert_true(cg_mounts_parse(mounts[i].mountinfo, found, 1) <= 1);
         }
+}
+
+static const struct cg_mount *same(const struct cg_mount *among, size_t n, const struct cg_mount *wanted) {
+        for (size_t i = 0; i < n; i++)
+                if (among[i].v2 == wanted->v2 && strcmp(among[i].options, wanted->options) == 0)
+                        return &among[i];
+        fail_msg("%s is not among them", wanted->path);
+        return NULL;
+}
+
+/* On a machine with v1 hierarchies at their usual places both ways find the same. */
+static void test_usual_mounts(void **state) {
+        struct cg_mount usual[CGROUP_HIERARCHIES_MAX], all[CGROUP_HIERARCHIES_MAX];
+        _cleanup_free_ char *self = NULL, *mountinfo = NULL, *more = NULL;
+        int fds[CGROUP_HIERARCHIES_MAX];
+        size_t n, n_all;
+
+        assert_int_equal(files_read("/proc/self/cgroup", 1 << 20, &self, NULL, NULL), 0);
+        assert_int_equal(files_read("/proc/self/mountinfo", 1 << 24, &mountinfo, NULL, NULL), 0);
+        n = cg_mounts_usual(self, "/sys/fs/cgroup", usual, fds, ELEMENTS(usual));
+        n_all = cg_mounts_parse(mountinfo, all, ELEMENTS(all));
+        if (n == 0)
+                skip();
+        assert_int_equal(n, n_all);
+        for (size_t i = 0; i < n; i++) {
+                const struct cg_mount *other = same(all, n_all, &usual[i]);
+
+                assert_string_equal(usual[i].path, other->path);
+                assert_int_equal(usual[i].controllers, other->controllers);
+                close(fds[i]);
+        }
+        assert_int_equal(cg_mounts_usual(self, "/sys/fs/cgroup", usual, fds, n - 1), 0);
+        assert_int_equal(cg_mounts_usual(self, "/sys/fs", usual, fds, ELEMENTS(usual)), 0);
+        assert_true(asprintf(&more, "77:name=nobody-has-this:/\n%s", self) > 0);
+        assert_int_equal(cg_mounts_usual(more, "/sys/fs/cgroup", usual, fds, ELEMENTS(usual)), 0);
+}
+
+/* Names that lead elsewhere, directories that are no hierarchy or not its root, lines of another form. */
+static void test_unusual_mounts(void **state) {
+        static const char *const texts[] = { "",
+                                             "4:../cgroup/memory:/\n",
+                                             "4:name=..:/\n",
+                                             "4:fs:/\n",
+                                             "4::/\n",
+                                             "0:cpu:/\n",
+                                             "memory\n",
+                                             "x:memory:/\n",
+                                             ":::\n",
+                                             "\n\n",
+                                             "4:fs/cgroup/memory:/\n" };
+        struct cg_mount found[2];
+        int fds[2];
+
+        for (size_t i = 0; i < ELEMENTS(texts); i++)
+                assert_int_equal(cg_mounts_usual(texts[i], "/sys", found, fds, ELEMENTS(found)), 0);
 }
 
 static const struct {
@@ -155,8 +213,10 @@ static void test_explanations(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_mounts), cmocka_unit_test(test_weights),      cmocka_unit_test(test_paths),
-                cmocka_unit_test(test_fields), cmocka_unit_test(test_explanations),
+                cmocka_unit_test(test_mounts),         cmocka_unit_test(test_usual_mounts),
+                cmocka_unit_test(test_unusual_mounts), cmocka_unit_test(test_weights),
+                cmocka_unit_test(test_paths),          cmocka_unit_test(test_fields),
+                cmocka_unit_test(test_explanations),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,10 +193,36 @@ static void passes_on(void **state) {
         end();
 }
 
+/* One that could not take all of a list is given another, also where the watch ends before that is due. */
+static void lists_again(void **state) {
+        struct informer *i = begin(false);
+
+        informers_start(informers);
+        fake_answer_lists(&fake);
+        informer_list_again(i, 60000);
+        informer_list_again(i, 1);
+        turn();
+        assert_in_range(uv_backend_timeout(&loop), 50000, 60000);
+        put("a", "{}");
+        fake_end_watches(&fake, 0);
+        turn();
+        assert_int_equal(fake_answer_lists(&fake), 1);
+        expect("[ ] ! +a [ +a ]");
+        fake_end_watches(&fake, 0);
+        turn();
+        assert_int_equal(fake_answer_lists(&fake), 0);
+        informer_list_again(i, 0);
+        turn();
+        assert_int_equal(fake_answer_lists(&fake), 1);
+        expect("[ +a ]");
+        end();
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(keeps_up),  cmocka_unit_test(walks_a_namespace), cmocka_unit_test(goes_on),
-                cmocka_unit_test(backs_off), cmocka_unit_test(does_without),      cmocka_unit_test(passes_on),
+                cmocka_unit_test(keeps_up),    cmocka_unit_test(walks_a_namespace), cmocka_unit_test(goes_on),
+                cmocka_unit_test(backs_off),   cmocka_unit_test(does_without),      cmocka_unit_test(passes_on),
+                cmocka_unit_test(lists_again),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -122,6 +122,58 @@ static void test_phase_static(void **state) {
         assert_int_equal(pod_phase(&scene.pod, scene.init_status, scene.status, true), PHASE_RUNNING);
 }
 
+/* Rows of letters as above: what they are told as at the pod's end, U: of an unknown one. */
+static const struct {
+        const char *init_kinds, *init_states, *states;
+        bool initialized;
+        const char *init_ends, *ends;
+        enum pod_phase phase;
+} ends[] = {
+        { "", "", "0", true, "", "0", PHASE_FAILED },        { "", "", "w", true, "", "U", PHASE_FAILED },
+        { "", "", "0w", true, "", "0U", PHASE_FAILED },      { "", "", "F1", true, "", "U1", PHASE_FAILED },
+        { "I", "0", "w", false, "0", "w", PHASE_FAILED },    { "I", "w", "w", false, "U", "w", PHASE_FAILED },
+        { "II", "0w", "w", false, "0w", "w", PHASE_FAILED }, { "II", "ww", "w", false, "Uw", "w", PHASE_FAILED },
+        { "II", "F0", "w", true, "U0", "U", PHASE_FAILED },  { "S", "r", "0", true, "U", "0", PHASE_FAILED },
+};
+
+static char letter_of(const struct pod_container_status *s) {
+        if (s->state.kind != STATE_TERMINATED)
+                return s->state.kind == STATE_WAITING ? 'w' : 'r';
+        if (s->state.reason && strcmp(s->state.reason, "ContainerStatusUnknown") == 0 && s->state.exit_code == 137)
+                return 'U';
+        return (char)('0' + s->state.exit_code);
+}
+
+static void test_end(void **state) {
+        for (size_t i = 0; i < ELEMENTS(ends); i++) {
+                struct pod_status status = { .phase = PHASE_RUNNING };
+                struct scene scene;
+
+                set_scene(&scene, "Always", ends[i].init_kinds, ends[i].init_states, ends[i].states);
+                status.init = scene.init_status;
+                status.containers = scene.status;
+                pod_status_end(&scene.pod, &status, ends[i].initialized);
+                assert_int_equal(status.phase, ends[i].phase);
+                for (size_t k = 0; ends[i].init_ends[k]; k++)
+                        assert_int_equal(letter_of(&scene.init_status[k]), ends[i].init_ends[k]);
+                for (size_t k = 0; ends[i].ends[k]; k++)
+                        assert_int_equal(letter_of(&scene.status[k]), ends[i].ends[k]);
+        }
+}
+
+static void test_end_keeps_what_is_final(void **state) {
+        struct pod_status status = { .phase = PHASE_SUCCEEDED }, filed = { .phase = PHASE_RUNNING };
+        struct scene scene;
+
+        set_scene(&scene, "Never", "", "", "0");
+        status.containers = filed.containers = scene.status;
+        pod_status_end(&scene.pod, &status, true);
+        assert_int_equal(status.phase, PHASE_SUCCEEDED);
+        scene.pod.file = "web.yaml";
+        pod_status_end(&scene.pod, &filed, true);
+        assert_int_equal(filed.phase, PHASE_RUNNING);
+}
+
 static void test_restart_rules(void **state) {
         int32_t codes[] = { 42, 43 };
         struct kube_container_restart_rule_on_exit_codes in = { "In", { codes, 2 } };
@@ -260,6 +312,7 @@ static void test_write(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_phase),         cmocka_unit_test(test_phase_static),
+                cmocka_unit_test(test_end),           cmocka_unit_test(test_end_keeps_what_is_final),
                 cmocka_unit_test(test_restart_rules), cmocka_unit_test(test_conditions),
                 cmocka_unit_test(test_transitions),   cmocka_unit_test(test_write),
         };

@@ -92,17 +92,23 @@ static void on_done(struct store_change *change, const struct store_result *resu
         sem_post(&w->done);
 }
 
+static struct store_result submit(struct store *store, struct waited *w, const char *value) {
+        w->change.done = on_done;
+        w->change.value = value ? bytes_copy(value, strlen(value)) : NULL;
+        sem_init(&w->done, 0, 0);
+        assert_int_equal(store_submit(store, &w->change), 0);
+        while (sem_wait(&w->done) < 0)
+                ;
+        sem_destroy(&w->done);
+        bytes_unref(w->change.value);
+        return w->result;
+}
+
 static struct store_result change(struct store *store, const char *key, const char *value, int64_t expected, bool lazy,
                                   char text[256]) {
-        struct waited w = { .change = { .key = key, .expected = expected, .lazy = lazy, .done = on_done } };
+        struct waited w = { .change = { .key = key, .expected = expected, .lazy = lazy } };
 
-        w.change.value = value ? bytes_copy(value, strlen(value)) : NULL;
-        sem_init(&w.done, 0, 0);
-        assert_int_equal(store_submit(store, &w.change), 0);
-        while (sem_wait(&w.done) < 0)
-                ;
-        sem_destroy(&w.done);
-        bytes_unref(w.change.value);
+        submit(store, &w, value);
         if (text)
                 strcpy(text, w.text);
         return w.result;
@@ -572,6 +578,65 @@ static void test_full_disk(void **state) {
         open_store(f);
 }
 
+/* Whatever the disk is full of: what is deleted goes, also step by step, and nothing else changes meanwhile; others do
+ * once that has made enough room. */
+static void test_room_on_a_full_disk(void **state) {
+        struct fixture *f = *state;
+        struct waited step = { .change = { .key = "key-0", .expected = STORE_ANY, .makes_room = true } };
+        char key[32], text[256], *large = malloc(400001);
+        int n = 0;
+
+        if (geteuid() != 0)
+                skip();
+        store_close(f->store);
+        assert_int_equal(unshare(CLONE_NEWNS), 0);
+        assert_int_equal(mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL), 0);
+        assert_int_equal(mount("store", f->dir, "tmpfs", 0, "size=32m"), 0);
+        open_store(f);
+        memset(large, 'l', 400000);
+        large[400000] = '\0';
+        do
+                snprintf(key, sizeof(key), "key-%d", n++);
+        while (n < 200 && change(f->store, key, large, STORE_ABSENT, false, text).code == 0);
+        assert_in_range(n, 10, 199);
+        assert_non_null(strstr(text, "until there is space"));
+        change(f->store, "lease", "1", STORE_ABSENT, true, NULL);
+        assert_int_equal(submit(f->store, &step, "marked").code, 0);
+        assert_int_equal(change(f->store, "another", "x", STORE_ABSENT, false, text).code, -ENOSPC);
+        assert_non_null(strstr(text, "until there is space"));
+        for (int i = 0; i < n - 1; i++) {
+                snprintf(key, sizeof(key), "key-%d", i);
+                assert_int_equal(change(f->store, key, NULL, STORE_ANY, false, NULL).code, 0);
+                expect(f->store, key, NULL, 0);
+        }
+        put(f->store, "another", large, STORE_ABSENT);
+        reopen(f);
+        expect(f->store, "key-1", NULL, 0);
+        expect(f->store, "another", large, 0);
+        store_close(f->store);
+        assert_int_equal(umount(f->dir), 0);
+        open_store(f);
+        free(large);
+}
+
+/* A backup takes nothing of the store's own away, and no device. */
+static void refuse_own_files(struct fixture *f) {
+        static const char *const names[] = { "state.db", "state.db-wal", "state.db.new", "./state.db" };
+        char path[256];
+        struct err *err = NULL;
+
+        for (size_t i = 0; i < ELEMENTS(names); i++) {
+                snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
+                assert_int_equal(store_backup(f->store, path, &err), -EINVAL);
+                assert_non_null(strstr(err_text(err), "is of the store itself; give another file"));
+                err_free(err);
+                err = NULL;
+        }
+        assert_int_equal(store_backup(f->store, "/dev/null", &err), -EINVAL);
+        assert_non_null(strstr(err_text(err), "/dev/null is no file"));
+        err_free(err);
+}
+
 static void test_backup(void **state) {
         struct fixture *f = *state;
         _cleanup_err_ struct err *err = NULL;
@@ -585,6 +650,7 @@ static void test_backup(void **state) {
         change(f->store, "lease", "1", STORE_ABSENT, true, NULL);
         assert_int_equal(store_backup(f->store, path, &err), 0);
         b = put(f->store, "a", "2", a);
+        refuse_own_files(f);
         assert_int_equal(store_backup(f->store, "/nowhere/backup", &err), -ENOENT);
         assert_non_null(strstr(err_text(err), "/nowhere/backup"));
         err = err_free(err);
@@ -693,7 +759,7 @@ int main(void) {
                 SQLITE(test_kill),        SQLITE(test_in_use),
                 SQLITE(test_damaged),     SQLITE(test_backup),
                 SQLITE(test_restore_cut), SQLITE(test_log_stays_short),
-                SQLITE(test_full_disk),
+                SQLITE(test_full_disk),   SQLITE(test_room_on_a_full_disk),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

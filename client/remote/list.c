@@ -1,0 +1,109 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/remote/internal.h"
+#include "lib/cleanup.h"
+
+static int on_item(void *data, const struct value *item, const char *text, size_t length, struct err **err) {
+        struct remote_call *call = data;
+        _cleanup_client_object_ struct client_object *object = remote_object(item, text, length);
+
+        if (!object)
+                return -ENOMEM;
+        call->events->object(call->data, object);
+        return 0;
+}
+
+static void on_list_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
+        struct remote_call *call = http_data(x);
+
+        if (!call->reads)
+                remote_gather(&call->answer, bytes, n);
+        else if (call->answer.error == 0)
+                call->answer.error = kube_list_reader_feed(&call->reader, (const char *)bytes, n, &call->unreadable);
+}
+
+static int ask_for_page(struct remote_call *call, const char *next);
+
+static void finish_list(struct remote_call *call, int error, int64_t revision, const char *why) {
+        const struct client_list_events *events = call->events;
+        void *data = call->data;
+
+        events->done(data, error, revision, why);
+        remote_call_end(call);
+}
+
+static const char *why_unread(const struct remote_call *call, int error, const char *why) {
+        return call->unreadable ? err_text(call->unreadable) : why ?: strerror(-error);
+}
+
+static void on_page(struct http_exchange *x, int error, const char *why) {
+        struct remote_call *call = http_data(x);
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_bytes_ struct bytes *body = NULL;
+        struct kube_list_head head = { 0 };
+        const char *reason;
+
+        error = error ?: call->answer.error;
+        if (error == 0 && !call->reads) {
+                body = bytes_copy(call->answer.data ?: "", call->answer.size);
+                why = remote_why(arena, &call->answer, body, 0, &reason);
+                return finish_list(call, remote_errno(call->answer.status), 0, why);
+        }
+        error = error ?: kube_list_reader_end(&call->reader, &head, &call->unreadable);
+        if (error == 0 && head.next && *head.next) {
+                error = ask_for_page(call, head.next);
+                if (error == 0)
+                        return;
+        }
+        finish_list(call, error, error == 0 ? strtoll(head.resource_version ?: "0", NULL, 10) : 0,
+                    error < 0 ? why_unread(call, error, why) : "");
+}
+
+/* The reader is begun anew with each page; @next is its, and copied before. */
+static int ask_for_page(struct remote_call *call, const char *next) {
+        static const struct http_events events = { .head = remote_call_head, .data = on_list_data, .closed = on_page };
+        const char *token = next ? client_escape(call->arena, next) : "";
+        struct remote_asking asking = { .method = "GET" };
+        int r;
+
+        asking.target = token ? arena_printf(call->arena, "%s?limit=%d%s%s%s", call->path, CLIENT_PAGE, call->query,
+                                             *token ? "&continue=" : "", token) :
+                                NULL;
+        if (!asking.target)
+                return -ENOMEM;
+        kube_list_reader_done(&call->reader);
+        r = kube_list_reader_init(&call->reader, on_item, call);
+        return r ?: remote_ask(remote_of(call->base.client), &asking, &events, call, &call->x);
+}
+
+static int begin_list(struct remote_call *call, const struct client_scope *scope,
+                      const struct client_list_events *events) {
+        int r;
+
+        if (!(call->arena = arena_new()))
+                return -ENOMEM;
+        if ((r = kube_list_reader_init(&call->reader, on_item, call)) < 0)
+                return r;
+        call->events = events;
+        call->path = remote_scope_path(call->arena, scope);
+        call->query = remote_scope_query(call->arena, scope);
+        return call->path && call->query ? ask_for_page(call, NULL) : -ENOMEM;
+}
+
+int remote_list(struct client *client, const struct client_scope *scope, const struct client_list_events *events,
+                void *data, struct client_call **ret_call) {
+        struct remote_call *call;
+        int r;
+
+        call = remote_call_begin(client, data, &r);
+        if (!call)
+                return r;
+        if ((r = begin_list(call, scope, events)) < 0) {
+                remote_call_end(call);
+                return r;
+        }
+        *ret_call = &call->base;
+        return 0;
+}
