@@ -14,6 +14,7 @@
 #include "api/controllers/controllers.h"
 #include "api/credentials.h"
 #include "api/local.h"
+#include "api/pki/csr.h"
 #include "api/scheduler/scheduler.h"
 #include "api/server/server.h"
 #include "api/usage/usage.h"
@@ -32,6 +33,7 @@ struct api_manager {
         struct scheduler *scheduler; /* NULL: none is wanted */
         struct api_credentials *credentials;
         const struct api_admission *admission;
+        const struct auth_issue *issue;
         struct api_usage *usage;
         struct api_source *source;
         char *authority;
@@ -43,11 +45,32 @@ static struct client *client_of(void *data, const char *account) {
         return api_local_client(m->local, account);
 }
 
+/* Of the Node that a kubelet's request is for, where it is there: by it the certificate is known whatever the clock
+ * does (api/auth/renewing.c). */
+static int find_node(const struct api_manager *m, const struct pki_csr *csr, const struct pki_csr_spec *spec,
+                     const char **ret_uid) {
+        static const char prefix[] = "system:node:";
+        const struct auth_objects *objects = &m->issue->objects;
+        struct auth_object node = { 0 };
+        int r;
+
+        *ret_uid = NULL;
+        if (strcmp(spec->signer, PKI_SIGNER_KUBELET_CLIENT) != 0 ||
+            strncmp(csr->common_name, prefix, sizeof(prefix) - 1) != 0)
+                return 0;
+        r = objects->find(objects->data, csr->arena, "nodes", "", csr->common_name + sizeof(prefix) - 1, &node);
+        if (r == 0 && !node.deleted)
+                *ret_uid = node.uid;
+        return r == -ENOMEM ? r : 0;
+}
+
 static int sign(void *data, const struct pki_csr *csr, const struct pki_csr_spec *spec, const char **ret_pem,
                 struct err **err) {
         struct api_manager *m = data;
+        struct pki_csr_spec own = *spec;
+        int r = find_node(m, csr, spec, &own.uid);
 
-        return api_credentials_sign(m->credentials, csr, spec, ret_pem, err);
+        return r < 0 ? r : api_credentials_sign(m->credentials, csr, &own, ret_pem, err);
 }
 
 static bool own_name(void *data, const char *name) {
@@ -151,7 +174,8 @@ static int begin(struct api_manager *m, const struct api_config *config, struct 
         if (!c.client)
                 return err_errno(err, r < 0 ? -r : ENOMEM, "cannot begin the controllers");
         c.authority = m->authority;
-        c.token_keys = api_access_issue(server->config.data)->keys;
+        m->issue = api_access_issue(server->config.data);
+        c.token_keys = m->issue->keys;
         r = controllers_new(&c, &m->controllers, err);
         if (r < 0)
                 return r;

@@ -16,8 +16,6 @@
 #include "lib/err.h"
 #include "lib/openssl.h"
 
-#define USER_UID "1.3.6.1.4.1.57683.2" /* a user's uid in a subject (KEP-4828) */
-
 static void ctx_freep(X509_STORE_CTX **ctx) {
         X509_STORE_CTX_free(*ctx);
 }
@@ -132,7 +130,7 @@ static bool add_entry(struct arena *arena, X509_NAME_ENTRY *entry, struct x509_s
                 return true;
         default:
                 OBJ_obj2txt(oid, sizeof(oid), object, 1);
-                if (strcmp(oid, USER_UID) != 0)
+                if (strcmp(oid, X509_USER_UID) != 0)
                         return true;
                 if (s->uid)
                         return false;

@@ -26,6 +26,8 @@ int x509_authorities_read(const char *pem, struct x509_store_st **ret_authoritie
 int x509_check_client(struct x509_store_st *authorities, struct x509_st *certificate, struct stack_st_X509 *others,
                       int64_t now, int64_t *ret_until, struct err **err);
 
+#define X509_USER_UID "1.3.6.1.4.1.57683.2" /* a user's uid in a subject (KEP-4828) */
+
 /* Of a subject: CN, the O's in their order, the uid of KEP-4828; and what tells the certificate from others. */
 #define X509_ORGANIZATIONS_MAX 256
 #define X509_CREDENTIAL_SIZE sizeof("X509SHA256=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef")

@@ -2,7 +2,7 @@
  * clock was wrong. The certificate still says who it is, since the authority has signed it and the handshake has shown
  * that the key is there. So it may ask for its next one, as long as the Node is there, and nothing else: removing the
  * Node is how such a certificate is revoked. One that was over before the Node was made belongs to another machine that
- * had its name.
+ * had its name, unless it says which Node it is of: it was signed while the clock was far behind.
  */
 #include <errno.h>
 #include <string.h>
@@ -21,7 +21,9 @@ int auth_renewing_become(const struct auth_authenticator *a, int64_t ends, struc
 
         if (r == -ENOMEM)
                 return r;
-        if (r < 0 || object.deleted || ends < object.created)
+        if (r < 0 || object.deleted)
+                return -EACCES;
+        if (ends < object.created && strcmp(identity->user.uid ?: "", object.uid) != 0)
                 return -EACCES;
         identity->user.groups = (string_list){ 0 };
         /* Each request looks whether the Node is there. */

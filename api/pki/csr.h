@@ -39,7 +39,8 @@ struct pki_csr_spec {
         const char *signer;
         string_list usages; /* "digital signature", "client auth" */
         struct opt_int seconds;
-        int64_t now; /* when it is signed, in seconds since 1970 */
+        int64_t now;     /* when it is signed, in seconds since 1970 */
+        const char *uid; /* goes into the subject, as a user's (KEP-4828); NULL: none */
 };
 
 /* Whether the signer takes @csr: 0, or -EINVAL with what it does not take, as the signer's condition has it; -ENOENT:

@@ -9,6 +9,7 @@
 #include "api/pki/internal.h"
 #include "lib/arena.h"
 #include "lib/err.h"
+#include "lib/x509.h"
 
 #define BACKDATE ((int64_t)300)
 #define SHORT ((int64_t)8 * 3600) /* what is valid for less is so from now on, and not from BACKDATE */
@@ -69,6 +70,31 @@ static int copy_names(X509 *certificate, X509_REQ *request, struct err **err) {
         return 0;
 }
 
+static void name_freep(X509_NAME **name) {
+        X509_NAME_free(*name);
+}
+
+static void object_freep(ASN1_OBJECT **object) {
+        ASN1_OBJECT_free(*object);
+}
+
+/* The request's, with @uid in the place of any that it would have. */
+static int set_subject(X509 *certificate, X509_REQ *request, const char *uid, struct err **err) {
+        _cleanup_(name_freep) X509_NAME *name = X509_NAME_dup(X509_REQ_get_subject_name(request));
+        _cleanup_(object_freep) ASN1_OBJECT *type = OBJ_txt2obj(X509_USER_UID, 1);
+        int at;
+
+        if (!name || !type)
+                return -ENOMEM;
+        while (uid && (at = X509_NAME_get_index_by_OBJ(name, type, -1)) >= 0)
+                X509_NAME_ENTRY_free(X509_NAME_delete_entry(name, at));
+        if ((uid &&
+             X509_NAME_add_entry_by_OBJ(name, type, MBSTRING_UTF8, (const unsigned char *)uid, -1, -1, 0) != 1) ||
+            X509_set_subject_name(certificate, name) != 1)
+                return pki_failed(err, "name a certificate");
+        return 0;
+}
+
 static int64_t ends_at(const struct pki *pki, const struct pki_csr_spec *spec, int64_t now) {
         int64_t seconds = PKI_CSR_SECONDS, last = pki_certificate_ends(pki_authority(pki)), ends;
 
@@ -94,8 +120,9 @@ static int make(const struct pki *pki, const struct pki_csr *csr, const struct p
                                   ends_at(pki, spec, spec->now), err);
         if (r < 0)
                 return r;
-        if (X509_set_subject_name(certificate, X509_REQ_get_subject_name(request)) != 1 ||
-            X509_set_issuer_name(certificate, X509_get_subject_name(issuer)) != 1)
+        if ((r = set_subject(certificate, request, spec->uid, err)) < 0)
+                return r;
+        if (X509_set_issuer_name(certificate, X509_get_subject_name(issuer)) != 1)
                 return pki_failed(err, "name a certificate");
         if ((r = add_usages(csr->arena, certificate, issuer, &spec->usages, err)) < 0 ||
             (r = copy_names(certificate, request, err)) < 0)

@@ -27,6 +27,7 @@
 #include "lib/arena.h"
 #include "lib/base64.h"
 #include "lib/err.h"
+#include "lib/x509.h"
 
 #define NOW INT64_C(1796000000)
 #define DAY ((int64_t)24 * 3600)
@@ -185,6 +186,30 @@ static void test_renewing_nodes(void **state) {
                                     AUTH_GROUP_RENEWING " system:authenticated");
                 assert_null(auth_user_node(&identity.user));
                 assert_true(identity.valid_until <= cases[i].now);
+        }
+        node = (struct auth_object){ .uid = "node-uid" };
+}
+
+/* One that was over before the Node was made, signed while a clock was far behind: by the Node's uid in it. */
+static void test_a_node_is_known_by_its_uid(void **state) {
+        static const struct {
+                const char *uid;
+                int64_t deleted;
+                int r;
+        } cases[] = { { "node-uid", 0, 0 }, { "node-uid", NOW, -EACCES }, { "another", 0, -EACCES } };
+
+        for (unsigned i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_pki_certificate_ X509 *c =
+                        make_certificate("system:node:node-1", "system:nodes", other_key, ca, ca_key, PKI_USE_CLIENT,
+                                         NOW - 1000 * DAY, NOW - 999 * DAY);
+                struct auth_identity identity = { 0 };
+
+                assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(c), X509_USER_UID, MBSTRING_UTF8,
+                                                            (const unsigned char *)cases[i].uid, -1, -1, 0),
+                                 1);
+                assert_true(X509_sign(c, ca_key, EVP_sha256()) > 0);
+                node = (struct auth_object){ .uid = "node-uid", .created = NOW - DAY, .deleted = cases[i].deleted };
+                assert_int_equal(by_certificate(c, NOW, &identity, ""), cases[i].r);
         }
         node = (struct auth_object){ .uid = "node-uid" };
 }
@@ -644,6 +669,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_certificates),
                 TEST(test_renewing_nodes),
+                TEST(test_a_node_is_known_by_its_uid),
                 TEST(test_what_renewing_nodes_may),
                 TEST(test_authorities_are_swapped),
                 TEST(test_token_with_a_made_up_header),

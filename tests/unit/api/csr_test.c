@@ -19,6 +19,7 @@
 #include "lib/arena.h"
 #include "lib/err.h"
 #include "lib/files.h"
+#include "lib/x509.h"
 
 #define NOW INT64_C(1796000000)
 #define YEAR ((int64_t)365 * 24 * 3600)
@@ -217,6 +218,28 @@ static X509 *sign(const struct pki_csr *csr, const struct pki_csr_spec *spec, in
         return pki_certificate_read(pem);
 }
 
+/* In the subject, once, whatever the request would have there. */
+static void test_uids(void **state) {
+        static const char *const organizations[] = { "system:nodes", NULL }, *const usages[] = { "client auth", NULL };
+        struct pki_csr csr = read_request(make_request("system:node:a", organizations, NULL, NULL));
+        static const char *const uids[] = { NULL, "1-2-3" };
+
+        for (unsigned i = 0; i < ELEMENTS(uids); i++) {
+                struct pki_csr_spec spec = { .signer = PKI_SIGNER_KUBELET_CLIENT,
+                                             .usages = list_of(usages),
+                                             .uid = uids[i] };
+                _cleanup_pki_certificate_ X509 *c = sign(&csr, &spec, NOW);
+                struct x509_subject subject;
+
+                assert_int_equal(x509_subject_read(csr.arena, c, &subject, NULL), 0);
+                assert_string_equal(subject.name, "system:node:a");
+                assert_int_equal(subject.n_organizations, 1);
+                assert_int_equal(!!subject.uid, !!uids[i]);
+                if (uids[i])
+                        assert_string_equal(subject.uid, uids[i]);
+        }
+}
+
 static void test_lives(void **state) {
         static const struct {
                 int64_t asked, begins, ends; /* from now; asked 0: nothing is */
@@ -315,6 +338,7 @@ static void test_what_is_no_request(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_signers),
+                TEST(test_uids),
                 TEST(test_lives),
                 TEST(test_what_is_signed_is_what_was_checked),
                 TEST(test_a_kubelet_may_go_on),
