@@ -73,27 +73,29 @@ static bool has_finalizer(const struct value *meta, const char *name) {
         return false;
 }
 
-int garbage_read_meta(const struct garbage *garbage, const struct kube_kind *kind, const struct value *tree,
-                      struct garbage_meta *ret_meta) {
+int garbage_read_meta(const struct garbage *garbage, struct arena *arena, const struct kube_kind *kind,
+                      const struct value *tree, struct garbage_meta *ret_meta) {
         const struct value *meta = value_get(tree, "metadata"), *owners = value_get(meta, "ownerReferences");
         struct graph_object *object = &ret_meta->object;
         uint32_t n = value_count(owners);
 
+        ret_meta->owners = arena_alloc_array(arena, n + 1, sizeof(*ret_meta->owners));
+        if (!ret_meta->owners)
+                return -ENOMEM;
         *object = (struct graph_object){ .kind = kind,
                                          .namespace = value_string_or(value_get(meta, "namespace"), ""),
                                          .name = value_string_or(value_get(meta, "name"), ""),
                                          .uid = value_string(value_get(meta, "uid")),
                                          .deleting = value_string(value_get(meta, "deletionTimestamp")),
-                                         .owners = ret_meta->owners };
+                                         .owners = ret_meta->owners,
+                                         .n_owners = n };
         if (!object->uid)
                 return -EINVAL;
         if (object->deleting)
                 object->waits = has_finalizer(meta, "orphan")             ? GRAPH_ORPHAN :
                                 has_finalizer(meta, "foregroundDeletion") ? GRAPH_FOREGROUND :
                                                                             GRAPH_GOES;
-        ret_meta->too_many = n > GARBAGE_OWNERS_MAX;
-        object->n_owners = ret_meta->too_many ? GARBAGE_OWNERS_MAX : n;
-        for (uint32_t i = 0; i < object->n_owners; i++)
+        for (uint32_t i = 0; i < n; i++)
                 read_owner(garbage, value_at(owners, i), &ret_meta->owners[i]);
         return 0;
 }
@@ -199,7 +201,7 @@ static void take(struct garbage *g, struct garbage_handler *h, const struct clie
 
         arena_reset(g->arena);
         r = kube_project(g->arena, g->wanted, (const char *)object->json->data, object->json->size, &tree);
-        r = r ?: garbage_read_meta(g, h->kind, &tree, &meta);
+        r = r ?: garbage_read_meta(g, g->arena, h->kind, &tree, &meta);
         if (r == 0 && node) {
                 if (strcmp(node->uid, meta.object.uid) != 0) {
                         gone(g, node->uid);

@@ -9,8 +9,6 @@ struct garbage;
 struct kube_wanted;
 struct value;
 
-#define GARBAGE_OWNERS_MAX 64 /* of one object; those beyond are not looked at, and it is not collected */
-
 struct garbage_handler {
         struct informer_handler base;
         struct garbage *garbage;
@@ -28,14 +26,14 @@ struct garbage {
         struct garbage_handler handlers[CONTROLLER_KINDS_MAX];
 };
 
-/* What @meta says that is of interest: texts are the tree's. -EINVAL: no uid. */
+/* What the metadata of @tree, an object of @kind, says that is of interest: texts are the tree's, owners, as many as an
+ * object has room for, are in @arena. -EINVAL: no uid; -ENOMEM. */
 struct garbage_meta {
         struct graph_object object;
-        struct graph_reference owners[GARBAGE_OWNERS_MAX];
-        bool too_many;
+        struct graph_reference *owners;
 };
-int garbage_read_meta(const struct garbage *garbage, const struct kube_kind *kind, const struct value *tree,
-                      struct garbage_meta *ret_meta);
+int garbage_read_meta(const struct garbage *garbage, struct arena *arena, const struct kube_kind *kind,
+                      const struct value *tree, struct garbage_meta *ret_meta);
 
 /* Whether what @edge names cannot be the owner that is known: it is looked for in another namespace. */
 bool garbage_is_odd(const struct graph_edge *edge);

@@ -22,7 +22,8 @@ struct look {
         const char *namespace, *name, *uid; /* of the key */
         const struct value *meta;           /* as it is: metadata */
         struct garbage_meta now;
-        enum owner_state states[GARBAGE_OWNERS_MAX];
+        enum owner_state *states; /* of its owners */
+        unsigned n_asked;         /* of them */
         bool more, elsewhere;
 };
 
@@ -137,7 +138,7 @@ static int on_dependent(struct task *task, const struct client_answer *answer, v
         if (answer->code == 404)
                 return 0;
         if ((r = read_answer(task_arena(task), answer, &tree)) < 0 ||
-            (r = garbage_read_meta(garbage_of(task), orphan->kind, tree, &orphan->meta)) < 0)
+            (r = garbage_read_meta(garbage_of(task), task_arena(task), orphan->kind, tree, &orphan->meta)) < 0)
                 return r;
         for (unsigned i = 0; i < orphan->meta.object.n_owners; i++)
                 if (!is_not_owner(orphan, i)) {
@@ -284,8 +285,6 @@ static int decide(struct task *task) {
         const struct graph_owner *self = graph_owner(&garbage_of(task)->graph, look->uid);
         unsigned waiting = count(look, OWNER_WAITS);
 
-        if (look->now.too_many)
-                return 0;
         if (count(look, OWNER_THERE) > 0) {
                 if (waiting + count(look, OWNER_GONE) > 0)
                         keep_owners(task, &look->now, look->meta, stays, look);
@@ -327,14 +326,17 @@ static int on_owner(struct task *task, const struct client_answer *answer, void 
         return 0;
 }
 
+static int ask_for_more(struct task *task);
+
+/* As many as may be under way at a time. */
 static int ask_for_owners(struct task *task, struct look *look) {
-        for (unsigned i = 0; i < look->now.object.n_owners; i++) {
-                const struct graph_reference *reference = &look->now.owners[i];
+        for (; look->n_asked < look->now.object.n_owners && task_has_room(task); look->n_asked++) {
+                const struct graph_reference *reference = &look->now.owners[look->n_asked];
                 struct asked *asked = arena_new_of(task_arena(task), struct asked);
 
                 if (!asked)
                         return -ENOMEM;
-                *asked = (struct asked){ look, i };
+                *asked = (struct asked){ look, look->n_asked };
                 if (!reference->kind) {
                         task_fail(task, ENOENT, "an owner is of a kind that is not known: it is looked at again");
                         return 0;
@@ -347,8 +349,12 @@ static int ask_for_owners(struct task *task, struct look *look) {
                 get(task, reference->kind, reference->namespaced ? look->namespace : NULL, reference->name, on_owner,
                     asked);
         }
-        task_then(task, decide);
+        task_then(task, look->n_asked < look->now.object.n_owners ? ask_for_more : decide);
         return 0;
+}
+
+static int ask_for_more(struct task *task) {
+        return ask_for_owners(task, task_data(task));
 }
 
 /* --- the object itself --- */
@@ -414,7 +420,7 @@ static int on_object(struct task *task, const struct client_answer *answer, void
         if (answer->code == 404)
                 return look_at_dependents(task, look);
         if ((r = read_answer(task_arena(task), answer, &tree)) < 0 ||
-            (r = garbage_read_meta(garbage_of(task), look->kind, tree, &look->now)) < 0)
+            (r = garbage_read_meta(garbage_of(task), task_arena(task), look->kind, tree, &look->now)) < 0)
                 return r;
         if (strcmp(look->now.object.uid, look->uid) != 0)
                 return look_at_dependents(task, look);
@@ -424,7 +430,10 @@ static int on_object(struct task *task, const struct client_answer *answer, void
                 return let_orphans_go(task, look);
         if (look->now.object.waits == GRAPH_FOREGROUND)
                 return wait_for_dependents(task, look);
-        return look->now.object.deleting || look->now.object.n_owners == 0 ? 0 : ask_for_owners(task, look);
+        if (look->now.object.deleting || look->now.object.n_owners == 0)
+                return 0;
+        look->states = arena_alloc_array(task_arena(task), look->now.object.n_owners, sizeof(*look->states));
+        return look->states ? ask_for_owners(task, look) : -ENOMEM;
 }
 
 int garbage_collect(struct task *task) {

@@ -1,6 +1,5 @@
 /* CertificateSigningRequests (k8s.io/kubernetes/pkg/apis/certificates/validation, pkg/registry/certificates). Of the
- * request and the certificate the PEM around them is read; what is in it, and whether it is signed, is looked at by who
- * signs. */
+ * certificate the PEM around it is read; what is in it is looked at by who signs. */
 #include <string.h>
 
 #include "kube/certificates_v1.h"
@@ -10,6 +9,7 @@
 #include "lib/arena.h"
 #include "lib/base64.h"
 #include "lib/cleanup.h"
+#include "lib/x509_pem.h"
 
 #define LEGACY_SIGNER "kubernetes.io/legacy-unknown"
 #define EXPIRATION_MIN_S 600
@@ -141,12 +141,12 @@ static void check_conditions(struct validation *v, const struct place *at, reque
 
 static void check_request(struct validation *v, request_ref request, const struct leniency *lenient) {
         const struct place *at = FIELD(NULL, "spec"), *status = FIELD(NULL, "status");
-        const char *pem = text_of(v, &request->spec.request), *type = read_block(v, &pem), *problem;
+        const struct x509_text pem = { request->spec.request.data, request->spec.request.length };
+        const char *problem = x509_request_problem(v->arena, &pem);
 
         validate_meta(v, &request->metadata, NAME_ANY);
-        if (!type || strcmp(type, "CERTIFICATE REQUEST") != 0)
-                validate_invalid_json(v, FIELD(at, "request"), base64_of(v, &request->spec.request),
-                                      "PEM block type must be CERTIFICATE REQUEST");
+        if (problem)
+                validate_invalid_json(v, FIELD(at, "request"), base64_of(v, &request->spec.request), problem);
         check_usages(v, FIELD(at, "usages"), &request->spec.usages, lenient);
         if (!lenient->legacy_signer && kube_is(request->spec.signer_name, LEGACY_SIGNER))
                 validate_invalid(v, FIELD(at, "signerName"), request->spec.signer_name,

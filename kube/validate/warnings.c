@@ -27,6 +27,7 @@ static const struct warn_row rows[] = {
         { "", "PodTemplate", "v1", NULL, BOTH(validate_warn_template_object) },
         { "", "ReplicationController", "v1", NULL, BOTH(validate_warn_controller) },
         { "", "ResourceQuota", "v1", NULL, validate_warn_quota, NULL },
+        { "", "Secret", "v1", NULL, BOTH(validate_warn_secret) },
         { "", "Service", "v1", NULL, BOTH(validate_warn_service) },
         { "", "Service", "v1", "status", NULL, validate_warn_service_status },
         { "", "ServiceAccount", "v1", NULL, BOTH(validate_warn_account) },

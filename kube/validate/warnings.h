@@ -50,6 +50,7 @@ void validate_warn_node(struct validation *v, const void *object, const void *ol
 void validate_warn_volume(struct validation *v, const void *object, const void *old);
 void validate_warn_claim(struct validation *v, const void *object, const void *old);
 void validate_warn_quota(struct validation *v, const void *object, const void *old);
+void validate_warn_secret(struct validation *v, const void *object, const void *old);
 void validate_warn_account(struct validation *v, const void *object, const void *old);
 void validate_warn_endpoints(struct validation *v, const void *object, const void *old);
 void validate_warn_service(struct validation *v, const void *object, const void *old);

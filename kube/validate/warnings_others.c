@@ -6,6 +6,7 @@
 #include "kube/storage_v1.h"
 #include "kube/validate/warnings.h"
 #include "lib/cleanup.h"
+#include "lib/x509_pem.h"
 
 #define MOUNTABLE "kubernetes.io/enforce-mountable-secrets"
 
@@ -60,6 +61,24 @@ void validate_warn_account(struct validation *v, const void *object, const void 
                         v, NULL,
                         "metadata.annotations[" MOUNTABLE
                         "]: deprecated in v1.32+; prefer separate namespaces to isolate access to mounted secrets");
+}
+
+static struct x509_text text_of(const struct kube_secret *secret, const char *key) {
+        list_for_each (entry, &secret->data)
+                if (strcmp(entry->key, key) == 0)
+                        return (struct x509_text){ entry->value.data, entry->value.length };
+        return (struct x509_text){ 0 };
+}
+
+void validate_warn_secret(struct validation *v, const void *object, const void *old) {
+        const struct kube_secret *secret = object;
+        const struct x509_text certificate = text_of(secret, "tls.crt"), key = text_of(secret, "tls.key");
+        const char *problem =
+                kube_is(secret->type, "kubernetes.io/tls") ? x509_pair_problem(v->arena, &certificate, &key) : NULL;
+
+        (void)old;
+        if (problem)
+                validate_warn(v, NULL, "%s", problem);
 }
 
 void validate_warn_runtime_class(struct validation *v, const void *object, const void *old) {

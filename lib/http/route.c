@@ -73,6 +73,9 @@ static enum match match_path(struct http_exchange *x, const char *pattern) {
                 size_t n_pattern = segment(pattern + 1, pattern_end), n;
                 enum match match;
 
+                /* CONNECT has no path: who takes all paths takes it, too. */
+                if (!*x->request.target && is_rest(pattern + 1, n_pattern))
+                        return set_param(x, pattern + 2, n_pattern - 5, "");
                 if (path == end || *path != '/')
                         return MATCH_NO;
                 if (is_rest(pattern + 1, n_pattern)) {

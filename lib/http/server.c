@@ -199,6 +199,12 @@ static void refuse_method(struct http_exchange *x) {
                 http_reset(x, -ENOMEM);
 }
 
+/* OPTIONS of the server as a whole, which is no more than a ping (RFC 9110, 9.3.7), as Go's net/http answers it. */
+static void answer_ping(struct http_exchange *x) {
+        if (http_respond(x, 200, NULL, 0, 0) < 0 || http_end(x, NULL, 0) < 0)
+                http_reset(x, -ENOMEM);
+}
+
 static void on_begun(struct http_connection *connection, struct http_exchange *x) {
         struct served *served = served_of(connection);
         struct http_server *server = served->server;
@@ -211,6 +217,8 @@ static void on_begun(struct http_connection *connection, struct http_exchange *x
         x->owner_data = server;
         if (server->config.host && !server->config.host(server->config.data, x->request.authority))
                 return refuse(x, 403);
+        if (strcmp(x->request.target, "*") == 0 && strcmp(x->request.method, "OPTIONS") == 0)
+                return answer_ping(x);
         route = route_find(server->config.routes, server->config.n_routes, x, &status);
         if (!route && status == 405)
                 return refuse_method(x);

@@ -202,6 +202,18 @@ def test_owners_that_are_not_there(client, maps):
     assert eventually(lambda: [o["name"] for o in get(client, maps + "/o2")["metadata"]["ownerReferences"]] == ["there"])
 
 
+def test_many_owners(client, maps):
+    """More than may be asked for at a time: all count."""
+    ghosts = [{"kind": "ConfigMap", "metadata": {"name": f"ghost-{i}", "uid": f"00000000-0000-0000-0000-{i:012}"}} for i in range(600)]
+    there = make(client, maps, {"metadata": {"name": "there"}})
+    make(client, maps, owned("nobodys", *ghosts))
+    make(client, maps, owned("somebodys", *ghosts, there))
+    assert eventually(lambda: names(client, maps) == ["somebodys", "there"])
+    assert eventually(lambda: [o["name"] for o in get(client, maps + "/somebodys")["metadata"]["ownerReferences"]] == ["there"])
+    assert client.ask("DELETE", maps + "/there")[0] == 200
+    assert eventually(lambda: names(client, maps) == [])
+
+
 def test_owners_across_namespaces(client, maps):
     elsewhere = make(client, "/api/v1/namespaces/default/configmaps", {"metadata": {"name": "elsewhere"}})
     account = make(client, "/apis/rbac.authorization.k8s.io/v1/clusterroles", {"metadata": {"name": "owner-of-the-cluster"}, "rules": []})

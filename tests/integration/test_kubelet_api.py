@@ -97,7 +97,8 @@ ROUTES = [("GET", "/healthz"), ("GET", "/healthz/ping"), ("GET", "/pods"), ("GET
           ("POST", "/exec/default/shell/main?command=id&output=1"), ("POST", "/exec/default/shell/uid/main?command=id&output=1"),
           ("GET", "/attach/default/shell/main?output=1"), ("POST", "/attach/default/shell/main?output=1"), ("POST", "/portForward/default/shell"),
           ("POST", "/run/default/shell/main?cmd=id"), ("POST", "/checkpoint/default/shell/main"), ("GET", "/events"), ("GET", "/nothing"), ("PUT", "/pods"),
-          ("HEAD", "/pods"), ("DELETE", "/exec/default/shell/main"), ("GET", "//pods"), ("GET", "/%70ods")]
+          ("HEAD", "/pods"), ("DELETE", "/exec/default/shell/main"), ("GET", "//pods"), ("GET", "/%70ods"),
+          ("CONNECT", "127.0.0.1:1"), ("OPTIONS", "/pods")]
 
 
 def test_nobody_gets_in_without_a_credential(joined, authority, shell, tmp_path):
@@ -110,6 +111,7 @@ def test_nobody_gets_in_without_a_credential(joined, authority, shell, tmp_path)
         for method, path in ROUTES:
             status, text = stranger.ask(path, method)
             assert (status, text) == (401, "" if method == "HEAD" else "Unauthorized"), (stranger.certificate, method, path)
+        assert stranger.ask("*", "OPTIONS") == (200, ""), "a ping, which Go's servers answer to anybody"
 
 
 def test_who_has_no_right_gets_nothing(joined, authority, shell):
