@@ -110,11 +110,9 @@ int api_put_later(struct api_state *state, struct api_resource *of, struct arena
 
 const char *api_put_text(struct arena *arena, const struct kube_type *type, const void *object) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        _cleanup_free_ char *text = NULL;
-        size_t length;
 
         kube_json_write(&w, type, object);
-        return json_writer_finish(&w, &text, &length) < 0 ? NULL : arena_strndup(arena, text, length);
+        return json_writer_text(&w, arena);
 }
 
 int api_put_typed(struct api_state *state, struct arena *arena, struct api_resource *of, const void *object,

@@ -105,16 +105,13 @@ int api_review_read(struct api_request *r, struct problems *problems, void **ret
 
 enum api_step api_review_show(struct api_request *r, const void *object) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        _cleanup_free_ char *text = NULL;
         _cleanup_bytes_ struct bytes *json = NULL, *proto = NULL;
-        size_t length = 0;
 
         kube_json_write(&w, r->type, object);
-        if (json_writer_finish(&w, &text, &length) < 0 || !(json = bytes_new(length + 1)))
+        if (!(json = json_writer_line(&w)))
                 return api_fail(r, -ENOMEM, NULL);
-        memcpy(json->data, text, length);
-        json->data[length] = '\n';
-        if (r->media.form == API_PROTOBUF && api_protobuf(r->type, text, length, &proto) == 0)
+        if (r->media.form == API_PROTOBUF &&
+            api_protobuf(r->type, (const char *)json->data, json->size - 1, &proto) == 0)
                 api_respond_bytes(r, 201, api_content_type(API_PROTOBUF), proto);
         else
                 api_respond_json(r, 201, json);

@@ -198,18 +198,44 @@ static int remove_one(const struct hierarchy *h, const char *rel, void *userdata
         return unlinkat(h->fd, rel, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* Without anything below and in it, which is how a stopped container's is, one call does. */
-static int remove_tree(const struct hierarchy *h, const char *rel) {
+#define BELOW_MAX 2048 /* bytes of paths */
+
+/* What was below a cgroup in one hierarchy, each with its NUL, the deepest first: the same is in the others, where it
+ * goes without a look at their files. What has no room is looked for. */
+struct below {
+        char paths[BELOW_MAX];
+        size_t n;
+};
+
+static int remove_and_note(const struct hierarchy *h, const char *rel, void *userdata) {
+        struct below *below = userdata;
+        size_t size = strlen(rel) + 1;
         int r = remove_one(h, rel, NULL);
 
-        return r == -EBUSY || r == -ENOTEMPTY ? cg_walk(h, rel, remove_one, NULL) : r;
+        if (r == 0 && size <= sizeof(below->paths) - below->n) {
+                memcpy(below->paths + below->n, rel, size);
+                below->n += size;
+        }
+        return r;
+}
+
+/* Without anything below and in it, which is how a stopped container's is, one call does. */
+static int remove_tree(const struct hierarchy *h, const char *rel, struct below *below) {
+        bool known = below->n > 0;
+        int r;
+
+        for (size_t at = 0; at < below->n; at += strlen(below->paths + at) + 1)
+                remove_one(h, below->paths + at, NULL);
+        r = remove_one(h, rel, NULL);
+        return r == -EBUSY || r == -ENOTEMPTY ? cg_walk(h, rel, known ? remove_one : remove_and_note, below) : r;
 }
 
 static int remove_all(const struct cgroups *c, const char *rel) {
+        struct below below = { .n = 0 };
         int busy = 0;
 
         for (size_t i = 0; i < c->n; i++) {
-                int r = remove_tree(&c->hierarchies[i], rel);
+                int r = remove_tree(&c->hierarchies[i], rel, &below);
 
                 if (r < 0)
                         busy = r;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/arena.h"
+#include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/json_plain.h"
 #include "lib/utf8.h"
@@ -336,6 +338,20 @@ int json_writer_finish(struct json_writer *w, char **ret_text, size_t *ret_lengt
         *ret_text = TAKE_PTR(w->text);
         w->length = w->size = 0;
         return 0;
+}
+
+struct bytes *json_writer_line(struct json_writer *w) {
+        struct bytes *bytes = reserve(w, 0) ? bytes_new(w->length + 1) : NULL;
+
+        if (!bytes)
+                return NULL;
+        memcpy(bytes->data, w->text, w->length);
+        bytes->data[w->length] = '\n';
+        return bytes;
+}
+
+char *json_writer_text(struct json_writer *w, struct arena *arena) {
+        return reserve(w, 0) ? arena_strndup(arena, w->text, w->length) : NULL;
 }
 
 void json_writer_done(struct json_writer *w) {

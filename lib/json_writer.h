@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct arena;
+struct bytes;
 struct value;
 
 #define JSON_WRITER_SIZE_MAX ((size_t)64 << 20)
@@ -77,6 +79,10 @@ void json_writer_fail(struct json_writer *w, int error);
 
 /* Hands the text over, NUL-terminated; the caller frees it. @ret_length may be NULL. Returns 0, -ENOMEM or -E2BIG. */
 int json_writer_finish(struct json_writer *w, char **ret_text, size_t *ret_length);
+
+/* The same as bytes with a line end behind, and as a text in @arena; NULL where it has failed. */
+struct bytes *json_writer_line(struct json_writer *w);
+char *json_writer_text(struct json_writer *w, struct arena *arena);
 
 void json_writer_done(struct json_writer *w);
 #define _cleanup_json_writer_ __attribute__((cleanup(json_writer_done)))

@@ -146,19 +146,33 @@ static bool has_condition(const kube_pod_condition_items *conditions, const char
         return false;
 }
 
-/* Once the service may have them it is told that they are gone. */
+static void write_deleted(struct json_writer *w, const char *type) {
+        json_begin_map(w);
+        json_add_string(w, "$patch", "delete");
+        json_add_string(w, "type", type);
+        json_end_map(w);
+}
+
+/* Once the service may have them it is told that they are gone. A pod of a file may be there again after an end that
+ * was told, perhaps by an agent before this one. */
 static void write_gone(struct json_writer *w, struct cluster_pod *pod, const kube_pod_condition_items *conditions) {
         for (size_t i = 0; i < ELEMENTS(passing); i++) {
                 bool there = has_condition(conditions, passing[i]);
 
                 pod->resized |= there;
-                if (there || !pod->resized)
-                        continue;
-                json_begin_map(w);
-                json_add_string(w, "$patch", "delete");
-                json_add_string(w, "type", passing[i]);
-                json_end_map(w);
+                if (!there && pod->resized)
+                        write_deleted(w, passing[i]);
         }
+        if (pod->mirror && !has_condition(conditions, "DisruptionTarget"))
+                write_deleted(w, "DisruptionTarget");
+}
+
+/* Likewise, why it had ended. */
+static void write_no_reason(struct json_writer *w, const struct kube_pod_status *status) {
+        if (!status->reason || !status->reason[0])
+                write_null(w, "reason");
+        if (!status->message || !status->message[0])
+                write_null(w, "message");
 }
 
 /* Conditions are merged by type, and so those of others stay; a reason that is there no more has to be said. */
@@ -189,6 +203,8 @@ static int write_members(struct json_writer *w, struct cluster_pod *pod, const s
         if (write_object(w, &kube_pod_status_type, &rest) < 0 ||
             (status->conditions.count > 0 && write_conditions(w, pod, &status->conditions) < 0))
                 return -ENOMEM;
+        if (pod->mirror)
+                write_no_reason(w, status);
         write_addresses(w, "hostIPs", status, true);
         write_addresses(w, "podIPs", status, false);
         return 0;

@@ -120,9 +120,7 @@ static int make(struct cpus *c, const struct cpus_options *o, const struct cpus_
                 return r;
         if ((r = cpus_state_read(c, err)) < 0 || (c->is_static && (r = check_state(c, err)) < 0))
                 return r;
-        if (c->fresh)
-                keeper_changed(c->keeper);
-        return 0;
+        return c->fresh ? keeper_write(c->keeper, err) : 0;
 }
 
 int cpus_new(const struct cpus_options *options, const struct cpus_world *world, struct cpus **ret_cpus,

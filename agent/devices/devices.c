@@ -36,7 +36,7 @@ static int make(struct devices *d, const struct devices_world *world, struct err
 
 int devices_new(const struct devices_world *world, struct devices **ret_devices, struct err **err) {
         struct devices *d = calloc(1, sizeof(*d));
-        _cleanup_err_ struct err *deaf = NULL;
+        _cleanup_err_ struct err *deaf = NULL, *blind = NULL, *unwritten = NULL;
         int r;
 
         if (!d)
@@ -47,9 +47,11 @@ int devices_new(const struct devices_world *world, struct devices **ret_devices,
         }
         if (registration_listen(d, &deaf) < 0)
                 log_error("device plugins cannot register: %s", err_text(deaf));
+        if (finder_new(d, world->found, &d->finder, &blind) < 0)
+                log_error("device plugins are not found: %s", err_text(blind));
         resource_watch_gone(d);
-        if (d->is_new)
-                keeper_changed(d->keeper); /* from here on the node is known */
+        if (d->is_new && keeper_write(d->keeper, &unwritten) < 0) /* from here on the node is known */
+                log_error("devices of pods: %s", err_text(unwritten));
         *ret_devices = d;
         return 0;
 }
@@ -61,6 +63,7 @@ void devices_free(struct devices *d) {
         devices_requests_drop(d);
         devices_starts_drop(d);
         plugin_free_all(d);
+        finder_free(d->finder);
         LIST_EACH (holders, h, &d->holders)
                 holder_free(d, h);
         LIST_EACH (resources, r, &d->resources) {

@@ -40,6 +40,7 @@ struct devices_world {
         uv_loop_t *loop;
         struct pool *pool;
         const char *dir;                               /* the plugins' sockets */
+        const char *found;                             /* and those of plugins that wait to be found */
         const char *record;                            /* the file of what is whose */
         void (*changed)(void *data);                   /* what the node has may be another amount */
         void (*told)(void *data, const char *pod_uid); /* a device of that pod has become healthy, or is no more */

@@ -9,6 +9,7 @@
 #include "lib/table.h"
 
 struct keeper;
+struct finder;
 
 /* Devices as their plugin has told them last, in the order of their names. */
 struct device {
@@ -23,15 +24,21 @@ struct device_list {
         size_t n, n_healthy;
 };
 
+/* Who is told, once, what became of a registration; the plugin is valid during the call alone. */
+struct registrant {
+        void (*done)(void *data, const struct err *err); /* NULL: he was told */
+        void *data;
+};
+
 /* A plugin's connection. It goes on the loop's next turn after it was closed, when its calls have ended. */
 struct plugin {
         struct list_node in_plugins;
         struct devices *devices;
         struct resource *resource; /* NULL: it has none yet, or it was closed */
         struct grpc_client *client;
-        struct grpc_call *registering; /* to be answered; NULL: it was */
-        char *name, *path;             /* of the resource; of the socket */
-        unsigned calls;                /* under way */
+        struct registrant registrant;
+        char *name, *path; /* of the resource; of the socket */
+        unsigned calls;    /* under way */
         bool pre_start, prefers;
         bool closed;
 };
@@ -77,8 +84,9 @@ struct devices {
         char *dir, *record, *socket;
         struct keeper *keeper;
         struct grpc_server *server;
-        uv_timer_t *sweep; /* closed plugins are freed */
-        uv_timer_t *gone;  /* capacity of those that are gone ends */
+        struct finder *finder; /* NULL: no sockets are looked for */
+        uv_timer_t *sweep;     /* closed plugins are freed */
+        uv_timer_t *gone;      /* capacity of those that are gone ends */
         struct plugins plugins;
         struct resources resources;
         struct holders holders;
@@ -125,8 +133,9 @@ void resource_free(struct resource *resource);
 void resource_watch_gone(struct devices *devices);
 
 /* plugin.c */
-int plugin_open(struct devices *devices, struct grpc_call *registering, const char *name, const char *endpoint,
+int plugin_open(struct devices *devices, const struct registrant *registrant, const char *name, const char *path,
                 struct err **err);
+void plugin_leave(struct devices *devices, const char *path); /* whoever is at that socket */
 void plugin_free_all(struct devices *devices);
 
 /* A call of a plugin: done() follows, not from within this, unless it returns a negative errno. */
@@ -140,6 +149,12 @@ int plugin_error(struct err **err, enum grpc_code code, const char *text);
 /* registration.c */
 int registration_listen(struct devices *devices, struct err **err);
 void registration_stop(struct devices *devices);
+
+int registration_check(const char *version, const char *name, struct err **err); /* -EINVAL */
+
+/* finder.c: plugins that are found by their sockets in @dir, which is made */
+int finder_new(struct devices *devices, const char *dir, struct finder **ret_finder, struct err **err);
+void finder_free(struct finder *finder); /* NULL is fine */
 
 /* holder.c */
 struct device_holder *holder_find(const struct devices *devices, const char *uid);

@@ -47,8 +47,6 @@ void plugin_free_all(struct devices *d) {
         LIST_EACH (plugins, p, &d->plugins) {
                 p->closed = true;
                 p->resource = NULL;
-                if (p->registering)
-                        grpc_call_fail(TAKE_PTR(p->registering), GRPC_UNAVAILABLE, "the node leaves");
                 grpc_client_free(TAKE_PTR(p->client));
                 destroy(p);
         }
@@ -132,11 +130,12 @@ static int take_resource(struct plugin *p, struct err **err) {
 
 static void on_options_end(void *data, enum grpc_code code, const char *text) {
         struct plugin *p = data;
-        struct grpc_call *registering = TAKE_PTR(p->registering);
-        Devices__Empty empty = DEVICES__EMPTY__INIT;
+        const struct registrant registrant = p->registrant;
         _cleanup_err_ struct err *err = NULL, *why = NULL;
 
-        if (!p->closed && code != GRPC_OK) {
+        if (p->closed)
+                err_set(&err, ECANCELED, "the agent leaves, or the plugin has gone");
+        else if (code != GRPC_OK) {
                 plugin_error(&why, code, text);
                 err_set(&err, grpc_code_to_errno(code), "failed to get device plugin options: %s", err_text(why));
         }
@@ -144,22 +143,28 @@ static void on_options_end(void *data, enum grpc_code code, const char *text) {
                 log_error("device plugin of %s at %s: %s", p->name, p->path, err_text(err));
                 close_later(p);
         }
-        if (registering && err)
-                grpc_call_fail_err(registering, err);
-        else if (registering)
-                grpc_call_reply(registering, &empty.base);
+        p->registrant.done = NULL;
+        if (registrant.done)
+                registrant.done(registrant.data, err);
         plugin_call_ended(p);
 }
 
-static struct plugin *make(struct devices *d, const char *name, const char *endpoint) {
+void plugin_leave(struct devices *d, const char *path) {
+        LIST_EACH (plugins, p, &d->plugins)
+                if (!p->closed && strcmp(p->path, path) == 0) {
+                        log_info("device plugin of %s: gone: its socket was removed", p->name);
+                        close_later(p);
+                }
+}
+
+static struct plugin *make(struct devices *d, const char *name, const char *path) {
         struct plugin *p = calloc(1, sizeof(*p));
 
         if (!p)
                 return NULL;
         p->devices = d;
         p->name = strdup(name);
-        if (asprintf(&p->path, "%s/%s", d->dir, endpoint) < 0)
-                p->path = NULL;
+        p->path = strdup(path);
         if (!p->name || !p->path) {
                 free(p->name);
                 free(p->path);
@@ -170,13 +175,13 @@ static struct plugin *make(struct devices *d, const char *name, const char *endp
         return p;
 }
 
-int plugin_open(struct devices *d, struct grpc_call *registering, const char *name, const char *endpoint,
+int plugin_open(struct devices *d, const struct registrant *registrant, const char *name, const char *path,
                 struct err **err) {
         static const struct grpc_client_handlers handlers = { on_options, on_options_end };
         Devices__Empty empty = DEVICES__EMPTY__INIT;
         const struct grpc_client_request request = { "/v1beta1.DevicePlugin/GetDevicePluginOptions", &empty.base,
                                                      &devices__options__descriptor, DEVICES_CONNECT_MS };
-        struct plugin *p = make(d, name, endpoint);
+        struct plugin *p = make(d, name, path);
         int r;
 
         if (!p)
@@ -186,6 +191,6 @@ int plugin_open(struct devices *d, struct grpc_call *registering, const char *na
                 destroy(p);
                 return err_set(err, -r, "cannot call the plugin");
         }
-        p->registering = registering;
+        p->registrant = *registrant;
         return 0;
 }

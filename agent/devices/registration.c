@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,14 +20,22 @@
 #define VERSION "v1beta1"
 #define REGISTERING_MAX DEVICES_PLUGINS_MAX /* plugins that are being called back */
 
-static int check(const Devices__RegisterRequest *r, struct err **err) {
-        if (strcmp(r->version, VERSION) != 0)
+int registration_check(const char *version, const char *name, struct err **err) {
+        if (strcmp(version, VERSION) != 0)
                 return err_set(err, EINVAL,
                                "requested API version \"%.64s\" is not supported by kubelet. Supported version is "
                                "[\"" VERSION "\"]",
-                               r->version);
-        if (!validate_is_extended(r->resource_name))
-                return err_set(err, EINVAL, "the ResourceName \"%.253s\" is invalid", r->resource_name);
+                               version);
+        if (!validate_is_extended(name))
+                return err_set(err, EINVAL, "the ResourceName \"%.253s\" is invalid", name);
+        return 0;
+}
+
+static int check(const Devices__RegisterRequest *r, struct err **err) {
+        int e = registration_check(r->version, r->resource_name, err);
+
+        if (e < 0)
+                return e;
         if (!r->endpoint[0] || strlen(r->endpoint) > DEVICES_NAME_MAX || strchr(r->endpoint, '/') ||
             r->endpoint[0] == '.')
                 return err_set(err, EINVAL,
@@ -49,16 +58,31 @@ struct registration {
         struct devices *devices;
 };
 
+static void on_registered(void *data, const struct err *err) {
+        Devices__Empty empty = DEVICES__EMPTY__INIT;
+        struct grpc_call *call = data;
+
+        if (err)
+                grpc_call_fail_err(call, err);
+        else
+                grpc_call_reply(call, &empty.base);
+}
+
 static void on_register(struct grpc_call *call, const ProtobufCMessage *message) {
         const Devices__RegisterRequest *request = (const Devices__RegisterRequest *)message;
         struct devices *d = ((struct registration *)grpc_call_data(call))->devices;
         _cleanup_err_ struct err *err = NULL;
+        _cleanup_free_ char *path = NULL;
         int r = check(request, &err);
 
         if (r == 0 && count_registering(d) >= REGISTERING_MAX)
                 r = err_set(&err, ENOSPC, "%d plugins register already", REGISTERING_MAX);
+        if (r == 0 && asprintf(&path, "%s/%s", d->dir, request->endpoint) < 0) {
+                path = NULL;
+                r = err_set(&err, ENOMEM, "out of memory");
+        }
         if (r == 0)
-                r = plugin_open(d, call, request->resource_name, request->endpoint, &err);
+                r = plugin_open(d, &(struct registrant){ on_registered, call }, request->resource_name, path, &err);
         if (r == 0)
                 return;
         log_error("device plugin that registers for \"%.253s\": %s", request->resource_name, err_text(err));

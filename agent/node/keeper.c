@@ -1,5 +1,6 @@
 #include "agent/node/keeper.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,16 @@ uint64_t keeper_changed(struct keeper *k) {
         if (!k->busy)
                 write_now(k);
         return k->generation;
+}
+
+int keeper_write(struct keeper *k, struct err **err) {
+        _cleanup_free_ void *bytes = NULL;
+        size_t size;
+
+        assert(k->generation == 0);
+        if (k->ops->pack(k->data, &bytes, &size) < 0)
+                return err_set(err, ENOMEM, "out of memory");
+        return files_replace_synced(k->path, bytes, size, 0600, err);
 }
 
 void keeper_free(struct keeper *k) {

@@ -25,5 +25,8 @@ struct keeper *keeper_new(struct pool *pool, const char *path, const struct keep
 /* What is to be held has changed: returns the generation that says so, which will be told to have been written. */
 uint64_t keeper_changed(struct keeper *keeper);
 
+/* Writes it at once: blocks, and may only be called before keeper_changed(). A negative errno with the path in *err. */
+int keeper_write(struct keeper *keeper, struct err **err);
+
 /* Nothing is told any more; a writing under way comes to its end. NULL is fine. */
 void keeper_free(struct keeper *keeper);

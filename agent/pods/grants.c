@@ -285,14 +285,16 @@ static bool was_found(void *data, const char *uid) {
 }
 
 static int begin_devices(struct pods *pods, struct err **err) {
-        _cleanup_free_ char *dir = NULL, *record = NULL;
-        struct devices_world world = { pods->loop, pods->pool, NULL, NULL, on_changed, on_told, pods };
+        _cleanup_free_ char *dir = NULL, *found = NULL, *record = NULL;
+        struct devices_world world = { pods->loop, pods->pool, NULL, NULL, NULL, on_changed, on_told, pods };
         int r;
 
         if (asprintf(&dir, "%s/device-plugins", pods->options->kubelet_dir) < 0 ||
+            asprintf(&found, "%s/plugins_registry", pods->options->kubelet_dir) < 0 ||
             asprintf(&record, "%s/devices.pb", pods->options->root_dir) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         world.dir = dir;
+        world.found = found;
         world.record = record;
         if ((r = devices_new(&world, &pods->devices, err)) < 0)
                 return err_wrap(err, r, "device plugins");

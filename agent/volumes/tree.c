@@ -13,23 +13,38 @@
 
 #include "lib/cleanup.h"
 
+static int make(char *path, mode_t mode);
+
+/* Those above @path: mostly they are there, so from the last one upwards. Each that is made is a try again. */
+static int make_above(char *path) {
+        char *slash = strrchr(path, '/');
+        int r;
+
+        if (!slash || slash == path)
+                return -ENOENT;
+        *slash = '\0';
+        r = make(path, 0750);
+        *slash = '/';
+        return r;
+}
+
+/* 1: it was not there. */
+static int make(char *path, mode_t mode) {
+        int r = mkdir(path, mode) < 0 ? -errno : 1;
+
+        if (r == -ENOENT && (r = make_above(path)) >= 0)
+                r = mkdir(path, mode) < 0 ? -errno : 1;
+        return r == -EEXIST ? 0 : r;
+}
+
 int pod_tree_make(const char *path, mode_t mode, struct err **err) {
         _cleanup_free_ char *copy = strdup(path);
+        int r = copy ? make(copy, mode) : -ENOMEM;
 
-        if (!copy)
-                return err_set(err, ENOMEM, "out of memory");
-        for (char *p = copy + 1; (p = strchr(p, '/')); p++) {
-                *p = '\0';
-                if (mkdir(copy, 0750) < 0 && errno != EEXIST)
-                        return err_errno(err, errno, "cannot create the directory %s", copy);
-                *p = '/';
-        }
-        if (mkdir(copy, mode) == 0) {
-                if (chmod(copy, mode) < 0)
-                        return err_errno(err, errno, "cannot set the mode of %s", path);
-        } else if (errno != EEXIST) {
-                return err_errno(err, errno, "cannot create the directory %s", path);
-        }
+        if (r < 0)
+                return err_errno(err, -r, "cannot create the directory %s", path);
+        if (r > 0 && chmod(path, mode) < 0)
+                return err_errno(err, errno, "cannot set the mode of %s", path);
         return 0;
 }
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "api/controllers/claim.h"
 #include "api/controllers/kinds.h"
 #include "api/controllers/slices.h"
 #include "client/recorder.h"
@@ -158,51 +157,29 @@ static bool is_right(const struct mirror *m, const struct wanted *w) {
 /* --- writing --- */
 
 static int write_one(const struct mirror *m, const struct wanted *w) {
-        struct arena *arena = task_arena(m->task);
-        struct task_change change = { .known = known_of(m->task, SLICES),
-                                      .verb = w->there ? KUBE_VERB_UPDATE : KUBE_VERB_CREATE,
-                                      .namespace = m->known->namespace,
-                                      .name = w->there ? w->there->name : NULL,
-                                      .fine = TASK_GONE_IS_FINE | TASK_LEAVING_IS_FINE };
-        struct kube_owner_reference reference;
-        slice s = { .kind = "EndpointSlice",
-                    .api_version = "discovery.k8s.io/v1",
-                    .address_type = w->ipv6 ? "IPv6" : "IPv4",
-                    .endpoints = w->endpoints,
-                    .ports = w->ports };
+        const struct slices_owner owner = { .object = m->known,
+                                            .kind = known_of(m->task, ENDPOINTS),
+                                            .slices = known_of(m->task, SLICES),
+                                            .fine = TASK_GONE_IS_FINE | TASK_LEAVING_IS_FINE };
+        const slice s = { .address_type = w->ipv6 ? "IPv6" : "IPv4",
+                          .endpoints = w->endpoints,
+                          .ports = w->ports,
+                          .metadata = { .labels = m->labels, .annotations = m->annotations } };
 
-        if (w->there)
-                s.metadata = w->before->metadata;
-        else {
-                if (!claim_reference(arena, known_kind(known_of(m->task, ENDPOINTS)), m->known, &reference))
-                        return -ENOMEM;
-                s.metadata.generate_name = arena_printf(arena, "%s-", m->known->name);
-                s.metadata.namespace = m->known->namespace;
-                s.metadata.owner_references.items = &reference;
-                s.metadata.owner_references.count = 1;
-        }
-        s.metadata.labels = m->labels;
-        s.metadata.annotations = m->annotations;
-        change.object = &s;
-        task_change(m->task, &change);
-        return 0;
+        return slices_write(m->task, &owner, w->there, w->before, &s);
 }
 
 static void remove_rest(const struct mirror *m) {
         struct known *slices = known_of(m->task, SLICES);
 
         for (struct known_walk w = known_first_owned(slices, m->known->uid, m->known->namespace); w.object;
-             known_next(&w)) {
-                const struct task_removal removal = { .kind = known_kind(slices),
-                                                      .namespace = w.object->namespace,
-                                                      .name = w.object->name,
-                                                      .uid = w.object->uid };
-
-                if (w.object->leaving || is_taken(m, w.object) || !task_has_room(m->task))
+             known_next(&w))
+                if (w.object->leaving || is_taken(m, w.object))
                         continue;
-                w.object->leaving = true;
-                task_remove(m->task, &removal);
-        }
+                else if (task_has_room(m->task))
+                        slices_remove(m->task, slices, w.object);
+                else
+                        task_again(m->task, 0);
 }
 
 static int carry_out(struct mirror *m) {
@@ -218,7 +195,11 @@ static int carry_out(struct mirror *m) {
         take(m, true);
         take(m, false);
         for (uint32_t i = 0; i < m->n_wanted; i++)
-                if (!is_right(m, &m->wanted[i]) && task_has_room(m->task) && (r = write_one(m, &m->wanted[i])) < 0)
+                if (is_right(m, &m->wanted[i]))
+                        continue;
+                else if (!task_has_room(m->task))
+                        task_again(m->task, 0);
+                else if ((r = write_one(m, &m->wanted[i])) < 0)
                         return r;
         remove_rest(m);
         return 0;
@@ -265,12 +246,7 @@ static int reconcile(struct task *task) {
 
 static void on_slice(struct controller *controller, const struct client_object *object,
                      const struct client_object *old) {
-        const struct known_change change = known_change(controller_known(controller, SLICES));
-        const struct known_object *any = change.now ?: change.before;
-        const char *service = any ? known_label(any, SLICES_SERVICE) : NULL;
-
-        if (service && kube_is(known_label(any, SLICES_MANAGED_BY), MANAGER))
-                controller_add_named(controller, any->namespace, service, 0);
+        slices_on_slice(controller, SLICES, MANAGER);
 }
 
 /* Most belong to Services that have their slices from a selector: of these nothing is to be done, now or before. */

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/controllers/claim.h"
 #include "api/controllers/kinds.h"
 #include "client/recorder.h"
 #include "kube/kinds.h"
@@ -59,52 +58,22 @@ static int on_made(struct task *task, const struct client_answer *answer, void *
 
 static int write_slice(struct task *task, const struct slices_plan *plan, const struct slices_wanted *w) {
         const struct sync *sync = task_data(task);
-        struct kube_owner_reference reference;
-        struct task_change change = { .known = known_of(task, SLICES_SLICES),
-                                      .verb = w->there ? KUBE_VERB_UPDATE : KUBE_VERB_CREATE,
-                                      .namespace = task_namespace(task),
-                                      .name = w->there ? w->there->name : NULL,
-                                      .fine = TASK_ALL_IS_FINE,
-                                      .answered = w->there ? on_written : on_made };
-        slice s = { .kind = "EndpointSlice",
-                    .api_version = "discovery.k8s.io/v1",
-                    .address_type = plan->ipv6 ? "IPv6" : "IPv4" };
+        const struct slices_owner owner = { .object = plan->service,
+                                            .kind = known_of(task, BACKENDS_SERVICES),
+                                            .slices = known_of(task, SLICES_SLICES),
+                                            .fine = TASK_ALL_IS_FINE,
+                                            .made = on_made,
+                                            .written = on_written };
+        slice s = { .address_type = plan->ipv6 ? "IPv6" : "IPv4", .ports = w->ports, .metadata.labels = sync->labels };
         const string_map none = { 0 };
-        int r;
+        int r = backends_annotations(plan->arena, w->there ? &w->before->metadata.annotations : &none, sync->trigger,
+                                     &s.metadata.annotations);
 
-        if (w->there)
-                s.metadata = w->before->metadata;
-        else {
-                if (!claim_reference(plan->arena, known_kind(known_of(task, BACKENDS_SERVICES)), plan->service,
-                                     &reference))
-                        return -ENOMEM;
-                s.metadata.generate_name = arena_printf(plan->arena, "%s-", plan->service->name);
-                s.metadata.namespace = plan->service->namespace;
-                s.metadata.owner_references.items = &reference;
-                s.metadata.owner_references.count = 1;
-        }
-        s.metadata.labels = sync->labels;
-        r = backends_annotations(plan->arena, w->there ? &w->before->metadata.annotations : &none, sync->trigger,
-                                 &s.metadata.annotations);
         s.endpoints.items = w->endpoints;
         s.endpoints.count = w->n;
-        s.ports = w->ports;
         if (w->there && !w->changed)
                 s.endpoints = w->before->endpoints;
-        change.object = &s;
-        if (r == 0)
-                task_change(task, &change);
-        return r;
-}
-
-static void remove_slice(struct task *task, const struct known_object *o) {
-        const struct task_removal removal = { .kind = known_kind(known_of(task, SLICES_SLICES)),
-                                              .namespace = o->namespace,
-                                              .name = o->name,
-                                              .uid = o->uid };
-
-        known_leave(known_of(task, SLICES_SLICES), o->namespace, o->name, o->uid);
-        task_remove(task, &removal);
+        return r < 0 ? r : slices_write(task, &owner, w->there, w->before, &s);
 }
 
 static int carry_out(struct task *task, const struct slices_plan *plan) {
@@ -117,7 +86,7 @@ static int carry_out(struct task *task, const struct slices_plan *plan) {
                 if (!task_has_room(task))
                         task_again(task, 0);
                 else if (w->removed && w->there)
-                        remove_slice(task, w->there);
+                        slices_remove(task, known_of(task, SLICES_SLICES), w->there);
                 else if (!w->removed && (w->changed || !known_labels_equal(&w->before->metadata.labels, &sync->labels)))
                         r = write_slice(task, plan, w);
         }
@@ -155,7 +124,7 @@ static bool wants(const struct kube_service *typed, bool ipv6) {
 /* Slices of a family that the Service has no more. */
 static void remove_family(struct task *task, bool ipv6) {
         const struct sync *sync = task_data(task);
-        const struct known *slices = known_of(task, SLICES_SLICES);
+        struct known *slices = known_of(task, SLICES_SLICES);
 
         for (struct known_walk w = known_first_owned(slices, sync->uid, task_namespace(task)); w.object;
              known_next(&w)) {
@@ -163,7 +132,7 @@ static void remove_family(struct task *task, bool ipv6) {
 
                 if (typed && !w.object->leaving && kube_is(typed->address_type, ipv6 ? "IPv6" : "IPv4") &&
                     kube_is(known_label(w.object, SLICES_MANAGED_BY), SLICES_MANAGER) && task_has_room(task))
-                        remove_slice(task, w.object);
+                        slices_remove(task, slices, w.object);
         }
 }
 
@@ -203,12 +172,7 @@ static void on_pod(struct controller *controller, const struct client_object *ob
 
 static void on_slice(struct controller *controller, const struct client_object *object,
                      const struct client_object *old) {
-        const struct known_change change = known_change(controller_known(controller, SLICES_SLICES));
-        const struct known_object *any = change.now ?: change.before;
-        const char *service = any ? known_label(any, SLICES_SERVICE) : NULL;
-
-        if (service && kube_is(known_label(any, SLICES_MANAGED_BY), SLICES_MANAGER))
-                controller_add_named(controller, any->namespace, service, 0);
+        slices_on_slice(controller, SLICES_SLICES, SLICES_MANAGER);
 }
 
 /* A node's zone is told with its end points: one that is new, or has another, makes the Services of its pods due. */

@@ -65,6 +65,28 @@ int slices_gather(struct slices_plan *plan);
 /* What is to be: an end point that is placed stays in its slice, and as few slices as possible change. -ENOMEM. */
 int slices_place(struct slices_plan *plan);
 
+/* --- slices_write.c: for whoever puts slices together --- */
+
+/* Of what: a Service, or Endpoints. */
+struct slices_owner {
+        const struct known_object *object;
+        const struct known *kind; /* those of its kind */
+        struct known *slices;
+        unsigned fine;               /* TASK_..._IS_FINE, of both; */
+        task_answered made, written; /* behind that; NULL: nothing */
+};
+
+/* Writes @content's type, end points, ports, labels and annotations: over @there, which was @before, or, where that is
+ * NULL, into a slice that is made for @owner. -ENOMEM or 0. */
+int slices_write(struct task *task, const struct slices_owner *owner, const struct known_object *there,
+                 const slice *before, const slice *content);
+void slices_remove(struct task *task, struct known *slices, const struct known_object *object);
+
+/* A handler of @watch's slices: those of @manager make their Service due. */
+void slices_on_slice(struct controller *controller, unsigned watch, const char *manager);
+
+/* --- the pods' --- */
+
 /* Makes the end point of @member. */
 void slices_make(const struct slices_plan *plan, const struct slices_member *member,
                  struct slices_endpoint *ret_endpoint);

@@ -39,18 +39,7 @@ static size_t length_of(const struct bytes *json) {
 }
 
 static struct bytes *finish(struct json_writer *w, int error) {
-        _cleanup_free_ char *text = NULL;
-        struct bytes *bytes;
-        size_t length;
-
-        if (error < 0 || json_writer_finish(w, &text, &length) < 0)
-                return NULL;
-        bytes = bytes_new(length + 1);
-        if (!bytes)
-                return NULL;
-        memcpy(bytes->data, text, length);
-        bytes->data[length] = '\n';
-        return bytes;
+        return error < 0 ? NULL : json_writer_line(w);
 }
 
 /* --- tables --- */

@@ -43,19 +43,9 @@ int api_take_current(struct api_request *r) {
 
 static struct bytes *json_of(const struct value *tree) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        _cleanup_free_ char *text = NULL;
-        struct bytes *bytes;
-        size_t length;
 
         json_value(&w, tree);
-        if (json_writer_finish(&w, &text, &length) < 0)
-                return NULL;
-        bytes = bytes_new(length + 1);
-        if (!bytes)
-                return NULL;
-        memcpy(bytes->data, text, length);
-        bytes->data[length] = '\n';
-        return bytes;
+        return json_writer_line(&w);
 }
 
 struct object *api_object_of(struct api_request *r, const struct value *tree) {

@@ -53,15 +53,7 @@ static int write_patch(struct scheduler *s, const struct sched_pod *pod, const s
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         const char *nominated = nominated_name(pod);
 
-        json_begin_map(&w);
-        json_key(&w, "metadata");
-        json_begin_map(&w);
-        json_add_string(&w, "uid", pod->uid);
-        json_end_map(&w);
-        json_key(&w, "status");
-        json_begin_map(&w);
-        json_key(&w, "conditions");
-        json_begin_list(&w);
+        sched_begin_conditions(&w, pod);
         write_condition(s, &w, pod, note);
         json_end_list(&w);
         if (strcmp(pod->whole->status.nominated_node_name ?: "", nominated) != 0)

@@ -16,6 +16,8 @@
 /* Pods that are tried in one turn of the loop, which others use too. */
 #define SCHED_TURN_MAX 32
 
+struct json_writer;
+
 LIST_TYPE(sched_sends);
 
 /* Of Services, and of one kind that owns pods. */
@@ -83,6 +85,9 @@ struct sched_send {
 /* 0 or a negative errno, then nothing is told. */
 int sched_send(struct scheduler *s, const struct client_request *request, const struct sched_send *like);
 void sched_sends_end(struct scheduler *s);
+/* Begins a patch of @pod's status, of no other pod's of its name: its conditions are to follow, the list and two maps
+ * to be ended. */
+void sched_begin_conditions(struct json_writer *w, const struct sched_pod *pod);
 void sched_tell(struct scheduler *s, const struct sched_pod *pod, const struct recorder_note *note);
 
 /* --- bind.c --- */

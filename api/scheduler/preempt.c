@@ -92,15 +92,7 @@ static int write_mark(struct scheduler *s, const struct sched_pod *pod, char **r
         char at[KUBE_TIME_TEXT_MAX];
 
         kube_time_format(&now, false, at);
-        json_begin_map(&w);
-        json_key(&w, "metadata");
-        json_begin_map(&w);
-        json_add_string(&w, "uid", pod->uid);
-        json_end_map(&w);
-        json_key(&w, "status");
-        json_begin_map(&w);
-        json_key(&w, "conditions");
-        json_begin_list(&w);
+        sched_begin_conditions(&w, pod);
         json_begin_map(&w);
         json_add_string(&w, "type", "DisruptionTarget");
         json_add_string(&w, "status", "True");

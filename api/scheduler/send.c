@@ -5,6 +5,7 @@
 
 #include "api/scheduler/internal.h"
 #include "client/client.h"
+#include "lib/json_writer.h"
 
 LIST_FUNCTIONS(sched_sends, struct sched_send, in_scheduler)
 
@@ -58,4 +59,16 @@ void sched_tell(struct scheduler *s, const struct sched_pod *pod, const struct r
         const struct recorder_object about = { "v1", "Pod", pod->namespace, pod->name, pod->uid };
 
         recorder_tell(s->recorder, &about, note, sched_wall(s));
+}
+
+void sched_begin_conditions(struct json_writer *w, const struct sched_pod *pod) {
+        json_begin_map(w);
+        json_key(w, "metadata");
+        json_begin_map(w);
+        json_add_string(w, "uid", pod->uid);
+        json_end_map(w);
+        json_key(w, "status");
+        json_begin_map(w);
+        json_key(w, "conditions");
+        json_begin_list(w);
 }

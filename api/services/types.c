@@ -45,8 +45,6 @@ bool service_same_list(const string_list *a, const string_list *b) {
 
 const char *service_list_text(struct arena *arena, const string_list *list) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        _cleanup_free_ char *text = NULL;
-        size_t length;
 
         if (list->count == 0)
                 return "null";
@@ -54,7 +52,7 @@ const char *service_list_text(struct arena *arena, const string_list *list) {
         for (uint32_t i = 0; i < list->count; i++)
                 json_string(&w, list->items[i]);
         json_end_list(&w);
-        return json_writer_finish(&w, &text, &length) < 0 ? "" : arena_strndup(arena, text, length) ?: "";
+        return json_writer_text(&w, arena) ?: "";
 }
 
 int service_list_add(struct arena *arena, string_list *list, const char *text) {

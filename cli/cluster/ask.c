@@ -59,7 +59,9 @@ int cli_cluster_open_admin(struct cli *cli, const char *kubeconfig, struct clust
                 path = arena_printf(arena, "%s/admin.kubeconfig", cli_cluster_places.data);
         if (!arena || !path)
                 return err_set(err, ENOMEM, "out of memory");
-        if ((r = client_kubeconfig(arena, path, &config, err)) < 0)
+        if ((r = client_kubeconfig(arena, path, &config, err)) == -ENOENT)
+                return err_wrap(err, r, "run this on the API service's host, or give --kubeconfig");
+        if (r < 0)
                 return err_wrap(err, r, "the administrator's kubeconfig (--kubeconfig)");
         return cli_cluster_open(cli, &config, ret_api, err);
 }

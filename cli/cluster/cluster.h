@@ -63,8 +63,8 @@ int cli_cluster_arguments(struct arena *arena, const struct cluster_program *pro
                           struct err **err);
 /* Nobody starts it: --start none. */
 bool cli_cluster_is_left(void);
-/* It was started by us, and is not there any more: nobody starts it again. */
-bool cli_cluster_has_ended(const struct cluster_program *program);
+/* -ECHILD with its last words when it was started by us, and is not there any more: nobody starts it again. Else 0. */
+int cli_cluster_check(const struct cluster_program *program, struct err **err);
 /* Where to look when it does not come: in @arena. */
 const char *cli_cluster_log(struct arena *arena, const struct cluster_program *program);
 /* Runs the program to its end with @arguments behind its name. -EIO, with what it has complained of. */

@@ -1,6 +1,7 @@
 /* Which cluster is at an address: kubeadm's token discovery. Nobody's secret is sent until the authority is known. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -147,6 +148,15 @@ static int ask(struct cli *cli, const struct client_remote_config *config, struc
         return r < 0 ? r : cli_cluster_wait(cli, 5, probe, d, err);
 }
 
+static int check_port(const char *url, struct err **err) {
+        const char *colon = strrchr(url, ':');
+        char *end;
+        long port = strtol(colon + 1, &end, 10);
+
+        return *end || port < 1 || port > 65535 ? err_set(err, EINVAL, "%s is no port; give ADDRESS:PORT", colon + 1) :
+                                                  0;
+}
+
 static const char *url_of(struct arena *arena, const char *address) {
         const char *colon = strrchr(address, ':'), *bracket = strrchr(address, ']');
         bool six = colon && strchr(address, ':') != colon && *address != '[';
@@ -165,7 +175,7 @@ int cli_cluster_discover(struct cli *cli, struct arena *arena, const struct clus
 
         if (!config.server)
                 return err_set(err, ENOMEM, "out of memory");
-        if ((r = ask(cli, &config, &first, err)) == 0 &&
+        if ((r = check_port(config.server, err)) == 0 && (r = ask(cli, &config, &first, err)) == 0 &&
             (r = cli_cluster_read_info(arena, first.config, &found, err)) == 0 &&
             (r = check_hashes(found.authority, sought->hashes, err)) == 0) {
                 /* By the clock or not: what it ends by is asked once the node has a certificate. */

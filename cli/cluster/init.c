@@ -100,14 +100,20 @@ static int check(struct making *m, struct err **err) {
 static int probe_ready(void *data, struct err **err) {
         struct making *m = data;
         const struct value *object;
+        struct err *why = NULL;
         int r;
 
         cli_cluster_close(&m->api);
-        if ((r = cli_cluster_open_admin(m->cli, NULL, &m->api, err)) == 0)
-                r = cli_cluster_get(&m->api, &cli_cluster_maps, "kube-system", "kube-root-ca.crt", &object, err);
-        if (r < 0 && cli_cluster_has_ended(&cli_cluster_api))
-                return err_set(err, ECHILD, "it has ended");
-        return r == 0 ? 0 : -EAGAIN;
+        if ((r = cli_cluster_open_admin(m->cli, NULL, &m->api, &why)) == 0)
+                r = cli_cluster_get(&m->api, &cli_cluster_maps, "kube-system", "kube-root-ca.crt", &object, &why);
+        if (r == 0)
+                return 0;
+        r = cli_cluster_check(&cli_cluster_api, err);
+        if (r == 0)
+                err_move(err, why);
+        else
+                err_free(why);
+        return r ?: -EAGAIN;
 }
 
 static int write_service(struct making *m, struct err **err) {

@@ -84,15 +84,16 @@ static int probe_identity(void *data, struct err **err) {
 
         if (access(w->path, F_OK) == 0)
                 return 0;
-        if (cli_cluster_has_ended(&cli_cluster_agent))
-                return err_set(err, ECHILD, "it has ended");
+        if (cli_cluster_check(&cli_cluster_agent, err) < 0)
+                return -ECHILD;
         return err_set(err, EAGAIN, "node %s: its certificate is not signed yet", w->name);
 }
 
 static int probe_ready(void *data, struct err **err) {
         struct waiting *w = data;
         const struct value *node;
-        int r = cli_cluster_get(&w->api, &cli_cluster_nodes, NULL, w->name, &node, err);
+        int r = cli_cluster_check(&cli_cluster_agent, err) ?:
+                        cli_cluster_get(&w->api, &cli_cluster_nodes, NULL, w->name, &node, err);
 
         if (r == -ENOENT || r == -EACCES || r == -EIO || r == -ETIMEDOUT)
                 return -EAGAIN;

@@ -123,11 +123,50 @@ bool cli_cluster_is_left(void) {
         return how_to(&how, NULL) == 0 && how == BY_NOBODY;
 }
 
-bool cli_cluster_has_ended(const struct cluster_program *program) {
+/* A line of a log without its time, level and name (lib/log.h). */
+static const char *words_of(const char *line) {
+        static const char *const levels[] = { "error ", "warning ", "info " };
+        size_t time = strcspn(line, " ");
+
+        if (time < 2 || line[time - 1] != 'Z' || !line[time])
+                return line;
+        for (size_t i = 0; i < ELEMENTS(levels); i++) {
+                const char *name = line + time + 1 + strlen(levels[i]);
+
+                if (strncmp(line + time + 1, levels[i], strlen(levels[i])) == 0 && strstr(name, ": "))
+                        return strstr(name, ": ") + 2;
+        }
+        return line;
+}
+
+/* The last line of its log; "": there is none. */
+static const char *last_words(struct arena *arena, const struct cluster_program *program) {
+        const char *path = cli_cluster_log(arena, program);
+        _cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -EBADF;
+        char *text = arena_alloc(arena, OUTPUT_MAX + 1), *line;
+        off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+        ssize_t n = 0;
+
+        if (text && size > 0)
+                n = pread(fd, text, OUTPUT_MAX, size > OUTPUT_MAX ? size - OUTPUT_MAX : 0);
+        while (n > 0 && text[n - 1] == '\n')
+                n--;
+        if (n <= 0)
+                return "";
+        text[n] = '\0';
+        line = strrchr(text, '\n');
+        return words_of(line ? line + 1 : text);
+}
+
+int cli_cluster_check(const struct cluster_program *program, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
+        const char *words;
         enum how how;
 
-        return arena && how_to(&how, NULL) == 0 && how == BY_US && !find_pid(arena, program);
+        if (!arena || how_to(&how, NULL) < 0 || how != BY_US || find_pid(arena, program))
+                return 0;
+        words = last_words(arena, program);
+        return err_set(err, ECHILD, "it has ended%s%s", *words ? ": " : "", words);
 }
 
 int cli_cluster_arguments(struct arena *arena, const struct cluster_program *program, struct cli_values *ret_arguments,
@@ -208,14 +247,22 @@ static int stop_process(struct arena *arena, const struct cluster_program *progr
 
 static int start_process(struct arena *arena, const struct cluster_program *program, struct err **err) {
         posix_spawn_file_actions_t actions;
+        sigset_t interrupts, before;
         int r = stop_process(arena, program, err);
 
         if (r < 0)
                 return r;
+        /* Nothing is left running that no file tells of. */
+        sigemptyset(&interrupts);
+        sigaddset(&interrupts, SIGINT);
+        sigaddset(&interrupts, SIGTERM);
+        sigaddset(&interrupts, SIGHUP);
+        sigprocmask(SIG_BLOCK, &interrupts, &before);
         posix_spawn_file_actions_init(&actions);
         if ((r = open_log(arena, program, &actions, err)) == 0)
                 r = spawn_with(arena, program, &actions, err);
         posix_spawn_file_actions_destroy(&actions);
+        sigprocmask(SIG_SETMASK, &before, NULL);
         return r;
 }
 
@@ -281,5 +328,5 @@ int cli_cluster_run(const struct cluster_program *program, const char *const *ar
                 return r;
         return WIFEXITED(result.status) && WEXITSTATUS(result.status) == 0 ?
                        0 :
-                       err_set(err, EIO, "%s", program_complaint(&result.error, OUTPUT_MAX));
+                       err_set(err, EIO, "%s", words_of(program_complaint(&result.error, OUTPUT_MAX)));
 }

@@ -32,9 +32,20 @@ static int ask(struct err **err) {
         return err_set(err, ECANCELED, "nothing was changed");
 }
 
-static int remove_files(struct arena *arena, struct err **err) {
-        static const char *const ours[] = { "agent.env", "api.env", "bootstrap-kubelet.conf", "kubelet.conf" };
+static const char *const ours[] = { "agent.env", "api.env", "bootstrap-kubelet.conf", "kubelet.conf" };
 
+/* Whether there is anything that init or join have made, be it in part. */
+static bool is_member(struct arena *arena, const char *pki) {
+        for (size_t i = 0; i < ELEMENTS(ours); i++) {
+                const char *path = cli_cluster_file(arena, ours[i]);
+
+                if (!path || access(path, F_OK) == 0)
+                        return true;
+        }
+        return access(pki, F_OK) == 0 || access(cli_cluster_places.data, F_OK) == 0;
+}
+
+static int remove_files(struct arena *arena, struct err **err) {
         for (size_t i = 0; i < ELEMENTS(ours); i++) {
                 const char *path = cli_cluster_file(arena, ours[i]);
 
@@ -62,8 +73,8 @@ static int probe_pods(void *data, struct err **err) {
         const Cri__ListPodSandboxResponse *answer;
         size_t n = 0;
 
-        if (cli_cluster_has_ended(&cli_cluster_agent))
-                return err_set(err, ECHILD, "nacelle-agent has ended; its log says why, in %s", cli_cluster_places.run);
+        if (cli_cluster_check(&cli_cluster_agent, err) < 0)
+                return err_wrap(err, -ECHILD, "nacelle-agent, whose log is in %s", cli_cluster_places.run);
         if (cli_call(data, RUNTIME("ListPodSandbox"), &request.base, &cri__list_pod_sandbox_response__descriptor,
                      &unpacked, err) < 0)
                 return -EAGAIN;
@@ -99,22 +110,33 @@ static int end_pods(struct cli *cli, struct arena *arena, struct err **err) {
 
 static int leave(struct cli *cli, struct arena *arena, struct err **err) {
         const char *env = cli_cluster_file(arena, cli_cluster_agent.file);
-        int r;
+        struct err *why = NULL;
+        int r = 0;
 
         if (!env || access(env, F_OK) < 0)
                 return 0;
-        if (!cli_cluster_is_left() && (r = end_pods(cli, arena, err)) < 0)
-                return r;
+        if (!cli_cluster_is_left() && (r = end_pods(cli, arena, &why)) == -ECHILD)
+                fprintf(stderr, "nacelle: warning: %s; what runs of the cluster's pods, the next agent here ends\n",
+                        err_text(why));
+        else if (r < 0)
+                return err_move(err, why);
+        err_free(why);
         return cli_cluster_stop(&cli_cluster_agent, err);
 }
 
 int cli_reset(struct cli *cli, char **arguments, int n, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         const char *pki = arena ? arena_printf(arena, "%s/pki", cli_cluster_places.root) : NULL;
-        int r = pki ? ask(err) : err_set(err, ENOMEM, "out of memory");
         const char *env;
+        int r;
 
-        if (r < 0)
+        if (!pki)
+                return err_set(err, ENOMEM, "out of memory");
+        if (!is_member(arena, pki)) {
+                puts("This host is in no cluster: there is nothing to undo.");
+                return 0;
+        }
+        if ((r = ask(err)) < 0)
                 return r;
         if ((r = leave(cli, arena, err)) < 0)
                 return r;

@@ -13,4 +13,9 @@ vm: ## boot a cgroup v2 machine, run pods in it, cut its power, look again
 soak-power: ## cut the power of that machine 1,000 times (takes about two hours)
 	@CUTS=1000 $(MAKE) vm PART='pods cuts'
 
-.PHONY: vm vm-build soak-power
+vm-cluster: ## boot Debian with systemd and OpenRC, make a cluster of its packages, upgrade it, cut its power (PART='clock' for some, CUTS=20; takes half an hour)
+	$(install_packages) build vm deb
+	@$(MAKE) programs
+	tests/vm/cluster $(PART)
+
+.PHONY: vm vm-build vm-cluster soak-power

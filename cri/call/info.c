@@ -8,13 +8,6 @@
 #include "cri/state/status.h"
 #include "lib/json_writer.h"
 
-static char *take_text(struct arena *arena, struct json_writer *w) {
-        _cleanup_free_ char *text = NULL;
-        size_t length;
-
-        return json_writer_finish(w, &text, &length) < 0 ? NULL : arena_strndup(arena, text, length);
-}
-
 static void add_strings(struct json_writer *w, const char *key, char *const *texts, size_t n) {
         json_key(w, key);
         json_begin_list(w);
@@ -71,7 +64,7 @@ char *info_of_sandbox(struct arena *arena, const struct cri_sandbox *sandbox) {
         add_map(&w, "annotations", (void *const *)sandbox->config->annotations, sandbox->config->n_annotations);
         json_end_map(&w);
         json_end_map(&w);
-        return take_text(arena, &w);
+        return json_writer_text(&w, arena);
 }
 
 static void add_process(struct json_writer *w, const struct cri_container *container) {
@@ -171,5 +164,5 @@ char *info_of_container(struct arena *arena, const struct cri_container *contain
         json_end_map(&w);
         add_runtime_spec(&w, container);
         json_end_map(&w);
-        return take_text(arena, &w);
+        return json_writer_text(&w, arena);
 }

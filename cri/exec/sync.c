@@ -14,7 +14,7 @@
 #define TIMEOUT_SECONDS_MAX (365 * 24 * 3600ll)
 #define KILL_SECONDS 5 /* how long a killed process may take to end */
 /* A process that has ended by then, as most probes' have, has its output read once, and only its end is waited for. */
-#define WATCH_MS 20
+#define WATCH_MS 50
 
 struct output {
         uv_poll_t poll; /* first */

@@ -88,8 +88,6 @@ static void write_rules(struct json_writer *w, const struct value *rules) {
 static const char *behavior_text(struct arena *arena, const struct value *behavior) {
         static const struct value none = VALUE_EMPTY(VALUE_NULL);
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        _cleanup_free_ char *text = NULL;
-        size_t length;
 
         json_begin_map(&w);
         for (size_t i = 0; i < ELEMENTS(behavior_names); i++) {
@@ -102,7 +100,7 @@ static const char *behavior_text(struct arena *arena, const struct value *behavi
                         write_rules(&w, rules);
         }
         json_end_map(&w);
-        return json_writer_finish(&w, &text, &length) < 0 ? NULL : arena_strndup(arena, text, length);
+        return json_writer_text(&w, arena);
 }
 
 /* @map's members by their JSON names; lists and maps below as they are. */
@@ -154,11 +152,9 @@ static int put_behavior(struct arena *arena, struct value_edit *edit, const stru
 
 static const char *text_of(struct arena *arena, const struct value *value) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        _cleanup_free_ char *text = NULL;
-        size_t length;
 
         json_value(&w, value);
-        return json_writer_finish(&w, &text, &length) < 0 ? NULL : arena_strndup(arena, text, length);
+        return json_writer_text(&w, arena);
 }
 
 static int annotate(struct value_edit *edit, const char *name, const char *text) {

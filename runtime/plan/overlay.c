@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,6 +233,9 @@ int overlay_mount_old(const struct rootfs_spec *root, int user_fd, int *ret_moun
         return 0;
 }
 
+/* A kernel that does not take layers one by one writes a line into its log each time that it is asked to. */
+static atomic_bool kernel_is_old;
+
 int overlay_mount(const struct rootfs_spec *root, int user_fd, int *ret_mount, struct err **err) {
         struct layers layers = { 0 };
         struct overlay_layers of;
@@ -239,9 +243,16 @@ int overlay_mount(const struct rootfs_spec *root, int user_fd, int *ret_mount, s
 
         if (r < 0)
                 return r;
+        if (kernel_is_old)
+                return overlay_mount_old(root, user_fd, ret_mount, err);
         r = open_layers(&of, user_fd, false, &layers, err);
         if (r == 0)
                 r = mount_by_layers(root, &of, &layers, ret_mount, err);
         layers_close(&layers);
-        return r == -EOPNOTSUPP ? overlay_mount_old(root, user_fd, ret_mount, err) : r;
+        if (r != -EOPNOTSUPP)
+                return r;
+        r = overlay_mount_old(root, user_fd, ret_mount, err);
+        if (r == 0 && user_fd < 0 && !of.empty_below) /* nothing else can have been what it did not take */
+                kernel_is_old = true;
+        return r;
 }

@@ -22,15 +22,37 @@ static int sync_path(const char *path, int flags, struct err **err) {
         return fd < 0 || fsync(fd) < 0 ? err_errno(err, errno, "%s", path) : 0;
 }
 
-static int sync_directory_of(const char *path, struct err **err) {
-        _cleanup_free_ char *directory = strdup(path);
-        char *slash = directory ? strrchr(directory, '/') : NULL;
+/* Allocated; NULL without memory. */
+static char *directory_of(const char *path) {
+        char *directory = strchr(path, '/') ? strdup(path) : strdup("."), *slash;
 
-        if (!directory)
-                return err_set(err, ENOMEM, "out of memory");
+        slash = directory ? strrchr(directory, '/') : NULL;
         if (slash)
                 slash[slash == directory] = '\0';
-        return sync_path(slash ? directory : ".", O_RDONLY | O_DIRECTORY, err);
+        return directory;
+}
+
+static int sync_directory_of(const char *path, struct err **err) {
+        _cleanup_free_ char *directory = directory_of(path);
+
+        return directory ? sync_path(directory, O_RDONLY | O_DIRECTORY, err) : err_set(err, ENOMEM, "out of memory");
+}
+
+/* The database's own files, which a backup would take the place of, begin with its name; and of what is there only a
+ * file is replaced. */
+static int check_target(const char *from, const char *path, struct err **err) {
+        _cleanup_free_ char *own = directory_of(from), *other = directory_of(path);
+        const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+        struct stat here, there;
+
+        if (!own || !other)
+                return err_set(err, ENOMEM, "out of memory");
+        if (stat(own, &here) == 0 && stat(other, &there) == 0 && here.st_dev == there.st_dev &&
+            here.st_ino == there.st_ino && strncmp(name, SQLITE_STORE_FILE, strlen(SQLITE_STORE_FILE)) == 0)
+                return err_set(err, EINVAL, "%s is of the store itself; give another file", path);
+        if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode))
+                return err_set(err, EINVAL, "%s is no file; give one", path);
+        return 0;
 }
 
 /* An empty file beside @path, only for us to read. */
@@ -78,9 +100,9 @@ static int backup(const char *from, const char *path, const char *new, struct er
 
 static int backup_from(const char *from, const char *path, struct err **err) {
         _cleanup_free_ char *new = NULL;
-        int r = make_beside(path, &new, err);
+        int r = check_target(from, path, err);
 
-        if (r < 0)
+        if (r < 0 || (r = make_beside(path, &new, err)) < 0)
                 return err_wrap(err, r, "backup");
         r = backup(from, path, new, err);
         if (r < 0) {

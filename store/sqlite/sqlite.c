@@ -198,8 +198,9 @@ int sqlite_lock(const char *directory, struct err **err) {
         if (fd < 0)
                 return err_errno(err, errno, "%s", directory);
         if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return errno == EWOULDBLOCK ? err_set(err, EBUSY, "%s: another process uses it", directory) :
-                                              err_errno(err, errno, "%s: lock it", directory);
+                return errno == EWOULDBLOCK ?
+                               err_set(err, EBUSY, "%s: another process uses it; stop nacelle-api first", directory) :
+                               err_errno(err, errno, "%s: lock it", directory);
         return TAKE_FD(fd);
 }
 

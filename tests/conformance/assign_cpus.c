@@ -162,7 +162,7 @@ static void run_host(struct arena *arena, const struct value *host, struct json_
                 .topology = topology,
         };
         _cleanup_err_ struct err *err = NULL;
-        uint64_t generation = 1;
+        uint64_t generation = 0;
         struct cpus *cpus;
 
         unlink(state_file);

@@ -2,6 +2,9 @@
 import http.server
 import json
 import os
+import re
+import signal
+import socket
 import ssl
 import subprocess
 import threading
@@ -9,7 +12,7 @@ import threading
 import pytest
 from support.api import Client, free_port
 from support.join import openssl
-from support.node import BUILD, Node, pod, wait_for
+from support.node import BUILD, Node, pod, processes, wait_for
 
 
 class Host:
@@ -210,3 +213,98 @@ def test_certificates_and_backup(first):
     assert os.listdir(other) and {os.stat(f"{other}/{name}").st_uid for name in os.listdir(other)} == {65534}
     done = first.nacelle("restore", "/nowhere", "--data-dir", other)
     assert done.returncode == 1 and "/nowhere" in done.stderr
+
+
+# --- what goes wrong, in words that say what to do ---
+
+@pytest.mark.parametrize("arguments, words", [
+    (["reset"], "This host is in no cluster: there is nothing to undo."),
+    (["token", "list"], "run this on the API service's host, or give --kubeconfig: open "),
+    (["token", "create"], "run this on the API service's host, or give --kubeconfig: open "),
+    (["backup", "/tmp/none"], "state.db: No such file or directory"),
+    (["restore", "/none"], "restore of /none: No such file or directory"),
+    (["certs", "check"], "there are no certificates in "),
+    (["join", "127.0.0.1:x", "--token", "abcdef.0123456789abcdef"], "https://127.0.0.1:x: x is no port; give ADDRESS:PORT"),
+    (["join", "127.0.0.1:1", "--token", "abcdef.0123456789abcdef"], "https://127.0.0.1:1: Connection refused"),
+    (["join", "nosuch.invalid", "--token", "abcdef.0123456789abcdef"], "nosuch.invalid:6443: "),
+    (["init", "--apiserver-advertise-address=127.0.0.1", "--service-cidr=x"], 'it has ended: nacelle-api: --service-cluster-ip-range: "x" is not a CIDR'),
+    (["init", "--apiserver-advertise-address=x"], "--apiserver-advertise-address x: give an IP address"),
+])
+def test_on_a_host_that_is_in_no_cluster(second, arguments, words):
+    places = ["--data-dir", second.data] if arguments[0] in ("token", "backup", "restore") else second.places
+    done = second.nacelle(*arguments, *places)
+    assert words in done.stdout + done.stderr and done.returncode == (0 if arguments == ["reset"] else 1), done
+
+
+def hang_up(server):
+    try:
+        while True:
+            server.accept()[0].close()
+    except OSError:
+        pass
+
+
+def test_a_port_that_is_taken(second):
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        threading.Thread(target=hang_up, args=(taken,), daemon=True).start()
+        done = second.nacelle("init", "--skip-node", "--apiserver-advertise-address=127.0.0.1", f"--apiserver-bind-port={taken.getsockname()[1]}", *second.places)
+    assert done.returncode == 1 and re.search(r"nacelle-api does not come \(its log: .*\): it has ended: listen on 0.0.0.0:\d+: Address already in use", done.stderr), done
+
+
+def test_an_agent_that_ends(first, second):
+    """Why is told; what was made of the node can be undone all the same."""
+    done = second.nacelle("join", *first.line[2:], *second.places, "--agent-arg=--no-such-flag")
+    assert done.returncode == 1 and 'it has ended: nacelle-agent: unknown flag "--no-such-flag"' in done.stderr, done
+    done = second.nacelle("reset", "--force", *second.places)
+    assert done.returncode == 0 and 'unknown flag "--no-such-flag"' in done.stderr and os.listdir(second.config) == [], done
+
+
+def test_who_is_interrupted_goes_on(second):
+    """At whatever moment: given again it makes the cluster, and nothing is left running beside it."""
+    command = ["init", "--skip-node", "--apiserver-advertise-address=127.0.0.1", f"--apiserver-bind-port={free_port()}", *second.places]
+    for n in range(12):
+        with subprocess.Popen([BUILD + "/nacelle", *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as p:
+            try:
+                p.wait(0.01 * n)
+            except subprocess.TimeoutExpired:
+                p.send_signal(signal.SIGINT)
+    done = second.nacelle(*command)
+    assert done.returncode == 0, done.stderr + second.logs()
+    assert second.nacelle("token", "list", "--data-dir", second.data).returncode == 0
+    assert len(processes(f"nacelle-api --data-dir={second.data} ")) == 1
+    assert second.nacelle("reset", "--force", *second.places).returncode == 0
+    assert not processes(f"nacelle-api --data-dir={second.data} ")
+
+
+def test_a_full_disk(second):
+    os.makedirs(second.config)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "full", second.config], check=True)
+    try:
+        with open(second.config + "/fill", "wb", buffering=0) as f, pytest.raises(OSError):
+            while True:
+                f.write(bytes(4096))
+        command = ["init", "--skip-node", "--apiserver-advertise-address=127.0.0.1", f"--apiserver-bind-port={free_port()}", *second.places]
+        done = second.nacelle(*command)
+        assert done.returncode == 1 and "api.env: No space left on device" in done.stderr, done
+        os.unlink(second.config + "/fill")
+        assert second.nacelle(*command).returncode == 0
+        assert second.nacelle("reset", "--force", *second.places).returncode == 0
+    finally:
+        subprocess.run(["umount", second.config], check=True)
+
+
+def test_a_backup_takes_nothing_away(first):
+    for name in "state.db", "state.db-wal", "state.db.new":
+        done = first.nacelle("backup", f"{first.data}/{name}", "--data-dir", first.data)
+        assert done.returncode == 1 and done.stderr == f"nacelle: backup: {first.data}/{name} is of the store itself; give another file\n"
+    done = first.nacelle("backup", "/dev/null", "--data-dir", first.data)
+    assert done.returncode == 1 and "/dev/null is no file; give one" in done.stderr
+    done = first.nacelle("restore", first.data + "/state.db", "--data-dir", first.data)
+    assert done.returncode == 1 and "another process uses it; stop nacelle-api first" in done.stderr
+    assert first.nodes()
+
+
+def test_without_root(second):
+    for command in ["init", "--apiserver-advertise-address=127.0.0.1"], ["join", "127.0.0.1:1", "--token", "abcdef.0123456789abcdef"]:
+        done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", BUILD + "/nacelle", *command, *second.places], capture_output=True, text=True, timeout=30)
+        assert done.returncode == 1 and done.stderr == "nacelle: a node's agent needs root; run this as root\n", done

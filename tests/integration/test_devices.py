@@ -239,6 +239,31 @@ def test_a_plugin_that_hangs_holds_up_its_own_pods_alone(client, joined):
         plugin.heard("allocate", 2)
 
 
+def test_a_plugin_that_is_found(client, joined):
+    """By its socket in plugins_registry, also when it was there before the agent; a socket that is removed ends it."""
+    resource = "example.com/found"
+    with DevicePlugin(joined, resource, "--found", "f", "g") as plugin:
+        plugin.heard("registered")
+        has(client, joined, resource, "2", "2")
+        create(client, joined, "finds", using("main", resource))
+        phase(client, "finds", "Running")
+        joined.restart()
+        plugin.heard("registered", 2)
+        has(client, joined, resource, "2", "2")
+        os.unlink(f"{joined.root}/plugins_registry/{resource.replace('/', '-')}.sock")
+        has(client, joined, resource, "2", "0")
+
+
+@pytest.mark.parametrize("resource, words, why", [
+    ("example.com/found", ["--type", "CSIPlugin"], "no handler registered for plugin type: CSIPlugin"),
+    ("example.com/found", ["--version", "v2"], "manager version, v1beta1, is not among plugin supported versions"),
+    ("cpu", [], 'the ResourceName "cpu" is invalid'),
+])
+def test_plugins_that_are_found_and_wrong(joined, resource, words, why):
+    with DevicePlugin(joined, resource, "--found", *words, "f") as plugin:
+        assert plugin.heard("refused") == why
+
+
 @pytest.mark.parametrize("words, why", [
     (["--version", "v1alpha1"], 'requested API version "v1alpha1" is not supported by kubelet. Supported version is ["v1beta1"]'),
     (["--register-as", "../kubelet.sock"], 'the Endpoint "../kubelet.sock" is no name of a socket in the directory of device plugins'),
@@ -281,6 +306,23 @@ def test_a_socket_that_speaks_no_grpc(joined):
             peer.close()
             assert "rpc error" in plugin.heard("refused")
     os.unlink(path)
+
+
+@pytest.mark.parametrize("of, words", [
+    (lambda node, tmp: f"{tmp}/{'x' * 100}", "device plugins cannot register"),
+    (lambda node, tmp: node.root, "device-plugins/kubelet.sock: another process listens there; give this one a --kubelet-dir of its own"),
+])
+def test_directories_that_no_plugin_can_use(joined, tmp_path, of, words):
+    """The node runs all the same, and who is there already keeps its plugins."""
+    with DevicePlugin(joined, "example.com/stays", "d") as plugin:
+        plugin.heard("registered")
+        other = Node("--kubelet-dir", of(joined, tmp_path))
+        try:
+            other.start()
+            assert words in other.log()
+        finally:
+            other.stop()
+        assert os.path.exists(f"{joined.root}/device-plugins/example.com-stays.sock")
 
 
 def test_declared_resources(api, client, joined):

@@ -109,6 +109,21 @@ def test_called_off_the_node_goes_on(on_bus):
     assert "reason" not in node.status("a") and wait_for("lock", lambda: bus.locks() == [LOCK])
 
 
+def test_pods_of_files_are_there_after_the_next_boot(on_bus):
+    node, bus = on_bus("shutdownGracePeriod: 20s\n")
+    node.write("a.yaml", pod("a", HEARS))
+    node.write("once.yaml", pod("once", HEARS, restartPolicy="Never"))
+    for name in ("a", "once"):
+        wait_for(name, lambda: node.status(name).get("phase") == "Running")
+    bus.prepare(True)
+    wait_for("end of the lock", lambda: bus.locks() == [])
+    assert is_shut_down(node.status("a")) and is_shut_down(node.status("once"))
+    node.restart()
+    wait_for("pod", lambda: node.status("a").get("phase") == "Running")
+    assert node.status("a")["containerStatuses"][0]["restartCount"] == 1 and "reason" not in node.status("a")
+    assert node.status("once")["phase"] == "Succeeded"  # as its container has ended
+
+
 def test_who_does_not_end_is_killed_when_the_group_s_time_is_over(on_bus):
     node, bus = on_bus("shutdownGracePeriodByPodPriority:\n- {priority: 1000, shutdownGracePeriodSeconds: 1}\n- {priority: 0, shutdownGracePeriodSeconds: 2}\n"
                        "- {priority: 100, shutdownGracePeriodSeconds: 1}\n")
@@ -201,6 +216,7 @@ def test_the_cluster_hears_of_it(api, on_bus, tmp_path):
     bus.prepare(False)
     assert eventually(lambda: condition(ns.get(path)["status"], "Ready").get("status") == "True")
     assert eventually(lambda: status(mirror).get("phase") == "Running")
+    assert not {"reason", "message"} & status(mirror).keys() and not condition(status(mirror), "DisruptionTarget")
     # what has failed for good does not come back with the agent
     node.restart()
     wait_for("list", lambda: bus.locks() == [LOCK])

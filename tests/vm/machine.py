@@ -16,7 +16,7 @@ BOOT_SECONDS = 40
 MODULES = ["overlay", "bridge", "br_netfilter", "veth", "nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_redir", "nft_ct",
            "nft_fib_inet", "nft_limit", "nf_conntrack", "nf_nat", "sch_tbf", "sch_ingress", "ifb", "act_mirred", "cls_matchall",
            "cls_u32", "dummy", "tun", "unix_diag", "inet_diag", "tcp_diag", "udp_diag", "raw_diag", "netlink_diag", "af_packet_diag",
-           "nf_conntrack_netlink", "virtio_pci", "virtio_net"]
+           "nf_conntrack_netlink", "nft_numgen", "nft_hash", "nft_reject_inet", "vxlan", "virtio_pci", "virtio_net"]
 ADDRESS = "192.0.2.15"  # the machine's own, when it wants one (RFC 5737)
 
 
@@ -78,8 +78,8 @@ class Disk:
             if not os.path.exists(self.root + library):
                 self.add(os.path.realpath(library), library)
 
-    def modules(self, tree, version):
-        """The modules named above with what they depend on."""
+    def modules(self, tree, version, loads=True):
+        """The modules named above with what they depend on. `loads`: /etc/modules says so; else whoever needs one has it loaded."""
         files = {re.sub(r"\.ko.*", "", os.path.basename(p)).replace("-", "_"): p for p in glob.glob(tree + "/kernel/**/*.ko*", recursive=True)}
         wanted, seen = [m for m in MODULES if m in files], set()
         while wanted:
@@ -93,7 +93,8 @@ class Disk:
         for index in ("modules.order", "modules.builtin", "modules.builtin.modinfo"):
             self.add(f"{tree}/{index}", f"lib/modules/{version}/{index}")
         subprocess.run(["/sbin/depmod", "-b", self.root, version], check=True)
-        self.write("etc/modules", "\n".join(m for m in MODULES if m in files) + "\n")
+        if loads:
+            self.write("etc/modules", "\n".join(m for m in MODULES if m in files) + "\n")
 
     def make(self, megabytes):
         subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", "-d", self.root, "-E", "root_owner=0:0", self.image, f"{megabytes}M"],
@@ -102,10 +103,11 @@ class Disk:
 
 
 class Machine:
-    """One boot. Lines of the console go to `console`, a file. `port` of this host's loopback leads to port 6443 of the machine, which reaches nobody."""
+    """One boot. Lines of the console go to `console`, a file. `port` of this host's loopback leads to port 6443 of the machine, which reaches nobody.
+    The console is read by lines(), or by whoever has it talk."""
 
-    def __init__(self, vmlinuz, disk, console, port, cpus=2, **words):
-        command_line = "console=ttyS0 quiet no_timer_check nowatchdog mitigations=off panic=-1 root=/dev/nvme0n1 rootfstype=ext4 rw init=/init cgroup_no_v1=all"
+    def __init__(self, vmlinuz, disk, console, port, cpus=2, init="/init", talks=False, **words):
+        command_line = f"console=ttyS0 quiet no_timer_check nowatchdog mitigations=off panic=-1 root=/dev/nvme0n1 rootfstype=ext4 rw init={init} cgroup_no_v1=all"
         command_line += "".join(f" {key}={value}" for key, value in words.items())
         self.console = console
         self.process = subprocess.Popen(
@@ -114,7 +116,7 @@ class Machine:
              "-drive", f"file={disk},if=none,id=disk,format=raw,cache=writeback", "-device", "nvme,drive=disk,serial=1",
              "-netdev", f"user,id=net,restrict=on,net=192.0.2.0/24,hostfwd=tcp:127.0.0.1:{port}-{ADDRESS}:6443", "-device", "virtio-net-pci,netdev=net,romfile=",
              "-device", "virtio-rng-pci"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+            stdin=subprocess.PIPE if talks else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
 
     def lines(self, seconds, boot_seconds=BOOT_SECONDS):
         """What the console says, line by line, until it ends or `seconds` are over since it first said something; no line at all when nothing

@@ -7,6 +7,7 @@
 // says what the podresources API of a node answers: List and GetAllocatableResources, or Get, as JSON.
 //
 // Options: --prestart, --prefer (the devices with the highest names), --version V, --register-as ENDPOINT, --no-register,
+// --found (it waits in DIR/../plugins_registry to be found, as a plugin of type "DevicePlugin"), --type T (in place of that),
 // --refuse (Allocate fails), --hang (it does not answer), --empty (it answers with no container).
 // Commands on standard input, a line each: "list ID..." (an ID with "!" behind it is unhealthy), "big N" (a list of N devices), and
 // "long" (a device with a name of 300 bytes). The end of it ends the plugin. Each call is a line of JSON on standard output.
@@ -28,6 +29,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	api "k8s.io/kubelet/pkg/apis/deviceplugin/v1beta1"
+	registration "k8s.io/kubelet/pkg/apis/pluginregistration/v1"
 	podresources "k8s.io/kubelet/pkg/apis/podresources/v1"
 )
 
@@ -171,6 +173,25 @@ func register(dir string, request *api.RegisterRequest) {
 	say("registered", nil)
 }
 
+// A plugin that is found.
+type waiting struct {
+	registration.UnimplementedRegistrationServer
+	info *registration.PluginInfo
+}
+
+func (w *waiting) GetInfo(context.Context, *registration.InfoRequest) (*registration.PluginInfo, error) {
+	return w.info, nil
+}
+
+func (w *waiting) NotifyRegistrationStatus(_ context.Context, s *registration.RegistrationStatus) (*registration.RegistrationStatusResponse, error) {
+	if s.PluginRegistered {
+		say("registered", nil)
+	} else {
+		say("refused", s.Error)
+	}
+	return &registration.RegistrationStatusResponse{}, nil
+}
+
 func ask(socket string, of []string) {
 	connection, err := grpc.NewClient("unix://"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -197,7 +218,7 @@ func main() {
 	dir, endpoint := os.Args[1], os.Args[2]
 	request := &api.RegisterRequest{Version: api.Version, Endpoint: endpoint, ResourceName: os.Args[3]}
 	p := &plugin{changed: make(chan struct{})}
-	registers, ids := true, []string{}
+	registers, ids, kind := true, []string{}, registration.DevicePlugin
 	for i := 4; i < len(os.Args); i++ {
 		switch a := os.Args[i]; a {
 		case "--prestart":
@@ -212,6 +233,11 @@ func main() {
 			p.nothing = true
 		case "--no-register":
 			registers = false
+		case "--found":
+			registers, dir = false, filepath.Join(dir, "../plugins_registry")
+		case "--type":
+			i++
+			kind = os.Args[i]
 		case "--version":
 			i++
 			request.Version = os.Args[i]
@@ -230,6 +256,8 @@ func main() {
 	}
 	server := grpc.NewServer()
 	api.RegisterDevicePluginServer(server, p)
+	registration.RegisterRegistrationServer(server, &waiting{info: &registration.PluginInfo{
+		Type: kind, Name: request.ResourceName, SupportedVersions: []string{request.Version}}})
 	go server.Serve(socket)
 	if registers {
 		register(dir, request)

@@ -1,4 +1,5 @@
 /* JSON and YAML read into values, and JSON written. */
+#include "lib/bytes.h"
 #include "lib/value.h"
 
 #include <errno.h>
@@ -414,6 +415,21 @@ static void test_writer_bound(void **state) {
         }
 }
 
+static void test_ways_to_have_what_was_written(void **state) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT, failed = JSON_WRITER_INIT;
+        _cleanup_bytes_ struct bytes *line = NULL;
+
+        json_string(&w, "a");
+        line = json_writer_line(&w);
+        assert_int_equal(line->size, 4);
+        assert_memory_equal(line->data, "\"a\"\n", 4);
+        assert_string_equal(json_writer_text(&w, arena), "\"a\"");
+        json_writer_fail(&failed, -EINVAL);
+        assert_null(json_writer_line(&failed));
+        assert_null(json_writer_text(&failed, arena));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_yaml),          cmocka_unit_test(test_yaml_refusals),
@@ -424,7 +440,7 @@ int main(void) {
                 cmocka_unit_test(test_json_refusals), cmocka_unit_test(test_json_accepted),
                 cmocka_unit_test(test_places),        cmocka_unit_test(test_numbers),
                 cmocka_unit_test(test_copy),          cmocka_unit_test(test_writer),
-                cmocka_unit_test(test_writer_bound),
+                cmocka_unit_test(test_writer_bound),  cmocka_unit_test(test_ways_to_have_what_was_written),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

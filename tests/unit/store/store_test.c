@@ -619,6 +619,24 @@ static void test_room_on_a_full_disk(void **state) {
         free(large);
 }
 
+/* A backup takes nothing of the store's own away, and no device. */
+static void refuse_own_files(struct fixture *f) {
+        static const char *const names[] = { "state.db", "state.db-wal", "state.db.new", "./state.db" };
+        char path[256];
+        struct err *err = NULL;
+
+        for (size_t i = 0; i < ELEMENTS(names); i++) {
+                snprintf(path, sizeof(path), "%s/%s", f->dir, names[i]);
+                assert_int_equal(store_backup(f->store, path, &err), -EINVAL);
+                assert_non_null(strstr(err_text(err), "is of the store itself; give another file"));
+                err_free(err);
+                err = NULL;
+        }
+        assert_int_equal(store_backup(f->store, "/dev/null", &err), -EINVAL);
+        assert_non_null(strstr(err_text(err), "/dev/null is no file"));
+        err_free(err);
+}
+
 static void test_backup(void **state) {
         struct fixture *f = *state;
         _cleanup_err_ struct err *err = NULL;
@@ -632,6 +650,7 @@ static void test_backup(void **state) {
         change(f->store, "lease", "1", STORE_ABSENT, true, NULL);
         assert_int_equal(store_backup(f->store, path, &err), 0);
         b = put(f->store, "a", "2", a);
+        refuse_own_files(f);
         assert_int_equal(store_backup(f->store, "/nowhere/backup", &err), -ENOENT);
         assert_non_null(strstr(err_text(err), "/nowhere/backup"));
         err = err_free(err);
