@@ -19,6 +19,7 @@ void member_condemn(struct member *m, const char *reason, int64_t grace) {
         if (m->state != MEMBER_POST_START && m->state != MEMBER_RUNNING)
                 return;
         m->kill_reason = reason;
+        m->condemned = true;
         member_stop_by(m, node_later(node_now(m->host->world), grace));
 }
 
@@ -29,8 +30,11 @@ void member_sources_changed(struct member *m) {
 }
 
 void member_begin(struct member *m) {
+        int64_t failed;
+
         if (m->end.set && m->state == MEMBER_EXITED) {
-                backoff_next(&m->crash, m->end.finished_at, node_now(m->host->world));
+                if ((failed = member_failed_at(m)))
+                        backoff_next(&m->crash, failed, node_now(m->host->world));
                 m->host->ops->keep(m->host->data);
         }
         member_event(m, MEMBER_EVENT_BEGIN);
@@ -70,6 +74,7 @@ void member_reset(struct member *m) {
         m->state = MEMBER_WAITING;
         m->started = m->ready = m->starting = false;
         m->kill_reason = NULL;
+        m->condemned = false;
         m->retry_at = 0;
 }
 

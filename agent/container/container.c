@@ -20,6 +20,7 @@ static enum member_event begin(struct member *m) {
         m->images_done = 0;
         m->retry_at = 0;
         m->kill_reason = NULL;
+        m->condemned = false;
         m->renewing |= m->redefined;
         m->started = m->ready = m->redefined = false;
         m->starting = true;

@@ -182,8 +182,19 @@ static void tell_crash_back_off(struct member *m) {
                    pod->name, pod->namespace, pod->uid);
 }
 
+int64_t member_failed_at(struct member *m) {
+        int64_t now = node_now(m->host->world), before = m->last.set ? m->last.finished_at : 0;
+
+        if (!m->end.set)
+                return 0;
+        if (m->condemned && (!before || backoff_left(&m->crash, before, now) == 0))
+                return before;
+        m->condemned = false;
+        return m->end.finished_at;
+}
+
 bool member_may_begin(struct member *m, int64_t *wake) {
-        int64_t now = node_now(m->host->world), left;
+        int64_t now = node_now(m->host->world), left, failed;
 
         if (m->state != MEMBER_WAITING && !(m->state == MEMBER_EXITED && should_restart(m)))
                 return false;
@@ -196,7 +207,7 @@ bool member_may_begin(struct member *m, int64_t *wake) {
                 tell_pull_back_off(m, now, wake);
                 return false;
         }
-        if (m->end.set && (left = backoff_left(&m->crash, m->end.finished_at, now)) > 0) {
+        if ((failed = member_failed_at(m)) && (left = backoff_left(&m->crash, failed, now)) > 0) {
                 *wake = node_earlier(*wake, now + left);
                 tell_crash_back_off(m);
                 return false;

@@ -107,6 +107,7 @@ class Stock(Side):
 
         class Cluster(e2e.Cluster):
             etcd_flags = []  # what is acknowledged is on the disk, as with ours
+            leader_flags = []  # what they do at rest is measured
 
             def start(self):
                 e2e.ControlPlane.start(self)

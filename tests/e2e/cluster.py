@@ -43,6 +43,7 @@ class ControlPlane:
     """etcd, kube-apiserver, kube-controller-manager, kube-scheduler on the host with `address`. `inside`: a command that starts programs there.
     `nodes`: their names; `pods`: the range of their pods' addresses, where the cluster hands those out. `directory` gets logs, certificates, kubeconfigs, etcd's data."""
     etcd_flags = ["--unsafe-no-fsync"]  # nobody needs the data after a power cut
+    leader_flags = ["--leader-elect=false"]  # on a machine that stands still for ten seconds they would give up their leases, and end
 
     def __init__(self, directory, address=ADDRESS, inside=(), nodes=(NODE,), pods=None):
         self.dir, self.address, self.pods = directory, address, pods
@@ -102,7 +103,7 @@ class ControlPlane:
     def _client_of_three(self, name):
         """The kubeconfig of a controller: to work with, and to ask who its own clients are and what they may."""
         file = name + ".kubeconfig"
-        return ["--kubeconfig", file, "--authentication-kubeconfig", file, "--authorization-kubeconfig", file, "--cert-dir", name]
+        return [*self.leader_flags, "--kubeconfig", file, "--authentication-kubeconfig", file, "--authorization-kubeconfig", file, "--cert-dir", name]
 
 
 class Place:

@@ -20,17 +20,17 @@ def patterns(file):
     return list(reasons(file))
 
 
-def asked(prefix):
+def asked(prefix="", sample="sample"):
     """Focus, skip, processes and time as the environment has them. What CI runs is named in the file `sample`, what cannot pass in `skips`, with their `prefix`."""
     wish = os.environ.get
     skip = patterns(prefix + "skips") + [wish("SKIP")] * bool(wish("SKIP"))
-    sample = f"({'|'.join(patterns(prefix + 'sample'))}).*\\[Conformance\\]"
-    return wish("FOCUS") or sample, "|".join(skip), wish("PROCS") or "3", wish("TIMEOUT") or "60m"
+    focus = f"({'|'.join(patterns(prefix + sample))}).*\\[Conformance\\]"
+    return wish("FOCUS") or focus, "|".join(skip), wish("PROCS") or "3", wish("TIMEOUT") or "60m"
 
 
-def run(kubeconfig, directory, prefix=""):
-    """Runs the specs that are asked for; their text goes to `directory`/suite.log. [(name, state, seconds, message)]."""
-    focus, skip, processes, timeout = asked(prefix)
+def run(kubeconfig, directory, *lists):
+    """Runs the specs that are asked for (`lists` as asked() takes them); their text goes to `directory`/suite.log. [(name, state, seconds, message)]."""
+    focus, skip, processes, timeout = asked(*lists)
     command = [PEERS + "/ginkgo", f"--procs={processes}", f"--timeout={timeout}", f"--focus={focus}", "--no-color", "--output-dir", directory,
                "--json-report=report.json", f"--skip={skip}", PEERS + "/e2e.test", "--",
                "--provider=local", "--kubeconfig", kubeconfig, "--kubectl-path", PEERS + "/kubectl", "--node-os-distro=debian",
@@ -55,8 +55,8 @@ def results(report):
     return [(name, s["State"], s["RunTime"] / 1e9, (s.get("Failure") or {}).get("Message", "").strip()) for name, s in ran]
 
 
-def left_out(report, prefix=""):
-    """[(name, why)] of the conformance specs that were asked for, but for those that cannot pass."""
-    focus, why = os.environ.get("FOCUS") or asked(prefix)[0], reasons(prefix + "skips")
+def left_out(report, prefix, sample):
+    """[(name, why)] of the conformance specs that were asked for and cannot pass."""
+    focus, why = asked(prefix, sample)[0], reasons(prefix + "skips")
     found = [(name, next((why[p] for p in why if re.search(p, name)), "")) for name, s in specs(report) if "[Conformance]" in name and re.search(focus, name)]
     return [(name, reason) for name, reason in found if reason]

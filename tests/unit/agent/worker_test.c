@@ -282,7 +282,8 @@ static void test_grace_of_zero_with_hooks(void **state) {
         worker_free(w->worker);
         w->exec_exit = 1;
         begin(w, json);
-        world_expect(w, "run s1; start a#0; exec live; stop a 2; start a#1; exec live; stop a 2");
+        world_expect(w, "run s1; start a#0; exec live; stop a 2; start a#1; exec live; stop a 2; rm a#0; start a#2; "
+                        "exec live; stop a 2");
 }
 
 /* Times that a clock of milliseconds cannot say never come. */
@@ -493,6 +494,42 @@ static void test_liveness_restarts(void **state) {
         world_pass(w, 5000);
         world_expect(w, "probe 10.1.2.3:80/h; stop a 3; start a#1");
         world_expect_status(w, "\"restartCount\":1");
+}
+
+/* Kubelet's delays of a container that it ends itself: each counts from the end before, as long as no look was put off.
+ */
+static void test_liveness_back_off(void **state) {
+        static const struct {
+                int alive, waits;
+                const char *then;
+        } lives[] = {
+                { 10, 0, "stop a 3; start a#1" },         { 10, 0, "stop a 3; rm a#0; start a#2" },
+                { 10, 0, "stop a 3; rm a#1; start a#3" }, { 10, 20, "rm a#2; start a#4" },
+                { 10, 40, "rm a#3; start a#5" },
+        };
+        struct world *w = *state;
+        char expect[96];
+
+        begin(w,
+              POD("\"containers\":[" C(
+                      "a",
+                      ",\"livenessProbe\":{\"httpGet\":{\"path\":\"/h\",\"port\":80},\"periodSeconds\":1000,"
+                      "\"initialDelaySeconds\":10,\"failureThreshold\":1,\"terminationGracePeriodSeconds\":3}") "]"));
+        world_expect(w, "run s0; start a#0");
+        w->probe_outcome = PROBE_FAILURE;
+        for (unsigned i = 0; i < ELEMENTS(lives); i++) {
+                world_pass(w, lives[i].alive * 1000);
+                snprintf(expect, sizeof(expect), "probe 10.1.2.3:80/h; %s",
+                         lives[i].waits ? "stop a 3" : lives[i].then);
+                world_expect(w, expect);
+                if (!lives[i].waits)
+                        continue;
+                world_expect_status(w, "\"reason\":\"CrashLoopBackOff\"");
+                world_pass(w, lives[i].waits * 1000 - 1);
+                world_expect(w, "");
+                world_pass(w, 1);
+                world_expect(w, lives[i].then);
+        }
 }
 
 static void test_readiness_decides_ready(void **state) {
@@ -829,6 +866,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_sandbox_death_starts_all_anew, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_active_deadline, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_liveness_restarts, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_liveness_back_off, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_readiness_decides_ready, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_startup_gates_the_others, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_eviction, setup, teardown),
