@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/admission/admission.h"
 #include "api/cache/collection.h"
 #include "api/priority/priority.h"
 #include "api/server/count.h"
@@ -329,6 +330,7 @@ static void write_build(struct metrics_writer *w) {
 static void write_page(struct metrics_writer *w, struct api_server *server, struct sum *sum) {
         const struct api_limits *limits = &server->config.limits;
 
+        api_admission_write(server->config.admission, w);
         metrics_family(
                 w, "apiserver_audit_error_total", METRICS_COUNTER,
                 "[ALPHA] Counter of audit events that failed to be audited properly. Plugin identifies the plugin "

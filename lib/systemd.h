@@ -14,7 +14,7 @@ struct err;
 /* clang-format off */
 #define SYSTEMD_FUNCTIONS(f)                                                                                           \
         f(bus_open_system) f(bus_get_fd) f(bus_get_events) f(bus_get_timeout) f(bus_process)                           \
-        f(bus_flush_close_unref) f(bus_call_method_async) f(bus_match_signal_async) f(bus_message_read)                \
+        f(bus_close_unref) f(bus_call_method_async) f(bus_match_signal_async) f(bus_message_read)                \
         f(bus_message_is_method_error) f(bus_message_get_error)                                                        \
         f(journal_open) f(journal_close) f(journal_set_data_threshold)                                                 \
         f(journal_add_match) f(journal_add_disjunction) f(journal_add_conjunction) f(journal_flush_matches)            \

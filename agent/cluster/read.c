@@ -94,7 +94,7 @@ int cluster_pod_read(int64_t seen, const struct value *object, struct pod **ret_
                 return err_set(err, ENOMEM, "out of memory");
         if ((r = name_kind(arena, &object, err)) < 0)
                 return r;
-        problems_init(&problems, arena, "the API service", object);
+        problems_init(&problems, arena, "the API service", NULL); /* where in its answer is nobody's concern */
         r = make(seen, object, &problems, &pod);
         if (r == -EINVAL || (r >= 0 && problems.errors > 0))
                 return problems_err(&problems, err);

@@ -123,7 +123,7 @@ void shutdown_bus_close(struct bus *b) {
                 return;
         handle_free(b->timer);
         handle_free(b->poll);
-        b->library->bus_flush_close_unref(b->bus); /* that of NULL does nothing */
+        b->library->bus_close_unref(b->bus); /* that of NULL does nothing */
         free(b);
 }
 

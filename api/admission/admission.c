@@ -27,7 +27,8 @@
 #include "lib/value.h"
 
 static int make_parts(struct api_admission *admission, struct err **err) {
-        admission->quota = admission_quota_new();
+        admission->counts = admission_counts_new();
+        admission->quota = admission->counts ? admission_quota_new() : NULL;
         admission->waits = admission->quota ? account_waits_new() : NULL;
         return admission->waits ? 0 : err_set(err, ENOMEM, "no memory for admission");
 }
@@ -54,6 +55,7 @@ void api_admission_free(struct api_admission *admission) {
                 return;
         account_waits_free(admission->waits);
         admission_quota_free(admission->quota);
+        admission_counts_free(admission->counts);
         free(admission);
 }
 
@@ -146,15 +148,32 @@ static bool applies(const struct admission *a, size_t i) {
                admission_covers(plugin->resources, r->kind->group, r->kind->resource, r->sub ? r->sub->name : NULL);
 }
 
+/* All that look at it, until one answers. */
+static enum api_step ask_all(struct admission *a, bool mutates) {
+        uint64_t begun = admission_clock(), since;
+        enum api_step step = API_NEXT;
+
+        for (size_t i = 0; step == API_NEXT && i < admission_plugins_count; i++) {
+                enum api_step (*ask)(struct admission * a) =
+                        mutates ? admission_plugins[i].mutate : admission_plugins[i].validate;
+
+                if (!ask || !applies(a, i))
+                        continue;
+                since = admission_clock();
+                step = ask(a);
+                admission_count(a, &i, mutates, step, since);
+        }
+        admission_count(a, NULL, mutates, step, begun);
+        return step;
+}
+
 enum api_step api_mutate(struct api_request *r) {
         struct admission a = begin(r, r->creates ? ADMISSION_CREATE : ADMISSION_UPDATE, true);
-        enum api_step step = API_NEXT;
+        enum api_step step;
         int error;
 
         account_wait_end(r);
-        for (size_t i = 0; step == API_NEXT && i < admission_plugins_count; i++)
-                if (admission_plugins[i].mutate && applies(&a, i))
-                        step = admission_plugins[i].mutate(&a);
+        step = ask_all(&a, true);
         if (a.changed || step != API_NEXT)
                 api_typed_forget(r);
         if (step != API_NEXT || !a.changed)
@@ -165,22 +184,14 @@ enum api_step api_mutate(struct api_request *r) {
 
 enum api_step api_admit(struct api_request *r) {
         struct admission a = begin(r, r->creates ? ADMISSION_CREATE : ADMISSION_UPDATE, false);
-        enum api_step step = API_NEXT;
 
         if (admission_quota_waits(r)) /* of the last plugin */
                 return admission_quota_resume(&a);
-        for (size_t i = 0; step == API_NEXT && i < admission_plugins_count; i++)
-                if (admission_plugins[i].validate && applies(&a, i))
-                        step = admission_plugins[i].validate(&a);
-        return step;
+        return ask_all(&a, false);
 }
 
 enum api_step api_admit_removal(struct api_request *r) {
         struct admission a = begin(r, ADMISSION_DELETE, false);
-        enum api_step step = API_NEXT;
 
-        for (size_t i = 0; step == API_NEXT && i < admission_plugins_count; i++)
-                if (admission_plugins[i].mutate && applies(&a, i))
-                        step = admission_plugins[i].mutate(&a);
-        return step;
+        return ask_all(&a, true);
 }

@@ -15,6 +15,7 @@ struct api_admission;
 struct api_loop;
 struct api_request;
 struct err;
+struct metrics_writer;
 struct value;
 
 struct api_admission_config {
@@ -37,6 +38,9 @@ void api_admission_stop(const struct api_admission *admission, struct api_loop *
 /* Whether something in @namespace that quotas were charged for is still on its way: who counts its objects now misses
  * it. From any thread. */
 bool api_admission_is_charged(const struct api_admission *admission, const char *namespace);
+
+/* Its families of metrics: how long plugins and steps take. From any thread. */
+void api_admission_write(const struct api_admission *admission, struct metrics_writer *w);
 
 /* A request goes, whatever it waited for. */
 void api_admission_ended(struct api_request *r);

@@ -177,9 +177,9 @@ def probing(name, period):
 class Account:
     """CPU and disk writes of some daemons, what they start, and the cgroup of their pods."""
 
-    def __init__(self, daemons, pods_cgroup):
+    def __init__(self, daemons, pods_cgroup, name=""):
         self.top = "/sys/fs/cgroup/cpuacct" if os.path.isdir("/sys/fs/cgroup/cpuacct") else "/sys/fs/cgroup"
-        self.path = f"{self.top}/nacelle-bench-account-{os.getpid()}"
+        self.path = f"{self.top}/nacelle-bench-account-{os.getpid()}{name}"
         self.pods = self.top + pods_cgroup
         os.mkdir(self.path)
         self.daemons = daemons

@@ -24,6 +24,9 @@ FILES = {
     "node.yaml": "apiVersion: v1\nkind: Node\nmetadata: {name: n1}\n",
     "role.yaml": "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: rec, namespace: n}\nrules: [{verbs: [get], apiGroups: [''], resources: [pods]}]\n",
     "kustomization.yaml": "resources: [map.yaml]\nnamePrefix: kust-\n",
+    "vars": "A=b\nC=d\n",
+    "raw.json": '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"raw"},"data":{"a":"b"}}',
+    "patch.yaml": "data: {patched: by a file}\n",
     "columns": "NAME DATA\n.metadata.name .data.k\n",
 }
 
@@ -201,6 +204,117 @@ cluster-info
 cluster-info dump -n n -o name
 version -o jsonpath={.serverVersion.minor}
 run pod --image=i --dry-run=server -o name
+create configmap envs --from-env-file=vars
+create secret generic envs --from-env-file=vars
+create secret generic typed --type=example.com/x --from-literal=a=b
+create secret tls pair --cert=u.crt --key=u.key
+create secret tls pair2 --cert=u.crt --key=u.crt
+create role rn --verb=get,list --resource=pods,deployments.apps/scale --resource-name=a
+create clusterrole url --verb=get --non-resource-url=/metrics
+create clusterrole agg --aggregation-rule=a=b
+create rolebinding rbg --clusterrole=view --group=g --serviceaccount=n:sa1
+create quota qs --hard=pods=1 --scopes=BestEffort
+create priorityclass pg --value=1 --preemption-policy=Never --description=d
+create poddisruptionbudget pm --selector=a=b --max-unavailable=50%
+create ingress ing2 --class=c --default-backend=svc:80 --annotation=a=b --rule=a.b/p*=svc:http,tls=sec
+create deployment d2 --image=a --image=b --dry-run=server -o name
+create service clusterip hl --clusterip=None
+create service nodeport np2 --tcp=80:80 --node-port=99
+create token sa1 --audience=a --bound-object-kind=Secret --bound-object-name=nope
+create --raw /api/v1/namespaces/n/configmaps -f raw.json
+replace --raw /api/v1/namespaces/n/configmaps/raw -f raw.json
+delete --raw /api/v1/namespaces/n/configmaps/raw
+describe ingress ing2
+describe pdb pm
+describe quota qs
+describe clusterrole agg
+get role,rolebinding,ingress,pdb,quota -o wide
+get secret pair typed
+get configmap a -o kyaml
+get configmap a -o template={{.kind}}
+get configmap --sort-by=.data.k
+get configmap nope --ignore-not-found
+get configmap a nope
+get namespace --no-headers -o name
+apply -f map.yaml
+patch configmap a --patch-file=patch.yaml
+patch -f map.yaml -p {"data":{"q":"1"}}
+patch configmap nope -p {}
+label configmap --all lab=1
+label configmap -l set=x two=2
+label configmap a lab- --resource-version=1
+label configmap a q=w --dry-run=server
+annotate configmap --all note=1
+annotate configmap a note=2
+annotate configmap a note-
+set env deployment/d --from=configmap/envs --prefix=P_
+set env deployment/d --from=secret/nope
+set env deployment/d A-
+set image deployment --all i=i:3
+set image deployment/d *=i:4
+set resources deployment d -c=i --requests=cpu=1m,memory=1Mi
+set resources deployment d -c=nope --limits=cpu=1
+set subject clusterrolebinding crb --serviceaccount=n:sa1
+rollout restart deployment/d
+rollout restart configmap/a
+rollout history deployment/d --revision=9
+rollout undo deployment/d --to-revision=9
+scale deployment --all --replicas=0
+scale cronjob c --replicas=1
+autoscale deployment d --max=2
+expose service svc --port=9 --name=svc2
+expose pod nope --port=1
+wait configmap/a --for=create
+wait configmap/nope --for=create --timeout=10ms
+wait configmap/a --for=jsonpath={.data.k}=3
+wait configmap/a --for=delete --timeout=10ms
+wait deployment/d --for=condition=Nope --timeout=10ms
+diff -k .
+apply -k . --dry-run=server
+delete -k .
+apply -f maps.yaml --prune -l set=x --prune-allowlist=core/v1/ConfigMap
+apply -f maps.yaml --force
+apply --server-side --dry-run=server --force-conflicts -f map.yaml
+replace -f map.yaml --save-config
+auth can-i create deployments --subresource=scale --as=u
+auth can-i list secrets -A --as=u
+auth can-i get /metrics --as=u
+api-resources --api-group=rbac.authorization.k8s.io --namespaced=false --no-headers
+api-resources --api-group=policy --sort-by=name
+api-resources --categories=all -o name
+events --types=Warning
+events --for=deployment/d
+explain deployment.spec --recursive
+explain pod.spec.containers --output=plaintext-openapiv2
+create -f node.yaml
+taint node n1 a=b:NoExecute c:PreferNoSchedule
+taint nodes --all a=c:NoExecute
+taint node n1 a=c:NoExecute --overwrite
+taint node n1 a:NoExecute-
+taint node n1 nope-
+taint node n1 a=b:Nope
+cordon -l x=y
+drain n1 --dry-run=server
+drain nope
+delete node n1
+config get-clusters
+config get-contexts nope
+config use-context nope
+config set-cluster c2 --server=https://x
+config set-credentials u2 --token=t
+config set-context k2 --cluster=c2 --user=u2
+config rename-context k2 k3
+config delete-context k3
+config delete-user u2
+config delete-cluster c2
+run p2 --image=i --restart=Never --dry-run=server -o name
+run p3 --image=i --overrides={"spec":{"nope":1}} --dry-run=server
+delete configmap envs --dry-run=server
+delete configmap envs --cascade=foreground --timeout=5s
+delete configmap --all --field-selector=metadata.name=nope
+delete secret pair typed nope
+delete clusterrole url agg nope
+delete priorityclass pg
 logs nope
 exec nope -- ls
 attach nope
@@ -224,7 +338,7 @@ create configmap late
 VARYING = (
     (r"(?m)^metrics\.k8s\.io/v1beta1\n", ""), (r"(?m)^system:aggregated-metrics-reader .*\n", ""),  # are metrics-server's, which is a server of its own there
     (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"), (r"\b[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+]\d{4}", "TIME"),
-    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"), (r'(resourceVersion"?: )"\d+"', r"\1RV"), (r"\b10\.96\.\d+\.\d+\b", "IP"),
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"), (r'(resourceVersion"?: ?)"\d+"', r"\1RV"), (r"\b10\.96\.\d+\.\d+\b", "IP"),
     (r"\b80:3\d{4}/", "80:PORT/"), (r"https://127.0.0.1:\d+", "SERVER"), (r"\b(\d+m)?\d+s\b|\b\d+m\b", "AGE"), (r'"request":"[^"]*"', "REQUEST"), (r"X509SHA256=[0-9a-f]+", "FINGERPRINT"), (r"/tmp/\S+", "FILE"), (r"(?m)^(---|\+\+\+) .*", r"\1"),
     (r"(Expected resource version to be 1, was) \d+", r"\1 RV"), (r"(The request is invalid: patch: Invalid value: ).*", r"\1OBJECT"), (r"\beyJ[\w.-]+", "TOKEN"), (r"(?m)^(NodePort: .*) 3\d{4}/TCP", r"\1 PORT"), (r" *[\r\n]+", "\n"), (r" {2,}|\t", "  "), (r"-{3,}", "---"), (r"(?m)^[EW]\d{4} [\d:.]+ +\d+", "E"),
 )
@@ -276,6 +390,10 @@ def request(directory):
     key, text = f"{directory}/u.key", f"{directory}/u.csr"
     subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-subj", "/CN=u/O=dev", "-out", text],
                    check=True, capture_output=True)
+    subprocess.run(["openssl", "req", "-x509", "-key", key, "-subj", "/CN=u", "-days", "365", "-out", f"{directory}/u.crt"], check=True, capture_output=True)
+    for file in "u.key", "u.crt":
+        with open(f"{directory}/{file}") as f:
+            FILES[file] = f.read()
     encoded = subprocess.run(["base64", "-w0", text], check=True, capture_output=True, text=True).stdout
     return ("apiVersion: certificates.k8s.io/v1\nkind: CertificateSigningRequest\nmetadata: {name: u}\n"
             f"spec: {{request: {encoded}, signerName: kubernetes.io/kube-apiserver-client, usages: [client auth]}}\n")

@@ -152,3 +152,17 @@ def test_open_metrics(api):
 
 def test_only_who_may_reads_them(api):
     assert api.client().raw("GET", "/metrics", **{"Impersonate-User": "jane"})[0] == 403
+
+
+def test_admission_is_timed(api):
+    """By plugin and by step, what was refused apart."""
+    client = api.client()
+    assert client.ask("POST", "/api/v1/namespaces/default/configmaps", {"metadata": {"name": "timed"}})[0] == 201
+    assert client.ask("POST", "/api/v1/namespaces/nowhere/configmaps", {"metadata": {"name": "timed"}})[0] == 404
+    lines = client.raw("GET", "/metrics")[2].decode().splitlines()
+    for labels in ('controller_admission_duration_seconds_count{name="NamespaceLifecycle",operation="CREATE",rejected="false",type="admit"}',
+                   'controller_admission_duration_seconds_count{name="NamespaceLifecycle",operation="CREATE",rejected="true",type="admit"}',
+                   'step_admission_duration_seconds_count{operation="CREATE",rejected="true",type="admit"}',
+                   'step_admission_duration_seconds_count{operation="CREATE",rejected="false",type="validate"}'):
+        (line,) = [line for line in lines if line.startswith("apiserver_admission_" + labels)]
+        assert int(line.split()[1]) > 0, line

@@ -109,8 +109,9 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def cluster(busybox_archive):
+def cluster(busybox_archive, tmp_path_factory):
     c = Cluster(busybox_archive)
+    c.home = tmp_path_factory.mktemp("home")
     yield c
     c.hosts.close()
 
@@ -130,7 +131,7 @@ def new(cluster, tmp_path):
 
 
 def namespaced(cluster, program, directory, name):
-    k = Kubectl(program, cluster.api.kubeconfig, directory, name, FILES)
+    k = Kubectl(program, cluster.api.kubeconfig, directory, name, FILES, cluster.home)
     k.names.update(a=cluster.nodes[0], b=cluster.nodes[1])
     k(f"create namespace {name}")
     wait_for("account", lambda: k.run("get", "serviceaccount", "default").returncode == 0)

@@ -308,6 +308,23 @@ def test_a_socket_that_speaks_no_grpc(joined):
     os.unlink(path)
 
 
+@pytest.mark.parametrize("of, words", [
+    (lambda node, tmp: f"{tmp}/{'x' * 100}", "device plugins cannot register"),
+    (lambda node, tmp: node.root, "device-plugins/kubelet.sock: another process listens there; give this one a --kubelet-dir of its own"),
+])
+def test_directories_that_no_plugin_can_use(joined, tmp_path, of, words):
+    """The node runs all the same, and who is there already keeps its plugins."""
+    with DevicePlugin(joined, "example.com/stays", "d") as plugin:
+        plugin.heard("registered")
+        other = Node("--kubelet-dir", of(joined, tmp_path))
+        try:
+            other.start()
+            assert words in other.log()
+        finally:
+            other.stop()
+        assert os.path.exists(f"{joined.root}/device-plugins/example.com-stays.sock")
+
+
 def test_declared_resources(api, client, joined):
     """What somebody gives to the Node stays, can be allotted, and counts."""
     resource, path = "example.com/dongle", f"/api/v1/nodes/{joined.name}/status"

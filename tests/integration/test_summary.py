@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from support.node import pod, wait_for
+from support.node import Node, pod, wait_for
 
 FS = {"time", "availableBytes", "capacityBytes", "usedBytes", "inodesFree", "inodes", "inodesUsed"}
 MIB = 1 << 20
@@ -29,8 +29,17 @@ def du(path):
     return int(subprocess.run(["du", "-s", "-B1", path], capture_output=True, text=True).stdout.split()[0]), sum(len(d) + len(f) for _, d, f in os.walk(path)) + 1
 
 
-@pytest.fixture
-def used(node):
+@pytest.fixture(scope="module")
+def host(busybox_archive):
+    n = Node().start()
+    n.nacelle("import", busybox_archive)
+    yield n
+    n.stop()
+
+
+@pytest.fixture(scope="module")
+def used(host):
+    node = host
     mounts = [{"name": v["name"], "mountPath": "/" + v["name"]} for v in VOLUMES]
     node.write("used.yaml", pod("used", {"command": ["sh", "-c", WRITE], "volumeMounts": mounts}, {"name": "idle", "command": ["sleep", "1000"]}, volumes=VOLUMES))
     node.running("main")
@@ -39,41 +48,41 @@ def used(node):
     return uid
 
 
-def test_volumes(node, used):
-    volumes = {v["name"]: v for v in of(node, "used")["volume"]}
+def test_volumes(host, used):
+    volumes = {v["name"]: v for v in of(host, "used")["volume"]}
     assert volumes.keys() == {"disk", "memory", "facts"}  # the host's own is nobody's use
     for v in volumes.values():
         assert v.keys() == FS | {"name"}
-    disk = du(f"{node.root}/pods/{used}/volumes/kubernetes.io~empty-dir/disk")
+    disk = du(f"{host.root}/pods/{used}/volumes/kubernetes.io~empty-dir/disk")
     assert (volumes["disk"]["usedBytes"], volumes["disk"]["inodesUsed"]) == disk and disk[1] == 4 and disk[0] >= 3 * MIB
     # a file system of its own
     assert volumes["memory"]["capacityBytes"] == 64 * MIB and 2 * MIB <= volumes["memory"]["usedBytes"] < 3 * MIB
     assert volumes["memory"]["availableBytes"] == 62 * MIB
-    node_fs = summary(node)["node"]["fs"]
+    node_fs = summary(host)["node"]["fs"]
     assert volumes["disk"]["capacityBytes"] == node_fs["capacityBytes"] and volumes["disk"]["inodes"] == node_fs["inodes"]
 
 
-def test_containers_and_the_pod(node, used):
+def test_containers_and_the_pod(host, used):
     # a layer is measured once in ten seconds
-    found = wait_for("layer", lambda: next((p for p in [of(node, "used")] if [c for c in p["containers"] if c["name"] == "main" and c["rootfs"]["usedBytes"] >= 5 * MIB]), None), timeout=25)
+    found = wait_for("layer", lambda: next((p for p in [of(host, "used")] if [c for c in p["containers"] if c["name"] == "main" and c["rootfs"]["usedBytes"] >= 5 * MIB]), None), timeout=25)
     containers = {c["name"]: c for c in found["containers"]}
     main, idle = containers["main"], containers["idle"]
     for c in (main, idle):
         assert c["rootfs"].keys() == FS and c["logs"].keys() == FS
     assert 1 * MIB <= main["logs"]["usedBytes"] < 2 * MIB and main["logs"]["inodesUsed"] == 1 and idle["logs"]["usedBytes"] < MIB
-    node_fs = summary(node)["node"]["fs"]
+    node_fs = summary(host)["node"]["fs"]
     assert main["logs"]["capacityBytes"] == node_fs["capacityBytes"]
     disk = next(v for v in found["volume"] if v["name"] == "disk")
     parts = [c[what] for c in (main, idle) for what in ("rootfs", "logs")] + [disk]
-    hosts = os.stat(f"{node.root}/pods/{used}/etc-hosts").st_blocks * 512
+    hosts = os.stat(f"{host.root}/pods/{used}/etc-hosts").st_blocks * 512
     assert found["ephemeral-storage"]["usedBytes"] == sum(p["usedBytes"] for p in parts) + hosts
     assert found["ephemeral-storage"]["inodesUsed"] == sum(p["inodesUsed"] for p in parts) + 1
     assert found["process_stats"]["process_count"] >= 2
 
 
-def test_the_node(node, used):
-    told = summary(node)["node"]
-    assert told["nodeName"] == node.name and set(told) >= {"systemContainers", "startTime", "cpu", "memory", "network", "fs", "runtime", "rlimit", "swap"}
+def test_the_node(host, used):
+    told = summary(host)["node"]
+    assert told["nodeName"] == host.name and set(told) >= {"systemContainers", "startTime", "cpu", "memory", "network", "fs", "runtime", "rlimit", "swap"}
     images = told["runtime"]["imageFs"]
     assert images.keys() == FS and told["runtime"]["containerFs"] == images
     assert 0 < images["usedBytes"] < 64 * MIB and images["capacityBytes"] == told["fs"]["capacityBytes"]  # what images take, not the disk's other users
@@ -83,7 +92,7 @@ def test_the_node(node, used):
     assert not [i for i in told["network"]["interfaces"] if i["name"] == "lo" or i["name"].startswith("nv")]
     systems = {c["name"]: c for c in told["systemContainers"]}
     assert {"pods"} <= systems.keys() <= {"kubelet", "runtime", "pods"}
-    pods = [p for p in summary(node)["pods"]]
+    pods = summary(host)["pods"]
     assert systems["pods"]["cpu"]["usageCoreNanoSeconds"] > 0 and systems["pods"]["memory"]["workingSetBytes"] > 0
     assert systems["pods"]["memory"]["usageBytes"] >= max(p["memory"]["rssBytes"] for p in pods)
     for c in systems.values():
@@ -124,8 +133,8 @@ def test_the_work_s_own_cgroup(new_node):
             os.rmdir(path)
 
 
-def test_only_use(node, used):
-    told = summary(node, "?only_cpu_and_memory=true")
+def test_only_use(host, used):
+    told = summary(host, "?only_cpu_and_memory=true")
     assert set(told["node"]) == {"nodeName", "systemContainers", "startTime", "cpu", "memory", "swap"}
     found = next(p for p in told["pods"] if p["podRef"]["uid"] == used)
     assert set(found) - {"swap"} == {"podRef", "startTime", "containers", "cpu", "memory"}

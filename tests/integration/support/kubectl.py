@@ -21,10 +21,11 @@ PATIENCE = 30  # s for what is asked again
 
 
 class Kubectl:
-    def __init__(self, program, kubeconfig, directory, namespace, files=()):
+    def __init__(self, program, kubeconfig, directory, namespace, files=(), home=None):
         self.program, self.directory, self.namespace, self.names = program, str(directory), namespace, {"ns": namespace}
         self.old = program != "kubectl"
-        self.env = dict(os.environ, KUBECONFIG=kubeconfig, HOME=self.directory, TMPDIR=self.directory)
+        # what it learns of the service stays in its home; it ends long before there is garbage to collect
+        self.env = dict(os.environ, KUBECONFIG=kubeconfig, HOME=str(home or self.directory), TMPDIR=self.directory, GOGC="off")
         self.files = dict(files)
         for name, text in self.files.items():
             with open(f"{self.directory}/{name}", "w") as f:
