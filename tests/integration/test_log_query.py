@@ -186,6 +186,22 @@ def test_a_reader_that_goes_leaves_nothing(node):
     assert answer(node, query="plain") == b"of plain\n"
 
 
+def test_a_journal_whose_pages_cannot_be_had(node):
+    """In a full tmpfs the holes of a file cannot be read: who has mapped it is told by SIGBUS."""
+    journal = f"/var/log/journal/{MACHINE}/system.journal"
+    script = f"""mount -t tmpfs -o size=256k none /run/log/journal && mkdir /run/log/journal/{MACHINE} &&
+        cp --sparse=always {journal} /run/log/journal/{MACHINE}/full.journal && ! cat /dev/zero > /run/log/journal/rest"""
+    enter = ["nsenter", "-t", str(node.process.pid), "-m"]
+    subprocess.run([*enter, "sh", "-c", script], check=True, capture_output=True)
+    try:
+        for n in range(8):
+            names = [f"none-{n}-{i}" for i in range(4)]
+            assert answer(node, query=names) == "".join(f"\nlog not found for {name}\n" for name in names).encode()
+        assert b"this boot" in answer(node, query="alpha")
+    finally:
+        subprocess.run([*enter, "umount", "/run/log/journal"], check=node.process.poll() is None)
+
+
 def test_it_is_off_unless_it_is_asked_for(host):
     n = Node("--anonymous-auth", "--authorization-mode", "AlwaysAllow", "--authentication-token-webhook=false", "--address", "127.0.0.1", "--port", "0", before=host)
     from support.node import free_port
