@@ -37,7 +37,7 @@ static int64_t now_ms(void) {
 }
 
 static bool is_late(const struct reader *r) {
-        return r->place->spent + now_ms() - r->began > JOURNAL_QUERY_MS;
+        return atomic_load(&r->place->unwanted) || r->place->spent + now_ms() - r->began > JOURNAL_QUERY_MS;
 }
 
 /* -- units ------------------------------------------------------------------------------------------------- */
