@@ -56,7 +56,8 @@ struct pattern {
 };
 
 static int compile(struct pattern *pattern, const char *text, bool ignore_case, struct err **err) {
-        uint32_t flags = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT | (ignore_case ? PCRE2_CASELESS : 0);
+        uint32_t flags =
+                PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT | (ignore_case ? PCRE2_CASELESS : 0);
         unsigned char words[WORDS_MAX] = "";
         PCRE2_SIZE at;
         int error;

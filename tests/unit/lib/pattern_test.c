@@ -83,10 +83,8 @@ static void test_time_is_bounded(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_matches),
-                cmocka_unit_test(test_what_is_no_pattern),
-                cmocka_unit_test(test_steps_are_bounded),
-                cmocka_unit_test(test_long_texts),
+                cmocka_unit_test(test_matches),           cmocka_unit_test(test_what_is_no_pattern),
+                cmocka_unit_test(test_steps_are_bounded), cmocka_unit_test(test_long_texts),
                 cmocka_unit_test(test_time_is_bounded),
         };
 
