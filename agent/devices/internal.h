@@ -97,8 +97,8 @@ struct devices {
         struct requests requests;
         struct starts starts;
         size_t n_resources;
-        size_t granted; /* bytes of all grants */
-        bool is_new;
+        size_t granted;     /* bytes of all grants */
+        bool is_new, bound; /* no record was there; the socket is this one's */
 };
 
 /* A pod that is being given what it asks for. */
