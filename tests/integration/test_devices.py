@@ -1,6 +1,7 @@
 """Device plugins (v1beta1) of a node of nacelle-api's cluster, and extended resources that are declared on it."""
 import json
 import os
+import signal
 import socket
 
 import pytest
@@ -324,6 +325,21 @@ def test_a_socket_that_speaks_no_grpc(joined):
             peer.close()
             assert "rpc error" in plugin.heard("refused")
     os.unlink(path)
+
+
+def test_podresources_of_another_process_stay(joined):
+    path = f"{joined.root}/pod-resources/kubelet.sock"
+    joined.kill()
+    os.unlink(path)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+        s.listen()
+        joined.start()
+        assert "another process listens there" in joined.log()
+        joined.kill(signal.SIGTERM)
+        assert os.path.exists(path)
+    joined.start()
+    assert resources(joined)["list"] == {}
 
 
 @pytest.mark.parametrize("of, words", [
