@@ -102,21 +102,28 @@ static void on_written(void *data, uint64_t generation, const struct err *err) {
         c->world.written(c->world.data, generation, err);
 }
 
+/* The topology is large: with the policy none, no page of it is touched. */
+static int prepare(struct cpus *c, const struct cpus_options *o, struct err **err) {
+        int r = cpus_options_set(c, o->policy_options, err);
+
+        if (r < 0)
+                return r;
+        c->topology = *o->topology;
+        c->how.group = c->full_cores ? c->topology.n_cpus / c->topology.n[CPUS_CORE] : 1;
+        return reserve(c, o, err);
+}
+
 static int make(struct cpus *c, const struct cpus_options *o, const struct cpus_world *world, struct err **err) {
         static const struct keeper_ops ops = { cpus_state_pack, on_written };
         int r;
 
         c->world = *world;
-        c->topology = *o->topology;
         c->is_static = strcmp(o->policy, "static") == 0;
         if ((r = cpus_check(o->policy, o->policy_options, err)) < 0)
                 return r;
         if (!(c->state = strdup(o->state)) || !(c->keeper = keeper_new(world->pool, c->state, &ops, c)))
                 return err_set(err, ENOMEM, "out of memory");
-        if (c->is_static && (r = cpus_options_set(c, o->policy_options, err)) < 0)
-                return r;
-        c->how.group = c->full_cores ? c->topology.n_cpus / c->topology.n[CPUS_CORE] : 1;
-        if (c->is_static && (r = reserve(c, o, err)) < 0)
+        if (c->is_static && (r = prepare(c, o, err)) < 0)
                 return r;
         if ((r = cpus_state_read(c, err)) < 0 || (c->is_static && (r = check_state(c, err)) < 0))
                 return r;

@@ -34,7 +34,8 @@ struct cpus_world {
         void *data;
 };
 
-/* Reads the state: blocks. -EINVAL: what it says does not go together with @options; says what to do. */
+/* Reads the state: blocks. One that is broken is set aside with a warning. -EINVAL: what it says does not go together
+ * with @options; says what to do. */
 int cpus_new(const struct cpus_options *options, const struct cpus_world *world, struct cpus **ret_cpus,
              struct err **err);
 void cpus_free(struct cpus *cpus); /* NULL is fine */

@@ -11,6 +11,7 @@
 #include "lib/files.h"
 #include "lib/json.h"
 #include "lib/json_writer.h"
+#include "lib/log.h"
 #include "lib/value.h"
 
 static const char *policy_name(const struct cpus *cpus) {
@@ -139,15 +140,16 @@ static int check_sum(const struct cpus *cpus, const struct value *state, struct 
         return err_set(err, EINVAL, "checkpoint is corrupted");
 }
 
+/* -EPERM: it is another policy's. -EINVAL: it is broken. */
 static int take(struct cpus *cpus, const struct value *state, struct err **err) {
         const char *policy = value_string_or(value_get(state, "policyName"), "");
         const struct value *entries = value_get(state, "entries");
         int r;
 
-        if (!value_is(state, VALUE_MAP) || (entries && !value_is(entries, VALUE_MAP)))
-                return err_set(err, EINVAL, "is not such a state");
+        if (!value_is(state, VALUE_MAP) || !*policy || (entries && !value_is(entries, VALUE_MAP)))
+                return err_set(err, EINVAL, "is no such state");
         if (strcmp(policy, policy_name(cpus)) != 0)
-                return err_set(err, EINVAL, "configured policy \"%s\" differs from state checkpoint policy \"%.100s\"",
+                return err_set(err, EPERM, "configured policy \"%s\" differs from state checkpoint policy \"%.100s\"",
                                policy_name(cpus), policy);
         if ((r = cpus_set_parse(value_string_or(value_get(state, "defaultCpuSet"), ""), &cpus->shared, err)) < 0)
                 return err_wrap(err, r, "could not parse default cpu set");
@@ -156,26 +158,48 @@ static int take(struct cpus *cpus, const struct value *state, struct err **err) 
         return check_sum(cpus, state, err);
 }
 
+/* What runs on CPUs of its own is given some anew when it is taken up. */
+static int set_aside(struct cpus *cpus, const struct err *why, struct err **err) {
+        _cleanup_free_ char *aside = NULL;
+
+        if (asprintf(&aside, "%s.broken", cpus->state) < 0) {
+                aside = NULL;
+                return err_set(err, ENOMEM, "out of memory");
+        }
+        if (rename(cpus->state, aside) < 0)
+                return err_errno(err, errno, "%s is broken, and cannot be renamed", cpus->state);
+        log_warning("CPU manager: %s: %s; it is %s now, and containers are given their CPUs anew", cpus->state,
+                    err_text(why), aside);
+        LIST_EACH (assignments, a, &cpus->assignments)
+                assignment_free(a);
+        cpus->shared = (struct cpus_set){ 0 };
+        cpus->fresh = true;
+        return 0;
+}
+
 int cpus_state_read(struct cpus *cpus, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_free_ char *text = NULL;
+        _cleanup_err_ struct err *why = NULL;
         const struct value *state;
         size_t size = 0;
-        int r = arena ? files_read(cpus->state, CPUS_STATE_MAX, &text, &size, NULL) : -ENOMEM;
+        int r = arena ? files_read(cpus->state, CPUS_STATE_MAX, &text, &size, &why) : -ENOMEM;
 
         cpus->fresh = r == -ENOENT;
         if (cpus->fresh)
                 return 0;
-        if (r < 0)
-                err_errno(err, -r, "cannot be read");
-        else
-                r = json_parse(arena, text, size, NULL, &state, err);
         if (r == 0)
-                r = take(cpus, state, err);
-        if (r >= 0 || r == -ENOMEM)
-                return r;
-        return err_wrap(err, -EINVAL,
-                        "could not restore the CPU manager's state, please drain this node and delete %s before "
-                        "starting the agent again",
-                        cpus->state);
+                r = json_parse(arena, text, size, NULL, &state, &why);
+        if (r == 0)
+                r = take(cpus, state, &why);
+        if (r == 0)
+                return 0;
+        if (r == -ENOMEM)
+                return err_set(err, ENOMEM, "out of memory");
+        if (r != -EPERM)
+                return set_aside(cpus, why, err);
+        return err_set(err, EINVAL,
+                       "could not restore state from checkpoint: %s, please drain this node and delete %s before "
+                       "starting the agent again",
+                       err_text(why), cpus->state);
 }

@@ -84,11 +84,12 @@ static int make_cgroup(const struct pod_files *f, int64_t burstable_milli, struc
         return cgroup_apply(f->cgroups, f->cgroup, &limits, err);
 }
 
-int pod_files_make_root(const struct cgroups *cgroups, const struct options *options, int64_t pids_max,
-                        int64_t memory_max, struct err **err) {
+int pod_files_make_root(const struct cgroups *cgroups, const struct options *options, const struct pod_files_root *root,
+                        struct err **err) {
         struct cgroup_limits limits = {
-                .pids_max = pids_max > 0 ? pids_max : CGROUP_UNLIMITED,
-                .memory_max = memory_max > 0 ? memory_max : CGROUP_UNLIMITED,
+                .cpu_shares = pod_cpu_shares(root->cpu_milli),
+                .pids_max = root->pids_max > 0 ? root->pids_max : CGROUP_UNLIMITED,
+                .memory_max = root->memory_max > 0 ? root->memory_max : CGROUP_UNLIMITED,
         };
         _cleanup_free_ char *path = NULL;
         int r;

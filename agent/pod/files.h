@@ -24,6 +24,12 @@ int pod_files_sweep(const struct pod_files *files, struct err **err); /* the res
 int pod_files_write_pod(const struct pod_files *files, struct err **err);                /* pod.json */
 int pod_files_keep(const char *path, const char *text, size_t length, struct err **err); /* replaced and synced */
 
-/* Makes the cgroup of all pods, with at most @pids_max tasks and @memory_max bytes; 0: no limit. */
-int pod_files_make_root(const struct cgroups *cgroups, const struct options *options, int64_t pids_max,
-                        int64_t memory_max, struct err **err);
+/* What all pods together have. */
+struct pod_files_root {
+        int64_t cpu_milli; /* their weight beside the rest of the node, as kubelet's: what pods may ask for */
+        int64_t pids_max, memory_max; /* tasks; bytes; 0: no limit */
+};
+
+/* Makes the cgroup of all pods. */
+int pod_files_make_root(const struct cgroups *cgroups, const struct options *options, const struct pod_files_root *root,
+                        struct err **err);

@@ -146,8 +146,6 @@ void pods_release(struct pods *pods, const char *uid) {
 
 void pods_drop_grants(struct pods *pods) {
         LIST_EACH (pods_grants, g, &pods->grants) {
-                _cleanup_free_ char *uid = NULL;
-
                 if (desired_has(&pods->desired, g->pod->metadata.uid) && !pods->leaving)
                         continue;
                 if (!pods->leaving)

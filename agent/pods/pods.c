@@ -47,14 +47,15 @@ static void take_reserved(struct pods *pods) {
 }
 
 static int make_cgroups(struct pods *pods, struct err **err) {
-        int64_t pids = 0, memory = 0;
+        struct pod_files_root root = { .cpu_milli = pods->facts.cpu_milli -
+                                                    eviction_reserved(&pods->options->eviction, RESERVED_CPU) };
         int r;
 
         if ((r = cgroups_open(pods->options->cgroup_root, &pods->cgroups, err)) < 0)
                 return r;
         pods->node.world.cgroups = pods->cgroups;
-        eviction_pods_limits(pods->options, pods->node.world.memory_bytes, &pids, &memory);
-        if ((r = pod_files_make_root(pods->cgroups, pods->options, pids, memory, err)) < 0)
+        eviction_pods_limits(pods->options, pods->node.world.memory_bytes, &root.pids_max, &root.memory_max);
+        if ((r = pod_files_make_root(pods->cgroups, pods->options, &root, err)) < 0)
                 return err_wrap(err, r, "cannot make the cgroup of all pods");
         return 0;
 }

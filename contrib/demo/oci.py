@@ -47,8 +47,9 @@ class Layer:
         return self.entry(name, type=tarfile.SYMTYPE, linkname=target, mode=0o777)
 
     def hardlink(self, name, target):
-        """With its target's mode, as tar(1) writes it: runtimes may apply what stands here."""
-        return self.entry(name, type=tarfile.LNKTYPE, linkname=target, mode=self._tar.getmember(target).mode)
+        """With its target's mode, where that is in the layer, as tar(1) writes it: runtimes may apply what stands here."""
+        mode = next((m.mode for m in reversed(self._tar.getmembers()) if m.name == target), 0o644)
+        return self.entry(name, type=tarfile.LNKTYPE, linkname=target, mode=mode)
 
     def copy(self, source, name, mode=0o755):
         with open(source, "rb") as f:

@@ -165,7 +165,7 @@ e2e-api: ## run the specs of Kubernetes' end-to-end suite that need no pod again
 	@$(MAKE) $(BUILD)/nacelle-api
 	tests/e2e/run_api.py "$$FOCUS" "$$SKIP"
 
-e2e: integration-ready ## run Kubernetes' end-to-end suite on a cluster of nacelle-api and two agents (FOCUS='regex' SKIP='regex' PROCS=3 LIST=file)
+e2e: integration-ready ## run Kubernetes' end-to-end suite on a cluster of nacelle-api and two agents (FOCUS='regex' SKIP='regex' PROCS=3 LIST=file), or Kubernetes' own programs in the place of either (API=stock NODE=stock)
 	$(build_peers) $(E2E_PEERS)
 	tests/e2e/run_cluster
 

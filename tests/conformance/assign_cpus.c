@@ -132,7 +132,7 @@ static void run_step(struct arena *arena, struct cpus *cpus, const struct value 
         struct pod pod = { .arena = arena };
 
         if (gone)
-                cpus_release(cpus, gone);
+                *generation += cpus_release(cpus, gone); /* each change is one more */
         else {
                 fill_pod(arena, step, &pod);
                 cpus_allocate(cpus, &pod, generation, &reason, &err);

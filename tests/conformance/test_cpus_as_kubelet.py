@@ -126,7 +126,7 @@ def compare(n, seed):
 
 
 def test_cpus_are_given_as_kubelet_gives_them():
-    counts = compare(1500, 7)
+    counts = compare(1000, 7)
     assert counts["steps"] > 3000 and counts["refused"] > 100 and counts["states"] > 50, counts
 
 

@@ -265,10 +265,10 @@ autoscale deployment d --max=2
 expose service svc --port=9 --name=svc2
 expose pod nope --port=1
 wait configmap/a --for=create
-wait configmap/nope --for=create --timeout=10ms
+wait configmap/nope --for=create --timeout=400ms
 wait configmap/a --for=jsonpath={.data.k}=3
-wait configmap/a --for=delete --timeout=10ms
-wait deployment/d --for=condition=Nope --timeout=10ms
+wait configmap/a --for=delete --timeout=400ms
+wait deployment/d --for=condition=Nope --timeout=400ms
 diff -k .
 apply -k . --dry-run=server
 delete -k .

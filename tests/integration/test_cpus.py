@@ -117,9 +117,6 @@ def test_another_policy_wants_the_state_removed(static):
 
 
 @pytest.mark.parametrize("broken, words", [
-    ("{", "could not restore the CPU manager's state"),
-    ('{"policyName":"static","defaultCpuSet":"1-x","checksum":0}', "could not parse default cpu set"),
-    ('{"policyName":"static","defaultCpuSet":"0","checksum":12}', "checkpoint is corrupted"),
     ('{"policyName":"static","defaultCpuSet":"0,900","checksum":0}', "doesn't match with CPUs in state"),
     ('{"policyName":"static","defaultCpuSet":"1","checksum":0}', 'not all reserved cpus: "0" are present in defaultCpuSet'),
     ('{"policyName":"static","defaultCpuSet":"0-1","entries":{"u":{"c":"1"}},"checksum":0}', "overlaps with default cpuset"),
@@ -137,6 +134,26 @@ def test_states_that_are_wrong(tmp_path, broken, words):
             assert f.read() == broken
     finally:
         node.stop()
+
+
+@pytest.mark.parametrize("broken, words", [
+    ("{", "not JSON"),
+    ('{"policyName":"static","defaultCpuSet":"1-x","checksum":0}', "could not parse default cpu set"),
+    ('{"policyName":"static","defaultCpuSet":"0","checksum":12}', "checkpoint is corrupted"),
+])
+def test_states_that_are_broken_are_set_aside(static, broken, words):
+    """What runs on CPUs of its own goes on with some."""
+    node = static
+    node.write("own.json", pod("own", own("own")))
+    on(node, "own", "1")
+    before = node.running("own")["id"]
+    node.kill()
+    with open(f"{node.root}/cpu_manager_state", "w") as f:
+        f.write(broken)
+    node.start()
+    assert words in node.log() and f"{node.root}/cpu_manager_state.broken" in node.log()
+    wait_for("state", lambda: state(node).get("entries") == {uid(node, "own"): {"own": "1"}})
+    assert node.running("own")["id"] == before and allowed(node, node.running("own")) == "1"
 
 
 def test_a_guaranteed_pod_is_not_resized(busybox_archive, tmp_path):

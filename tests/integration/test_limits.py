@@ -27,6 +27,16 @@ def test_limits_in_cgroup_files(node):
     assert "/kubepods/burstable/pod" in path
 
 
+def test_all_pods_have_the_weight_of_their_processors(new_node):
+    """As kubelet's node allocatable: beside the node's own work they count as many processors as they may ask for."""
+    node = new_node(config="apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nsystemReserved: {cpu: 500m}\n")
+    shares = (os.cpu_count() * 1000 - 500) * 1024 // 1000
+    v1, v2 = f"/sys/fs/cgroup/cpu{node.cgroup}/kubepods/cpu.shares", f"/sys/fs/cgroup{node.cgroup}/kubepods/cpu.weight"
+    with open(v1 if os.path.exists(v1) else v2) as f:
+        has = int(f.read())
+    assert has == shares if os.path.exists(v1) else has != 100, has
+
+
 def test_oom_kill_is_reported_with_usage_and_limit(node):
     node.write("oom.yaml", pod("oom", {"command": ["sh", "-c", "x=a; while :; do x=$x$x$x; done"], "resources": {"limits": {"memory": "16Mi"}}},
                                restartPolicy="Never"))

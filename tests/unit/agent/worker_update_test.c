@@ -374,6 +374,7 @@ static void test_a_pod_that_ends_already_is_hurried_by_the_host_s_end(void **sta
         worker_delete(w->worker);
         assert_true(worker_shut_down(w->worker, 0));
         assert_false(worker_is_shut_down(w->worker));
+        world_run(w);
 }
 
 int main(void) {
