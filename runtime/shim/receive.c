@@ -1,5 +1,6 @@
 /* Connections, and the requests that come by them: packets, their descriptors and plans. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
