@@ -61,6 +61,7 @@ struct grant {
         size_t n;
         uint8_t *given; /* a Devices__Given */
         size_t given_size;
+        size_t weight; /* bytes, of the record and of memory while it is read */
         bool pre_start;
 };
 
@@ -94,6 +95,7 @@ struct devices {
         struct requests requests;
         struct starts starts;
         size_t n_resources;
+        size_t granted; /* bytes of all grants */
         bool is_new;
 };
 
@@ -159,7 +161,7 @@ void finder_free(struct finder *finder); /* NULL is fine */
 /* holder.c */
 struct device_holder *holder_find(const struct devices *devices, const char *uid);
 struct grant *grant_find(const struct devices *devices, const char *uid, const char *container, const char *resource);
-int grant_add(struct devices *devices, const char *uid, const Devices__Grant *grant); /* copied. -ENOMEM */
+int grant_add(struct devices *devices, const char *uid, const Devices__Grant *grant, struct err **err); /* copied */
 void holder_free(struct devices *devices, struct device_holder *holder);
 
 /* choose.c: the devices for a request's container. 1: they are chosen; 0: the plugin is to be asked which it prefers
@@ -170,6 +172,9 @@ struct device_names {
 };
 int choose_devices(struct devices_request *request, struct device_names *ret_available, struct err **err);
 int choose_rest(struct devices_request *request, struct err **err); /* after that. 0, or a negative errno */
+
+/* grant.c */
+int grant_check(const Devices__Given *given, struct err **err); /* -E2BIG */
 
 /* record.c */
 int devices_record_read(struct devices *devices, struct err **err);
