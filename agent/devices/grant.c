@@ -17,8 +17,8 @@ int grant_check(const Devices__Given *given, struct err **err) {
                                DEVICES_GIVEN_MAX);
         if (n > DEVICES_GIVEN_ITEMS_MAX)
                 return err_set(err, E2BIG,
-                               "allocation response has %zu variables, mounts, devices and annotations, more than %d", n,
-                               DEVICES_GIVEN_ITEMS_MAX);
+                               "allocation response has %zu variables, mounts, devices and annotations, more than %d",
+                               n, DEVICES_GIVEN_ITEMS_MAX);
         return 0;
 }
 

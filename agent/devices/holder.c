@@ -92,7 +92,8 @@ int grant_add(struct devices *d, const char *uid, const Devices__Grant *from, st
         struct grant *g;
 
         if (d->granted + weigh(from) > DEVICES_GRANTED_MAX)
-                return err_set(err, E2BIG, "with what the device plugin of %s gives, all pods would have more than %u bytes",
+                return err_set(err, E2BIG,
+                               "with what the device plugin of %s gives, all pods would have more than %u bytes",
                                from->resource, DEVICES_GRANTED_MAX);
         g = grant_new(from);
         if (!g || !(h = holder_get(d, uid))) {
