@@ -412,8 +412,8 @@ static enum api_step submit(struct api_request *r, const struct api_json *json) 
         return step;
 }
 
-/* Of what makes room on a full disk, in bytes: what an object that is to go may be, or what a large one may grow by, for
- * its status, and for who has let it go. */
+/* Of what makes room on a full disk, in bytes: what an object that is to go may be, or what a large one may grow by,
+ * for its status, and for who has let it go. */
 #define LEAVING_MAX ((size_t)32 << 10)
 #define LEAVING_MORE ((size_t)1 << 10)
 

@@ -233,8 +233,8 @@ static const struct kin *owner_of(const struct sched_kin *kin, const struct sche
         return NULL;
 }
 
-/* What Services ask of a pod that they take is that labels which it has are what they are: of each label once, for there
- * may be thousands of Services that ask for the same. */
+/* What Services ask of a pod that they take is that labels which it has are what they are: of each label once, for
+ * there may be thousands of Services that ask for the same. */
 static bool is_asked(const struct selector_labels *already, const char *key) {
         for (uint32_t i = 0; i < already->n; i++)
                 if (strcmp(already->requirements[i].key, key) == 0)
@@ -250,7 +250,8 @@ static uint32_t put(struct selector_requirement *to, uint32_t n, const struct se
 }
 
 /* Into @to, where there is room for each of the pod's labels. */
-static uint32_t put_services(const struct sched_kin *kin, const struct sched_pod *pod, struct selector_requirement *to) {
+static uint32_t put_services(const struct sched_kin *kin, const struct sched_pod *pod,
+                             struct selector_requirement *to) {
         const struct space *space = table_object(table_find(&kin->spaces, pod->namespace), struct space, by_name);
         uint32_t n = 0;
 
