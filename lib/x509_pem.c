@@ -108,15 +108,24 @@ const char *x509_request_problem(struct arena *arena, const struct x509_text *pe
 
 /* Which blocks were passed over. */
 struct passed {
-        const char *types; /* "A B" */
-        const char *last;
+        char *types; /* "A B"; of one, it is that */
+        size_t length;
         unsigned n;
 };
 
-static bool pass(struct arena *arena, struct passed *p, const char *type) {
-        p->last = arena_strdup(arena, type);
-        p->types = arena_printf(arena, "%s%s%s", p->types ?: "", p->n++ > 0 ? " " : "", type);
-        return p->last && p->types;
+/* All types together are shorter than the @pem that they stand in. */
+static bool pass(struct arena *arena, const struct x509_text *pem, struct passed *p, const char *type) {
+        size_t n = strlen(type);
+
+        if (!p->types)
+                p->types = arena_alloc(arena, pem->size + 1);
+        if (!p->types)
+                return false;
+        if (p->n++ > 0)
+                p->types[p->length++] = ' ';
+        memcpy(p->types + p->length, type, n + 1);
+        p->length += n;
+        return true;
 }
 
 static bool is_key(const char *type) {
@@ -130,7 +139,7 @@ static bool is_certificate(const char *type) {
 static const char *no_certificate(struct arena *arena, const struct passed *p) {
         if (p->n == 0)
                 return "tls: failed to find any PEM data in certificate input";
-        if (p->n == 1 && ends_in(p->last, "PRIVATE KEY"))
+        if (p->n == 1 && ends_in(p->types, "PRIVATE KEY"))
                 return "tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM "
                        "inputs may have been switched";
         return arena_printf(arena,
@@ -143,7 +152,7 @@ static const char *no_certificate(struct arena *arena, const struct passed *p) {
 static const char *no_key(struct arena *arena, const struct passed *p) {
         if (p->n == 0)
                 return "tls: failed to find any PEM data in key input";
-        if (p->n == 1 && is_certificate(p->last))
+        if (p->n == 1 && is_certificate(p->types))
                 return "tls: found a certificate rather than a key in the PEM for the private key";
         return arena_printf(arena,
                             "tls: failed to find PEM block with type ending in \"PRIVATE KEY\" in key input after "
@@ -163,7 +172,7 @@ static const char *find_block(struct arena *arena, const struct x509_text *pem, 
         while (next_block(bio, ret)) {
                 if (wanted(ret->type))
                         return NULL;
-                if (!pass(arena, &passed, ret->type))
+                if (!pass(arena, pem, &passed, ret->type))
                         return NO_MEMORY;
         }
         return none(arena, &passed);

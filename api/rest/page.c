@@ -34,10 +34,24 @@ static char *from_url(struct arena *arena, const char *token) {
         return text;
 }
 
+/* Names have in them whatever a path's segment may have. */
+static const char *write_place(struct arena *arena, const char *scope, const struct api_place *place) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        const char *start = arena_printf(arena, "%s%s%s", scope ? "" : place->namespace, scope ? "" : "/", place->name);
+
+        if (!start)
+                return NULL;
+        json_begin_map(&w);
+        json_add_string(&w, "v", TOKEN_VERSION);
+        json_add_int(&w, "rv", place->revision);
+        json_key(&w, "start");
+        json_string_length(&w, start, strlen(start) + 1); /* its NUL is of it */
+        json_end_map(&w);
+        return json_writer_text(&w, arena);
+}
+
 const char *api_place_token(struct arena *arena, const char *scope, const struct api_place *place) {
-        char *json =
-                arena_printf(arena, "{\"v\":\"" TOKEN_VERSION "\",\"rv\":%lld,\"start\":\"%s%s%s\\u0000\"}",
-                             (long long)place->revision, scope ? "" : place->namespace, scope ? "" : "/", place->name);
+        const char *json = write_place(arena, scope, place);
         char *text = json ? arena_alloc(arena, BASE64_LENGTH(strlen(json)) + 1) : NULL;
 
         if (!text)

@@ -11,12 +11,15 @@
 #define SQLITE_PAGE 4096          /* bytes */
 #define SQLITE_LOG_PAGES_MAX 4000 /* where the writer waits for the log, however much is left: 16 MB */
 
+#define SQLITE_BUSY_MS 10000 /* the longest wait for another connection */
+
 #define SQLITE_STORE_ID 0x6e63656c /* application_id of our files: "ncel" */
 #define SQLITE_STORE_VERSION 1     /* user_version: of the tables in them */
 #define SQLITE_STORE_FILE "state.db"
 #define SQLITE_STORE_RESERVE "state.db.reserve"
-#define SQLITE_STORE_NEW "state.db.new" /* a restored one, complete, that is not in its place yet */
-#define SQLITE_STORE_OLD "state.db.old" /* what it replaced */
+#define SQLITE_STORE_RESERVE_NEW "state.db.reserve.new" /* one that is not whole yet */
+#define SQLITE_STORE_NEW "state.db.new"                 /* a restored one, complete, that is not in its place yet */
+#define SQLITE_STORE_OLD "state.db.old"                 /* what it replaced */
 
 enum sqlite_query {
         QUERY_BEGIN,
@@ -56,7 +59,7 @@ struct sqlite_keeper {
 
 struct sqlite_store {
         char *directory, *path;
-        char *reserve; /* the file of sqlite_keep() */
+        char *reserve, *reserve_new; /* the file of sqlite_keep() */
         bool has_reserve;
         int log_pages, log_pages_max; /* in the log; from how many on the writer moves them itself */
         int lock_fd;
@@ -94,8 +97,9 @@ void sqlite_keeper_leave(struct sqlite_store *store); /* and has ended it */
 void sqlite_tidy(void *backend);
 
 /* Moves the log into the database, so that it begins anew where it stands. Whether it does: nobody reads from it for
- * long, and the database has room for what is in it. By the writer, outside a transaction. */
-bool sqlite_empty_log(struct sqlite_store *store);
+ * @wait_ms more (a backup reads for as long as it takes), and the database has room for what is in it. By the writer,
+ * outside a transaction. */
+bool sqlite_empty_log(struct sqlite_store *s, int wait_ms);
 
 bool sqlite_keep(void *backend);
 bool sqlite_give(void *backend);

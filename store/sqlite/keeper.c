@@ -159,7 +159,7 @@ void sqlite_tidy(void *backend) {
                 sqlite_keeper_enter(store);
                 sqlite3_exec(store->writer.db, sql, NULL, NULL, NULL);
                 sqlite_keeper_leave(store);
-                if (!store->has_reserve && !sqlite_empty_log(store))
+                if (!store->has_reserve && !sqlite_empty_log(store, 0))
                         return;
         }
 }

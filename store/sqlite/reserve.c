@@ -39,14 +39,19 @@ static off_t find_file(const struct sqlite_store *s) {
         return lstat(s->reserve, &status) == 0 && S_ISREG(status.st_mode) && status.st_blocks > 0 ? status.st_size : 0;
 }
 
-static bool make_file(const struct sqlite_store *s, off_t bytes) {
-        _cleanup_close_ int fd = bytes ? open(s->reserve, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -EBADF;
+/* Has its name once it is whole: what a process that was killed has begun is no reserve, and takes up space. */
+static bool make_file(const struct sqlite_store *s) {
+        _cleanup_close_ int fd = -EBADF;
+        off_t bytes;
 
+        unlink(s->reserve_new);
+        bytes = find_space(s);
+        fd = bytes ? open(s->reserve_new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -EBADF;
         if (fd < 0)
                 return false;
-        if (posix_fallocate(fd, 0, bytes) == 0)
+        if (posix_fallocate(fd, 0, bytes) == 0 && rename(s->reserve_new, s->reserve) == 0)
                 return true;
-        unlink(s->reserve);
+        unlink(s->reserve_new);
         return false;
 }
 
@@ -57,7 +62,7 @@ bool sqlite_keep(void *backend) {
         if (s->has_reserve)
                 return true;
         bytes = find_file(s);
-        if (!bytes && !make_file(s, bytes = find_space(s)))
+        if (!bytes && (!make_file(s) || !(bytes = find_file(s))))
                 return false;
         s->has_reserve = true;
         s->log_pages_max = (int)(bytes / LOG_PART / SQLITE_PAGE);
@@ -66,18 +71,27 @@ bool sqlite_keep(void *backend) {
         return true;
 }
 
-bool sqlite_empty_log(struct sqlite_store *s) {
-        int in_log = 0, moved = 0;
+bool sqlite_empty_log(struct sqlite_store *s, int wait_ms) {
+        int in_log = 0, moved = 0, r;
 
-        return sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_RESTART, &in_log, &moved) == SQLITE_OK &&
-               in_log == moved;
+        sqlite3_busy_timeout(s->writer.db, wait_ms);
+        r = sqlite3_wal_checkpoint_v2(s->writer.db, NULL, SQLITE_CHECKPOINT_RESTART, &in_log, &moved);
+        sqlite3_busy_timeout(s->writer.db, SQLITE_BUSY_MS);
+        return r == SQLITE_OK && in_log == moved;
+}
+
+/* One that somebody has removed is given, too. */
+static bool remove_file(struct sqlite_store *s) {
+        if (!s->has_reserve || (unlink(s->reserve) < 0 && errno != ENOENT))
+                return false;
+        s->has_reserve = false;
+        return true;
 }
 
 bool sqlite_give(void *backend) {
         struct sqlite_store *s = backend;
-        bool gives = s->has_reserve && unlink(s->reserve) == 0, emptied = sqlite_empty_log(s);
+        bool gives = remove_file(s), emptied = sqlite_empty_log(s, gives ? 0 : SQLITE_BUSY_MS);
 
-        s->has_reserve = s->has_reserve && !gives;
         if (gives)
                 log_warning("%s: the disk is full: only what makes room is changed until there is space", s->path);
         return gives || emptied;

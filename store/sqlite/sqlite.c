@@ -80,7 +80,7 @@ int sqlite_connect(const char *path, int flags, sqlite3 **ret_db, struct err **e
         int r = 0;
 
         if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
-            sqlite3_busy_timeout(db, 10000) != SQLITE_OK ||
+            sqlite3_busy_timeout(db, SQLITE_BUSY_MS) != SQLITE_OK ||
             sqlite3_exec(db, "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 0",
                          NULL, NULL, NULL) != SQLITE_OK)
                 r = sqlite_fail(db, path, "cannot be opened", err);
@@ -187,6 +187,7 @@ static void release(struct sqlite_store *s) {
         close_fd(s->lock_fd);
         pthread_mutex_destroy(&s->read_lock);
         free(s->reserve);
+        free(s->reserve_new);
         free(s->path);
         free(s->directory);
         free(s);
@@ -237,7 +238,8 @@ static int sqlite_open(const struct store_options *options, void **ret_backend, 
         s->directory = strdup(options->directory);
         s->path = join(s->directory, SQLITE_STORE_FILE);
         s->reserve = join(s->directory, SQLITE_STORE_RESERVE);
-        if (!s->path || !s->reserve) {
+        s->reserve_new = join(s->directory, SQLITE_STORE_RESERVE_NEW);
+        if (!s->path || !s->reserve || !s->reserve_new) {
                 r = err_set(err, ENOMEM, "out of memory");
         } else {
                 r = open_all(s, err);
@@ -309,7 +311,7 @@ static int sqlite_begin(void *backend, struct err **err) {
         int r;
 
         if (s->log_pages > s->log_pages_max)
-                sqlite_empty_log(s);
+                sqlite_empty_log(s, 0);
         sqlite_keeper_enter(s);
         r = simple(&s->writer, QUERY_BEGIN, "cannot be changed", err);
         if (r < 0)

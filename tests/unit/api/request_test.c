@@ -252,9 +252,16 @@ static void expect_place(struct arena *arena, const char *scope, const struct ap
 
 static void test_places(void **state) {
         static const char *const wrong[] = { "", "x", "nonsense", "e30", "eyJ2IjoibWV0YS5rOHMuaW8vdjEifQ" };
+        /* Roles and their bindings are called whatever a path's segment may be. */
+        static const char *const odd[] = { "a\"b", "a\\", "a\\u0000", "a\\u0000\"b", "<\xc3\xa9 & \t>" };
         _cleanup_arena_ struct arena *arena = arena_new();
         struct api_place place;
         const char *token;
+
+        for (size_t i = 0; i < ELEMENTS(odd); i++) {
+                expect_place(arena, NULL, &(struct api_place){ 42, "default", odd[i] });
+                expect_place(arena, "", &(struct api_place){ 42, "", odd[i] });
+        }
 
         expect_place(arena, NULL, &(struct api_place){ 42, "default", "a" });
         expect_place(arena, "default", &(struct api_place){ 42, "default", "a" });

@@ -73,8 +73,31 @@ static void test_pairs(void **state) {
         (void)state;
 }
 
+/* Whatever comes is told of in as much memory as it takes itself, a few times. */
+static void test_many_blocks(void **state) {
+        static const char block[] = BLOCK("X", "AAAA");
+        enum { BLOCKS = 10000 };
+        _cleanup_free_ char *text = malloc(BLOCKS * (sizeof(block) - 1) + 1);
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct x509_text pem;
+        const char *problem;
+
+        for (size_t i = 0; i < BLOCKS; i++)
+                strcpy(text + i * (sizeof(block) - 1), block);
+        pem = of(text);
+        problem = x509_pair_problem(arena, &pem, &pem);
+        assert_non_null(strstr(problem, ": [X X X X"));
+        assert_non_null(strstr(problem, "X X]"));
+        assert_true(arena_size(arena) < 4 * pem.size);
+        (void)state;
+}
+
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_requests), cmocka_unit_test(test_pairs) };
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_requests),
+                cmocka_unit_test(test_pairs),
+                cmocka_unit_test(test_many_blocks),
+        };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

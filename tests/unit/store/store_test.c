@@ -18,6 +18,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -619,6 +620,88 @@ static void test_room_on_a_full_disk(void **state) {
         free(large);
 }
 
+static void touch(const struct fixture *f, const char *name) {
+        char path[128];
+
+        snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+        assert_int_equal(close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
+}
+
+static bool is_there(const struct fixture *f, const char *name, struct stat *ret_status) {
+        char path[128];
+
+        snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+        return stat(path, ret_status) == 0;
+}
+
+/* What a process that was killed had begun to keep is made whole; what somebody removes is made again once there is
+ * space. */
+static void test_half_a_reserve(void **state) {
+        struct fixture *f = *state;
+        char key[32], path[128], *large = malloc(400001);
+        struct stat status;
+
+        if (geteuid() != 0)
+                skip();
+        store_close(f->store);
+        assert_int_equal(unshare(CLONE_NEWNS), 0);
+        assert_int_equal(mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL), 0);
+        assert_int_equal(mount("store", f->dir, "tmpfs", 0, "size=32m"), 0);
+        touch(f, "state.db.reserve");
+        touch(f, "state.db.reserve.new");
+        open_store(f);
+        put(f->store, "a", "1", STORE_ABSENT);
+        reopen(f);
+        assert_true(is_there(f, "state.db.reserve", &status) && status.st_size == 8 << 20);
+        assert_false(is_there(f, "state.db.reserve.new", &status));
+        memset(large, 'l', 400000);
+        large[400000] = '\0';
+        for (int i = 0; i < 20; i++) {
+                snprintf(key, sizeof(key), "key-%d", i);
+                put(f->store, key, large, STORE_ABSENT);
+        }
+        snprintf(path, sizeof(path), "%s/state.db.reserve", f->dir);
+        assert_int_equal(unlink(path), 0);
+        fill(f);
+        while (change(f->store, "more", large, STORE_ANY, false, NULL).code == 0)
+                fill(f);
+        snprintf(path, sizeof(path), "%s/filler", f->dir);
+        assert_int_equal(unlink(path), 0);
+        put(f->store, "key-1", NULL, STORE_ANY);
+        put(f->store, "a", "2", STORE_ANY);
+        assert_true(is_there(f, "state.db.reserve", &status) && status.st_size == 8 << 20);
+        store_close(f->store);
+        assert_int_equal(umount(f->dir), 0);
+        open_store(f);
+        free(large);
+}
+
+/* Whoever reads for long, as a backup does, keeps the log, and nobody waiting: each wait for a connection is ten
+ * seconds at most, and there would be many. Between changes the keeper is done with what it can do. */
+static void test_long_reads(void **state) {
+        struct fixture *f = *state;
+        char path[128], key[32], *large = malloc(900001);
+        struct timespec begun, now;
+        sqlite3 *db;
+
+        memset(large, 'l', 900000);
+        large[900000] = '\0';
+        put(f->store, "a", "1", STORE_ABSENT);
+        snprintf(path, sizeof(path), "%s/state.db", f->dir);
+        assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db, "BEGIN; SELECT count(*) FROM objects", NULL, NULL, NULL), SQLITE_OK);
+        clock_gettime(CLOCK_MONOTONIC, &begun);
+        for (int i = 0; i < 20; i++) { /* more than the log is to hold */
+                snprintf(key, sizeof(key), "key-%d", i);
+                put(f->store, key, large, STORE_ABSENT);
+                usleep(50000);
+                clock_gettime(CLOCK_MONOTONIC, &now);
+                assert_true(now.tv_sec - begun.tv_sec < 30);
+        }
+        sqlite3_close(db);
+        free(large);
+}
+
 /* A backup takes nothing of the store's own away, and no device. */
 static void refuse_own_files(struct fixture *f) {
         static const char *const names[] = { "state.db", "state.db-wal", "state.db.new", "./state.db" };
@@ -760,6 +843,7 @@ int main(void) {
                 SQLITE(test_damaged),     SQLITE(test_backup),
                 SQLITE(test_restore_cut), SQLITE(test_log_stays_short),
                 SQLITE(test_full_disk),   SQLITE(test_room_on_a_full_disk),
+                SQLITE(test_long_reads),  SQLITE(test_half_a_reserve),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
