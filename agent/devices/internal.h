@@ -136,7 +136,7 @@ const struct device *resource_device(const struct resource *resource, const char
 void resource_free(struct resource *resource);
 void resource_watch_gone(struct devices *devices);
 void resource_take(struct resource *resource, struct plugin *plugin); /* which has it: the record is to name it */
-void resources_written(struct devices *devices, uint64_t generation);
+void resource_written(struct devices *devices, uint64_t generation);
 
 /* plugin.c */
 int plugin_open(struct devices *devices, const struct registrant *registrant, const char *name, const char *path,

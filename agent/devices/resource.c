@@ -206,7 +206,7 @@ void resource_take(struct resource *r, struct plugin *p) {
 }
 
 /* Written or not: a disk that is full takes nobody's devices. */
-void resources_written(struct devices *d, uint64_t generation) {
+void resource_written(struct devices *d, uint64_t generation) {
         bool any = false;
 
         LIST_EACH (resources, r, &d->resources)
