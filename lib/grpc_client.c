@@ -37,6 +37,7 @@ struct grpc_client_call {
         int http_status, grpc_status; /* -1: not seen yet */
         enum grpc_code local_code;    /* why this side ended the call, else OK */
         bool reading;                 /* inside on_data(): it must not go */
+        bool streams, answered;       /* any number of messages may come; one has */
         char *text;
 };
 
@@ -135,8 +136,12 @@ static void on_head(struct http_exchange *x, const struct http_response *respons
 /* One complete message is in the reader. */
 static void take_message(struct grpc_client_call *call) {
         struct grpc_unpacked message;
-        int r = grpc_unpack(call->response, call->reader.data, call->reader.size, &message);
+        int r;
 
+        if (call->answered && !call->streams)
+                return call_abort(call, GRPC_INTERNAL, "there is more than one message in the answer");
+        call->answered = true;
+        r = grpc_unpack(call->response, call->reader.data, call->reader.size, &message);
         grpc_reader_next(&call->reader);
         if (r < 0)
                 return call_abort(call, r == -EBADMSG ? GRPC_INTERNAL : GRPC_RESOURCE_EXHAUSTED,
@@ -266,8 +271,8 @@ static int submit(struct grpc_client_call *call, const struct grpc_client_reques
         return r;
 }
 
-int grpc_client_call(struct grpc_client *client, const struct grpc_client_request *request,
-                     const struct grpc_client_handlers *handlers, void *data, struct grpc_client_call **ret_call) {
+static int start(struct grpc_client *client, const struct grpc_client_request *request, bool streams,
+                 const struct grpc_client_handlers *handlers, void *data, struct grpc_client_call **ret_call) {
         struct grpc_client_call *call;
         int r;
 
@@ -278,6 +283,7 @@ int grpc_client_call(struct grpc_client *client, const struct grpc_client_reques
                 return -ENOMEM;
         *call = (struct grpc_client_call){ .client = client,
                                            .response = request->response,
+                                           .streams = streams,
                                            .handlers = *handlers,
                                            .data = data,
                                            .http_status = -1,
@@ -291,6 +297,16 @@ int grpc_client_call(struct grpc_client *client, const struct grpc_client_reques
         if (ret_call)
                 *ret_call = call;
         return 0;
+}
+
+int grpc_client_call(struct grpc_client *client, const struct grpc_client_request *request,
+                     const struct grpc_client_handlers *handlers, void *data, struct grpc_client_call **ret_call) {
+        return start(client, request, false, handlers, data, ret_call);
+}
+
+int grpc_client_watch(struct grpc_client *client, const struct grpc_client_request *request,
+                      const struct grpc_client_handlers *handlers, void *data, struct grpc_client_call **ret_call) {
+        return start(client, request, true, handlers, data, ret_call);
 }
 
 void grpc_client_cancel(struct grpc_client_call *call) {
@@ -346,7 +362,7 @@ int grpc_client_stream(struct grpc_client *client, const struct grpc_client_requ
                        bool (*message)(void *data, const ProtobufCMessage *message), void *data, struct err **err) {
         const struct grpc_client_handlers handlers = { .message = on_blocking_message, .done = on_blocking_done };
         struct blocking blocking = { .message = message, .data = data };
-        int r = grpc_client_call(client, request, &handlers, &blocking, &blocking.call);
+        int r = grpc_client_watch(client, request, &handlers, &blocking, &blocking.call);
 
         if (r < 0)
                 return err_errno(err, -r, "%s", request->path);

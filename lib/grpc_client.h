@@ -40,10 +40,14 @@ struct grpc_client_handlers {
         void (*done)(void *data, enum grpc_code code, const char *text);
 };
 
-/* Returns 0 with the call, which lives until done() was called (@ret_call may be NULL); or -EBUSY, -EMSGSIZE, -ENOMEM
- * with nothing called. */
+/* A call with one answer: a second message ends it with INTERNAL, unseen. Returns 0 with the call, which lives until
+ * done() was called (@ret_call may be NULL); or -EBUSY, -EMSGSIZE, -ENOMEM with nothing called. */
 int grpc_client_call(struct grpc_client *client, const struct grpc_client_request *request,
                      const struct grpc_client_handlers *handlers, void *data, struct grpc_client_call **ret_call);
+
+/* The same of a call whose answer is any number of messages. */
+int grpc_client_watch(struct grpc_client *client, const struct grpc_client_request *request,
+                      const struct grpc_client_handlers *handlers, void *data, struct grpc_client_call **ret_call);
 
 /* Resets the call; done() follows from the loop with CANCELLED. */
 void grpc_client_cancel(struct grpc_client_call *call);

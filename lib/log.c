@@ -58,6 +58,13 @@ static int prefix(char *line, size_t size, enum log_level level) {
                             program);
 }
 
+/* What others have sent may be in it: a line's end would begin a message of theirs, with a level of their choice. */
+static void make_plain(char *text, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+                        text[i] = text[i] == '\n' || text[i] == '\t' ? ' ' : '?';
+}
+
 void log_write(enum log_level level, const char *format, ...) {
         char line[LOG_LINE_MAX];
         va_list ap;
@@ -77,6 +84,7 @@ void log_write(enum log_level level, const char *format, ...) {
                 n = sizeof(line) - 1;
         if (journal_fd >= 0 && journal_send(journal_fd, program, levels[level].syslog, line + begin) == 0)
                 return;
+        make_plain(line + begin, (size_t)(n - begin));
         line[n++] = '\n';
         if (write(STDERR_FILENO, line, (size_t)n) < 0)
                 return; /* nobody reads the log: nothing is left to tell it to */

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -12,15 +13,19 @@
 #include "lib/err.h"
 #include "lib/loaded.h"
 
-#define STEPS_MAX 1000000 /* of one match */
-#define DEPTH_KIB 1024    /* memory of one */
+#define STEPS_MAX 1000000     /* from one place in the text */
+#define PLACES_FIRST 16       /* that are tried at once, before it is known how long that takes */
+#define PLACES_MAX (1u << 20) /* at most */
+#define FAST_US 1000          /* more are tried at once if it was faster */
+#define TIME_MAX_US 250000    /* of the processor, of one match */
+#define DEPTH_KIB 1024        /* memory of one */
 #define WORDS_MAX 256
 
 /* clang-format off */
 #define FUNCTIONS(f)                                                                                                   \
         f(pcre2_compile_8) f(pcre2_code_free_8) f(pcre2_match_8) f(pcre2_match_data_create_from_pattern_8)             \
         f(pcre2_match_data_free_8) f(pcre2_match_context_create_8) f(pcre2_match_context_free_8)                       \
-        f(pcre2_set_match_limit_8) f(pcre2_set_heap_limit_8) f(pcre2_get_error_message_8)
+        f(pcre2_set_match_limit_8) f(pcre2_set_heap_limit_8) f(pcre2_set_offset_limit_8) f(pcre2_get_error_message_8)
 /* clang-format on */
 
 static struct functions {
@@ -51,7 +56,8 @@ struct pattern {
 };
 
 static int compile(struct pattern *pattern, const char *text, bool ignore_case, struct err **err) {
-        uint32_t flags = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | (ignore_case ? PCRE2_CASELESS : 0);
+        uint32_t flags =
+                PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT | (ignore_case ? PCRE2_CASELESS : 0);
         unsigned char words[WORDS_MAX] = "";
         PCRE2_SIZE at;
         int error;
@@ -98,6 +104,33 @@ void pattern_free(struct pattern *p) {
         free(p);
 }
 
+static int64_t now_us(void) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+        return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* libpcre2 counts the steps from each place anew, and in a long text there are many places. */
 bool pattern_matches(struct pattern *p, const char *text, size_t length) {
-        return functions.pcre2_match_8(p->code, (PCRE2_SPTR8)text, length, 0, 0, p->data, p->context) >= 0;
+        int64_t began = length > PLACES_FIRST ? now_us() : 0, before = began, now;
+        size_t at = 0, places = PLACES_FIRST;
+        uint32_t flags = 0;
+
+        for (;;) {
+                int r;
+
+                functions.pcre2_set_offset_limit_8(p->context, at + places - 1);
+                r = functions.pcre2_match_8(p->code, (PCRE2_SPTR8)text, length, at, flags, p->data, p->context);
+                if (r != PCRE2_ERROR_NOMATCH)
+                        return r >= 0;
+                at += places;
+                while (at < length && ((unsigned char)text[at] & 0xc0) == 0x80)
+                        at++;
+                if (at > length || (now = now_us()) - began > TIME_MAX_US)
+                        return false;
+                places = now - before > FAST_US ? (places + 1) / 2 : places < PLACES_MAX ? places * 2 : places;
+                before = now;
+                flags = PCRE2_NO_UTF_CHECK; /* of all of it, by the first */
+        }
 }

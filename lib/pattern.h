@@ -14,5 +14,5 @@ struct pattern;
 int pattern_new(const char *text, bool ignore_case, struct pattern **ret_pattern, struct err **err);
 void pattern_free(struct pattern *pattern); /* NULL is fine */
 
-/* Whether some of @text matches. One that takes too many steps does not. By one thread at a time. */
+/* Whether some of @text matches. One that takes too many steps, or too long, does not. By one thread at a time. */
 bool pattern_matches(struct pattern *pattern, const char *text, size_t length);

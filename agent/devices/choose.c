@@ -52,33 +52,27 @@ static void mark_reusable(const struct devices_request *q, const struct resource
         }
 }
 
-static bool has(const struct devices_request *q, const char *id) {
-        for (size_t i = 0; i < q->n_ids; i++)
-                if (strcmp(q->ids[i], id) == 0)
-                        return true;
-        return false;
-}
-
-/* Takes device @d as long as some are needed. -ENOMEM. */
-static int take(struct devices_request *q, const struct device *d) {
+/* Takes the device at @i, which is marked, as long as some are needed. -ENOMEM. */
+static int take(struct devices_request *q, const struct resource *r, bool *marks, size_t i) {
         const char *id;
 
-        if (q->n_ids == q->needed || has(q, d->id))
+        if (q->n_ids == q->needed)
                 return 0;
-        if (!(id = arena_strdup(q->arena, d->id))) /* the list may be another soon */
+        if (!(id = arena_strdup(q->arena, r->list.items[i].id))) /* the list may be another soon */
                 return -ENOMEM;
         q->ids[q->n_ids++] = id;
+        marks[i] = false;
         return 0;
 }
 
-static int take_marked(struct devices_request *q, const struct resource *r, const bool *marks) {
+static int take_marked(struct devices_request *q, const struct resource *r, bool *marks) {
         for (size_t i = 0; i < r->list.n; i++)
-                if (marks[i] && take(q, &r->list.items[i]) < 0)
+                if (marks[i] && take(q, r, marks, i) < 0)
                         return -ENOMEM;
         return 0;
 }
 
-/* Healthy, and nobody's. */
+/* Healthy, and nobody's: those that @q has by now are its own. */
 static bool *find_free(const struct devices_request *q, const struct resource *r, size_t *ret_n) {
         bool *marks = new_marks(q, r);
 
@@ -102,7 +96,7 @@ static int list_available(struct devices_request *q, const struct resource *r, c
         for (size_t i = 0; i < q->n_ids; i++)
                 names.ids[names.n++] = q->ids[i];
         for (size_t i = 0; i < r->list.n; i++)
-                if (free_ones[i] && !has(q, r->list.items[i].id))
+                if (free_ones[i])
                         names.ids[names.n++] = r->list.items[i].id;
         *ret = names;
         return 0;
@@ -119,8 +113,7 @@ static int check_free(const struct devices_request *q, const struct resource *r,
 
 int choose_devices(struct devices_request *q, struct device_names *ret_available, struct err **err) {
         const struct resource *r = resource_find(q->devices, q->resource);
-        const bool *free_ones;
-        bool *reusable;
+        bool *reusable, *free_ones;
         size_t n_free;
         int e;
 
@@ -146,7 +139,7 @@ int choose_devices(struct devices_request *q, struct device_names *ret_available
 /* Others may have been given some while the plugin was asked. */
 int choose_rest(struct devices_request *q, struct err **err) {
         const struct resource *r = resource_find(q->devices, q->resource);
-        const bool *free_ones;
+        bool *free_ones;
         size_t n_free;
         int e;
 
@@ -157,7 +150,7 @@ int choose_rest(struct devices_request *q, struct err **err) {
         for (size_t i = 0; i < q->n_preferred; i++) {
                 const struct device *d = resource_device(r, q->preferred[i]);
 
-                if (d && free_ones[d - r->list.items] && take(q, d) < 0)
+                if (d && free_ones[d - r->list.items] && take(q, r, free_ones, (size_t)(d - r->list.items)) < 0)
                         return err_set(err, ENOMEM, "out of memory");
         }
         return take_marked(q, r, free_ones) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;

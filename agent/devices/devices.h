@@ -31,6 +31,9 @@ struct pool;
 #define DEVICES_OF_PLUGIN_MAX 65536     /* devices of one; a longer list is refused */
 #define DEVICES_ID_MAX 255              /* bytes of a device's name; the API asks for 63 */
 #define DEVICES_NAME_MAX 255            /* of a plugin's socket */
+#define DEVICES_GIVEN_MAX (1u << 20)    /* bytes that a plugin gives a container with its devices */
+#define DEVICES_GIVEN_ITEMS_MAX 4096    /* variables, mounts, device nodes, annotations and CDI devices of those */
+#define DEVICES_GRANTED_MAX (32u << 20) /* bytes of what all pods have: what more is would not be read back */
 #define DEVICES_CALL_MS 30000           /* a plugin's time to answer: KubeletPreStartContainerRPCTimeoutInSecs */
 #define DEVICES_CONNECT_MS 10000        /* likewise while it registers */
 #define DEVICES_GONE_MS (5 * 60 * 1000) /* until what a plugin had that is gone counts as capacity no more */

@@ -129,8 +129,11 @@ static void on_info(void *data, const ProtobufCMessage *message) {
         const Devices__Info *info = (const Devices__Info *)message;
         _cleanup_err_ struct err *err = NULL;
         struct found *f = data;
-        int r = check(info, &err);
+        int r;
 
+        if (f->gone) /* nobody would end it */
+                return;
+        r = check(info, &err);
         f->got = true;
         if (r == 0 && !(f->plugin = strdup(info->endpoint[0] ? info->endpoint : f->path)))
                 r = err_set(&err, ENOMEM, "out of memory");

@@ -8,6 +8,20 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 
+int grant_check(const Devices__Given *given, struct err **err) {
+        size_t size = devices__given__get_packed_size(given),
+               n = given->n_envs + given->n_mounts + given->n_devices + given->n_annotations + given->n_cdi_devices;
+
+        if (size > DEVICES_GIVEN_MAX)
+                return err_set(err, E2BIG, "allocation response of %zu bytes is larger than %u", size,
+                               DEVICES_GIVEN_MAX);
+        if (n > DEVICES_GIVEN_ITEMS_MAX)
+                return err_set(err, E2BIG,
+                               "allocation response has %zu variables, mounts, devices and annotations, more than %d",
+                               n, DEVICES_GIVEN_ITEMS_MAX);
+        return 0;
+}
+
 /* Room for @more elements of @size behind the @n that are there; NULL without memory. */
 static void *grow(struct arena *arena, const void *items, size_t n, size_t more, size_t size) {
         void *new = arena_alloc_array(arena, n + more + 1, size);

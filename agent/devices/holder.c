@@ -35,6 +35,15 @@ static void grant_free(struct grant *g) {
         free(g);
 }
 
+/* More than it takes. */
+static size_t weigh(const Devices__Grant *g) {
+        size_t weight = 512 + strlen(g->container) + strlen(g->resource) + g->given.len;
+
+        for (size_t i = 0; i < g->n_device_ids; i++)
+                weight += strlen(g->device_ids[i]) + 64;
+        return weight;
+}
+
 static struct grant *grant_new(const Devices__Grant *from) {
         struct grant *g = calloc(1, sizeof(*g));
         bool whole;
@@ -49,6 +58,7 @@ static struct grant *grant_new(const Devices__Grant *from) {
         g->given = malloc(from->given.len + 1);
         g->given_size = from->given.len;
         g->pre_start = from->pre_start;
+        g->weight = weigh(from);
         whole = g->container && g->resource && g->ids && g->numa_nodes && g->given;
         for (size_t i = 0; whole && i < g->n; i++) {
                 whole = (g->ids[i] = strdup(from->device_ids[i]));
@@ -77,22 +87,29 @@ static struct device_holder *holder_get(struct devices *d, const char *uid) {
         return h;
 }
 
-int grant_add(struct devices *d, const char *uid, const Devices__Grant *from) {
-        struct grant *g = grant_new(from);
-        struct device_holder *h = g ? holder_get(d, uid) : NULL;
+int grant_add(struct devices *d, const char *uid, const Devices__Grant *from, struct err **err) {
+        struct device_holder *h;
+        struct grant *g;
 
-        if (!h) {
+        if (d->granted + weigh(from) > DEVICES_GRANTED_MAX)
+                return err_set(err, E2BIG,
+                               "with what the device plugin of %s gives, all pods would have more than %u bytes",
+                               from->resource, DEVICES_GRANTED_MAX);
+        g = grant_new(from);
+        if (!g || !(h = holder_get(d, uid))) {
                 if (g)
                         grant_free(g);
-                return -ENOMEM;
+                return err_set(err, ENOMEM, "out of memory");
         }
         grants_append(&h->grants, g);
+        d->granted += g->weight;
         return 0;
 }
 
 void holder_free(struct devices *d, struct device_holder *h) {
         LIST_EACH (grants, g, &h->grants) {
                 grants_remove(g);
+                d->granted -= g->weight;
                 grant_free(g);
         }
         holders_remove(h);

@@ -48,7 +48,9 @@ struct resource {
         struct list_node in_resources;
         struct plugin *plugin; /* NULL: it is gone, or has not come back yet */
         struct device_list list;
-        uint64_t gone_at; /* ms, the loop's clock; without a plugin */
+        uint64_t gone_at;    /* ms, the loop's clock; without a plugin */
+        uint64_t generation; /* of the record that will name it; 0: it is on the disk */
+        bool recorded;       /* it is named there, or will be */
         char name[];
 };
 
@@ -61,6 +63,7 @@ struct grant {
         size_t n;
         uint8_t *given; /* a Devices__Given */
         size_t given_size;
+        size_t weight; /* bytes, of the record and of memory while it is read */
         bool pre_start;
 };
 
@@ -94,6 +97,7 @@ struct devices {
         struct requests requests;
         struct starts starts;
         size_t n_resources;
+        size_t granted; /* bytes of all grants */
         bool is_new;
 };
 
@@ -131,6 +135,8 @@ void resource_lost(struct resource *resource, struct devices *devices); /* its p
 const struct device *resource_device(const struct resource *resource, const char *id);
 void resource_free(struct resource *resource);
 void resource_watch_gone(struct devices *devices);
+void resource_take(struct resource *resource, struct plugin *plugin); /* which has it: the record is to name it */
+void resources_written(struct devices *devices, uint64_t generation);
 
 /* plugin.c */
 int plugin_open(struct devices *devices, const struct registrant *registrant, const char *name, const char *path,
@@ -159,7 +165,7 @@ void finder_free(struct finder *finder); /* NULL is fine */
 /* holder.c */
 struct device_holder *holder_find(const struct devices *devices, const char *uid);
 struct grant *grant_find(const struct devices *devices, const char *uid, const char *container, const char *resource);
-int grant_add(struct devices *devices, const char *uid, const Devices__Grant *grant); /* copied. -ENOMEM */
+int grant_add(struct devices *devices, const char *uid, const Devices__Grant *grant, struct err **err); /* copied */
 void holder_free(struct devices *devices, struct device_holder *holder);
 
 /* choose.c: the devices for a request's container. 1: they are chosen; 0: the plugin is to be asked which it prefers
@@ -170,6 +176,9 @@ struct device_names {
 };
 int choose_devices(struct devices_request *request, struct device_names *ret_available, struct err **err);
 int choose_rest(struct devices_request *request, struct err **err); /* after that. 0, or a negative errno */
+
+/* grant.c */
+int grant_check(const Devices__Given *given, struct err **err); /* -E2BIG */
 
 /* record.c */
 int devices_record_read(struct devices *devices, struct err **err);

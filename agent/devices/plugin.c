@@ -96,8 +96,10 @@ static int watch(struct plugin *p) {
         Devices__Empty empty = DEVICES__EMPTY__INIT;
         const struct grpc_client_request request = { "/v1beta1.DevicePlugin/ListAndWatch", &empty.base,
                                                      &devices__device_list__descriptor, 0 };
+        int r = grpc_client_watch(p->client, &request, &handlers, p, NULL);
 
-        return plugin_call(p, &request, &handlers, p, NULL);
+        p->calls += r == 0;
+        return r;
 }
 
 /* -- its registration -------------------------------------------------------------------------------------- */
@@ -118,7 +120,7 @@ static int take_resource(struct plugin *p, struct err **err) {
         if (!r)
                 return -ENOSPC;
         before = r->plugin;
-        r->plugin = p;
+        resource_take(r, p);
         p->resource = r;
         if (before)
                 close_later(before);

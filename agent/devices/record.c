@@ -13,12 +13,19 @@
 /* -- read -------------------------------------------------------------------------------------------------- */
 
 static int take(struct devices *d, const Devices__Record *record, struct err **err) {
-        for (size_t i = 0; i < record->n_resources; i++)
-                if (!resource_make(d, record->resources[i], err))
+        for (size_t i = 0; i < record->n_resources; i++) {
+                struct resource *r = resource_make(d, record->resources[i], err);
+
+                if (!r)
                         return -ENOMEM;
-        for (size_t i = 0; i < record->n_grants; i++)
-                if (grant_add(d, record->grants[i]->pod_uid, record->grants[i]) < 0)
-                        return err_set(err, ENOMEM, "out of memory");
+                r->recorded = true;
+        }
+        for (size_t i = 0; i < record->n_grants; i++) {
+                int r = grant_add(d, record->grants[i]->pod_uid, record->grants[i], err);
+
+                if (r < 0)
+                        return r;
+        }
         return 0;
 }
 

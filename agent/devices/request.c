@@ -119,8 +119,11 @@ static void on_allocated(void *data, const ProtobufCMessage *message) {
         struct devices_request *q = data;
         size_t size;
 
-        q->given = NULL;
-        if (answer->n_containers == 0)
+        if (answer->n_containers == 0) {
+                err_set(&q->failure, EPROTO, "no containers return in allocation response");
+                return;
+        }
+        if (grant_check(answer->containers[0], &q->failure) < 0)
                 return;
         size = devices__given__get_packed_size(answer->containers[0]);
         if ((q->given = arena_alloc(q->arena, size + 1))) {
@@ -129,13 +132,13 @@ static void on_allocated(void *data, const ProtobufCMessage *message) {
         }
 }
 
-static int keep(struct devices_request *q) {
+static int keep(struct devices_request *q, struct err **err) {
         const struct resource *r = resource_find(q->devices, q->resource);
         int64_t *nodes = arena_alloc_array(q->arena, q->n_ids + 1, sizeof(*nodes));
         Devices__Grant grant = DEVICES__GRANT__INIT;
 
         if (!nodes)
-                return -ENOMEM;
+                return err_set(err, ENOMEM, "out of memory");
         for (size_t i = 0; i < q->n_ids; i++) {
                 const struct device *d = r ? resource_device(r, q->ids[i]) : NULL;
 
@@ -150,18 +153,16 @@ static int keep(struct devices_request *q) {
         grant.given.data = q->given;
         grant.given.len = q->given_size;
         grant.pre_start = q->plugin->pre_start;
-        return grant_add(q->devices, q->pod->metadata.uid, &grant);
+        return grant_add(q->devices, q->pod->metadata.uid, &grant, err);
 }
 
 static void on_allocate_end(void *data, enum grpc_code code, const char *text) {
         struct devices_request *q = data;
-        _cleanup_err_ struct err *err = NULL;
+        _cleanup_err_ struct err *err = TAKE_PTR(q->failure);
 
         if (!call_ended(q, code, text, NULL))
                 return;
-        if (!q->given)
-                err_set(&err, EPROTO, "no containers return in allocation response");
-        if (err || keep(q) < 0) {
+        if (!q->given || keep(q, &err) < 0) {
                 fail(q, &err);
                 return;
         }

@@ -50,7 +50,9 @@ void kubelet_search_closed(struct kubelet_request *q) {
         struct kubelet_search *s = q->search;
 
         q->search = NULL;
-        if (s && !s->working)
+        if (s && s->working)
+                atomic_store(&s->place.unwanted, true);
+        else if (s)
                 search_free(s);
 }
 

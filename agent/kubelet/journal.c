@@ -10,6 +10,7 @@
 
 #include "agent/kubelet/journal_entry.h"
 #include "lib/cleanup.h"
+#include "lib/mapping_guard.h"
 #include "lib/pattern.h"
 
 #define MATCH_MAX (LOG_QUERY_SERVICE_MAX + 64) /* NAME=VALUE, with a NUL */
@@ -25,6 +26,7 @@ struct reader {
         struct journal_place *place;
         int64_t began; /* ms, monotonic */
         FILE *out;
+        struct mapping_guard guard; /* the library maps files, which their writers cut when they are full */
 };
 
 static int64_t now_ms(void) {
@@ -35,7 +37,7 @@ static int64_t now_ms(void) {
 }
 
 static bool is_late(const struct reader *r) {
-        return r->place->spent + now_ms() - r->began > JOURNAL_QUERY_MS;
+        return atomic_load(&r->place->unwanted) || r->place->spent + now_ms() - r->began > JOURNAL_QUERY_MS;
 }
 
 /* -- units ------------------------------------------------------------------------------------------------- */
@@ -84,6 +86,7 @@ static void add_unit(const struct reader *r, const char *name) {
 }
 
 static bool open_journal(struct reader *r) {
+        mapping_guard_enter(&r->guard);
         if (!(r->library = systemd_load(NULL)) || r->library->journal_open(&r->journal, SD_JOURNAL_LOCAL_ONLY) < 0)
                 return false;
         r->library->journal_set_data_threshold(r->journal, JOURNAL_MESSAGE_MAX + MATCH_MAX);
@@ -94,6 +97,7 @@ static void close_journal(struct reader *r) {
         if (r->library && r->journal)
                 r->library->journal_close(r->journal);
         pattern_free(r->pattern);
+        mapping_guard_leave(&r->guard);
 }
 
 bool journal_has_service(const char *service) {

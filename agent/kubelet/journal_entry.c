@@ -145,9 +145,9 @@ static void write_size(size_t size, FILE *out) {
                 fprintf(out, "%zu.%zu%c", rest, below, units[unit]);
 }
 
-/* Further lines stand below the first. */
+/* Further lines stand below the first. A message of line ends alone would be hundreds of times as long. */
 static void write_lines(const char *text, size_t length, size_t width, FILE *out) {
-        size_t at = 0;
+        size_t at = 0, shown = 0;
 
         do {
                 const char *end = at < length ? memchr(text + at, '\n', length - at) : NULL;
@@ -156,8 +156,9 @@ static void write_lines(const char *text, size_t length, size_t width, FILE *out
                 fprintf(out, "%*s", at > 0 ? (int)width : 0, "");
                 fwrite(text + at, 1, n, out);
                 fputc('\n', out);
+                shown += width + n + 1;
                 at += n + 1;
-        } while (at < length);
+        } while (at < length && shown < JOURNAL_SHOWN_MAX);
 }
 
 bool journal_entry_write(const struct systemd *library, sd_journal *journal, FILE *out) {

@@ -83,7 +83,7 @@ static const char *read_time(struct reading *r, const char *name, int64_t *ret_u
                 validate_invalid(&r->v, FIELD(NULL, name), text, "invalid time format");
                 return NULL;
         }
-        *ret_usec = time.seconds * 1000000 + microseconds_of(text);
+        *ret_usec = time.seconds < 0 ? 0 : time.seconds * 1000000 + microseconds_of(text); /* journals begin in 1970 */
         *ret_has = true;
         return text;
 }

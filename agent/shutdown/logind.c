@@ -98,6 +98,7 @@ static int on_lock(sd_bus_message *reply, void *data, sd_bus_error *ret_error) {
         l->retry_ms = 0;
         l->said_away = false;
         log_info("shutdown: logind holds it back for the pods' sake, up to %lld s", (long long)l->config.seconds);
+        l->config.prepares(l->config.data, false); /* it was called off while the bus was away */
         return 0;
 }
 

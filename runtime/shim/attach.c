@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,10 +19,19 @@ static void tap_close(struct tap *tap) {
                 container->streams[i].log.tap = NULL;
 }
 
-/* The reader has gone. */
+static bool reader_has_gone(const struct tap *tap) {
+        struct pollfd end = { .fd = tap->source.fd };
+
+        return poll(&end, 1, 0) == 1 && (end.revents & POLLERR);
+}
+
+/* An event of this turn may be of who had the tap before. */
 static void tap_ready(struct shim_source *source, uint32_t events) {
+        struct tap *tap = (struct tap *)source;
+
         (void)events;
-        tap_close((struct tap *)source);
+        if (reader_has_gone(tap))
+                tap_close(tap);
 }
 
 /* Nobody waits for a reader: what its pipe does not take ends its attach. */
@@ -65,8 +75,14 @@ static int tap_open(struct container *container, enum logs_stream_name name, int
         return 0;
 }
 
-static unsigned count_free(const struct container *container) {
-        return SHIM_TAPS_MAX - container->n_taps;
+/* Who has gone keeps no place, though its event has not come yet. */
+static bool has_room(struct container *container, unsigned n) {
+        if (SHIM_TAPS_MAX - container->n_taps >= n)
+                return true;
+        for (unsigned i = 0; i < SHIM_TAPS_MAX; i++)
+                if (container->taps[i].container && reader_has_gone(&container->taps[i]))
+                        tap_close(&container->taps[i]);
+        return SHIM_TAPS_MAX - container->n_taps >= n;
 }
 
 int shim_container_attach(struct connection *connection, struct shim_request *request) {
@@ -85,7 +101,7 @@ int shim_container_attach(struct connection *connection, struct shim_request *re
                 container->taps = shim_map(SHIM_TAPS_MAX * sizeof(struct tap));
         if (!container->taps)
                 return -ENOMEM;
-        if (count_free(container) < ELEMENTS(indexes)) {
+        if (!has_room(container, ELEMENTS(indexes))) {
                 snprintf(text, sizeof(text), "%d clients are attached to the container; no more are possible",
                          SHIM_TAPS_MAX / 2);
                 shim_connection_answer(connection, ENOBUFS, text);

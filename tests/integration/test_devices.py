@@ -188,6 +188,24 @@ def test_what_was_given_outlives_agent_and_plugin(client, joined):
             assert again.heard("allocate") != own
 
 
+def test_no_pod_runs_without_its_devices(client, joined):
+    """The plugin has not come back yet when the agent begins anew, and nothing was ever given of it."""
+    resource = "example.com/later"
+    with DevicePlugin(joined, resource, "l") as plugin:
+        has(client, joined, resource, "1", "1")
+        joined.kill()
+        plugin.kill()
+    create(client, joined, "early", using("main", resource))
+    joined.start()
+    assert phase(client, "early", "Failed")["status"]["reason"] == f"OutOf{resource}"
+    has(client, joined, resource, "0", "0")
+    with DevicePlugin(joined, resource, "l"):
+        has(client, joined, resource, "1", "1")
+        create(client, joined, "in-time", using("main", resource))
+        phase(client, "in-time", "Running")
+        assert environment(joined, joined.running("main"))["DEVICES"] == "l"
+
+
 def test_a_plugin_says_which_it_prefers(client, joined):
     resource = "example.com/preferred"
     with DevicePlugin(joined, resource, "--prefer", "1", "2", "3") as plugin:

@@ -71,6 +71,8 @@ def host(tmp_path_factory):
     write("system.journal", entries())
     many = b"".join(entry(100 + i, BOOTS[2], f"line {i} " + "y" * 40, unit="many.service", SYSLOG_IDENTIFIER="many", _PID=5) for i in range(30000))
     write("many.journal", many)
+    write("lines.journal", entry(40000, BOOTS[2], b"\n" * 1000000, unit="lines.service", SYSLOG_IDENTIFIER="l" * 200) +
+          entry(40001, BOOTS[2], "the next", unit="lines.service"))
     os.makedirs("/run/log/journal", exist_ok=True)
     mounts = f"mount --bind {logs} /var/log && mount --bind {run} /run/log/journal && mount --bind {top}/id /etc/machine-id && exec \"$@\""
     return ["unshare", "-m", "sh", "-c", mounts, "sh"]
@@ -184,6 +186,42 @@ def test_a_reader_that_goes_leaves_nothing(node):
     wait_for("no journal open", lambda: not any(os.readlink(f"/proc/{node.process.pid}/fd/{fd}").endswith(".journal") for fd in os.listdir(f"/proc/{node.process.pid}/fd")
                                                 if os.path.islink(f"/proc/{node.process.pid}/fd/{fd}")))
     assert answer(node, query="plain") == b"of plain\n"
+
+
+def test_a_search_that_is_given_up_ends(node):
+    curl = subprocess.Popen(["curl", "-gsk", f"https://127.0.0.1:{node.kubelet_port}/logs/?query=many&pattern=([^q]*)*(%3F:y|z)(%3F:x|w)"], stdout=subprocess.DEVNULL)
+    opened = lambda: any(os.path.realpath(f"/proc/{node.process.pid}/fd/{fd}").endswith(".journal") for fd in os.listdir(f"/proc/{node.process.pid}/fd"))
+    wait_for("search", opened)
+    curl.terminate()
+    curl.wait()
+    wait_for("its end", lambda: not opened(), 15)
+
+
+def test_times_before_journals(node):
+    assert answer(node, query="alpha", sinceTime="1969-12-31T23:59:59Z") == answer(node, query="alpha")
+    assert answer(node, query="alpha", untilTime="1969-12-31T23:59:59Z") == b"-- No entries --\n"
+    assert answer(node, query="alpha", untilTime="1960-01-01T00:00:00Z", tailLines=3) == b"-- No entries --\n"
+
+
+def test_a_message_of_lines_alone_is_cut(node):
+    body = answer(node, query="lines")
+    assert body.endswith(b"the next\n") and len(body) < 9 << 20
+
+
+def test_a_journal_whose_pages_cannot_be_had(node):
+    """In a full tmpfs the holes of a file cannot be read: who has mapped it is told by SIGBUS."""
+    journal = f"/var/log/journal/{MACHINE}/system.journal"
+    script = f"""mount -t tmpfs -o size=256k none /run/log/journal && mkdir /run/log/journal/{MACHINE} &&
+        cp --sparse=always {journal} /run/log/journal/{MACHINE}/full.journal && ! cat /dev/zero > /run/log/journal/rest"""
+    enter = ["nsenter", "-t", str(node.process.pid), "-m"]
+    subprocess.run([*enter, "sh", "-c", script], check=True, capture_output=True)
+    try:
+        for n in range(8):
+            names = [f"none-{n}-{i}" for i in range(4)]
+            assert answer(node, query=names) == "".join(f"\nlog not found for {name}\n" for name in names).encode()
+        assert b"this boot" in answer(node, query="alpha")
+    finally:
+        subprocess.run([*enter, "umount", "/run/log/journal"], check=node.process.poll() is None)
 
 
 def test_it_is_off_unless_it_is_asked_for(host):

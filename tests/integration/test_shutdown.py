@@ -109,6 +109,18 @@ def test_called_off_the_node_goes_on(on_bus):
     assert "reason" not in node.status("a") and wait_for("lock", lambda: bus.locks() == [LOCK])
 
 
+def test_called_off_while_the_bus_is_away(on_bus):
+    """Who is given a lock has no shutdown to wait for any more: logind refuses it during one."""
+    node, bus = on_bus("shutdownGracePeriod: 20s\n")
+    bus.prepare(True)
+    wait_for("end of the lock", lambda: bus.locks() == [])
+    node.write("late.yaml", pod("late", HEARS))
+    wait_for("refusal", lambda: node.status("late").get("reason") == "NodeShutdown")
+    bus.restart()
+    wait_for("late again", lambda: node.status("late").get("phase") == "Running")
+    wait_for("lock", lambda: bus.locks() == [LOCK])
+
+
 def test_pods_of_files_are_there_after_the_next_boot(on_bus):
     node, bus = on_bus("shutdownGracePeriod: 20s\n")
     node.write("a.yaml", pod("a", HEARS))

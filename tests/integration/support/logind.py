@@ -76,8 +76,19 @@ class Bus:
     def prepare(self, begins):
         self.logind.EmitSignal(MANAGER, "PrepareForShutdown", "b", [dbus.Boolean(begins)], dbus_interface=MOCK)
 
-    def stop(self):
+    def end(self):
         for process in reversed(self.processes):
             process.terminate()
             process.wait(10)
+        self.processes = []
+
+    def restart(self):
+        """Logind knows nothing of what was."""
+        self.end()
+        if os.path.exists(self.directory + "/bus"):
+            os.unlink(self.directory + "/bus")
+        self.start()
+
+    def stop(self):
+        self.end()
         subprocess.run(["rm", "-rf", self.directory], check=True)

@@ -36,6 +36,7 @@ static struct pool *pool;
 static struct devices *devices;
 static struct grpc_server *plugin;
 static unsigned allocated, prestarted;
+static size_t given_bytes, given_items; /* of on_allocate(); 0: what a plugin would */
 
 /* -- the plugin -------------------------------------------------------------------------------------------- */
 
@@ -76,11 +77,33 @@ static void on_prefer(struct grpc_call *call, const ProtobufCMessage *request) {
         grpc_call_reply(call, &response.base);
 }
 
+static void give_much(struct grpc_call *call) {
+        Devices__Given__EnvsEntry env = DEVICES__GIVEN__ENVS_ENTRY__INIT;
+        Devices__Given given = DEVICES__GIVEN__INIT, *all[] = { &given };
+        Devices__AllocateResponse response = DEVICES__ALLOCATE_RESPONSE__INIT;
+        size_t n = given_items ?: 1;
+        _cleanup_free_ Devices__Given__EnvsEntry **envs = calloc(n, sizeof(Devices__Given__EnvsEntry *));
+        _cleanup_free_ char *text = calloc(1, given_bytes + 1);
+
+        memset(text, 'x', given_bytes);
+        env.key = key;
+        env.value = text;
+        for (size_t i = 0; i < n; i++)
+                envs[i] = &env;
+        given.envs = envs;
+        given.n_envs = n;
+        response.containers = all;
+        response.n_containers = 1;
+        grpc_call_reply(call, &response.base);
+}
+
 static void on_allocate(struct grpc_call *call, const ProtobufCMessage *request) {
         Devices__Given__EnvsEntry env = DEVICES__GIVEN__ENVS_ENTRY__INIT, *envs[] = { &env };
         Devices__Given given = DEVICES__GIVEN__INIT, *all[] = { &given };
         Devices__AllocateResponse response = DEVICES__ALLOCATE_RESPONSE__INIT;
 
+        if (given_bytes || given_items)
+                return give_much(call);
         env.key = key;
         env.value = value;
         given.envs = envs;
@@ -336,6 +359,32 @@ static void broken_records(void **state) {
         pod_unref(pod);
 }
 
+/* What would not be read back, or takes for ever, is not taken. */
+static void plugins_that_give_much(void **state) {
+        static const struct {
+                size_t bytes, items;
+                bool taken;
+        } cases[] = {
+                { DEVICES_GIVEN_MAX - 64, 0, true },
+                { DEVICES_GIVEN_MAX, 0, false },
+                { 0, DEVICES_GIVEN_ITEMS_MAX, true },
+                { 0, DEVICES_GIVEN_ITEMS_MAX + 1, false },
+        };
+        struct pod *pod = make_pod();
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                given_bytes = cases[i].bytes;
+                given_items = cases[i].items;
+                assert_int_equal(ask(pod, false), cases[i].taken);
+                devices_release(devices, "uid");
+        }
+        given_bytes = given_items = 0;
+        assert_true(ask(pod, false));
+        check_grant();
+        devices_release(devices, "uid");
+        pod_unref(pod);
+}
+
 static int set_up(void **state) {
         strcpy(top, "/tmp/nacelle-devices-XXXXXX");
         log_init("test", LOG_LEVEL_ERROR);
@@ -368,6 +417,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(sweep, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(is_read_back, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(broken_records, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(plugins_that_give_much, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,11 +106,19 @@ static void handle_large(struct grpc_call *call, const ProtobufCMessage *message
         grpc_call_reply(call, &response.base);
 }
 
+static void handle_twice(struct grpc_call *call, const ProtobufCMessage *message) {
+        Cri__VersionResponse response = CRI__VERSION_RESPONSE__INIT;
+
+        grpc_call_send(call, &response.base);
+        grpc_call_send(call, &response.base);
+        grpc_call_finish(call);
+}
+
 #define TYPES &cri__version_request__descriptor, &cri__version_response__descriptor
 static const struct grpc_method methods[] = {
         { SERVICE "Version", TYPES, handle_version, NULL }, { SERVICE "Fail", TYPES, handle_fail, NULL },
         { SERVICE "Hold", TYPES, handle_hold, NULL },       { SERVICE "Stream", TYPES, handle_stream, NULL },
-        { SERVICE "Large", TYPES, handle_large, NULL },
+        { SERVICE "Large", TYPES, handle_large, NULL },     { SERVICE "Twice", TYPES, handle_twice, NULL },
 };
 
 static void on_gone(void *data) {
@@ -279,6 +287,35 @@ static void test_cancel_before_the_connection(void **state) {
         assert_int_equal(call("Version", "", 0, NULL, NULL), 0);
 }
 
+struct answers {
+        unsigned n;
+        int code;
+};
+
+static void on_answer(void *data, const ProtobufCMessage *message) {
+        ((struct answers *)data)->n++;
+}
+
+static void on_answered(void *data, enum grpc_code code, const char *text) {
+        ((struct answers *)data)->code = (int)code;
+}
+
+/* Who asks for one answer is not told a second. */
+static void test_two_answers(void **state) {
+        const struct grpc_client_handlers handlers = { on_answer, on_answered };
+        Cri__VersionRequest request = CRI__VERSION_REQUEST__INIT;
+        struct answers answers = { .code = -1 }, streamed = { .code = -1 };
+
+        assert_int_equal(grpc_client_call(f->client, ASK("Twice", 0), &handlers, &answers, NULL), 0);
+        assert_int_equal(grpc_client_watch(f->client, ASK("Twice", 0), &handlers, &streamed, NULL), 0);
+        while (answers.code < 0 || streamed.code < 0)
+                uv_run(&f->loop, UV_RUN_ONCE);
+        assert_int_equal(answers.n, 1);
+        assert_int_equal(answers.code, GRPC_INTERNAL);
+        assert_int_equal(streamed.n, 2);
+        assert_int_equal(streamed.code, GRPC_OK);
+}
+
 static bool count_message(void *data, const ProtobufCMessage *message) {
         unsigned *n = data;
 
@@ -315,7 +352,7 @@ static void test_slow_reader_is_bounded(void **state) {
         struct grpc_client_call *client_call;
         int code = -1;
 
-        assert_int_equal(grpc_client_call(f->client, ASK("Stream", 0), &handlers, &code, &client_call), 0);
+        assert_int_equal(grpc_client_watch(f->client, ASK("Stream", 0), &handlers, &code, &client_call), 0);
         while (!f->held)
                 uv_run(&f->loop, UV_RUN_ONCE);
         /* 100 kB each: at most the buffer, one more, and what the first flush could write at once. */
@@ -687,6 +724,7 @@ int main(void) {
                 TEST(test_disconnect),
                 TEST(test_cancel),
                 TEST(test_cancel_before_the_connection),
+                TEST(test_two_answers),
                 TEST(test_stream_with_backpressure),
                 TEST(test_stream_ended_by_reader),
                 TEST(test_slow_reader_is_bounded),

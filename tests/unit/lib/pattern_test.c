@@ -53,11 +53,39 @@ static void test_steps_are_bounded(void **state) {
         assert_false(matches("^(a|aa)+$(?!)", false, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
 }
 
+/* Every place of a text is tried, whatever number of them at once, and none within a character. */
+static void test_long_texts(void **state) {
+        char text[2048];
+
+        for (size_t n = 0; n < 1000; n++) {
+                memset(text, 'a', n);
+                strcpy(text + n, "b");
+                assert_true(matches("b", false, text));
+                assert_true(matches("(?<=a)b$|^b", false, text));
+                assert_true(matches("$", false, text));
+                assert_false(matches("^a*[cd]", false, text));
+                for (size_t i = 0; i < n; i++)
+                        memcpy(text + 2 * i, "\xc3\xa4", 3);
+                strcpy(text + 2 * n, "b");
+                assert_true(matches("b|c", false, text));
+                assert_false(matches("[^\xc3\xa4]b", false, text));
+        }
+}
+
+/* Steps that are few from each place are many from a million. */
+static void test_time_is_bounded(void **state) {
+        static char text[1 << 20];
+
+        memset(text, 'a', sizeof(text) - 1);
+        assert_false(matches("[^q]*(?:y|z)", false, text));
+        assert_false(matches("[ab]*+[yz]", false, text));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_matches),
-                cmocka_unit_test(test_what_is_no_pattern),
-                cmocka_unit_test(test_steps_are_bounded),
+                cmocka_unit_test(test_matches),           cmocka_unit_test(test_what_is_no_pattern),
+                cmocka_unit_test(test_steps_are_bounded), cmocka_unit_test(test_long_texts),
+                cmocka_unit_test(test_time_is_bounded),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
