@@ -357,6 +357,8 @@ static int check(struct api_config *c, struct err **err) {
         if (duration_parse(c->event_ttl, &ns) < 0 || ns < 0)
                 return err_set(err, EINVAL, "--event-ttl %s: give a duration such as 1h0m0s", c->event_ttl);
         c->event_ttl_s = ns / NS_OF_SECOND;
+        if (c->compaction_ns != 0 && c->compaction_ns < NS_OF_SECOND)
+                return err_set(err, EINVAL, "--etcd-compaction-interval: give at least 1s, or 0 for never");
         if (c->unused_tokens_ns < NS_OF_SECOND)
                 return err_set(err, EINVAL, "--legacy-service-account-token-clean-up-period: give at least 1s");
         if (c->advertised && !cluster_ip_parse(c->advertised, &address))

@@ -10,6 +10,7 @@
 struct err;
 
 #define CLIENT_PAGE 500                         /* objects of a list that are asked for at a time */
+#define CLIENT_PAGES_MAX 20000                  /* pages of a list: a server that goes on for ever is left */
 #define CLIENT_BODY_MAX ((size_t)8 << 20)       /* bytes of an answer that is no list */
 #define CLIENT_WATCH_SECONDS 300                /* of a watch, and up to as much again */
 #define CLIENT_KUBECONFIG_MAX ((size_t)1 << 20) /* bytes of a kubeconfig, and of each file that it names */

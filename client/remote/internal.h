@@ -43,6 +43,7 @@ struct remote_call {
         const char *path, *query; /* @query: what each page is asked with */
         const struct client_list_events *events;
         struct kube_list_reader reader;
+        unsigned n_pages;
         struct err *unreadable; /* what is wrong in it; owned */
         bool reads;             /* the answer is a list */
 };

@@ -68,6 +68,8 @@ static int ask_for_page(struct remote_call *call, const char *next) {
         struct remote_asking asking = { .method = "GET" };
         int r;
 
+        if (++call->n_pages > CLIENT_PAGES_MAX)
+                return -EMSGSIZE;
         asking.target = token ? arena_printf(call->arena, "%s?limit=%d%s%s%s", call->path, CLIENT_PAGE, call->query,
                                              *token ? "&continue=" : "", token) :
                                 NULL;

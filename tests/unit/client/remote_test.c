@@ -30,10 +30,26 @@ static struct client *client;
 static size_t size; /* of the answer */
 static int code;
 static size_t got;
+static bool endless;
+static unsigned pages;
+
+/* A page of a list that never ends. */
+static void answer_page(struct http_exchange *x) {
+        static const char page[] = "{\"kind\":\"ConfigMapList\",\"apiVersion\":\"v1\",\"metadata\":"
+                                   "{\"resourceVersion\":\"1\",\"continue\":\"more\"},\"items\":[]}";
+
+        pages++;
+        assert_int_equal(http_respond(x, 200, NULL, 0, sizeof(page) - 1), 0);
+        assert_int_equal(http_send(x, page, sizeof(page) - 1), 0);
+        assert_int_equal(http_end(x, NULL, 0), 0);
+}
 
 static void handle(struct http_exchange *x, void *data) {
-        struct bytes *body = bytes_new(size);
+        struct bytes *body;
 
+        if (endless)
+                return answer_page(x);
+        body = bytes_new(size);
         memset(body->data, ' ', size);
         memcpy(body->data, "{}", 2);
         assert_int_equal(http_respond(x, 200, NULL, 0, (int64_t)size), 0);
@@ -101,9 +117,34 @@ static void test_large_answers(void **state) {
         assert_int_equal(ask(2), 200);
 }
 
+static void on_object(void *data, struct client_object *object) {
+        fail();
+}
+
+static void on_list_done(void *data, int error, int64_t revision, const char *why) {
+        code = error;
+        *(bool *)data = true;
+}
+
+static void test_endless_list(void **state) {
+        static const struct client_list_events events = { on_object, on_list_done };
+        const struct client_scope scope = { .kind = &config_maps };
+        struct client_call *call;
+        bool done = false;
+
+        endless = true;
+        assert_int_equal(client_list(client, &scope, &events, &done, &call), 0);
+        while (!done)
+                uv_run(&loop, UV_RUN_ONCE);
+        endless = false;
+        assert_int_equal(code, -EMSGSIZE);
+        assert_int_equal(pages, CLIENT_PAGES_MAX);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_large_answers, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_endless_list, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
