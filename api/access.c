@@ -43,7 +43,7 @@ struct api_access {
 
 static int start(struct api_access *a, const struct api_access_config *config, struct err **err) {
         struct auth_config auth = { .authorities = config->authorities,
-                                    .objects = { api_objects_find, config->state },
+                                    .objects = { api_objects_find, api_objects_used, config->state },
                                     .issuer = ISSUER,
                                     .bootstrap = true };
         int r = config->token_key ? auth_keys_new(config->token_key, NULL, &auth.keys, err) : 0;
@@ -204,6 +204,8 @@ static enum api_step authenticate(struct api_request *r) {
                 return refuse_unknown(r, error, err);
         metrics_count(&r->loop->counts.authentications[API_GRANTED], 1);
         r->user = identity.user;
+        if (identity.warning)
+                api_warn(r, identity.warning);
         return API_NEXT;
 }
 

@@ -15,8 +15,9 @@ int api_bootstrap(struct api_state *state, struct err **err);
 const char *api_bootstrap_namespace(const char *name);
 
 /* Has those namespaces made again that are deleted from then on (nodes renew their leases in one of them), and the
- * ConfigMap that says whom the server trusts, @authorities in PEM, which it brings up to date at once. As
- * kube-apiserver has it, which looks once a minute. Before anything is served; freed once nothing changes any more. */
+ * ConfigMap that says whom the server trusts, @authorities in PEM, which it brings up to date at once (as
+ * kube-apiserver has it, which looks once a minute), and the one that says since when tokens' use is noted. Before
+ * anything is served; freed once nothing changes any more. */
 int api_keeper_new(struct api_state *state, const char *authorities, struct api_keeper **ret_keeper, struct err **err);
 struct api_keeper *api_keeper_free(struct api_keeper *keeper); /* NULL is fine */
 
@@ -30,6 +31,14 @@ int api_keeper_trust(struct api_keeper *keeper, const char *authorities);
 int api_bootstrap_trust_tree(struct arena *arena, const struct api_resource *maps, const char *authorities,
                              const struct value **ret_tree);
 int api_bootstrap_trust(struct api_state *state, const char *authorities);
+
+/* The ConfigMap that says since when the use of Secrets' tokens is noted (api/auth/legacy.h): new, of today; 1:
+ * *@ret_tree is @there with a date in the place of what is none; and written, where one of both is needed. */
+struct object;
+int api_bootstrap_tracking_tree(struct arena *arena, const struct api_resource *maps, const struct value **ret_tree);
+int api_bootstrap_tracking_mend(struct arena *arena, const struct api_resource *maps, struct object *there,
+                                const struct value **ret_tree);
+int api_bootstrap_tracking(struct api_state *state);
 
 /* The roles and bindings among them (api/rbac/defaults.h). */
 int api_bootstrap_roles(struct api_state *state, struct arena *arena);

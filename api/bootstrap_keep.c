@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/auth/legacy.h"
 #include "api/bootstrap.h"
 #include "api/cache/follower.h"
 #include "api/put.h"
@@ -22,6 +23,8 @@ struct kept {
         struct api_resource *resource;
         /* 1: *ret_tree is what is to be there again in the place of @gone. */
         int (*make)(struct kept *kept, struct arena *arena, const struct object *gone, const struct value **ret_tree);
+        /* 1: *ret_tree is what @now is to be. NULL: as clients want it. */
+        int (*mend)(struct kept *kept, struct arena *arena, struct object *now, const struct value **ret_tree);
 };
 
 struct api_keeper {
@@ -45,7 +48,11 @@ static int make_namespace(struct kept *kept, struct arena *arena, const struct o
 static int make_map(struct kept *kept, struct arena *arena, const struct object *gone, const struct value **ret_tree) {
         const char *authorities;
 
-        if (strcmp(gone->name, API_TRUST) != 0 || strcmp(gone->namespace, "kube-system") != 0)
+        if (strcmp(gone->namespace, "kube-system") != 0)
+                return 0;
+        if (strcmp(gone->name, AUTH_LEGACY_TRACKING) == 0)
+                return api_bootstrap_tracking_tree(arena, kept->resource, ret_tree) ?: 1;
+        if (strcmp(gone->name, API_TRUST) != 0)
                 return 0;
         pthread_mutex_lock(&kept->keeper->lock);
         authorities = arena_strdup(arena, kept->keeper->authorities);
@@ -53,20 +60,31 @@ static int make_map(struct kept *kept, struct arena *arena, const struct object 
         return authorities ? api_bootstrap_trust_tree(arena, kept->resource, authorities, ret_tree) ?: 1 : -ENOMEM;
 }
 
+static int mend_map(struct kept *kept, struct arena *arena, struct object *now, const struct value **ret_tree) {
+        if (strcmp(now->name, AUTH_LEGACY_TRACKING) != 0 || strcmp(now->namespace, "kube-system") != 0)
+                return 0;
+        return api_bootstrap_tracking_mend(arena, kept->resource, now, ret_tree);
+}
+
 /* On the writer's thread, which waits for nobody: what cannot be made now is made at the next start. */
 static int told(struct collection_follower *base, struct object *now, struct object *before) {
         struct kept *kept = (struct kept *)base;
-        _cleanup_arena_ struct arena *arena = now ? NULL : arena_new();
+        _cleanup_arena_ struct arena *arena = NULL;
         const struct value *tree;
         int r;
 
-        if (now)
+        if (now && !kept->mend)
                 return 0;
-        r = arena ? kept->make(kept, arena, before, &tree) : -ENOMEM;
+        arena = arena_new();
+        if (!arena)
+                r = -ENOMEM;
+        else
+                r = now ? kept->mend(kept, arena, now, &tree) : kept->make(kept, arena, before, &tree);
         if (r > 0)
-                r = api_put_later(kept->keeper->state, kept->resource, arena, tree, STORE_ABSENT);
+                r = api_put_later(kept->keeper->state, kept->resource, arena, tree, now ? now->revision : STORE_ABSENT);
         if (r < 0)
-                log_error("no memory to make %s %s again: restart the service", kept->resource->name, before->name);
+                log_error("no memory to make %s %s again: restart the service", kept->resource->name,
+                          (now ?: before)->name);
         return 0;
 }
 
@@ -88,9 +106,11 @@ int api_keeper_new(struct api_state *state, const char *authorities, struct api_
         keeper->namespaces.make = make_namespace;
         keeper->maps.resource = api_state_find(state, "", "configmaps");
         keeper->maps.make = make_map;
-        r = api_keeper_trust(keeper, authorities)       ?:
-                    follow(keeper, &keeper->namespaces) ?:
-                                                          follow(keeper, &keeper->maps);
+        keeper->maps.mend = mend_map;
+        r = api_keeper_trust(keeper, authorities);
+        r = r ?: api_bootstrap_tracking(state);
+        r = r ?: follow(keeper, &keeper->namespaces);
+        r = r ?: follow(keeper, &keeper->maps);
         if (r < 0) {
                 api_keeper_free(keeper);
                 return err_errno(err, -r, "cannot make the system's objects");

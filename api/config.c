@@ -54,6 +54,7 @@ static const struct flag {
         { "default-unreachable-toleration-seconds", FLAG_NUMBER, AT(unreachable_s), INT32_MAX, false },
         { "etcd-compaction-interval", FLAG_DURATION, AT(compaction_ns), 0, false },
         { "event-ttl", FLAG_TEXT, AT(event_ttl), 0, false },
+        { "legacy-service-account-token-clean-up-period", FLAG_DURATION, AT(unused_tokens_ns), 0, false },
         { "allocate-node-cidrs", FLAG_BOOL, AT(nodes.allocate), 0, false },
         { "cluster-cidr", FLAG_TEXT, AT(nodes.cluster), 0, false },
         { "node-cidr-mask-size", FLAG_NUMBER, AT(nodes.prefix), 128, false },
@@ -133,6 +134,10 @@ static const char help_text[] =
         "                            lists of earlier revisions end after that long, at twice it the latest (5m0s);\n"
         "                            0s: when there is no room for them\n"
         "  --event-ttl DURATION      for how long events are kept (1h0m0s); 0: for ever\n"
+        "  --legacy-service-account-token-clean-up-period TIME\n"
+        "                            accounts' tokens in Secrets that nobody uses for so long are marked as invalid, "
+        "and\n"
+        "                            go after as long again (8760h)\n"
         "  --allocate-node-cidrs=false\n"
         "                            nodes get no addresses for their pods; else\n"
         "  --cluster-cidr CIDR       where these are from, one of each family after a comma (10.244.0.0/16, and\n"
@@ -352,6 +357,8 @@ static int check(struct api_config *c, struct err **err) {
         if (duration_parse(c->event_ttl, &ns) < 0 || ns < 0)
                 return err_set(err, EINVAL, "--event-ttl %s: give a duration such as 1h0m0s", c->event_ttl);
         c->event_ttl_s = ns / NS_OF_SECOND;
+        if (c->unused_tokens_ns < NS_OF_SECOND)
+                return err_set(err, EINVAL, "--legacy-service-account-token-clean-up-period: give at least 1s");
         if (c->advertised && !cluster_ip_parse(c->advertised, &address))
                 return err_set(err, EINVAL, "--advertise-address %s: give an IP address", c->advertised);
         if (controllers_check(c->controllers, err) < 0)
@@ -439,6 +446,7 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
                                              .node_ports = "30000-32767",
                                              .compaction_ns = API_COMPACTION_S * NS_OF_SECOND,
                                              .event_ttl = "1h0m0s",
+                                             .unused_tokens_ns = 8760 * 3600 * NS_OF_SECOND,
                                              .scheduler = true,
                                              .nodes = NODE_CONFIG_INIT,
                                              .kubelet_types = PROXY_ADDRESS_TYPES,

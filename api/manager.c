@@ -21,6 +21,7 @@
 #include "client/client.h"
 #include "lib/err.h"
 #include "lib/transport/tls.h"
+#include "lib/work.h"
 
 #define STACK_SIZE ((size_t)1 << 20)
 
@@ -163,6 +164,7 @@ static int begin(struct api_manager *m, const struct api_config *config, struct 
                                         .kinds = server->config.registry,
                                         .which = config->controllers,
                                         .event_ttl_s = config->event_ttl_s,
+                                        .unused_tokens_s = (int64_t)(config->unused_tokens_ns / WORK_SECOND),
                                         .nodes = &config->nodes };
         int r;
 

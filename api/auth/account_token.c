@@ -229,7 +229,7 @@ int auth_account_token(struct auth_authenticator *a, const struct auth_bearer *b
                 return r == -ENOMEM ? r : -EACCES;
         issuer = value_string(value_get(jwt.claims, "iss"));
         if (issuer && strcmp(issuer, AUTH_LEGACY_ISSUER) == 0)
-                return auth_legacy_token(a, bearer, &jwt, arena, ret_identity, err);
+                return auth_legacy_token(a, &(struct auth_shown){ bearer, &jwt, now }, arena, ret_identity, err);
         if (!issuer || strcmp(issuer, a->issuer) != 0)
                 return -ENODATA;
         if ((r = auth_check_signature(a, token, &jwt, err)) < 0 ||

@@ -23,6 +23,7 @@ struct err;
 struct http_fields;
 struct kube_secret;
 struct stack_st_X509;
+struct value;
 struct x509_st;
 
 #define AUTH_TOKEN_MAX ((size_t)64 << 10) /* bytes of a bearer token */
@@ -35,6 +36,7 @@ struct auth_object {
         const struct kube_secret *secret; /* of secrets: with its type and data */
         const char *node;                 /* of pods: spec.nodeName; NULL or "": none */
         const char *account;              /* of pods: spec.serviceAccountName */
+        const struct value *secrets;      /* of service accounts: the references to secrets */
 };
 
 /* How the service is asked for an object: @resource is serviceaccounts, pods, nodes or secrets; @namespace "" for
@@ -42,6 +44,10 @@ struct auth_object {
 struct auth_objects {
         int (*find)(void *data, struct arena *arena, const char *resource, const char *namespace, const char *name,
                     struct auth_object *ret_object);
+        /* NULL, or has the Secret's label AUTH_LEGACY_USED (api/auth/legacy.h) say @date soon, as long as it has @uid:
+         * from any thread, without blocking. What fails is logged. */
+        void (*used)(void *data, struct arena *arena, const char *namespace, const char *name, const char *uid,
+                     const char *date);
         void *data;
 };
 
@@ -81,6 +87,7 @@ struct auth_identity {
         bool anonymous;
         int64_t valid_until;   /* the credential's end, where it has one; INT64_MAX */
         string_list audiences; /* of a token, those that were asked for; NULL items: of no token */
+        const char *warning;   /* for who shows the credential; NULL: none */
 };
 
 int auth_authenticator_new(const struct auth_config *config, struct auth_authenticator **ret_authenticator,

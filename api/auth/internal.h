@@ -36,11 +36,15 @@ int auth_check_signature(struct auth_authenticator *authenticator, const char *t
  * bearer's audiences, which are some here, the identity gets what it has. */
 int auth_account_token(struct auth_authenticator *authenticator, const struct auth_bearer *bearer, int64_t now,
                        struct arena *arena, struct auth_identity *ret_identity, struct err **err);
-/* One of the old kind (api/auth/legacy.h), which was read as @jwt. */
+/* One of the old kind (api/auth/legacy.h), which was read as the jwt. */
 #define AUTH_LEGACY_ISSUER "kubernetes/serviceaccount"
-int auth_legacy_token(struct auth_authenticator *authenticator, const struct auth_bearer *bearer,
-                      const struct auth_jwt *jwt, struct arena *arena, struct auth_identity *ret_identity,
-                      struct err **err);
+struct auth_shown {
+        const struct auth_bearer *bearer;
+        const struct auth_jwt *jwt;
+        int64_t now;
+};
+int auth_legacy_token(struct auth_authenticator *authenticator, const struct auth_shown *shown, struct arena *arena,
+                      struct auth_identity *ret_identity, struct err **err);
 int auth_bootstrap_token(const struct auth_authenticator *authenticator, const struct auth_bearer *bearer, int64_t now,
                          struct arena *arena, struct auth_identity *ret_identity, struct err **err);
 

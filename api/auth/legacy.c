@@ -1,6 +1,7 @@
 #include "api/auth/legacy.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -9,6 +10,7 @@
 #include "api/auth/jwt.h"
 #include "api/auth/text.h"
 #include "kube/core_v1.h"
+#include "kube/scalar.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -20,7 +22,34 @@
 #define CLAIM_SECRET CLAIM "secret.name"
 #define CLAIM_ACCOUNT CLAIM "service-account.name"
 #define CLAIM_UID CLAIM "service-account.uid"
-#define INVALID "kubernetes.io/legacy-token-invalid-since"
+#define WARNING                                                                                                        \
+        "Use tokens from the TokenRequest API or manually created secret-based tokens instead of auto-generated "      \
+        "secret-based tokens."
+#define DAY_S INT64_C(86400)
+
+/* --- dates --- */
+
+void auth_date_format(int64_t seconds, char ret_text[AUTH_DATE_SIZE]) {
+        const struct kube_time time = { .seconds = seconds, .set = true };
+        char text[KUBE_TIME_TEXT_MAX];
+
+        kube_time_format(&time, false, text);
+        memcpy(ret_text, text, AUTH_DATE_SIZE - 1);
+        ret_text[AUTH_DATE_SIZE - 1] = '\0';
+}
+
+bool auth_date_parse(const char *text, int64_t *ret_seconds) {
+        char at[KUBE_TIME_TEXT_MAX];
+        struct kube_time time;
+        int n = snprintf(at, sizeof(at), "%sT00:00:00Z", text);
+
+        if (strlen(text) != AUTH_DATE_SIZE - 1 || !kube_time_parse(at, (size_t)n, false, &time))
+                return false;
+        *ret_seconds = time.seconds;
+        return true;
+}
+
+/* --- tokens --- */
 
 int auth_legacy_issue(struct arena *arena, const struct auth_keys *keys, const struct auth_legacy *legacy,
                       const char **ret_token) {
@@ -84,21 +113,57 @@ static bool holds(const struct kube_secret *secret, const char *token) {
         return false;
 }
 
-static int check(const struct auth_authenticator *a, const char *token, const struct auth_legacy *legacy,
-                 struct arena *arena, struct err **err) {
+/* Once a day is enough; a clock of another server may be ahead. */
+static void note_use(const struct auth_authenticator *a, const struct kube_object_meta *secret, int64_t now,
+                     struct arena *arena) {
+        const char *used = string_map_get(&secret->labels, AUTH_LEGACY_USED) ?: "";
+        char today[AUTH_DATE_SIZE], tomorrow[AUTH_DATE_SIZE];
+
+        auth_date_format(now, today);
+        auth_date_format(now + DAY_S, tomorrow);
+        if (a->objects.used && strcmp(used, today) != 0 && strcmp(used, tomorrow) != 0)
+                a->objects.used(a->objects.data, arena, secret->namespace, secret->name, secret->uid, today);
+}
+
+/* The account names the Secret, as it did of those that were made by themselves. */
+static bool is_automatic(const struct auth_object *account, const char *secret) {
+        for (uint32_t i = 0; i < value_count(account->secrets); i++)
+                if (strcmp(value_string_or(value_get(value_at(account->secrets, i), "name"), ""), secret) == 0)
+                        return true;
+        return false;
+}
+
+static int refuse_marked(struct err **err, const struct auth_legacy *legacy) {
+        return err_set(err, EACCES,
+                       "the token in secret %s/%s for service account %s/%s has been marked invalid. Use tokens from "
+                       "the TokenRequest API or manually created secret-based tokens, or remove the '%s' label from "
+                       "the secret to temporarily allow use of this token",
+                       legacy->namespace, legacy->secret, legacy->namespace, legacy->account, AUTH_LEGACY_INVALID);
+}
+
+/* The identity gets the warning of one that counts. */
+static int check(const struct auth_authenticator *a, const struct auth_shown *shown, const struct auth_legacy *legacy,
+                 struct arena *arena, struct auth_identity *identity, struct err **err) {
         struct auth_object secret = { 0 }, account = { 0 };
+        const char *invalid;
         int r = find(&a->objects, arena, "secrets", legacy->namespace, legacy->secret, &secret);
 
         if (r < 0)
                 return refuse_found(err, r);
-        if (!secret.secret || !holds(secret.secret, token))
+        if (!secret.secret || !holds(secret.secret, shown->bearer->token))
                 return refuse(err, "its Secret has another");
-        if (string_map_get(&secret.secret->metadata.labels, INVALID))
-                return refuse(err, "it was marked as invalid");
         r = find(&a->objects, arena, "serviceaccounts", legacy->namespace, legacy->account, &account);
         if (r < 0)
                 return refuse_found(err, r);
-        return strcmp(account.uid ?: "", legacy->uid) == 0 ? 0 : refuse(err, "the account is another now");
+        if (strcmp(account.uid ?: "", legacy->uid) != 0)
+                return refuse(err, "the account is another now");
+        note_use(a, &secret.secret->metadata, shown->now, arena);
+        invalid = string_map_get(&secret.secret->metadata.labels, AUTH_LEGACY_INVALID);
+        if (invalid && *invalid)
+                return refuse_marked(err, legacy);
+        if (is_automatic(&account, legacy->secret))
+                identity->warning = WARNING;
+        return 0;
 }
 
 static int make_user(struct arena *arena, const struct auth_legacy *legacy, struct auth_user *ret_user) {
@@ -116,18 +181,18 @@ static int make_user(struct arena *arena, const struct auth_legacy *legacy, stru
 }
 
 /* It has no audiences of its own: it is the API's. */
-int auth_legacy_token(struct auth_authenticator *a, const struct auth_bearer *bearer, const struct auth_jwt *jwt,
-                      struct arena *arena, struct auth_identity *ret_identity, struct err **err) {
+int auth_legacy_token(struct auth_authenticator *a, const struct auth_shown *shown, struct arena *arena,
+                      struct auth_identity *ret_identity, struct err **err) {
         struct auth_identity identity = { .valid_until = INT64_MAX };
         struct auth_legacy legacy = { 0 };
-        int r = auth_check_signature(a, bearer->token, jwt, err);
+        int r = auth_check_signature(a, shown->bearer->token, shown->jwt, err);
 
-        if (r < 0 || (r = auth_intersect(arena, &a->audiences, &bearer->audiences, &identity.audiences)) < 0)
+        if (r < 0 || (r = auth_intersect(arena, &a->audiences, &shown->bearer->audiences, &identity.audiences)) < 0)
                 return r;
         if (identity.audiences.count == 0)
                 return refuse(err, "it is not for these audiences");
-        if ((r = read_claims(arena, jwt->claims, &legacy, err)) < 0 ||
-            (r = check(a, bearer->token, &legacy, arena, err)) < 0 ||
+        if ((r = read_claims(arena, shown->jwt->claims, &legacy, err)) < 0 ||
+            (r = check(a, shown, &legacy, arena, &identity, err)) < 0 ||
             (r = make_user(arena, &legacy, &identity.user)) < 0)
                 return r;
         *ret_identity = identity;

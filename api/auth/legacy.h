@@ -3,7 +3,16 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#define AUTH_LEGACY_INVALID                                                                                            \
+        "kubernetes.io/legacy-token-invalid-since" /* label of a Secret whose token counts no more */
+#define AUTH_LEGACY_USED "kubernetes.io/legacy-token-last-used"
+
+/* The ConfigMap of kube-system that says since when uses are noted, and where in its data. */
+#define AUTH_LEGACY_TRACKING "kube-apiserver-legacy-service-account-token-tracking"
+#define AUTH_LEGACY_SINCE "since"
 
 struct arena;
 struct auth_keys;
@@ -16,3 +25,8 @@ struct auth_legacy {
 /* *@ret_token is in @arena. -EIO, -ENOMEM or 0. */
 int auth_legacy_issue(struct arena *arena, const struct auth_keys *keys, const struct auth_legacy *legacy,
                       const char **ret_token);
+
+/* The dates of all these, of the day in UTC: "2006-01-02", with its NUL; in seconds since 1970. */
+#define AUTH_DATE_SIZE 11
+void auth_date_format(int64_t seconds, char ret_text[AUTH_DATE_SIZE]);
+bool auth_date_parse(const char *text, int64_t *ret_seconds);

@@ -43,6 +43,7 @@ struct controllers_config {
         const struct kube_registry *kinds;
         const char *which;                  /* --controllers: "*,-namespace-controller"; NULL: "*" */
         int64_t event_ttl_s;                /* 0: events stay */
+        int64_t unused_tokens_s;            /* for how long Secrets' tokens stay that nobody uses; 0: for ever */
         const struct node_config *nodes;    /* NULL: as usual, and no addresses for pods */
         const char *authority;              /* PEM of the cluster's CA; NULL: not published */
         const struct auth_keys *token_keys; /* sign tokens of Secrets; NULL: none are made */

@@ -9,4 +9,5 @@ extern const struct controller_kind controller_namespace, controller_garbage, co
         controller_aggregation, controller_token_cleaner, controller_bootstrap_signer, controller_secret_token,
         controller_event_ttl, controller_quota, controller_replicaset, controller_replication, controller_deployment,
         controller_endpoints, controller_endpointslice, controller_disruption, controller_mirror, controller_node_ipam,
-        controller_node_lifecycle, controller_taint_eviction, controller_pod_gc, controller_ttl;
+        controller_node_lifecycle, controller_taint_eviction, controller_pod_gc, controller_ttl,
+        controller_legacy_token;

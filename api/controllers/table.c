@@ -9,6 +9,7 @@ const struct controller_kind *const controller_kinds[] = {
         &controller_account,
         &controller_root_ca,
         &controller_secret_token,
+        &controller_legacy_token,
         &controller_aggregation,
         &controller_csr_approving,
         &controller_csr_serving,

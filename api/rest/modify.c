@@ -5,6 +5,7 @@
 #include "api/rest/door.h"
 #include "api/rest/meta.h"
 #include "api/rest/own.h"
+#include "api/rest/patch_form.h"
 #include "api/rest/rest.h"
 #include "api/rest/show.h"
 #include "api/rest/strategy.h"
@@ -251,12 +252,14 @@ static enum api_step apply(struct api_request *r) {
 }
 
 /* What the patch has made has to be of its type. */
-static enum api_step check_patched(struct api_request *r, const struct value *next) {
+static enum api_step check_patched(struct api_request *r, const struct value *current, const struct value *next) {
         const char *problem, *quoted, *text;
         _cleanup_free_ char *json = NULL;
         struct problems problems;
         int error = api_look(r, NULL, 0, next, &problem);
 
+        if (error == 0 && !problem)
+                problem = api_patch_kind_problem(r, current, next);
         if (error == 0 && !problem)
                 return API_NEXT;
         if (error < 0 || json_format(next, false, &json, NULL) < 0 || !(quoted = go_text_quote(r->arena, json)))
@@ -284,11 +287,9 @@ static enum api_step patch(struct api_request *r) {
                                    &err);
         if (error == -EINVAL)
                 return api_refuse(r, API_BAD_REQUEST, "error decoding patch: %s", err_text(err));
-        if (error == 0 && !value_is(r->sent, r->body_form == API_PATCH_JSON ? VALUE_LIST : VALUE_MAP))
-                return api_refuse(
-                        r, API_BAD_REQUEST, "error decoding patch: json: cannot unmarshal %s into Go value of type %s",
-                        api_go_kind(r->sent),
-                        r->body_form == API_PATCH_JSON ? "[]handlers.jsonPatchOp" : "map[string]interface {}");
+        step = error == 0 ? api_patch_check(r, r->sent) : API_NEXT;
+        if (step != API_NEXT)
+                return step;
         if (error == 0)
                 error = api_door_show(r, r->current_tree, &shown);
         if (error < 0)
@@ -296,7 +297,7 @@ static enum api_step patch(struct api_request *r) {
         error = apply_patch(r, shown, r->sent, &next, &err);
         if (error < 0)
                 return refuse_patch(r, error, err);
-        step = check_patched(r, next);
+        step = check_patched(r, shown, next);
         step = step ?: api_door_check(r, next);
         if (step != API_NEXT)
                 return step;

@@ -1,8 +1,11 @@
 """What the service does by itself: namespaces, garbage, accounts and their tokens, certificates, volumes in use, finished Jobs."""
 import base64
+import http.client
 import json
 import os
+import re
 import signal
+import ssl
 import subprocess
 import threading
 import time
@@ -312,6 +315,89 @@ def test_tokens_in_secrets(api, client):
     assert eventually(lambda: names(client, path + "/secrets") == []), "it goes with its account"
     assert not who(data["token"]).get("authenticated")
     client.ask("DELETE", path)
+
+
+SINCE = NAMESPACES + "/kube-system/configmaps/kube-apiserver-legacy-service-account-token-tracking"
+USED, INVALID = "kubernetes.io/legacy-token-last-used", "kubernetes.io/legacy-token-invalid-since"
+
+
+def show_token(api, token):
+    """What GET /version says to who has it: status, and the warning."""
+    context = ssl.create_default_context(cafile=api.pki + "/ca.crt")
+    connection = http.client.HTTPSConnection("127.0.0.1", api.port, context=context, timeout=20)
+    try:
+        connection.request("GET", "/version", headers={"Authorization": "Bearer " + token})
+        answer = connection.getresponse()
+        return answer.status, answer.getheader("Warning")
+    finally:
+        connection.close()
+
+
+def test_the_use_of_tokens_in_secrets_is_noted(api, client):
+    path = namespace(client, "noted")
+    assert eventually(lambda: get(client, path + "/serviceaccounts/default"))
+    make(client, path + "/secrets", {"metadata": {"name": "t", "annotations": {"kubernetes.io/service-account.name": "default"}},
+                                     "type": "kubernetes.io/service-account-token"})
+    assert eventually(lambda: "token" in get(client, path + "/secrets/t").get("data", {}))
+    labels = lambda: get(client, path + "/secrets/t")["metadata"].get("labels", {})  # noqa: E731
+    today = lambda: time.strftime("%Y-%m-%d", time.gmtime())  # noqa: E731
+    token = base64.b64decode(get(client, path + "/secrets/t")["data"]["token"]).decode()
+    day = today()
+    assert labels() == {}
+    assert show_token(api, token) == (200, None)
+    assert eventually(lambda: labels().get(USED) in (day, today()))
+    revision = get(client, path + "/secrets/t")["metadata"]["resourceVersion"]
+    assert show_token(api, token) == (200, None)
+
+    assert client.ask("PATCH", path + "/serviceaccounts/default", {"secrets": [{"name": "t"}]}, **MERGE)[0] == 200
+    warning = ("299 - \"Use tokens from the TokenRequest API or manually created secret-based tokens "
+               "instead of auto-generated secret-based tokens.\"")
+    assert show_token(api, token) == (200, warning)
+    if day == today():
+        assert get(client, path + "/secrets/t")["metadata"]["resourceVersion"] == revision, "once a day"
+
+    assert client.ask("PATCH", path + "/secrets/t", {"metadata": {"labels": {INVALID: "2026-01-01", USED: "2020-01-01"}}}, **MERGE)[0] == 200
+    assert show_token(api, token) == (401, None)
+    assert eventually(lambda: labels().get(USED) in (day, today())), "noted also of one that does not count"
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
+    assert make(client, "/apis/authentication.k8s.io/v1/tokenreviews", review)["status"]["error"].startswith(
+        "the token in secret noted/t for service account noted/default has been marked invalid. Use tokens from the TokenRequest API")
+    client.ask("DELETE", path)
+
+
+def test_since_when_use_is_noted(client):
+    date = lambda: (get(client, SINCE) or {}).get("data", {}).get("since", "")  # noqa: E731
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", date())
+    assert client.ask("PATCH", SINCE, {"data": {"since": "2020-02-29", "more": "x"}}, **MERGE)[0] == 200
+    assert date() == "2020-02-29"
+    assert client.ask("PATCH", SINCE, {"data": {"since": "2020-02-30"}}, **MERGE)[0] == 200
+    assert eventually(lambda: re.fullmatch(r"\d{4}-\d\d-\d\d", date()) and date() > "2026"), "what is no date is today's"
+    assert get(client, SINCE)["data"]["more"] == "x"
+    assert client.ask("DELETE", SINCE)[0] == 200
+    assert eventually(lambda: date() > "2026"), "it comes back"
+
+
+def test_unused_tokens_go():
+    a = Api("--legacy-service-account-token-clean-up-period=1s", controllers="*").start()
+    try:
+        client = a.client()
+        path = namespace(client, "unused")
+        assert client.ask("PATCH", SINCE, {"data": {"since": "2020-01-01"}}, **MERGE)[0] == 200
+        assert eventually(lambda: get(client, path + "/serviceaccounts/default"))
+        for name in ("t", "by-hand"):
+            make(client, path + "/secrets", {"metadata": {"name": name, "annotations": {"kubernetes.io/service-account.name": "default"}},
+                                             "type": "kubernetes.io/service-account-token"})
+        assert eventually(lambda: all("token" in s.get("data", {}) for s in get(client, path + "/secrets")["items"]))
+        assert client.ask("PATCH", path + "/serviceaccounts/default", {"secrets": [{"name": "t"}]}, **MERGE)[0] == 200
+        mark = lambda: get(client, path + "/secrets/t")["metadata"].get("labels", {}).get(INVALID)  # noqa: E731
+        time.sleep(2)  # until it is older than the period
+        for name in ("t", "by-hand"):
+            assert client.ask("PATCH", path + "/secrets/" + name, {"metadata": {"labels": {USED: "2020-01-01"}}}, **MERGE)[0] == 200
+        assert eventually(mark)
+        assert client.ask("PATCH", path + "/secrets/t", {"metadata": {"labels": {INVALID: "2020-01-01"}}}, **MERGE)[0] == 200
+        assert eventually(lambda: names(client, path + "/secrets") == ["by-hand"]), "what people have made stays"
+    finally:
+        a.stop()
 
 
 def signing_request(directory, subject):

@@ -12,6 +12,8 @@
 #define MS (WORK_SECOND / 1000)
 #define WALL INT64_C(1796000000) /* 2026-11-30T00:53:20Z */
 
+#define YEAR_S (INT64_C(8760) * 3600)
+
 static uv_loop_t loop;
 static struct fake fake;
 static struct kube_registry *kinds;
@@ -49,6 +51,7 @@ static void begin(const char *which) {
                                              .which = which,
                                              .authority = "CA",
                                              .event_ttl_s = 3600,
+                                             .unused_tokens_s = YEAR_S,
                                              .now = clock_now,
                                              .wall = clock_wall };
 
@@ -255,6 +258,115 @@ static void what_is_owned_stays(void **state) {
         end();
 }
 
+/* --- tokens of Secrets --- */
+
+#define TOKEN "/api/v1/namespaces/n/secrets/t"
+#define TRACKING "/api/v1/namespaces/kube-system/configmaps/kube-apiserver-legacy-service-account-token-tracking"
+
+struct token_case {
+        const char *created, *labels, *pod; /* pod: its spec; NULL: there is none */
+        const char *since, *named;
+        const char *body; /* of what is sent in the end; NULL: nothing */
+        unsigned sent;
+};
+
+static void put_token(const struct token_case *t) {
+        char secret[1024], account[512];
+
+        snprintf(secret, sizeof(secret),
+                 "{\"metadata\":{\"name\":\"t\",\"namespace\":\"n\",\"uid\":\"s1\",\"resourceVersion\":\"7\","
+                 "\"labels\":{%s},"
+                 "\"creationTimestamp\":\"%s\",\"annotations\":{\"kubernetes.io/service-account.name\":\"a\","
+                 "\"kubernetes.io/service-account.uid\":\"u1\"}},\"type\":\"kubernetes.io/service-account-token\"}",
+                 t->labels ?: "", t->created ?: "2020-01-01T00:00:00Z");
+        snprintf(account, sizeof(account),
+                 "{\"metadata\":{\"name\":\"a\",\"namespace\":\"n\",\"uid\":\"u1\"},\"secrets\":[{\"name\":\"%s\"}]}",
+                 t->named ?: "t");
+        fake_put(&fake, kind_of("v1", "Secret"), "n", "t", secret);
+        fake_put(&fake, kind_of("v1", "ServiceAccount"), "n", "a", account);
+        if (t->pod)
+                fake_put(&fake, kind_of("v1", "Pod"), "n", "p", t->pod);
+}
+
+static void answer_since(const char *since) {
+        struct fake_call *c = fake_next(&fake);
+        char map[256];
+
+        assert_string_equal(c->target, TRACKING);
+        snprintf(map, sizeof(map), "{\"data\":{\"since\":\"%s\"}}", since);
+        fake_answer(c, since[0] ? 200 : 404, "NotFound", map);
+        turn();
+}
+
+#define USED(date) "\"kubernetes.io/legacy-token-last-used\":\"" date "\""
+#define INVALID(date) "\"kubernetes.io/legacy-token-invalid-since\":\"" date "\""
+#define MARK                                                                                                           \
+        "{\"metadata\":{\"uid\":\"s1\",\"labels\":{\"kubernetes.io/legacy-token-invalid-since\":"                      \
+        "\"2026-11-30\"}}}"
+#define DELETION "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"preconditions\":{\"resourceVersion\":\"7\"}}"
+
+/* It is 2026-11-30: what was used on 2025-11-30 is a year old, and no more. */
+static void unused_tokens_go(void **state) {
+        static const struct token_case cases[] = {
+                { .body = MARK, .sent = 2 },
+                { .labels = USED("2025-11-29"), .body = MARK, .sent = 2 },
+                { .labels = USED("2025-11-30") },
+                { .labels = USED("yesterday") },
+                { .labels = USED("2025-02-29") },
+                { .created = "2026-06-01T00:00:00Z" },
+                { .named = "another" },
+                { .since = "2025-11-29", .body = MARK, .sent = 2 },
+                { .since = "2025-11-30", .sent = 1 },
+                { .since = "no date", .sent = 1 },
+                { .since = "", .sent = 1 },
+                { .labels = INVALID("2025-11-30"), .sent = 1 },
+                { .labels = INVALID("2025-11-29"), .body = DELETION, .sent = 2 },
+                { .labels = INVALID("2025-11-29") "," USED("2026-01-01") },
+                { .labels = INVALID("some day"), .body = MARK, .sent = 2 },
+                { .labels = INVALID("2025-11-29"),
+                  .pod = "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"volumes\":[{\"secret\":{\"secretName\":\"t\"}}]}}",
+                  .sent = 1 },
+                { .labels = INVALID("2025-11-29"),
+                  .pod = "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"imagePullSecrets\":[{\"name\":\"other\"}]}}",
+                  .body = DELETION,
+                  .sent = 2 },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                const struct token_case *t = &cases[i];
+
+                begin("legacy-serviceaccount-token-cleaner-controller");
+                put_token(t);
+                start();
+                if (t->sent > 0)
+                        answer_since(t->since ?: "2024-01-01");
+                if (fake.n_sent != t->sent)
+                        fail_msg("case %zu: %u requests, not %u", i, fake.n_sent, t->sent);
+                if (t->body) {
+                        assert_string_equal(fake_next(&fake)->target, TOKEN);
+                        assert_string_equal(fake_next(&fake)->body, t->body);
+                        assert_int_equal(fake_next(&fake)->verb,
+                                         strcmp(t->body, MARK) == 0 ? KUBE_VERB_PATCH : KUBE_VERB_DELETE);
+                }
+                end();
+        }
+}
+
+/* One that is used is looked at again a day later. */
+static void tokens_are_looked_at_daily(void **state) {
+        begin("legacy-service-account-token-cleaner");
+        put_token(&(struct token_case){ .labels = USED("2025-11-30") });
+        start();
+        assert_null(fake_next(&fake));
+        now += 86400 * WORK_SECOND - 1;
+        turn();
+        assert_null(fake_next(&fake));
+        now += 1;
+        turn();
+        assert_string_equal(fake_next(&fake)->target, TRACKING);
+        end();
+}
+
 /* --- names --- */
 
 static void which_are_wanted(void **state) {
@@ -333,6 +445,8 @@ int main(void) {
                 cmocka_unit_test(jobs_go_when_their_time_has_come),
                 cmocka_unit_test(garbage_goes),
                 cmocka_unit_test(what_is_owned_stays),
+                cmocka_unit_test(unused_tokens_go),
+                cmocka_unit_test(tokens_are_looked_at_daily),
                 cmocka_unit_test(which_are_wanted),
                 cmocka_unit_test(names_that_are_none),
                 cmocka_unit_test(graph),
