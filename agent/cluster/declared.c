@@ -24,10 +24,17 @@ bool cluster_declares_other(const resource_list *before, const resource_list *no
         return n_before != n_now;
 }
 
+/* What the Node says is from before, and will be nothing with the next that is written of it. */
+static bool is_from_before(const struct cluster *c) {
+        return !c->own.reset && c->events.is_new(c->events.data);
+}
+
 int64_t cluster_declared(const struct cluster *c, const char *name) {
         const struct quantity *amount = resource_get(&c->own.capacity, name);
 
-        return amount ? quantity_units(*amount) : -1;
+        if (!amount)
+                return -1;
+        return is_from_before(c) ? 0 : quantity_units(*amount);
 }
 
 static int append(struct arena *arena, resource_list *list, const char *name, struct quantity amount) {
@@ -43,7 +50,7 @@ static int append(struct arena *arena, resource_list *list, const char *name, st
 }
 
 int cluster_add_declared(const struct cluster *c, struct arena *arena, struct kube_node_status *status) {
-        bool reset = !c->own.reset && c->events.is_new(c->events.data);
+        bool reset = is_from_before(c);
 
         list_for_each (r, &c->own.capacity) {
                 struct quantity amount = reset ? quantity_from_units(0, QUANTITY_DECIMAL) : r->amount;

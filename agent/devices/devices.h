@@ -57,7 +57,7 @@ int devices_new(const struct devices_world *world, struct devices **ret_devices,
 /* Plugins are let go; requests under way are forgotten without a word. NULL is fine. */
 void devices_free(struct devices *devices);
 
-/* There was no record: the node is new, and what its Node says from before does not hold
+/* There was no record, or a broken one: what the Node says from before does not hold
  * (ShouldResetExtendedResourceCapacity()). */
 bool devices_is_new(const struct devices *devices);
 

@@ -58,6 +58,7 @@ int devices_record_read(struct devices *d, struct err **err) {
                 return err_set(err, ENOMEM, "out of memory");
         if (r < 0) {
                 set_aside(d->record);
+                d->is_new = true; /* which resources had plugins is not known any more */
                 return 0;
         }
         r = take(d, (const Devices__Record *)record.message, err);

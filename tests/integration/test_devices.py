@@ -189,17 +189,20 @@ def test_what_was_given_outlives_agent_and_plugin(client, joined):
             assert again.heard("allocate") != own
 
 
-def test_no_pod_runs_without_its_devices(client, joined):
-    """The plugin has not come back yet when the agent begins anew, and nothing was ever given of it."""
-    resource = "example.com/later"
+@pytest.mark.parametrize("resource, broken", [("example.com/later", False), ("example.com/broken", True)])
+def test_no_pod_runs_without_its_devices(client, joined, resource, broken):
+    """The plugin has not come back yet when the agent begins anew; nothing was ever given of it, or what was is not to be read."""
     with DevicePlugin(joined, resource, "l") as plugin:
         has(client, joined, resource, "1", "1")
         joined.kill()
         plugin.kill()
+    if broken:
+        with open(f"{joined.root}/devices.pb", "w") as f:
+            f.write("no record")
     create(client, joined, "early", using("main", resource))
     joined.start()
     assert phase(client, "early", "Failed")["status"]["reason"] == f"OutOf{resource}"
-    has(client, joined, resource, "0", "0")
+    wait_for("no capacity", lambda: amounts(client, joined, resource)[0] in ("0", None))
     with DevicePlugin(joined, resource, "l"):
         has(client, joined, resource, "1", "1")
         create(client, joined, "in-time", using("main", resource))
