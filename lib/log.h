@@ -1,7 +1,8 @@
 /* The program's own log, on standard error: one line a message, `2026-11-21T10:00:00.000Z warning agent: text`;
  * under systemd (JOURNAL_STREAM set) it goes to the journal with fields (lib/journal.h), or, where its socket is not to
  * be had, to standard error with the level in front as sd-daemon(3) has it and without the time. A message is one
- * write(2), so lines of several threads never mix; control characters in it are blanks or `?` there. What a line is about (pod, container) belongs into its text.
+ * write(2), so lines of several threads never mix; control characters in it are blanks or `?` there. What a line is
+ * about (pod, container) belongs into its text.
  */
 #pragma once
 

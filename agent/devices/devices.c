@@ -15,6 +15,7 @@
 static void on_written(void *data, uint64_t generation, const struct err *err) {
         if (err)
                 log_error("devices of pods: %s", err_text(err));
+        resource_written(data, generation);
         devices_requests_written(data, generation, err);
 }
 

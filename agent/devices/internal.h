@@ -48,7 +48,9 @@ struct resource {
         struct list_node in_resources;
         struct plugin *plugin; /* NULL: it is gone, or has not come back yet */
         struct device_list list;
-        uint64_t gone_at; /* ms, the loop's clock; without a plugin */
+        uint64_t gone_at;    /* ms, the loop's clock; without a plugin */
+        uint64_t generation; /* of the record that will name it; 0: it is on the disk */
+        bool recorded;       /* it is named there, or will be */
         char name[];
 };
 
@@ -95,8 +97,8 @@ struct devices {
         struct requests requests;
         struct starts starts;
         size_t n_resources;
-        size_t granted; /* bytes of all grants */
-        bool is_new;
+        size_t granted;     /* bytes of all grants */
+        bool is_new, bound; /* no record was there; the socket is this one's */
 };
 
 /* A pod that is being given what it asks for. */
@@ -133,6 +135,8 @@ void resource_lost(struct resource *resource, struct devices *devices); /* its p
 const struct device *resource_device(const struct resource *resource, const char *id);
 void resource_free(struct resource *resource);
 void resource_watch_gone(struct devices *devices);
+void resource_take(struct resource *resource, struct plugin *plugin); /* which has it: the record is to name it */
+void resource_written(struct devices *devices, uint64_t generation);
 
 /* plugin.c */
 int plugin_open(struct devices *devices, const struct registrant *registrant, const char *name, const char *path,

@@ -120,7 +120,7 @@ static int take_resource(struct plugin *p, struct err **err) {
         if (!r)
                 return -ENOSPC;
         before = r->plugin;
-        r->plugin = p;
+        resource_take(r, p);
         p->resource = r;
         if (before)
                 close_later(before);

@@ -13,9 +13,13 @@
 /* -- read -------------------------------------------------------------------------------------------------- */
 
 static int take(struct devices *d, const Devices__Record *record, struct err **err) {
-        for (size_t i = 0; i < record->n_resources; i++)
-                if (!resource_make(d, record->resources[i], err))
+        for (size_t i = 0; i < record->n_resources; i++) {
+                struct resource *r = resource_make(d, record->resources[i], err);
+
+                if (!r)
                         return -ENOMEM;
+                r->recorded = true;
+        }
         for (size_t i = 0; i < record->n_grants; i++) {
                 int r = grant_add(d, record->grants[i]->pod_uid, record->grants[i], err);
 

@@ -117,6 +117,7 @@ static int serve(struct devices *d, struct err **err) {
         if ((r = grpc_server_add(d->server, &row->method, 1, err)) < 0 ||
             (r = listen_unix(d->socket, 0755, &fd, err)) < 0)
                 return r;
+        d->bound = true;
         return grpc_server_listen(d->server, fd, err);
 }
 
@@ -145,8 +146,8 @@ int registration_listen(struct devices *d, struct err **err) {
 }
 
 void registration_stop(struct devices *d) {
-        if (!d->server)
-                return;
-        grpc_server_free(TAKE_PTR(d->server));
-        unlink(d->socket);
+        if (d->bound)
+                unlink(d->socket); /* while nobody else can have one there */
+        if (d->server)
+                grpc_server_free(TAKE_PTR(d->server));
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/devices/internal.h"
+#include "agent/node/keeper.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
@@ -194,6 +195,31 @@ static int append(struct arena *arena, resource_list *list, size_t more) {
         return 0;
 }
 
+void resource_take(struct resource *r, struct plugin *p) {
+        struct devices *d = p->devices;
+        bool is_named = r->recorded && !is_over(r, uv_now(d->world.loop));
+
+        r->plugin = p;
+        r->recorded = true;
+        if (!is_named)
+                r->generation = keeper_changed(d->keeper);
+}
+
+/* Written or not: a disk that is full takes nobody's devices. */
+void resource_written(struct devices *d, uint64_t generation) {
+        bool any = false;
+
+        LIST_EACH (resources, r, &d->resources)
+                if (r->generation && r->generation <= generation) {
+                        r->generation = 0;
+                        any = true;
+                }
+        if (any)
+                d->world.changed(d->world.data);
+}
+
+/* What the record does not name yet is not told: an agent that began anew then would take the Node's word for it, as
+ * for amounts that were declared, and pods would run without their devices until the plugin comes back. */
 int devices_capacity(const struct devices *d, struct arena *arena, resource_list *capacity,
                      resource_list *allocatable) {
         uint64_t now = uv_now(d->world.loop);
@@ -206,6 +232,8 @@ int devices_capacity(const struct devices *d, struct arena *arena, resource_list
                 int64_t all = is_over(r, now) ? 0 : (int64_t)r->list.n;
                 const char *name = arena_strdup(arena, r->name);
 
+                if (r->generation)
+                        continue;
                 if (!name)
                         return -ENOMEM;
                 capacity->items[capacity->count++] =

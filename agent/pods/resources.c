@@ -134,6 +134,7 @@ struct pods_resources {
         struct grpc_server *server;
         struct grpc_method methods[3];
         char *path;
+        bool bound; /* the socket there is this one's */
 };
 
 static const struct pods *pods_of(struct grpc_call *call) {
@@ -228,6 +229,7 @@ static int serve(struct pods_resources *r, const char *dir, struct err **err) {
             (e = grpc_server_add(r->server, r->methods, ELEMENTS(methods), err)) < 0 ||
             (e = listen_unix(r->path, 0600, &fd, err)) < 0)
                 return e;
+        r->bound = true;
         return grpc_server_listen(r->server, fd, err);
 }
 
@@ -252,6 +254,7 @@ void pods_end_resources(struct pods *pods) {
 
         if (!r)
                 return;
-        unlink(r->path);
+        if (r->bound)
+                unlink(r->path);
         grpc_server_free(r->server);
 }

@@ -7,6 +7,7 @@
 #include "api/cache/internal.h"
 #include "api/cache/pack.h"
 #include "lib/cleanup.h"
+#include "lib/rwlock.h"
 
 static int64_t now_ms(void) {
         struct timespec t;
@@ -17,7 +18,6 @@ static int64_t now_ms(void) {
 
 struct collection *collection_new(const _Atomic int64_t *told) {
         struct collection *c = calloc(1, sizeof(*c));
-        pthread_rwlockattr_t writers_first;
 
         if (!c || !(c->ring = calloc(COLLECTION_EVENTS_MIN, sizeof(*c->ring))) || !(c->packer = packer_new())) {
                 if (c)
@@ -29,11 +29,7 @@ struct collection *collection_new(const _Atomic int64_t *told) {
         c->size = COLLECTION_EVENTS_MIN;
         c->first = c->next = 1;
         c->objects = (struct index)INDEX_INIT(place_order);
-        /* Lists that follow one another without a pause would keep changes out for as long as they like. */
-        pthread_rwlockattr_init(&writers_first);
-        pthread_rwlockattr_setkind_np(&writers_first, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-        pthread_rwlock_init(&c->lock, &writers_first);
-        pthread_rwlockattr_destroy(&writers_first);
+        rwlock_init(&c->lock);
         pthread_mutex_init(&c->listening, NULL);
         return c;
 }

@@ -20,6 +20,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/metrics.h"
+#include "lib/rwlock.h"
 #include "lib/value.h"
 
 /* --- what there is, on the writer's thread --- */
@@ -287,7 +288,7 @@ int priority_new(struct api_state *state, struct priority **ret_priority, struct
         if (!p)
                 return err_set(err, ENOMEM, "no memory for priority and fairness");
         p->state = state;
-        pthread_rwlock_init(&p->lock, NULL);
+        rwlock_init(&p->lock);
         r = start(p);
         if (r < 0) {
                 priority_free(p);

@@ -9,6 +9,7 @@
 #include "api/rbac/internal.h"
 #include "api/rbac/owners.h"
 #include "lib/arena.h"
+#include "lib/rwlock.h"
 #include "lib/value.h"
 
 /* What each node may with what is no pod's: the rules of the ClusterRole that nodes had before they had an authorizer.
@@ -34,7 +35,7 @@ struct rbac_nodes *rbac_nodes_new(void) {
 
         if (!nodes)
                 return NULL;
-        pthread_rwlock_init(&nodes->lock, NULL);
+        rwlock_init(&nodes->lock);
         nodes->arena = arena_new();
         return nodes->arena && learn_rules(nodes) >= 0 ? nodes : rbac_nodes_free(nodes);
 }

@@ -100,13 +100,29 @@ static const char *check_pod(const struct node_write *w) {
                                    SAY(w, "node %s can only delete pods with spec.nodeName set to itself", w->quoted);
 }
 
+/* Nothing is as nothing, whichever way that is said. */
+static bool is_kept(const struct node_write *w, const char *field) {
+        const struct value *now = value_find(w->object, field), *before = value_find(w->old, field);
+
+        return (value_count(now) == 0 && value_count(before) == 0) || value_equal(now, before);
+}
+
+/* The claims that a pod's status names are the node's to read. The words are kube-apiserver's. */
+static const char *check_claims(const struct node_write *w) {
+        if (!is_kept(w, "status.resourceClaimStatuses"))
+                return SAY(w, "node %s cannot update resource claim statues", w->quoted);
+        return is_kept(w, "status.extendedResourceClaimStatus") ?
+                       NULL :
+                       SAY(w, "node %s cannot update extended resource claim status", w->quoted);
+}
+
 static const char *check_pod_status(const struct node_write *w) {
         if (!is_own(w, w->old))
                 return SAY(w, "node %s can only update pod status for pods with spec.nodeName set to itself",
                            w->quoted);
         if (!value_equal(value_find(w->object, "metadata.labels"), value_find(w->old, "metadata.labels")))
                 return SAY(w, "node %s cannot update labels through pod status", w->quoted);
-        return NULL;
+        return check_claims(w);
 }
 
 static const char *check_eviction(const struct node_write *w) {

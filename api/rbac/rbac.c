@@ -9,6 +9,7 @@
 #include "api/rbac/internal.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/rwlock.h"
 
 INDEX_TEXT_ORDER(role, struct rbac_role, name)
 
@@ -17,7 +18,7 @@ struct rbac *rbac_new(void) {
 
         if (!rbac)
                 return NULL;
-        pthread_rwlock_init(&rbac->lock, NULL);
+        rwlock_init(&rbac->lock);
         rbac->cluster_roles = (struct index)INDEX_INIT(role_order);
         return rbac;
 }

@@ -50,10 +50,11 @@ static uint8_t *room_for(struct joined *to, size_t n) {
 }
 
 /* Items of built-in kinds go without their kind and version, which the list has said: what is left is their JSON from
- * behind it to its newline. @head: how long that is. */
-static int join_one(struct api_request *r, struct joined *to, const struct object *object, size_t head) {
+ * behind it to its newline. @head: how long that is; @arena: of one item. */
+static int join_one(struct api_request *r, struct joined *to, struct arena *arena, const struct object *object,
+                    size_t head) {
         _cleanup_bytes_ struct bytes *json = NULL;
-        int error = api_json_as(r->arena, r->kind, r->resource->kind, object, &json);
+        int error = api_json_as(arena, r->kind, r->resource->kind, object, &json);
         uint8_t *at = error == 0 ? room_for(to, json->size - head + strlen(",{")) : NULL, *begin = at;
 
         if (!at)
@@ -68,11 +69,14 @@ static int join_one(struct api_request *r, struct joined *to, const struct objec
 
 static int join(struct api_request *r, struct joined *to, struct object *const *objects, size_t n) {
         size_t head = r->resource->head_length + version_length(r->kind) - version_length(r->resource->kind);
+        _cleanup_arena_ struct arena *arena = arena_new();
         uint8_t *at;
-        int error = 0;
+        int error = arena ? 0 : -ENOMEM;
 
-        for (size_t i = 0; i < n && error == 0; i++)
-                error = join_one(r, to, objects[i], head);
+        for (size_t i = 0; i < n && error == 0; i++) {
+                error = join_one(r, to, arena, objects[i], head);
+                arena_reset(arena);
+        }
         at = error == 0 ? room_for(to, strlen(ITEMS_END)) : NULL;
         if (!at)
                 return error ?: -ENOMEM;

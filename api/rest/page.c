@@ -37,8 +37,7 @@ static char *from_url(struct arena *arena, const char *token) {
 /* Names have in them whatever a path's segment may have. */
 static const char *write_place(struct arena *arena, const char *scope, const struct api_place *place) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        const char *start =
-                arena_printf(arena, "%s%s%s", scope ? "" : place->namespace, scope ? "" : "/", place->name);
+        const char *start = arena_printf(arena, "%s%s%s", scope ? "" : place->namespace, scope ? "" : "/", place->name);
 
         if (!start)
                 return NULL;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/cache/object.h"
 #include "api/rest/door.h"
 #include "api/rest/meta.h"
 #include "api/rest/own.h"
@@ -411,10 +412,17 @@ static enum api_step submit(struct api_request *r, const struct api_json *json) 
         return step;
 }
 
+/* Of what makes room on a full disk, in bytes: what an object that is to go may be, or what a large one may grow by,
+ * for its status, and for who has let it go. */
+#define LEAVING_MAX ((size_t)32 << 10)
+#define LEAVING_MORE ((size_t)1 << 10)
+
 /* Whether it is a step of what is deleted on its way out. */
-static bool leads_away(const struct api_request *r) {
-        return r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION) ||
-               value_string(value_find(r->next, "metadata.deletionTimestamp"));
+static bool leads_away(const struct api_request *r, size_t length) {
+        if (r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION))
+                return true;
+        return r->current && value_string(value_find(r->next, "metadata.deletionTimestamp")) &&
+               (length <= LEAVING_MAX || length <= object_json_size(r->current) + LEAVING_MORE);
 }
 
 enum api_step api_commit(struct api_request *r) {
@@ -447,7 +455,7 @@ enum api_step api_commit(struct api_request *r) {
         r->change.expected = expected;
         r->change.deletes = r->removes;
         r->change.lazy = is_renewal(r);
-        r->change.makes_room = leads_away(r);
+        r->change.makes_room = leads_away(r, r->removes ? 0 : json.length);
         return submit(r, &json);
 }
 

@@ -233,33 +233,49 @@ static const struct kin *owner_of(const struct sched_kin *kin, const struct sche
         return NULL;
 }
 
-static uint32_t take(struct selector_requirement *to, uint32_t n, const struct selector_labels *from) {
-        if (to)
-                memcpy(to + n, from->requirements, from->n * sizeof(*to));
-        return n + from->n;
+/* What Services ask of a pod that they take is that labels which it has are what they are: of each label once, for
+ * there may be thousands of Services that ask for the same. */
+static bool is_asked(const struct selector_labels *already, const char *key) {
+        for (uint32_t i = 0; i < already->n; i++)
+                if (strcmp(already->requirements[i].key, key) == 0)
+                        return true;
+        return false;
 }
 
-/* Into @to, or, where that is NULL, how many there are. */
-static uint32_t gather(const struct sched_kin *kin, const struct sched_pod *pod, struct selector_requirement *to) {
+static uint32_t put(struct selector_requirement *to, uint32_t n, const struct selector_labels *from) {
+        for (uint32_t i = 0; i < from->n; i++)
+                if (!is_asked(&(struct selector_labels){ .requirements = to, .n = n }, from->requirements[i].key))
+                        to[n++] = from->requirements[i];
+        return n;
+}
+
+/* Into @to, where there is room for each of the pod's labels. */
+static uint32_t put_services(const struct sched_kin *kin, const struct sched_pod *pod,
+                             struct selector_requirement *to) {
         const struct space *space = table_object(table_find(&kin->spaces, pod->namespace), struct space, by_name);
-        const struct kin *owner = owner_of(kin, pod);
         uint32_t n = 0;
 
         if (space)
                 LIST_EACH (services, s, &space->services)
                         if (s->pods.n > 0 && sched_selector_matches(&s->pods, &pod->labels))
-                                n = take(to, n, &s->pods);
-        return owner && owner->pods.n > 0 ? take(to, n, &owner->pods) : n;
+                                n = put(to, n, &s->pods);
+        return n;
 }
 
 int sched_kin_selector(const struct sched_kin *kin, struct arena *arena, const struct sched_pod *pod,
                        struct selector_labels *ret_selector) {
-        uint32_t n = gather(kin, pod, NULL);
-        struct selector_requirement *all = n > 0 ? arena_alloc_array(arena, n, sizeof(*all)) : NULL;
+        const struct kin *owner = owner_of(kin, pod);
+        size_t own = owner ? owner->pods.n : 0, most = pod->labels.count + own;
+        struct selector_requirement *all = most > 0 ? arena_alloc_array(arena, most, sizeof(*all)) : NULL;
+        uint32_t n = 0;
 
-        *ret_selector = (struct selector_labels){ .requirements = all, .n = n };
-        if (n > 0 && !all)
+        *ret_selector = (struct selector_labels){ 0 };
+        if (most > 0 && !all)
                 return -ENOMEM;
-        gather(kin, pod, all);
+        if (all)
+                n = put_services(kin, pod, all);
+        if (own > 0)
+                memcpy(all + n, owner->pods.requirements, own * sizeof(*all));
+        *ret_selector = (struct selector_labels){ .requirements = all, .n = n + (uint32_t)own };
         return 0;
 }

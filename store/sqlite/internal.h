@@ -18,8 +18,8 @@
 #define SQLITE_STORE_FILE "state.db"
 #define SQLITE_STORE_RESERVE "state.db.reserve"
 #define SQLITE_STORE_RESERVE_NEW "state.db.reserve.new" /* one that is not whole yet */
-#define SQLITE_STORE_NEW "state.db.new" /* a restored one, complete, that is not in its place yet */
-#define SQLITE_STORE_OLD "state.db.old" /* what it replaced */
+#define SQLITE_STORE_NEW "state.db.new"                 /* a restored one, complete, that is not in its place yet */
+#define SQLITE_STORE_OLD "state.db.old"                 /* what it replaced */
 
 enum sqlite_query {
         QUERY_BEGIN,

@@ -68,6 +68,9 @@ def test_a_full_disk_is_emptied(small_disk):  # noqa: F811
         for i in range(8):
             assert client.ask("DELETE", f"{MAPS}/large-{i}")[0] == 200, f"large-{i}"
             assert client.ask("POST", MAPS, {"metadata": {"name": "small"}})[0] == 500, "what was given is for deletions"
+        merge = {"Content-Type": "application/merge-patch+json"}
+        assert client.ask("PATCH", f"{MAPS}/large-1", {"data": {"y": large}}, **merge)[0] == 500, "nor for what grows before it goes"
+        assert client.ask("PATCH", f"{MAPS}/large-1", {"data": {"y": "small"}}, **merge)[0] == 200
         left = client.ask("GET", f"{MAPS}/large-0")[1]["metadata"]
         assert left["deletionTimestamp"] and client.ask("PATCH", f"{MAPS}/large-0", {"metadata": {"finalizers": None}},
                                                         **{"Content-Type": "application/merge-patch+json"})[0] == 200

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from support.api import Api
+from support.api import BUILD, Api
 
 MAPS = "/api/v1/namespaces/default/configmaps"
 PROTOBUF = "application/vnd.kubernetes.protobuf"
@@ -74,3 +74,28 @@ def test_other_lists_are_others(api):
     assert "alone" in names(everything) and "alone" not in names(one)
     assert names(client.ask("GET", f"{MAPS}?fieldSelector=metadata.name%3Dm007")[1]["items"]) == ["m007"]
     assert client.ask("GET", f"{MAPS}?labelSelector=a%3Db")[1]["items"] == []
+
+
+@pytest.mark.skipif("sanitize" in BUILD, reason="a build with sanitizers keeps what is freed")
+def test_another_version_is_made_of_one_at_a_time():
+    """What a list in another version than objects are kept in takes is the list, and little beside it."""
+    api = Api().start()
+    try:
+        client = api.client()
+        spec = {"maxReplicas": 3, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}}
+        for i in range(60):
+            body = {"metadata": {"name": f"h{i}", "annotations": {"a": "x" * 200_000}}, "spec": spec}
+            assert client.ask("POST", "/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers", body)[0] == 201
+        kept = client.raw("GET", "/apis/autoscaling/v2/horizontalpodautoscalers")[2]
+        before = highest(api)
+        other = client.raw("GET", "/apis/autoscaling/v1/horizontalpodautoscalers")[2]
+        assert len(other) > 12_000_000 and abs(len(kept) - len(other)) < 60_000
+        assert highest(api) - before < 2 * len(other)
+    finally:
+        api.stop()
+
+
+def highest(api):
+    """The most that it has had of resident memory, in bytes."""
+    with open(f"/proc/{api.process.pid}/status") as f:
+        return next(int(line.split()[1]) * 1024 for line in f if line.startswith("VmHWM"))

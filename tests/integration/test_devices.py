@@ -1,6 +1,7 @@
 """Device plugins (v1beta1) of a node of nacelle-api's cluster, and extended resources that are declared on it."""
 import json
 import os
+import signal
 import socket
 
 import pytest
@@ -188,6 +189,24 @@ def test_what_was_given_outlives_agent_and_plugin(client, joined):
             assert again.heard("allocate") != own
 
 
+def test_no_pod_runs_without_its_devices(client, joined):
+    """The plugin has not come back yet when the agent begins anew, and nothing was ever given of it."""
+    resource = "example.com/later"
+    with DevicePlugin(joined, resource, "l") as plugin:
+        has(client, joined, resource, "1", "1")
+        joined.kill()
+        plugin.kill()
+    create(client, joined, "early", using("main", resource))
+    joined.start()
+    assert phase(client, "early", "Failed")["status"]["reason"] == f"OutOf{resource}"
+    has(client, joined, resource, "0", "0")
+    with DevicePlugin(joined, resource, "l"):
+        has(client, joined, resource, "1", "1")
+        create(client, joined, "in-time", using("main", resource))
+        phase(client, "in-time", "Running")
+        assert environment(joined, joined.running("main"))["DEVICES"] == "l"
+
+
 def test_a_plugin_says_which_it_prefers(client, joined):
     resource = "example.com/preferred"
     with DevicePlugin(joined, resource, "--prefer", "1", "2", "3") as plugin:
@@ -306,6 +325,21 @@ def test_a_socket_that_speaks_no_grpc(joined):
             peer.close()
             assert "rpc error" in plugin.heard("refused")
     os.unlink(path)
+
+
+def test_podresources_of_another_process_stay(joined):
+    path = f"{joined.root}/pod-resources/kubelet.sock"
+    joined.kill()
+    os.unlink(path)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(path)
+        s.listen()
+        joined.start()
+        assert "another process listens there" in joined.log()
+        joined.kill(signal.SIGTERM)
+        assert os.path.exists(path)
+    joined.start()
+    assert resources(joined)["list"] == {}
 
 
 @pytest.mark.parametrize("of, words", [

@@ -385,6 +385,23 @@ static void plugins_that_give_much(void **state) {
         pod_unref(pod);
 }
 
+/* What stands where the socket should be is somebody's. */
+static void a_file_in_the_way_stays(void **state) {
+        char path[128], *data;
+        size_t size;
+
+        leave();
+        snprintf(path, sizeof(path), "%s/kubelet.sock", sockets);
+        assert_int_equal(files_replace(path, "mine", 4, 0600, NULL), 0);
+        make_devices();
+        devices_free(devices);
+        assert_int_equal(files_read(path, 16, &data, &size, NULL), 0);
+        free(data);
+        assert_int_equal(files_remove_tree(path, NULL), 0);
+        make_devices();
+        start_plugin();
+}
+
 static int set_up(void **state) {
         strcpy(top, "/tmp/nacelle-devices-XXXXXX");
         log_init("test", LOG_LEVEL_ERROR);
@@ -418,6 +435,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(is_read_back, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(broken_records, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(plugins_that_give_much, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_file_in_the_way_stays, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,13 +1,16 @@
 /* Roles and bindings that come, change and go; ten thousand of them; the default ones that are put right again. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -528,11 +531,59 @@ static void test_the_graph_forgets(void **state) {
         rbac_nodes_free(nodes);
 }
 
+/* --- readers and changes --- */
+
+#define READERS 8
+#define READS 2000000 /* of each: far more than there is time for while changes get through */
+
+static _Atomic bool changed;
+
+static void *ask_until_changed(void *data) {
+        const struct auth_authorizer authorizer = rbac_authorizer(rbac);
+        const struct auth_user nobody = { .name = "nobody" };
+        struct arena *own = arena_new();
+        uintptr_t n = 0;
+
+        for (; n < READS && !changed; n++) {
+                struct auth_attributes a = AUTH_ATTRIBUTES(&nobody);
+
+                a.is_resource = true;
+                a.verb = "get";
+                a.resource = "pods";
+                a.namespace = "d";
+                auth_authorize(&authorizer, 1, &a, own);
+                arena_reset(own);
+        }
+        arena_free(own);
+        return (void *)n;
+}
+
+/* Requests that follow one another without a pause keep no change out. */
+static void test_changes_among_readers(void **state) {
+        struct kube_rbac_v1_cluster_role role = { .metadata = { .name = (char *)"r" } };
+        pthread_t readers[READERS];
+        void *reads;
+
+        changed = false;
+        for (unsigned i = 0; i < READERS; i++)
+                assert_int_equal(pthread_create(&readers[i], NULL, ask_until_changed, NULL), 0);
+        for (unsigned i = 0; i < 100; i++) {
+                assert_int_equal(rbac_set_cluster_role(rbac, &role), 0);
+                usleep(1000);
+        }
+        changed = true;
+        for (unsigned i = 0; i < READERS; i++) {
+                pthread_join(readers[i], &reads);
+                assert_true((uintptr_t)reads < READS);
+        }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_what_changes_counts_at_once),
+                TEST(test_changes_among_readers),
                 TEST(test_names_are_not_keys),
                 TEST(test_ten_thousand_bindings),
                 TEST(test_covering),

@@ -73,15 +73,19 @@ static int add_bound(void) {
         return node ? sched_cluster_place(&cluster, pod, node) : -ENOMEM;
 }
 
-/* What spreads pods that do not say how. */
-static int add_kin(void) {
+static int add_service(const char *name) {
         static const char json[] = "{\"metadata\":{},\"spec\":{\"selector\":{\"k\":\"v\"}}}";
-        _cleanup_client_object_ struct client_object *object = object_of("s", json);
+        _cleanup_client_object_ struct client_object *object = object_of(name, json);
 
         return object ? sched_kin_put(&cluster.kin, SCHED_SERVICE, object, 1) : -ENOMEM;
 }
 
-/* Of one with the Service's labels. */
+/* What spreads pods that do not say how: two Services of the same pods. */
+static int add_kin(void) {
+        return add_service("s") ?: add_service("t");
+}
+
+/* Of one with the Services' labels, which are asked for once. */
 static int select_kin(struct arena *arena) {
         struct sched_pod *pod = NULL;
         struct selector_labels kin;

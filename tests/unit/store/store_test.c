@@ -634,7 +634,8 @@ static bool is_there(const struct fixture *f, const char *name, struct stat *ret
         return stat(path, ret_status) == 0;
 }
 
-/* What a process that was killed had begun to keep is made whole; what somebody removes is made again once there is space. */
+/* What a process that was killed had begun to keep is made whole; what somebody removes is made again once there is
+ * space. */
 static void test_half_a_reserve(void **state) {
         struct fixture *f = *state;
         char key[32], path[128], *large = malloc(400001);
@@ -675,8 +676,8 @@ static void test_half_a_reserve(void **state) {
         free(large);
 }
 
-/* Whoever reads for long, as a backup does, keeps the log, and nobody waiting: each wait for a connection is ten seconds
- * at most, and there would be many. Between changes the keeper is done with what it can do. */
+/* Whoever reads for long, as a backup does, keeps the log, and nobody waiting: each wait for a connection is ten
+ * seconds at most, and there would be many. Between changes the keeper is done with what it can do. */
 static void test_long_reads(void **state) {
         struct fixture *f = *state;
         char path[128], key[32], *large = malloc(900001);
