@@ -33,6 +33,9 @@ struct openapi_document {
 void openapi_types_add(struct openapi_types *types, const struct kube_type *type);
 void openapi_types_done(struct openapi_types *types);
 
+/* The texts that @field of @type may be, commas between them; the first may be empty. NULL: any. */
+const char *openapi_choices(const struct kube_type *type, const struct kube_field *field);
+
 /* Writes "components". */
 void openapi_write_schemas(const struct openapi_document *document);
 

@@ -102,8 +102,24 @@ static const char *name_of(const struct kube_field *field) {
         return field->element == KUBE_OBJECT ? field->type->name : named[field->element].name;
 }
 
+static void write_choices(struct json_writer *w, const char *texts) {
+        json_key(w, "enum");
+        json_begin_list(w);
+        for (const char *at = texts; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+                json_string_length(w, at, strcspn(at, ","));
+        json_end_list(w);
+}
+
+/* A field's element; the texts that it may be, NULL: any. */
+struct element {
+        const struct kube_field *field;
+        const char *choices;
+};
+
 /* The members of an element's schema, within a map. @fallback: what stands for nothing; NULL: nothing does. */
-static void write_element(struct json_writer *w, const struct kube_field *field, const char *fallback) {
+static void write_element(struct json_writer *w, const struct element *e, const char *fallback) {
+        const struct kube_field *field = e->field;
+
         if (field->element < ELEMENTS(plain) && plain[field->element].type) {
                 json_add_string(w, "type", plain[field->element].type);
                 if (plain[field->element].format)
@@ -116,6 +132,8 @@ static void write_element(struct json_writer *w, const struct kube_field *field,
         }
         if (fallback)
                 write_default(w, fallback);
+        if (e->choices)
+                write_choices(w, e->choices);
 }
 
 static const char *zero_of(const struct kube_field *field) {
@@ -125,45 +143,46 @@ static const char *zero_of(const struct kube_field *field) {
 }
 
 /* A schema that nothing is added to is a reference alone. */
-static void write_item(struct json_writer *w, const struct kube_field *field) {
-        const char *zero = zero_of(field);
+static void write_item(struct json_writer *w, const struct element *e) {
+        const char *zero = zero_of(e->field);
 
-        if (!zero && name_of(field)) {
-                openapi_write_reference(w, name_of(field));
+        if (!zero && name_of(e->field)) {
+                openapi_write_reference(w, name_of(e->field));
                 return;
         }
         json_begin_map(w);
-        write_element(w, field, zero);
+        write_element(w, e, zero);
         json_end_map(w);
 }
 
-static void write_list(struct json_writer *w, const struct kube_field *field) {
+static void write_list(struct json_writer *w, const struct element *e) {
         json_add_string(w, "type", "array");
         json_key(w, "items");
-        write_item(w, field);
+        write_item(w, e);
 }
 
-static void write_form(struct json_writer *w, const struct kube_field *field) {
+static void write_form(struct json_writer *w, const struct kube_type *type, const struct kube_field *field) {
+        const struct element e = { field, openapi_choices(type, field) };
         bool always = field->flags & KUBE_ALWAYS;
 
         switch (field->form) {
         case KUBE_LIST:
-                write_list(w, field);
+                write_list(w, &e);
                 break;
         case KUBE_MAP:
         case KUBE_MAP_OF_LISTS:
                 json_add_string(w, "type", "object");
                 json_key(w, "additionalProperties");
                 if (field->form == KUBE_MAP) {
-                        write_item(w, field);
+                        write_item(w, &e);
                         break;
                 }
                 json_begin_map(w);
-                write_list(w, field);
+                write_list(w, &e);
                 json_end_map(w);
                 break;
         default:
-                write_element(w, field,
+                write_element(w, &e,
                               field->fallback                                                      ? field->fallback :
                               field->form == KUBE_ONE && (always || field->element == KUBE_OBJECT) ? zero_of(field) :
                                                                                                      NULL);
@@ -276,7 +295,7 @@ static void write_type(const struct openapi_document *d, const struct kube_type 
         for (uint16_t i = 0; i < type->n_fields; i++) {
                 json_key(w, type->fields[i].name);
                 json_begin_map(w);
-                write_form(w, &type->fields[i]);
+                write_form(w, type, &type->fields[i]);
                 write_extensions(w, &type->fields[i]);
                 json_end_map(w);
         }

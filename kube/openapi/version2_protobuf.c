@@ -23,6 +23,7 @@ struct output {
 enum form {
         TEXT,
         TEXTS,
+        VALUES, /* each as YAML, within an Any */
         FLAG,
         MESSAGE,
         MESSAGES, /* of a list */
@@ -57,6 +58,7 @@ static const struct row schema_rows[] = {
         { "format", 2, TEXT, { 0 }, NULL },
         { "description", 4, TEXT, { 0 }, NULL },
         { "required", 19, TEXTS, { 0 }, NULL },
+        { "enum", 20, VALUES, { 0 }, NULL },
         { "additionalProperties", 21, MESSAGE, { 1 }, &schema },
         { "type", 22, TEXT, { 1 }, NULL },
         { "items", 23, MESSAGE, { 1 }, &schema },
@@ -217,20 +219,26 @@ static void end(struct output *o, size_t at) {
 
 static void put_message(struct output *o, const struct message *message, const struct value *value, unsigned depth);
 
-static void put_extension(struct output *o, unsigned number, const char *name, const struct value *value) {
+/* An Any. */
+static void put_any(struct output *o, unsigned number, const struct value *value) {
         _cleanup_free_ char *yaml = NULL;
-        size_t length = 0, named, any;
+        size_t length = 0, any;
         int r = yaml_write(value, &yaml, &length);
 
         if (r < 0) {
                 o->error = o->error ?: r;
                 return;
         }
-        named = begin(o, number);
-        put_text(o, 1, name, strlen(name));
-        any = begin(o, 2);
+        any = begin(o, number);
         put_text(o, 2, yaml, length);
         end(o, any);
+}
+
+static void put_extension(struct output *o, unsigned number, const char *name, const struct value *value) {
+        size_t named = begin(o, number);
+
+        put_text(o, 1, name, strlen(name));
+        put_any(o, 2, value);
         end(o, named);
 }
 
@@ -262,6 +270,10 @@ static void put_innermost(struct output *o, const struct row *row, unsigned numb
                 for (uint32_t i = 0; i < value_count(value); i++)
                         put_text(o, number, value_string_or(value_at(value, i), ""),
                                  strlen(value_string_or(value_at(value, i), "")));
+                return;
+        case VALUES:
+                for (uint32_t i = 0; i < value_count(value); i++)
+                        put_any(o, number, value_at(value, i));
                 return;
         case FLAG:
                 put_tag(o, number, 0);

@@ -11,7 +11,7 @@ PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 has = lambda *names: all(os.path.exists(f"{PEERS}/{n}") for n in names)  # noqa: E731
 
 # What the facts do not hold; and what is said of requests that go through the server, or ask for no resource.
-UNSAID = {"description", "enum", "x-kubernetes-unions", "x-kubernetes-map-type"}
+UNSAID = {"description", "x-kubernetes-unions", "x-kubernetes-map-type"}
 CONNECTS = ("/attach", "/exec", "/log", "/portforward", "/proxy", "/proxy/{path}")
 PAGES = {"APIGroup", "APIGroupList", "APIVersions", "GroupVersionForDiscovery", "ServerAddressByClientCIDR", "Info"}
 IN_EVERY_GROUP = {"DeleteOptions", "WatchEvent"}
@@ -42,6 +42,8 @@ def test_kubectl_reads_the_protobuf(api):
     explained = api.kubectl("explain", "deployment.spec.strategy", "--output=plaintext-openapiv2").stdout
     assert "KIND:     Deployment" in explained and "RESOURCE: strategy <Object>" in explained and "rollingUpdate\t<Object>" in explained
     containers = api.kubectl("explain", "pod.spec.containers", "--recursive", "--output=plaintext-openapiv2").stdout
+    choices = api.kubectl("explain", "pod.spec.restartPolicy").stdout
+    assert "ENUM:\n    Always\n    Never\n    OnFailure\n" in choices, choices
     assert "imagePullPolicy\t<string>" in containers and "-required-" in api.kubectl("explain", "pod.spec", "--output=plaintext-openapiv2").stdout
 
 
