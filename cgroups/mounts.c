@@ -142,8 +142,8 @@ size_t cg_mounts_usual(const char *self_cgroup, const char *top, struct cg_mount
                 int fd = n < max ? open_usual(p, top, &ret_mounts[n]) : -EBADF;
 
                 if (fd < 0) {
-                        while (n > 0)
-                                close_fd(ret_fds[--n]);
+                        for (; n > 0; n--)
+                                ret_fds[n - 1] = close_fd(ret_fds[n - 1]);
                         return 0;
                 }
                 ret_fds[n++] = fd;

@@ -185,6 +185,8 @@ static const char help_text[] =
         "  --cpu-manager-policy-options NAME=VALUE,...\n"
         "                            full-pcpus-only, strict-cpu-reservation, ... as kubelet has them\n"
         "  --reserved-cpus LIST      CPUs that are the node's, like 0-1: no pod has them for itself\n"
+        "  --topology-manager-policy none, --memory-manager-policy None\n"
+        "                            the only ones there are\n"
         "  --system-reserved RESOURCE=AMOUNT,...\n"
         "                            cpu, memory, ephemeral-storage and pid that pods do not get\n"
         "                            (pid: an eighth of the host's)\n"

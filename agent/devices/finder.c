@@ -261,7 +261,7 @@ int finder_new(struct devices *d, const char *dir, struct finder **ret_finder, s
         w->sweep = handle_timer(d->world.loop, w);
         if (!w->dir || !w->sweep)
                 r = err_set(err, ENOMEM, "out of memory");
-        else if ((r = files_make_dirs(dir, 0750, err)) == 0)
+        else if ((r = files_make_private(dir, err)) == 0)
                 r = watch_new(d->world.loop, dir, &events, &w->watch, err);
         if (r < 0) {
                 finder_free(w);

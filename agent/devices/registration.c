@@ -133,7 +133,7 @@ static bool is_taken(const char *path) {
 }
 
 int registration_listen(struct devices *d, struct err **err) {
-        int r = files_make_dirs(d->dir, 0750, err);
+        int r = files_make_private(d->dir, err);
 
         if (r < 0)
                 return r;

@@ -225,7 +225,7 @@ static int serve(struct pods_resources *r, const char *dir, struct err **err) {
         int fd = -EBADF, e;
 
         memcpy(r->methods, methods, sizeof(methods));
-        if ((e = files_make_dirs(dir, 0750, err)) < 0 ||
+        if ((e = files_make_private(dir, err)) < 0 ||
             (e = grpc_server_add(r->server, r->methods, ELEMENTS(methods), err)) < 0 ||
             (e = listen_unix(r->path, 0600, &fd, err)) < 0)
                 return e;

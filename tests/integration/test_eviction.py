@@ -321,7 +321,7 @@ def test_order_of_evictions_for_memory(new_node):
     node.restart()
     status = evicted(node, "asked", timeout=90)
     assert re.fullmatch(r"The node was low on resource: memory. Threshold quantity: \d+, available: \d+Ki. ", status["message"]), status["message"]
-    assert re.fullmatch(r"The node was low on resource: memory. .* Container large was using \d+Ki, request is 0, has larger consumption of memory. ",
+    assert re.fullmatch(r"The node was low on resource: memory. .* Container large was using \d+[KM]i, request is 0, has larger consumption of memory. ",
                         node.status("large")["message"])
     order = [e["involvedObject"]["name"].rsplit("-", 1)[0] for e in json.loads(node.get("/events"))["items"] if e["reason"] == "Evicted"]
     assert order == ["large", "small", "important", "asked"], order

@@ -53,7 +53,7 @@ HTTP1 = [
     ("3.2.2", "absolute form without a host", b"GET http:///hello HTTP/1.1\r\nHost: x\r\n\r\n", [400], False),
     ("3.2.2", "absolute form with user", b"GET http://u@y/hello HTTP/1.1\r\nHost: x\r\n\r\n", [400], False),
     ("3.2.2", "absolute form, no Host", b"GET http://y/hello HTTP/1.1\r\n\r\n", [400], False),
-    ("3.2.4", "asterisk", b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", [404], True),
+    ("3.2.4", "asterisk", b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", [200], True),
     ("5", "a blank before the colon", GET + b"X : y\r\n\r\n", [400], False),
     ("5", "no colon", GET + b"XY\r\n\r\n", [400], False),
     ("5", "no name", GET + b": y\r\n\r\n", [400], False),
