@@ -305,7 +305,8 @@ def test_many_change_at_once(client, joined):
     wait_for("the new ones", lambda: "stderr F new" in open(log).read())
     assert "mixed" not in open(log).read()
     assert inside(joined, "turns", "ls /m | wc -l; cat /m/key-2000").split() == ["2001", "x"]
-    assert len(os.listdir(volume_dir(joined, made, "configmap", "m"))) == 2003  # with ..data and its directory: none is left of before
+    # With ..data and its directory: what was before goes behind the change.
+    wait_for("none of before", lambda: len(os.listdir(volume_dir(joined, made, "configmap", "m"))) == 2003)
     gone(client, joined, "turns")
 
 
