@@ -49,7 +49,9 @@ static int start(struct api_access *a, const struct api_access_config *config, s
         int r = config->token_key ? auth_keys_new(config->token_key, NULL, &auth.keys, err) : 0;
 
         a->keys = auth.keys;
-        a->issue = (struct auth_issue){ .keys = auth.keys, .issuer = ISSUER, .objects = auth.objects };
+        a->issue = (struct auth_issue){
+                .keys = auth.keys, .issuer = ISSUER, .extend = config->extend_tokens, .objects = auth.objects
+        };
         r = r ?: auth_authenticator_new(&auth, &a->authenticator, err);
         if (r < 0)
                 return r;

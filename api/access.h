@@ -2,6 +2,7 @@
  * stages that ask them. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "api/server/pipeline.h"
@@ -15,6 +16,7 @@ struct api_access_config {
         struct api_state *state; /* outlives it */
         const char *authorities; /* PEM: whose certificates clients are known by */
         const char *token_key;   /* PEM: signs service account tokens; NULL: there are none */
+        bool extend_tokens;      /* those of pods' own volumes outlive what was asked for (api/auth/issue.h) */
 };
 
 /* Reads roles, bindings and what nodes need from the state, and follows them. Before anything is served. */

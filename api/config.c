@@ -54,6 +54,7 @@ static const struct flag {
         { "default-unreachable-toleration-seconds", FLAG_NUMBER, AT(unreachable_s), INT32_MAX, false },
         { "etcd-compaction-interval", FLAG_DURATION, AT(compaction_ns), 0, false },
         { "event-ttl", FLAG_TEXT, AT(event_ttl), 0, false },
+        { "service-account-extend-token-expiration", FLAG_BOOL, AT(extend_tokens), 0, false },
         { "legacy-service-account-token-clean-up-period", FLAG_DURATION, AT(unused_tokens_ns), 0, false },
         { "allocate-node-cidrs", FLAG_BOOL, AT(nodes.allocate), 0, false },
         { "cluster-cidr", FLAG_TEXT, AT(nodes.cluster), 0, false },
@@ -134,6 +135,10 @@ static const char help_text[] =
         "                            lists of earlier revisions end after that long, at twice it the latest (5m0s);\n"
         "                            0s: when there is no room for them\n"
         "  --event-ttl DURATION      for how long events are kept (1h0m0s); 0: for ever\n"
+        "  --service-account-extend-token-expiration=false\n"
+        "                            pods' own tokens end after the hour that was asked for; else after a year, so "
+        "that\n"
+        "                            clients go on that never read them again\n"
         "  --legacy-service-account-token-clean-up-period TIME\n"
         "                            accounts' tokens in Secrets that nobody uses for so long are marked as invalid, "
         "and\n"
@@ -448,6 +453,7 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
                                              .node_ports = "30000-32767",
                                              .compaction_ns = API_COMPACTION_S * NS_OF_SECOND,
                                              .event_ttl = "1h0m0s",
+                                             .extend_tokens = true,
                                              .unused_tokens_ns = 8760 * 3600 * NS_OF_SECOND,
                                              .scheduler = true,
                                              .nodes = NODE_CONFIG_INIT,

@@ -39,6 +39,7 @@ struct api_config {
         const char *event_ttl;               /* as given; */
         int64_t event_ttl_s;                 /* read; 0: events stay */
         uint64_t unused_tokens_ns;           /* for how long tokens of Secrets stay that nobody uses */
+        bool extend_tokens;                  /* those of pods' volumes live for a year */
         unsigned port, loops;
         unsigned reads_max, writes_max;       /* --max-requests-inflight, --max-mutating-requests-inflight */
         int64_t request_timeout_ns;           /* --request-timeout */

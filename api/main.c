@@ -227,9 +227,10 @@ static int open_state(const struct api_config *c, struct parts *p, struct err **
                               err);
 }
 
-static int open_access(struct parts *p, struct err **err) {
+static int open_access(const struct api_config *c, struct parts *p, struct err **err) {
         const struct api_access_config access = { .authorities = api_credentials_authorities(p->service.credentials),
                                                   .token_key = api_credentials_token_key(p->service.credentials),
+                                                  .extend_tokens = c->extend_tokens,
                                                   .state = p->config.state };
         int r = api_access_new(&access, &p->service.access, err);
 
@@ -255,7 +256,7 @@ static int open_parts(const struct api_config *c, struct parts *p, struct err **
         p->config.admission = p->admission;
         if ((r = open_state(c, p, err)) < 0)
                 return r;
-        return open_access(p, err);
+        return open_access(c, p, err);
 }
 
 static void close_parts(struct parts *p) {

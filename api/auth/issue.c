@@ -38,6 +38,7 @@ struct order {
         const struct auth_account *account;
         struct arena *arena;
         struct bound bound;
+        int64_t expires, warns; /* s since 1970; warns 0: never */
 };
 
 static int check_spec(const struct auth_issue *issue, struct kube_authentication_v1_token_request_spec *spec,
@@ -177,6 +178,8 @@ static int write_private(struct json_writer *w, const struct order *o) {
         if (bound->kind)
                 write_reference(w, bound->kind->claim, bound->name, bound->uid);
         write_reference(w, "serviceaccount", account->name, account->uid);
+        if (o->warns > 0)
+                json_add_int(w, "warnafter", o->warns);
         json_end_map(w);
         return r == -ENOMEM ? r : 0;
 }
@@ -195,7 +198,7 @@ static int write_claims(const struct order *o, const struct kube_authentication_
         list_for_each (audience, &spec->audiences)
                 json_string(&w, *audience);
         json_end_list(&w);
-        json_add_int(&w, "exp", now + spec->expiration_seconds.value);
+        json_add_int(&w, "exp", o->expires);
         json_add_int(&w, "iat", now);
         json_add_string(&w, "iss", o->issue->issuer);
         json_add_string(&w, "jti", id);
@@ -205,6 +208,31 @@ static int write_claims(const struct order *o, const struct kube_authentication_
                         arena_printf(o->arena, AUTH_ACCOUNT_PREFIX "%s:%s", o->account->namespace, o->account->name));
         json_end_map(&w);
         return r < 0 ? r : json_writer_finish(&w, ret_claims, NULL);
+}
+
+static bool is_for_the_api(const struct auth_issue *issue, const string_list *audiences) {
+        const char *const own[] = { issue->issuer, NULL };
+
+        list_for_each (audience, audiences) {
+                const char *const *known = issue->audiences ?: own;
+
+                while (*known && strcmp(*known, *audience) != 0)
+                        known++;
+                if (!*known)
+                        return false;
+        }
+        return true;
+}
+
+/* Clients that read a pod's token once and never again go on, as with the tokens of old that had no end. */
+static void set_end(struct order *o, const struct kube_authentication_v1_token_request_spec *spec, int64_t now) {
+        o->expires = now + spec->expiration_seconds.value;
+        if (!o->issue->extend || o->bound.kind != &bindables[0] ||
+            spec->expiration_seconds.value != AUTH_TOKEN_SECONDS_PROJECTED ||
+            !is_for_the_api(o->issue, &spec->audiences))
+                return;
+        o->warns = o->expires;
+        o->expires = now + AUTH_TOKEN_SECONDS_EXTENDED;
 }
 
 int auth_issue_token(const struct auth_issue *issue, const struct auth_account *account, int64_t now,
@@ -221,6 +249,7 @@ int auth_issue_token(const struct auth_issue *issue, const struct auth_account *
                 return r;
         if (issue->seconds_max > 0 && spec->expiration_seconds.value > issue->seconds_max)
                 spec->expiration_seconds.value = issue->seconds_max;
+        set_end(&order, spec, now);
         if ((r = write_claims(&order, spec, now, &claims)) < 0 ||
             (r = auth_jwt_sign(order.arena, issue->keys, claims, &request->status.token, NULL)) < 0)
                 return r;

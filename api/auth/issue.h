@@ -15,11 +15,17 @@ struct problems;
 #define AUTH_TOKEN_SECONDS_MAX (INT64_C(1) << 32) /* more: refused */
 #define AUTH_TOKEN_AUDIENCES_MAX 256
 
+/* What is asked for by the volumes that every pod gets; where it may be, such a token for the API itself lives a year,
+ * and says after which time it should have been replaced. */
+#define AUTH_TOKEN_SECONDS_PROJECTED 3607
+#define AUTH_TOKEN_SECONDS_EXTENDED (INT64_C(365) * 24 * 3600)
+
 struct auth_issue {
         const struct auth_keys *keys;
         const char *issuer;
         const char *const *audiences; /* given when none are asked for; ends with NULL; NULL: the issuer */
         int64_t seconds_max;          /* --service-account-max-token-expiration; 0: none */
+        bool extend;                  /* --service-account-extend-token-expiration */
         struct auth_objects objects;
 };
 

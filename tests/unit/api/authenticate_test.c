@@ -483,15 +483,21 @@ static void test_claims(void **state) {
         }
 }
 
+static bool extends;
+static string_list audiences;
+
 static const char *issue(struct kube_authentication_v1_bound_object_reference *ref, int64_t seconds, int wanted,
                          const char *message) {
-        const struct auth_issue config = { .keys = keys, .issuer = ISSUER, .objects = { .find = find } };
+        const struct auth_issue config = {
+                .keys = keys, .issuer = ISSUER, .extend = extends, .objects = { .find = find }
+        };
         const struct auth_account robot = { "web", "robot", "account-uid" };
         struct kube_authentication_v1_token_request request = { .spec.bound_object_ref = ref };
         struct problems problems;
         const char *why = "";
         int r;
 
+        request.spec.audiences = audiences;
         if (seconds)
                 request.spec.expiration_seconds = (struct opt_int){ seconds, true };
         problems_init(&problems, arena, NULL, NULL);
@@ -530,6 +536,29 @@ static void test_issued_tokens_live_as_long_as_what_they_are_bound_to(void **sta
         assert_int_equal(by_token(token, NOW, &identity, "not there"), -EACCES);
         account.uid = "another";
         assert_int_equal(by_token(alone, NOW, &identity, "another now"), -EACCES);
+}
+
+/* Those of pods' own volumes, for the API alone, live for a year; what is told of them is what was asked for. */
+static void test_tokens_that_are_extended(void **state) {
+        struct kube_authentication_v1_bound_object_reference to_pod = { "Pod", "v1", "pod-1", NULL };
+        const char *own = ISSUER, *both[] = { ISSUER, "else" };
+        struct auth_identity identity;
+        const char *token;
+
+        extends = true;
+        token = issue(&to_pod, 3607, 0, NULL);
+        assert_int_equal(by_token(token, NOW + 3607 + 61, &identity, ""), 0);
+        assert_int_equal(by_token(token, NOW + 365 * 86400 + 60, &identity, ""), 0);
+        assert_int_equal(by_token(token, NOW + 365 * 86400 + 61, &identity, "expired"), -EACCES);
+        assert_int_equal(by_token(issue(&to_pod, 3600, 0, NULL), NOW + 3661, &identity, "expired"), -EACCES);
+        assert_int_equal(by_token(issue(NULL, 3607, 0, NULL), NOW + 3668, &identity, "expired"), -EACCES);
+        audiences = (string_list){ &own, 1 };
+        assert_int_equal(by_token(issue(&to_pod, 3607, 0, NULL), NOW + 3668, &identity, ""), 0);
+        audiences = (string_list){ both, 2 };
+        assert_int_equal(by_token(issue(&to_pod, 3607, 0, NULL), NOW + 3668, &identity, "expired"), -EACCES);
+        audiences = (string_list){ 0 };
+        extends = false;
+        assert_int_equal(by_token(issue(&to_pod, 3607, 0, NULL), NOW + 3668, &identity, "expired"), -EACCES);
 }
 
 static void test_requests_for_tokens(void **state) {
@@ -677,6 +706,7 @@ int main(void) {
                 TEST(test_forms_of_a_token),
                 TEST(test_claims),
                 TEST(test_issued_tokens_live_as_long_as_what_they_are_bound_to),
+                TEST(test_tokens_that_are_extended),
                 TEST(test_requests_for_tokens),
                 TEST(test_bootstrap_tokens),
                 TEST(test_who_brings_nothing_and_who_brings_something_wrong),
