@@ -141,7 +141,7 @@ def test_keys_that_are_paths(api, liar):
         said = [(e["involvedObject"]["name"], e["message"]) for e in get(client, f"{CORE}/events")["items"] if e["reason"] == "FailedMount"]
         return [(name, said) for name, (object, lie) in wanted.items()
                 if not any(of == name and 'volume "v"' in text and (object in text or lie in text) for of, text in said)]
-    wait_for("refusals", lambda: not unsaid())
+    wait_for("refusals", lambda: not unsaid(), timeout=60)
     assert all(status_of(client, name)["phase"] == "Pending" for name in wanted)
     runs(client, liar, "honest-1")
     assert not [path for path in everything(liar) if os.path.basename(path) in ("upa", "root-aa", "good")] and not os.path.exists("/root-aa")
