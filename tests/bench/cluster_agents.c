@@ -133,6 +133,10 @@ static void on_end(void *data, const char *uid, int64_t grace) {
 static void on_listed(void *data) {
 }
 
+static bool on_is_new(void *data) {
+        return false;
+}
+
 static bool on_has(void *data, const char *uid) {
         return find(data, uid);
 }
@@ -169,6 +173,7 @@ static void begin(struct agent *a, unsigned i) {
                                        .options = &a->options,
                                        .client = connect_as(user, "system:nodes"),
                                        .events = { .node_status = on_node_status,
+                                                   .is_new = on_is_new,
                                                    .pod = on_pod,
                                                    .end = on_end,
                                                    .listed = on_listed,
