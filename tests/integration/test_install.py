@@ -161,6 +161,8 @@ def test_demo_cluster():
         assert words in done.stdout, words + done.stdout[-6000:]
     assert not os.path.exists("/var/tmp/nacelle-demo-cluster") and not os.path.exists("/run/nacelle-demo-cluster")
     assert not {"nacelle-hosts", "nacelle-one", "nacelle-two"} & set(os.listdir("/sys/class/net"))
+    left = subprocess.run(["pgrep", "-af", "/var/tmp/nacelle-demo-cluster/"], capture_output=True, text=True).stdout
+    assert not left, left
 
 
 def test_demo_and_demo_stop(tmp_path):
