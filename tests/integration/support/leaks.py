@@ -66,9 +66,10 @@ def leaked(node):
 
 
 def remove_own(node):
-    """What outlives an agent on purpose, for the next one of the same names: its bridge, table and cgroups."""
+    """What outlives an agent on purpose, for the next one of the same names: its bridge, tables and cgroups."""
     subprocess.run([*node.inside, "ip", "link", "del", node.bridge], capture_output=True)
-    subprocess.run([*node.inside, "nft", "delete", "table", "inet", "nacelle_" + node.bridge], capture_output=True)
+    for table in ("nacelle_", "nacelle_services_"):
+        subprocess.run([*node.inside, "nft", "delete", "table", "inet", table + node.bridge], capture_output=True)
     for mount in own_mounts(node):
         subprocess.run(["umount", "-l", mount], capture_output=True)
     remove_cgroups(node.cgroup)
