@@ -158,21 +158,15 @@ static int set_joined(const struct value *value, const char *name, char **field,
                 return config_want(value, name, "a list", err);
         for (uint32_t i = 0; all && i < value_count(value); i++) {
                 _cleanup_free_ char *text = NULL;
-                char *longer = NULL;
                 int r = item(value_at(value, i), name, &text, err);
 
                 if (r < 0)
                         return r;
-                if (!text || asprintf(&longer, "%s%s%s", all, *all ? "," : "", text) < 0)
-                        longer = NULL;
-                free(all);
-                all = longer;
+                if (!text)
+                        return err_set(err, ENOMEM, "out of memory");
+                all = config_append(all, NULL, text);
         }
-        if (!all)
-                return err_set(err, ENOMEM, "out of memory");
-        free(*field);
-        *field = TAKE_PTR(all);
-        return 0;
+        return config_take(TAKE_PTR(all), field, err);
 }
 
 /* crashLoopBackOff.maxContainerRestartPeriod: a duration of whole seconds or minutes, 1s to 300s. */

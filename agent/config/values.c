@@ -29,6 +29,23 @@ int config_set_text(const struct value *value, const char *name, char **field, s
         return 0;
 }
 
+char *config_append(char *all, const char *key, const char *text) {
+        char *longer = NULL;
+
+        if (asprintf(&longer, "%s%s%s%s%s", all, *all ? "," : "", key ?: "", key ? "=" : "", text) < 0)
+                longer = NULL;
+        free(all);
+        return longer;
+}
+
+int config_take(char *all, char **field, struct err **err) {
+        if (!all)
+                return err_set(err, ENOMEM, "out of memory");
+        free(*field);
+        *field = all;
+        return 0;
+}
+
 /* {NAME: VALUE, ...} as flags have it: NAME=VALUE,... */
 int config_set_pairs(const struct value *value, const char *name, char **field, struct err **err) {
         _cleanup_free_ char *all = strdup("");
@@ -38,20 +55,12 @@ int config_set_pairs(const struct value *value, const char *name, char **field, 
         for (uint32_t i = 0; all && i < value->count; i++) {
                 const struct value_member *member = &value->members[i];
                 const char *text = value_string(&member->value);
-                char *longer = NULL;
 
                 if (!text || strpbrk(text, ",=") || strpbrk(member->key, ",="))
                         return config_want(&member->value, name, "a string for each key", err);
-                if (asprintf(&longer, "%s%s%s=%s", all, *all ? "," : "", member->key, text) < 0)
-                        longer = NULL;
-                free(all);
-                all = longer;
+                all = config_append(all, member->key, text);
         }
-        if (!all)
-                return err_set(err, ENOMEM, "out of memory");
-        free(*field);
-        *field = TAKE_PTR(all);
-        return 0;
+        return config_take(TAKE_PTR(all), field, err);
 }
 
 int config_get_count(const struct value *value, const char *name, int64_t most, int64_t *ret, struct err **err) {

@@ -20,4 +20,11 @@ int config_set_duration(const struct value *value, const char *name, int64_t *fi
 
 /* A number from -1 to @most. */
 int config_get_count(const struct value *value, const char *name, int64_t most, int64_t *ret, struct err **err);
+
+/* What a list or a map is as a flag's text: items with commas between. Puts "KEY=TEXT", or TEXT without a @key, behind
+ * @all, which is taken; NULL without memory. */
+char *config_append(char *all, const char *key, const char *text);
+
+/* @all in place of *@field; it is taken. -ENOMEM: it is NULL. */
+int config_take(char *all, char **field, struct err **err);
 int config_set_pairs(const struct value *value, const char *name, char **field, struct err **err);
