@@ -104,7 +104,7 @@ def blur(text, key):
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uid>", text)
     text = re.sub(r"\b(gen|kube-api-access)-[a-z0-9]{5}\b", r"\1-*", text)
     text = re.sub(r"(current: |in record \(|object meta: |\"resourceVersion\":\")\d+", r"\1<revision>", text)
-    text = re.sub(r"\b10\.96\.([1-9]\d*)\.\d+\b", "<address>", text)
+    text = re.sub(r"\b10\.(96\.[1-9]\d*|98\.0)\.\d+\b", "<address>", text)  # 10.98.0.0/24: the second ServiceCIDR of services.txt
     text = re.sub(r"\bfd00:10::([0-9a-f]+:)?[0-9a-f]{3,4}\b", "<address>", text)
     text = re.sub(r"^([ -]*(resourceVersion|creationTimestamp|time)): .*$", r"\1: <\2>", text, flags=re.M)  # of YAML
     text = re.sub(r"^- name: metrics\.k8s\.io\n(  .*\n)*", "", text, flags=re.M)  # metrics-server's, in YAML
