@@ -314,14 +314,21 @@ def test_the_api_service_is_reached_by_its_service(lan, pods):
 def test_all_goes_on_without_the_agent(lan, pods, service):
     """Killed, and started again: no connection fails meanwhile."""
     made = service("stays", *pods, port=8000)
-    ip, where, failed, done = made.ips[0], pods[0].netns, [], []
+    ip, where, failed, done, began = made.ips[0], pods[0].netns, [], [], time.monotonic()
     wait_for("both answer", lambda: answers(where, ip, 8000) == {"p0", "p1"}, timeout=5)
+
+    def try_one(address, port):
+        try:
+            return ask(where, address, port, timeout=1) or "no answer"
+        except OSError as error:
+            return str(error)
 
     def go_on():
         while not done:
             for address, port in (ip, 8000), (pods[1].ips[0], 80), (pods[1].ips[1], 80):
-                if not ask(where, address, port, timeout=1):
-                    failed.append((time.monotonic(), address))
+                answer = try_one(address, port)
+                if isinstance(answer, str):
+                    failed.append((time.monotonic() - began, address, answer))
             time.sleep(0.005)
 
     import threading
@@ -338,7 +345,7 @@ def test_all_goes_on_without_the_agent(lan, pods, service):
         wait_for("change back", lambda: answers(netns(host), ip, 8000) == {"p0", "p1"}, timeout=10)
     done.append(1)
     thread.join()
-    assert not failed
+    assert not failed, failed
     assert ask(where, pods[1].ips[0], 80) == ("p1", pods[0].ips[0])
 
 
