@@ -13,7 +13,7 @@
 #include "api/config.h"
 #include "api/controllers/controllers.h"
 #include "api/credentials.h"
-#include "api/local.h"
+#include "api/local/local.h"
 #include "api/pki/csr.h"
 #include "api/scheduler/scheduler.h"
 #include "api/server/server.h"

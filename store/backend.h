@@ -1,5 +1,5 @@
-/* What keeps a store's bytes. Called by store/store.c alone: all but get, scan, tidy and backup by one thread at a
- * time, those by any. Objects' revisions are given by the store. */
+/* What keeps a store's bytes. Called by the store alone (store/internal.h): all but get, scan, tidy and backup by one
+ * thread at a time, those by any. Objects' revisions are given by the store. */
 #pragma once
 
 #include <stdint.h>

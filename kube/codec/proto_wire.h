@@ -1,4 +1,4 @@
-/* The wire format of protocol buffers, for the two files that speak it: keys, varints, lengths. */
+/* The wire format of protocol buffers, for the files that speak it: keys, varints, lengths. */
 #pragma once
 
 #include <stdbool.h>
