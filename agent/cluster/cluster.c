@@ -111,7 +111,7 @@ void cluster_event(struct cluster *c, const struct event_object *object, bool wa
 
         if (c->node.timer && (object->kind || pod || cluster_mirror_of(c, object->uid)))
                 recorder_tell(c->recorder, &about, &note, time(NULL));
-        if (pod && (warning || strcmp(reason, "Pulling") == 0))
+        if (pod && (warning || (strcmp(reason, "Pulling") == 0 && !pod->renewed)))
                 cluster_report_soon(pod);
 }
 

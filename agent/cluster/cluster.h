@@ -30,8 +30,8 @@ struct pool;
 #define CLUSTER_RETRY_MIN_MS 200 /* until what the service did not take is sent again; doubled each time */
 #define CLUSTER_RETRY_MAX_MS 7000
 #define CLUSTER_STARTING_MS                                                                                            \
-        1000 /* a pod that does not run yet is told of after this, or when something holds it up                       \
-              */
+        1000 /* a pod, or a container made anew, that does not run yet is told of after this, or when something holds  \
+              * it up */
 #define CLUSTER_PODS_MAX                                                                                               \
         4096 /* that are known at a time: more wait, with an event that says why, but those that the node runs already \
               */

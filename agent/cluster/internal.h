@@ -52,6 +52,7 @@ struct cluster_pod {
         char ended;                    /* what its phase began with when all of it was told to have ended; 0: not yet */
         bool held;                     /* it is in cluster.held, not in due */
         bool listed;                   /* by the list under way */
+        bool renewed;                  /* a container of it is made anew, as the node had it last */
         bool resized;                  /* the service may have conditions of a resize */
         bool ends;                     /* the service has it deleted */
         bool gone;                     /* and nothing of it is left here */
@@ -205,3 +206,6 @@ void cluster_report_later(struct cluster_pod *pod);                             
 void cluster_report_now(struct cluster *cluster);                                 /* the service is there again */
 void cluster_report_denied(struct cluster *cluster);                              /* rights may be there again */
 void cluster_report_soon(struct cluster_pod *pod); /* it takes longer to start than most */
+
+/* hold.c: whether @status, which is another one than was told, waits, for CLUSTER_STARTING_MS at most. */
+bool cluster_hold(struct cluster_pod *pod, const struct kube_pod_status *status);

@@ -41,55 +41,6 @@ void cluster_report_now(struct cluster *c) {
                 uv_timer_start(c->report, on_timer, 0, 0);
 }
 
-/* -- a pod that starts or ends ---------------------------------------------------------------------------------------
- */
-
-static void on_hold(uv_timer_t *timer) {
-        struct cluster *c = timer->data;
-        uint64_t now = uv_now(c->loop), next = UINT64_MAX;
-
-        LIST_EACH (cluster_due, pod, &c->held) {
-                if (pod->quiet_until <= now)
-                        cluster_report_later(pod);
-                else if (pod->quiet_until < next)
-                        next = pod->quiet_until;
-        }
-        if (next < UINT64_MAX)
-                uv_timer_start(timer, on_hold, next - now, 0);
-}
-
-/* 0: the pod is not to end, or some of it runs; else what its phase begins with. */
-static char ended_phase(const struct cluster_pod *pod, const struct kube_pod_status *status) {
-        list_for_each (c, &status->container_statuses)
-                if (!c->state.terminated)
-                        return '\0';
-        list_for_each (c, &status->init_container_statuses)
-                if (c->state.running)
-                        return '\0';
-        return pod->ends && status->container_statuses.count > 0 ? *(status->phase ?: "") : '\0';
-}
-
-/* Whether @status waits: one request tells of a pod that has started where there would be three, and of one that is
- * to end and has nothing that runs any more, that it goes says the rest. */
-static bool hold(struct cluster_pod *pod, const struct kube_pod_status *status) {
-        struct cluster *c = pod->cluster;
-        char ended = ended_phase(pod, status);
-        bool starts = !pod->told && !pod->ends && strcmp(status->phase ?: "", "Pending") == 0;
-
-        if (ended && ended != pod->ended) {
-                pod->ended = ended;
-                pod->quiet_until = uv_now(c->loop) + CLUSTER_STARTING_MS;
-                return false;
-        }
-        if ((!starts && !ended) || uv_now(c->loop) >= pod->quiet_until)
-                return false;
-        pod->held = true;
-        cluster_due_append(&c->held, pod);
-        if (!uv_is_active((uv_handle_t *)c->hold))
-                uv_timer_start(c->hold, on_hold, pod->quiet_until - uv_now(c->loop), 0);
-        return true;
-}
-
 /* -- a pod's status ---------------------------------------------------------------------------------------- */
 
 /* Addresses are merged by address, and these are all: the others go. */
@@ -227,7 +178,7 @@ static int status_patch(struct cluster_pod *pod, char **ret_text, size_t *ret_le
                 return -ENOMEM;
         if ((r = c->events.pod_status(c->events.data, node_uid(pod), arena, &status)) < 0)
                 return r;
-        if (hold(pod, &status))
+        if (cluster_hold(pod, &status))
                 return -ENOENT;
         json_begin_map(&w);
         json_key(&w, "metadata");

@@ -14,12 +14,13 @@
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
-#define GATHER (WORK_SECOND / 50) /* much that goes at once is one recount */
+#define GATHER (WORK_SECOND / 50) /* between two recounts: much that goes at once is one, or two */
 #define WORD_BITS 64
 
 /* A quota, and the kinds that it counts: a bit each, by their number among all. */
 struct tracked {
         struct table_node in_all;
+        uint64_t due; /* its last recount for what went; ns */
         uint64_t kinds[CONTROLLER_KINDS_MAX / WORD_BITS];
         char key[];
 };
@@ -117,20 +118,33 @@ static bool may_use_less(const struct quota_handler *h, const struct client_obje
                !mentions(object, "\"generation\":1,");
 }
 
+/* The first is counted at once: who has deleted something may look. */
+static void add_gathered(struct controller *controller, struct tracked *tracked) {
+        uint64_t now = controller_now(controller);
+
+        if (tracked->due > now)
+                return;
+        tracked->due = tracked->due + GATHER > now ? tracked->due + GATHER : now;
+        if (tracked->due > now)
+                controller_add_after(controller, tracked->key, tracked->due - now);
+        else
+                controller_add(controller, tracked->key);
+}
+
 /* Quotas of @namespace (NULL: all) that count the kind. */
 static void add_quotas(const struct quota_handler *h, const char *namespace) {
         struct quotas *q = h->quotas;
         const struct informer *quotas = controller_informer(q->controller, 0);
 
         for (struct informer_walk w = informer_first(quotas, namespace); w.object; informer_next(&w)) {
-                const struct tracked *tracked;
+                struct tracked *tracked;
                 const char *key;
 
                 arena_reset(q->scratch);
                 key = key_of(q->scratch, w.object);
                 tracked = key ? find(q, key) : NULL;
                 if (tracked && counts(tracked, h->kind))
-                        controller_add_after(q->controller, key, GATHER);
+                        add_gathered(q->controller, tracked);
         }
 }
 

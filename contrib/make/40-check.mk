@@ -155,9 +155,9 @@ pod-security: ## hold Pod Security to k8s.io/pod-security-admission: its fixture
 pod-security-sample: pod-security ## write the sample that the unit test has anew
 	python3 tests/conformance/kube_security/sample.py <$(BUILD)/tests/conformance/security.jsonl >tests/unit/api/security_cases.jsonl
 
-e2e-cri: integration-ready ## run Kubernetes' end-to-end suite on its own cluster above the agent (FOCUS='regex' SKIP='regex' PROCS=3)
+e2e-cri: integration-ready ## run Kubernetes' end-to-end suite on its own cluster of one node above the agent (FOCUS='regex' SKIP='regex' PROCS=3)
 	$(build_peers) $(E2E_PEERS)
-	tests/e2e/run
+	API=stock NODE=stock NODES=1 tests/e2e/run
 
 e2e-api: ## run the specs of Kubernetes' end-to-end suite that need no pod against nacelle-api alone (FOCUS='regex' SKIP='regex')
 	$(install_packages) build integration
@@ -167,6 +167,10 @@ e2e-api: ## run the specs of Kubernetes' end-to-end suite that need no pod again
 
 e2e: integration-ready ## run Kubernetes' end-to-end suite on a cluster of nacelle-api and two agents (FOCUS='regex' SKIP='regex' PROCS=3 LIST=file), or Kubernetes' own programs in the place of either (API=stock NODE=stock)
 	$(build_peers) $(E2E_PEERS)
-	tests/e2e/run_cluster
+	tests/e2e/run
 
-.PHONY: deps check controllers integration-ready integration-build integration faults soak soak-api soak-cluster soak-watches sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential e2e-api e2e kubectl-answers
+e2e-compare: integration-ready ## time specs of that suite on nacelle's cluster and on Kubernetes' own in turn (SPECS=file or FOCUS='regex', ROUNDS=3 PROCS=1 LIST=file)
+	$(build_peers) $(E2E_PEERS)
+	tests/e2e/compare
+
+.PHONY: deps check controllers integration-ready integration-build integration faults soak soak-api soak-cluster soak-watches sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential e2e-api e2e e2e-compare kubectl-answers

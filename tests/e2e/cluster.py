@@ -1,6 +1,6 @@
 """Kubernetes' own programs as a cluster: the control plane on a host, and kubelet and kube-proxy on each node, above a CRI socket.
 
-They take the ports that they have by themselves: each host is a network namespace of its own (see `run` and `run_cluster`).
+They take the ports that they have by themselves: each host is a network namespace of its own (see `run`).
 """
 import json
 import os

@@ -10,6 +10,8 @@ import cluster
 import suite_images
 from peer import Containerd
 from support.hosts import kubeconfig
+from support.leaks import cgroups_of_pods
+from support.node import wait_for
 
 PODS = "10.244.0.0/16"
 MIRROR = 'mirrors:\n  registry.k8s.io: {{endpoint: ["http://{0}"]}}\n'
@@ -21,7 +23,8 @@ class OurControlPlane:
 
     def __init__(self, hosts, directory, machines, names):
         self.hosts, self.dir = hosts, directory
-        self.api = hosts.start_api(f"--cluster-cidr={PODS}", scheduler=True, address=machines[0].address, inside=machines[0].inside())
+        # In memory, for the same reason as etcd's --unsafe-no-fsync.
+        self.api = hosts.start_api(f"--cluster-cidr={PODS}", scheduler=True, data="/run/nacelle-api", address=machines[0].address, inside=machines[0].inside())
         self.kubeconfig, self.authority = self.api.kubeconfig, self.api.pki + "/ca.crt"
 
     def start(self):
@@ -95,6 +98,7 @@ class StockNode:
             self.host.run("ip", "route", "replace", other.pods, "via", other.host.address)
 
     def stop(self):
+        wait_for("kubelet to remove the pods' cgroups", lambda: not cgroups_of_pods(self.place.cgroup), timeout=60)
         self.place.stop()
         self.runtime.end()
 

@@ -16,28 +16,30 @@ def reasons(file):
     return {pattern.strip(): why.strip() for pattern, _, why in lines}
 
 
-def patterns(file):
-    return list(reasons(file))
+class Asked:
+    """What runs: as the environment has it (FOCUS, SKIP, PROCS, TIMEOUT), else what the file `sample` names. `skips`: files of what cannot pass."""
 
+    def __init__(self, sample, skips):
+        self.why = {pattern: why for file in skips for pattern, why in reasons(file).items()}
+        self.focus = os.environ.get("FOCUS") or f"({'|'.join(reasons(sample))}).*\\[Conformance\\]"
+        self.skip = "|".join([*self.why] + [os.environ.get("SKIP")] * bool(os.environ.get("SKIP")))
 
-def asked(prefix="", sample="sample"):
-    """Focus, skip, processes and time as the environment has them. What CI runs is named in the file `sample`, what cannot pass in `skips`, with their `prefix`."""
-    wish = os.environ.get
-    skip = patterns(prefix + "skips") + [wish("SKIP")] * bool(wish("SKIP"))
-    focus = f"({'|'.join(patterns(prefix + sample))}).*\\[Conformance\\]"
-    return wish("FOCUS") or focus, "|".join(skip), wish("PROCS") or "3", wish("TIMEOUT") or "60m"
+    def run(self, kubeconfig, directory):
+        """The suite's text goes to `directory`/suite.log. [(name, state, seconds, message)]."""
+        processes, timeout = os.environ.get("PROCS") or "3", os.environ.get("TIMEOUT") or "60m"
+        command = [PEERS + "/ginkgo", f"--procs={processes}", f"--timeout={timeout}", f"--focus={self.focus}", "--no-color", "--output-dir", directory,
+                   "--json-report=report.json", f"--skip={self.skip}", PEERS + "/e2e.test", "--",
+                   "--provider=local", "--kubeconfig", kubeconfig, "--kubectl-path", PEERS + "/kubectl", "--node-os-distro=debian",
+                   "--disable-log-dump", "--dump-logs-on-failure=false"]
+        with open(directory + "/suite.log", "ab") as log:
+            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory)
+        return results(directory + "/report.json")
 
-
-def run(kubeconfig, directory, *lists):
-    """Runs the specs that are asked for (`lists` as asked() takes them); their text goes to `directory`/suite.log. [(name, state, seconds, message)]."""
-    focus, skip, processes, timeout = asked(*lists)
-    command = [PEERS + "/ginkgo", f"--procs={processes}", f"--timeout={timeout}", f"--focus={focus}", "--no-color", "--output-dir", directory,
-               "--json-report=report.json", f"--skip={skip}", PEERS + "/e2e.test", "--",
-               "--provider=local", "--kubeconfig", kubeconfig, "--kubectl-path", PEERS + "/kubectl", "--node-os-distro=debian",
-               "--disable-log-dump", "--dump-logs-on-failure=false"]
-    with open(directory + "/suite.log", "wb") as log:
-        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory)
-    return results(directory + "/report.json")
+    def left_out(self, report):
+        """[(name, why)] of the conformance specs that were asked for and cannot pass."""
+        found = [(name, next((self.why[p] for p in self.why if re.search(p, name)), ""))
+                 for name, s in specs(report) if "[Conformance]" in name and re.search(self.focus, name)]
+        return [(name, reason) for name, reason in found if reason]
 
 
 def specs(report):
@@ -53,10 +55,3 @@ def results(report):
     """Specs that ran; the suite's own set-up is one where it failed."""
     ran = [(name, s) for name, s in specs(report) if s["State"] not in ("skipped", "pending") and (s["LeafNodeType"] == "It" or s["State"] != "passed")]
     return [(name, s["State"], s["RunTime"] / 1e9, (s.get("Failure") or {}).get("Message", "").strip()) for name, s in ran]
-
-
-def left_out(report, prefix, sample):
-    """[(name, why)] of the conformance specs that were asked for and cannot pass."""
-    focus, why = asked(prefix, sample)[0], reasons(prefix + "skips")
-    found = [(name, next((why[p] for p in why if re.search(p, name)), "")) for name, s in specs(report) if "[Conformance]" in name and re.search(focus, name)]
-    return [(name, reason) for name, reason in found if reason]

@@ -17,7 +17,7 @@ def own_mounts(node):
     return [f"{node.run}/{name}" for name in ("netns", "sandboxes", "pods")]
 
 
-def _cgroups(root):
+def cgroups_of_pods(root):
     """Cgroups of pods and containers below @root; the root and the QoS levels stay with the agent."""
     found = []
     for hierarchy in os.listdir("/sys/fs/cgroup"):
@@ -58,7 +58,7 @@ def leaked(node):
         "mounts": [m for m in mounts(node) if m not in own_mounts(node)],
         "links": [link["ifname"] for link in _json(*node.inside, "ip", "-j", "link") if link.get("master") == node.bridge],
         "rules": [e for e in _rules(node, "nacelle_" + node.bridge) if "pods" not in str(e)],
-        "cgroups": _cgroups(node.cgroup),
+        "cgroups": cgroups_of_pods(node.cgroup),
         "links of logs": list(log_links(node)),
         "processes": [line for pid, line in processes(r"nacelle-(shim|image)").items() if pid in node.children],
     }

@@ -2,6 +2,7 @@
 #include "tests/unit/support/fake_client.h"
 
 #include "agent/cluster/internal.h"
+#include "agent/node/events.h"
 #include "agent/config/options.h"
 #include "agent/node/world.h"
 #include "kube/pod/pod.h"
@@ -18,6 +19,7 @@ static char heard[512];
 static bool here;          /* the pod is on the node */
 static const char *status; /* its phase; NULL: nothing to tell */
 static int exited;         /* what its container ended with, and 1; 0: it runs */
+static bool creating;      /* its container is being made */
 
 __attribute__((format(printf, 1, 2))) static void hear(const char *format, ...) {
         size_t n = strlen(heard);
@@ -54,11 +56,14 @@ static bool on_has(void *data, const char *uid) {
 static int on_status(void *data, const char *uid, struct arena *arena, struct kube_pod_status *ret) {
         static struct kube_pod_ip ip = { "10.0.0.1" };
         static struct kube_container_state_terminated end;
-        static struct kube_container_status container = { .name = "c", .state = { .terminated = &end } };
+        static struct kube_container_state_waiting wait = { .reason = "ContainerCreating" };
+        static struct kube_container_status container = { .name = "c" };
 
         end.exit_code = exited - 1;
+        container.state = (struct kube_container_state){ .waiting = creating ? &wait : NULL,
+                                                         .terminated = creating ? NULL : &end };
         *ret = (struct kube_pod_status){ .phase = status, .pod_ips = { .items = &ip, .count = 1 } };
-        if (exited)
+        if (exited || creating)
                 ret->container_statuses = (__typeof__(ret->container_statuses)){ .items = &container, .count = 1 };
         return status ? 0 : -ENOENT;
 }
@@ -70,6 +75,7 @@ static int begin(void **state) {
         here = false;
         status = NULL;
         exited = 0;
+        creating = false;
         c = (struct cluster){ .loop = &loop, .options = &options, .client = &fake.base };
         c.events = (struct cluster_events){
                 .pod = on_pod, .end = on_end, .listed = on_listed, .has = on_has, .pod_status = on_status
@@ -205,6 +211,57 @@ static void one_that_something_holds_up_is_told_of_at_once(void **state) {
         assert_int_equal(fake.n_sent, 1);
         assert_non_null(strstr(fake.sent[0].body, "Pending"));
         assert_true(cluster_due_is_empty(&c.held));
+}
+
+static void one_with_a_container_made_anew(bool another) {
+        put(POD("u1", ""));
+        list();
+        status = "Running";
+        cluster_pod_changed(&c, "u1");
+        turn();
+        fake_answer(&fake.sent[0], 200, "", "{}");
+        turn();
+        creating = true;
+        cluster_pod_changed(&c, "u1");
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+        if (another)
+                exited = 1;
+        creating = false;
+        cluster_pod_changed(&c, "u1");
+        turn();
+}
+
+static void of_a_container_made_anew_is_told_what_came_of_it(void **state) {
+        one_with_a_container_made_anew(false);
+        assert_int_equal(fake.n_sent, 1);
+        assert_true(cluster_due_is_empty(&c.held));
+}
+
+static void a_container_made_anew_that_has_ended_is_told_of(void **state) {
+        one_with_a_container_made_anew(true);
+        assert_int_equal(fake.n_sent, 2);
+        assert_non_null(strstr(fake.sent[1].body, "terminated"));
+}
+
+/* Its image is fetched for longer than most. */
+static void a_container_that_is_not_made_anew_is_told_of_in_a_while(void **state) {
+        static const struct event_object object = { .uid = "u1", .namespace_ = "d", .name = "p" };
+
+        put(POD("u1", ""));
+        list();
+        status = "Running";
+        creating = true;
+        cluster_pod_changed(&c, "u1");
+        turn();
+        cluster_event(&c, &object, false, "Pulling", "");
+        turn();
+        assert_int_equal(fake.n_sent, 0);
+        cluster_pod_find(&c, "u1")->quiet_until = uv_now(&loop);
+        cluster_pod_changed(&c, "u1");
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+        assert_non_null(strstr(fake.sent[0].body, "ContainerCreating"));
 }
 
 static void what_is_not_taken_is_told_again(void **state) {
@@ -458,6 +515,9 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(one_that_starts_is_told_of_once, begin, end),
                 cmocka_unit_test_setup_teardown(one_that_does_not_start_is_told_of_in_a_while, begin, end),
                 cmocka_unit_test_setup_teardown(one_that_something_holds_up_is_told_of_at_once, begin, end),
+                cmocka_unit_test_setup_teardown(of_a_container_made_anew_is_told_what_came_of_it, begin, end),
+                cmocka_unit_test_setup_teardown(a_container_made_anew_that_has_ended_is_told_of, begin, end),
+                cmocka_unit_test_setup_teardown(a_container_that_is_not_made_anew_is_told_of_in_a_while, begin, end),
                 cmocka_unit_test_setup_teardown(what_is_not_taken_is_told_again, begin, end),
                 cmocka_unit_test_setup_teardown(what_was_denied_is_told_again_with_the_lease, begin, end),
                 cmocka_unit_test_setup_teardown(a_deleted_pod_is_buried_when_it_is_gone, begin, end),
