@@ -7,6 +7,7 @@
 #include "api/rest/typed.h"
 #include "api/server/codec.h"
 #include "api/server/request.h"
+#include "api/server/server.h"
 #include "api/server/status.h"
 #include "api/state/resource.h"
 #include "kube/kinds.h"
@@ -31,7 +32,8 @@ static int read_both(struct api_request *r, struct validate_case *c, struct prob
 enum api_step api_validate(struct api_request *r) {
         struct validate_warnings warnings = { .count = 0 };
         struct validate_case c = {
-                .kind = r->resource->kind, .sub = r->sub ? r->sub->name : NULL, .object = r->next, .warnings = &warnings
+                .kind = r->resource->kind, .sub = r->sub ? r->sub->name : NULL, .object = r->next, .warnings = &warnings,
+                .asks = r->server->config.asks, .asker = r
         };
         struct problems problems;
         int error = 0;
