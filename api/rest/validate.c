@@ -31,10 +31,12 @@ static int read_both(struct api_request *r, struct validate_case *c, struct prob
 /* Both are of the version that is kept when it is asked. */
 enum api_step api_validate(struct api_request *r) {
         struct validate_warnings warnings = { .count = 0 };
-        struct validate_case c = {
-                .kind = r->resource->kind, .sub = r->sub ? r->sub->name : NULL, .object = r->next, .warnings = &warnings,
-                .asks = r->server->config.asks, .asker = r
-        };
+        struct validate_case c = { .kind = r->resource->kind,
+                                   .sub = r->sub ? r->sub->name : NULL,
+                                   .object = r->next,
+                                   .warnings = &warnings,
+                                   .asks = r->server->config.asks,
+                                   .asker = r };
         struct problems problems;
         int error = 0;
 

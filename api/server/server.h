@@ -64,7 +64,7 @@ struct api_server_config {
         void *data; /* of who has made the table of stages */
         const struct api_admission *admission;
         const struct validate_asks *asks; /* what validation asks, of a request; NULL: nothing */
-        struct proxy *proxy; /* the ways to nodes and pods */
+        struct proxy *proxy;              /* the ways to nodes and pods */
         struct priority *priority;
 };
 

@@ -62,9 +62,6 @@ void validate_device_request_refs(struct validation *v, const struct place *at, 
 void validate_device_request_ref(struct validation *v, const struct place *at, const char *ref,
                                  const struct validate_set *names);
 
-void validate_device_claim_spec(struct validation *v, const struct place *at,
-                                const struct kube_resource_v1_resource_claim_spec *spec);
-
 /* Whether devices may be had beside those who use them: what says that a namespace is for such (device_rights.c).
  * @asked is where it is asked for. */
 void validate_device_admin(struct validation *v, const struct place *asked, const char *namespace);

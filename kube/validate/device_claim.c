@@ -100,7 +100,8 @@ static void check_alternatives(struct validation *v, const struct place *at,
         validate_device_unique(v, at, names, subs->count);
 }
 
-static void check_request(struct validation *v, const struct place *at, const struct kube_resource_v1_device_request *r) {
+static void check_request(struct validation *v, const struct place *at,
+                          const struct kube_resource_v1_device_request *r) {
         static const char one[] = "exactly one of `exactly` or `firstAvailable` is required";
 
         validate_name(v, FIELD(at, "name"), NAME_LABEL, r->name);
@@ -150,8 +151,8 @@ static void check_constraints(struct validation *v, const struct place *at,
         }
 }
 
-void validate_device_claim_spec(struct validation *v, const struct place *at,
-                                const struct kube_resource_v1_resource_claim_spec *spec) {
+static void check_spec(struct validation *v, const struct place *at,
+                       const struct kube_resource_v1_resource_claim_spec *spec) {
         const struct place *devices = FIELD(at, "devices"), *config = FIELD(devices, "config");
         _cleanup_validate_set_ struct validate_set names = { 0 };
 
@@ -195,7 +196,7 @@ static void check_claim(struct validation *v, const void *object, const void *be
                 check_admin(v, &new->spec.devices.requests, new->metadata.namespace);
         validate_meta(v, &new->metadata, NAME_SUBDOMAIN);
         if (!old) {
-                validate_device_claim_spec(v, FIELD(NULL, "spec"), &new->spec);
+                check_spec(v, FIELD(NULL, "spec"), &new->spec);
                 return;
         }
         validate_meta_update(v, &new->metadata, &old->metadata);
@@ -210,7 +211,7 @@ static void check_template(struct validation *v, const void *object, const void 
                 check_admin(v, &new->spec.spec.devices.requests, new->metadata.namespace);
         validate_meta(v, &new->metadata, NAME_SUBDOMAIN);
         validate_template_meta(v, FIELD(at, "metadata"), &new->spec.metadata);
-        validate_device_claim_spec(v, FIELD(at, "spec"), &new->spec.spec);
+        check_spec(v, FIELD(at, "spec"), &new->spec.spec);
         if (!old)
                 return;
         validate_meta_update(v, &new->metadata, &old->metadata);

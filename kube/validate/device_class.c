@@ -8,8 +8,8 @@ static void check_class(struct validation *v, const void *object, const void *be
         const struct kube_resource_v1_device_class *new = object, *old = before;
         const struct place *at = FIELD(NULL, "spec"), *config = FIELD(at, "config");
         const char *name = new->spec.extended_resource_name;
-        bool stored = old && validate_equal_field(&kube_resource_v1_device_class_spec_type, "config", &new->spec,
-                                                  &old->spec);
+        bool stored =
+                old && validate_equal_field(&kube_resource_v1_device_class_spec_type, "config", &new->spec, &old->spec);
 
         validate_named_meta(v, &new->metadata, NAME_SUBDOMAIN);
         if (old)

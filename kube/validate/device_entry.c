@@ -18,7 +18,8 @@ static void check_sizes(struct validation *v, const struct place *at, const stru
 
         if (properties > PROPERTIES_MAX)
                 validate_invalid_int(v, at, properties,
-                                     validate_text(v, "the total number of attributes and capacities must not exceed %d",
+                                     validate_text(v,
+                                                   "the total number of attributes and capacities must not exceed %d",
                                                    PROPERTIES_MAX));
         if (device->attributes.count > VALUES_MAX)
                 validate_invalid_int(

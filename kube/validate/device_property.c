@@ -105,7 +105,8 @@ static void check_values(struct validation *v, const struct place *at, struct qu
 
         for (uint32_t i = 1; i < n; i++)
                 if (quantity_compare(values[i - 1], values[i]) > 0)
-                        validate_invalid_quantity(v, ITEM(at, i), values[i], "values must be sorted in ascending order");
+                        validate_invalid_quantity(v, ITEM(at, i), values[i],
+                                                  "values must be sorted in ascending order");
         if (validate_device_count(v, at, n, VALID_VALUES_MAX)) {
                 for (uint32_t i = 0; i < n; i++) {
                         if (quantity_compare(values[i], capacity) > 0)
@@ -210,8 +211,7 @@ static void check_policy(struct validation *v, const struct place *at, struct qu
 void validate_device_capacity(struct validation *v, const struct place *at,
                               const struct kube_resource_v1_device *device, bool shared) {
         list_for_each (entry, &device->capacity) {
-                const struct place *policy =
-                        FIELD(ENTRY(at, shown_key(v, entry->key)), "requestPolicy");
+                const struct place *policy = FIELD(ENTRY(at, shown_key(v, entry->key)), "requestPolicy");
 
                 validate_device_qualified(v, at, entry->key);
                 if (entry->value.request_policy && shared)

@@ -87,10 +87,10 @@ static void add_drivers(struct validation *v, const kube_resource_v1_allocated_d
         list_for_each (d, others)
                 validate_set_add(v, &there, validate_device_id(v, d->driver, d->pool, d->device, d->share_id));
         list_for_each (d, these) {
-                int64_t at = validate_set_find(&there, validate_device_id(v, d->driver, d->pool, d->device, d->share_id));
+                int64_t at =
+                        validate_set_find(&there, validate_device_id(v, d->driver, d->pool, d->device, d->share_id));
 
-                if (at >= 0 &&
-                    validate_equal(&kube_resource_v1_allocated_device_status_type, d, &others->items[at]))
+                if (at >= 0 && validate_equal(&kube_resource_v1_allocated_device_status_type, d, &others->items[at]))
                         continue;
                 if (validate_set_add(v, seen, d->driver))
                         drivers->items[drivers->count++] = d->driver ?: "";

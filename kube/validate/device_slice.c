@@ -14,7 +14,8 @@
 
 /* --- pool and counters --- */
 
-static void check_pool(struct validation *v, const struct place *at, const struct kube_resource_v1_resource_pool *pool) {
+static void check_pool(struct validation *v, const struct place *at,
+                       const struct kube_resource_v1_resource_pool *pool) {
         validate_pool_name(v, FIELD(at, "name"), pool->name);
         if (pool->resource_slice_count <= 0)
                 validate_invalid_int(v, FIELD(at, "resourceSliceCount"), pool->resource_slice_count,

@@ -16,8 +16,9 @@
 /* Which device of which pool, and which share of it, as Go writes it. */
 static const char *device_json(struct validation *v, const char *driver, const char *pool, const char *device,
                                const char *share) {
-        return validate_key(v, "{\"Driver\":%s,\"Pool\":%s,\"Device\":%s,\"ShareID\":%s}", validate_json_text(v, driver),
-                            validate_json_text(v, pool), validate_json_text(v, device), validate_json_text(v, share));
+        return validate_key(v, "{\"Driver\":%s,\"Pool\":%s,\"Device\":%s,\"ShareID\":%s}",
+                            validate_json_text(v, driver), validate_json_text(v, pool), validate_json_text(v, device),
+                            validate_json_text(v, share));
 }
 
 const char *validate_device_id(struct validation *v, const char *driver, const char *pool, const char *device,
@@ -70,7 +71,7 @@ static void check_consumers(struct validation *v, const struct place *at,
                 return;
         if (!new->status.allocation)
                 validate_forbidden(v, at, "may not be specified when `allocated` is not set");
-        else if (new->metadata.deletion_timestamp.set && new->status.reserved_for.count <= RESERVED_MAX &&
+        else if (new->metadata.deletion_timestamp.set &&new->status.reserved_for.count <= RESERVED_MAX &&
                  has_new(&new->status.reserved_for, &old->status.reserved_for))
                 validate_forbidden(v, at,
                                    "new entries may not be added while `deallocationRequested` or `deletionTimestamp` "
@@ -121,7 +122,8 @@ static void check_devices(struct validation *v, const struct place *at,
 
         if (status->allocation)
                 list_for_each (r, &status->allocation->devices.results)
-                        validate_set_add(v, &allocated, validate_device_id(v, r->driver, r->pool, r->device, r->share_id));
+                        validate_set_add(v, &allocated,
+                                         validate_device_id(v, r->driver, r->pool, r->device, r->share_id));
         for (uint32_t i = 0; i < status->devices.count; i++)
                 check_told(v, ITEM(at, i), &status->devices.items[i], &allocated);
         for (uint32_t i = 0; i < status->devices.count; i++) {

@@ -43,10 +43,10 @@ struct validation {
         struct validate_warnings *warnings; /* NULL: none are wanted */
         const struct validate_asks *asks;   /* NULL: nothing can be asked */
         void *asker;
-        bool namespaced;                    /* the kind is */
-        bool update;                        /* there is an old object */
-        size_t text_bytes;                  /* so far */
-        int error;                          /* -ENOMEM: what was found is not all */
+        bool namespaced;   /* the kind is */
+        bool update;       /* there is an old object */
+        size_t text_bytes; /* so far */
+        int error;         /* -ENOMEM: what was found is not all */
 };
 
 /* Errors so far: more of them behind a rule than before it, and it was broken. */

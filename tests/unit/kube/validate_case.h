@@ -28,7 +28,7 @@ static inline const struct kube_kind *validate_case_kind(const struct value *tes
 /* Who makes the cases may everything; of the namespaces one is for devices that are shared with those who use them. */
 static inline const char *validate_case_label(void *asker, const char *namespace, const char *label) {
         return strcmp(namespace, "admin") == 0 && strcmp(label, "resource.kubernetes.io/admin-access") == 0 ? "true" :
-                                                                                                             NULL;
+                                                                                                              NULL;
 }
 
 static inline const char *validate_case_verb(void *asker) {
