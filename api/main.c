@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "api/access.h"
+#include "api/asks.h"
 #include "api/admission/admission.h"
 #include "api/advertise.h"
 #include "api/audit/audit.h"
@@ -235,6 +236,7 @@ static int open_access(const struct api_config *c, struct parts *p, struct err *
         int r = api_access_new(&access, &p->service.access, err);
 
         p->config.data = p->service.access;
+        p->config.asks = &api_asks;
         return r;
 }
 

@@ -24,6 +24,9 @@ int shape_daemons(struct api_request *r, struct value_edit *edit, const struct v
 int shape_request(struct api_request *r, struct value_edit *edit);
 int shape_request_update(struct api_request *r, struct value_edit *edit);
 
+int shape_slice(struct api_request *r, struct value_edit *edit);
+int shape_device_claim_update(struct api_request *r, struct value_edit *edit);
+
 /* Text or a whole value at a pointer; and what stands there in r->current_tree, or nothing. */
 int shape_text(struct value_edit *edit, const char *pointer, const char *text);
 int shape_put(struct value_edit *edit, const char *pointer, const struct value *value);

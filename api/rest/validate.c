@@ -7,6 +7,7 @@
 #include "api/rest/typed.h"
 #include "api/server/codec.h"
 #include "api/server/request.h"
+#include "api/server/server.h"
 #include "api/server/status.h"
 #include "api/state/resource.h"
 #include "kube/kinds.h"
@@ -30,9 +31,12 @@ static int read_both(struct api_request *r, struct validate_case *c, struct prob
 /* Both are of the version that is kept when it is asked. */
 enum api_step api_validate(struct api_request *r) {
         struct validate_warnings warnings = { .count = 0 };
-        struct validate_case c = {
-                .kind = r->resource->kind, .sub = r->sub ? r->sub->name : NULL, .object = r->next, .warnings = &warnings
-        };
+        struct validate_case c = { .kind = r->resource->kind,
+                                   .sub = r->sub ? r->sub->name : NULL,
+                                   .object = r->next,
+                                   .warnings = &warnings,
+                                   .asks = r->server->config.asks,
+                                   .asker = r };
         struct problems problems;
         int error = 0;
 

@@ -25,6 +25,7 @@ struct http_loops;
 struct priority;
 struct proxy;
 struct tls_context;
+struct validate_asks;
 
 #define API_CONNECTIONS_MAX 12000
 #define API_LOOPS_MAX 64
@@ -62,7 +63,8 @@ struct api_server_config {
         struct api_loop_hooks hooks;
         void *data; /* of who has made the table of stages */
         const struct api_admission *admission;
-        struct proxy *proxy; /* the ways to nodes and pods */
+        const struct validate_asks *asks; /* what validation asks, of a request; NULL: nothing */
+        struct proxy *proxy;              /* the ways to nodes and pods */
         struct priority *priority;
 };
 

@@ -192,6 +192,23 @@ void validate_canonical_cidr(struct validation *v, const struct place *at, const
                 check_canonical(v, at, cidr, ip_cidr_format(&(struct ip_cidr){ block.address.ip, block.prefix }, text));
 }
 
+/* As it would be written: an IPv4 block that is written as an IPv6 one as what it means. */
+void validate_interface_address(struct validation *v, const struct place *at, const char *address) {
+        char text[IP_TEXT_MAX];
+        struct block block;
+        bool mapped;
+
+        if (!address || !read_block(address, &block)) {
+                validate_invalid(v, at, address,
+                                 "must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)");
+                return;
+        }
+        mapped = block.address.mapped;
+        check_canonical(v, at, address,
+                        validate_key(v, "%s/%d", go_text(&block.address.ip, mapped, text),
+                                     block.prefix - (mapped && block.prefix > 32 ? 96 : 0)));
+}
+
 /* --- where traffic may go --- */
 
 /* The first @n bits are @bits; an IPv4 address written as an IPv6 one counts as IPv4. */

@@ -125,32 +125,7 @@ void validate_claim_spec(struct validation *v, const struct place *at,
 
 void validate_claim_template(struct validation *v, const struct place *at,
                              const struct kube_persistent_volume_claim_template *template) {
-        const struct kube_object_meta *m = &template->metadata;
-        const struct place *meta = FIELD(at, "metadata");
-        const struct {
-                const char *name;
-                bool given;
-        } others[] = {
-                { "name", m->name && *m->name },
-                { "generateName", m->generate_name && *m->generate_name },
-                { "namespace", m->namespace && *m->namespace },
-                { "selfLink", m->self_link && *m->self_link },
-                { "uID", m->uid && *m->uid },
-                { "resourceVersion", m->resource_version && *m->resource_version },
-                { "generation", m->generation != 0 },
-                { "creationTimestamp", m->creation_timestamp.set },
-                { "deletionTimestamp", m->deletion_timestamp.set },
-                { "deletionGracePeriodSeconds", m->deletion_grace_period_seconds.set },
-                { "ownerReferences", m->owner_references.items },
-                { "finalizers", m->finalizers.items },
-                { "managedFields", m->managed_fields.items },
-        };
-
-        validate_annotations(v, FIELD(meta, "annotations"), &m->annotations);
-        validate_labels(v, FIELD(meta, "labels"), &m->labels);
-        for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
-                if (others[i].given)
-                        validate_forbidden(v, FIELD(meta, others[i].name), "cannot be set");
+        validate_template_meta(v, FIELD(at, "metadata"), &template->metadata);
         validate_claim_spec(v, FIELD(at, "spec"), &template->spec, NULL);
 }
 

@@ -21,6 +21,9 @@ void validate_plain_meta_update(struct validation *v, const struct kube_object_m
 /* ValidateObjectMetaWithOpts: generateName is not looked at. */
 void validate_named_meta(struct validation *v, const struct kube_object_meta *meta, enum name_rule rule);
 
+/* Of a template for objects: labels and annotations are all that it may have (ValidateTemplateObjectMeta). */
+void validate_template_meta(struct validation *v, const struct place *at, const struct kube_object_meta *meta);
+
 void validate_labels(struct validation *v, const struct place *at, const string_map *labels);
 void validate_annotations(struct validation *v, const struct place *at, const string_map *annotations);
 void validate_conditions(struct validation *v, const struct place *at, const kube_condition_items *conditions);
@@ -76,6 +79,9 @@ void validate_cidr(struct validation *v, const struct place *at, const char *cid
 /* IsValidIP, IsValidCIDR: in the form in which they are written as well. */
 void validate_canonical_ip(struct validation *v, const struct place *at, const char *ip);
 void validate_canonical_cidr(struct validation *v, const struct place *at, const char *cidr);
+
+/* An address with the length of its network's prefix: "10.9.8.7/24" (IsValidInterfaceAddress). */
+void validate_interface_address(struct validation *v, const struct place *at, const char *address);
 
 /* --- paths in a file system --- */
 

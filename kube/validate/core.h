@@ -1,6 +1,7 @@
 /* The rules of core/v1's kinds, for the table in core.c. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct place;
@@ -37,3 +38,6 @@ const char *validate_json_problem(struct validation *v, const char *text, size_t
 struct kube_persistent_volume;
 struct place;
 void validate_volume_sources(struct validation *v, const struct place *at, const struct kube_persistent_volume *pv);
+
+/* Whether what it is made of is mounted with options. */
+bool validate_volume_takes_options(const struct kube_persistent_volume *pv);

@@ -172,7 +172,7 @@ static const char *finish(struct validation *v, struct json_writer *w) {
         return validate_copy(v, text, strlen(text));
 }
 
-static const char *json_quoted(struct validation *v, const char *text) {
+const char *validate_json_text(struct validation *v, const char *text) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
 
         if (validate_is_full(v))
@@ -210,7 +210,7 @@ void validate_invalid(struct validation *v, const struct place *at, const char *
 }
 
 void validate_invalid_word(struct validation *v, const struct place *at, const char *value, const char *detail) {
-        add(v, at, "Invalid value", json_quoted(v, value), detail);
+        add(v, at, "Invalid value", validate_json_text(v, value), detail);
 }
 
 void validate_invalid_int(struct validation *v, const struct place *at, int64_t value, const char *detail) {
@@ -294,7 +294,7 @@ void validate_unsupported_json(struct validation *v, const struct place *at, con
 
 void validate_unsupported(struct validation *v, const struct place *at, const char *value,
                           const char *const *supported) {
-        validate_unsupported_json(v, at, json_quoted(v, value), supported);
+        validate_unsupported_json(v, at, validate_json_text(v, value), supported);
 }
 
 static const char *plural(struct validation *v, const char *before, int n, const char *unit) {

@@ -20,6 +20,7 @@
 struct arena;
 struct kube_type;
 struct problems;
+struct validate_asks;
 struct validate_warnings;
 
 struct place {
@@ -40,10 +41,12 @@ struct validation {
         struct problems *problems;
         struct arena *arena;                /* holds the texts */
         struct validate_warnings *warnings; /* NULL: none are wanted */
-        bool namespaced;                    /* the kind is */
-        bool update;                        /* there is an old object */
-        size_t text_bytes;                  /* so far */
-        int error;                          /* -ENOMEM: what was found is not all */
+        const struct validate_asks *asks;   /* NULL: nothing can be asked */
+        void *asker;
+        bool namespaced;   /* the kind is */
+        bool update;       /* there is an old object */
+        size_t text_bytes; /* so far */
+        int error;         /* -ENOMEM: what was found is not all */
 };
 
 /* Errors so far: more of them behind a rule than before it, and it was broken. */
@@ -115,3 +118,6 @@ const char *validate_join(struct validation *v, const char *const *texts, size_t
 /* Strings as a JSON list, names in quotes as Go's %q; in the arena. */
 const char *validate_json_strings(struct validation *v, const string_list *list);
 const char *validate_quoted(struct validation *v, const char *text);
+
+/* @text as a JSON string; in the arena. */
+const char *validate_json_text(struct validation *v, const char *text);

@@ -262,3 +262,31 @@ void validate_meta_update(struct validation *v, const struct kube_object_meta *m
         validate_plain_meta_update(v, meta, old);
         check_core_finalizers(v, FIELD(&metadata, "finalizers"), &meta->finalizers);
 }
+
+/* All else is refused by its name in Go, whose first letter alone is made a small one. */
+void validate_template_meta(struct validation *v, const struct place *at, const struct kube_object_meta *m) {
+        const struct {
+                const char *name;
+                bool given;
+        } others[] = {
+                { "name", m->name && *m->name },
+                { "generateName", m->generate_name && *m->generate_name },
+                { "namespace", m->namespace && *m->namespace },
+                { "selfLink", m->self_link && *m->self_link },
+                { "uID", m->uid && *m->uid },
+                { "resourceVersion", m->resource_version && *m->resource_version },
+                { "generation", m->generation != 0 },
+                { "creationTimestamp", m->creation_timestamp.set },
+                { "deletionTimestamp", m->deletion_timestamp.set },
+                { "deletionGracePeriodSeconds", m->deletion_grace_period_seconds.set },
+                { "ownerReferences", m->owner_references.items },
+                { "finalizers", m->finalizers.items },
+                { "managedFields", m->managed_fields.items },
+        };
+
+        validate_annotations(v, FIELD(at, "annotations"), &m->annotations);
+        validate_labels(v, FIELD(at, "labels"), &m->labels);
+        for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+                if (others[i].given)
+                        validate_forbidden(v, FIELD(at, others[i].name), "cannot be set");
+}

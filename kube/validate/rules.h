@@ -40,3 +40,5 @@ extern const struct validate_rules validate_autoscaler_rules[], validate_small_g
 extern const struct validate_rules validate_flow_schema_rules[], validate_priority_level_rules[],
         validate_webhook_rules[], validate_admission_policy_rules[], validate_admission_binding_rules[],
         validate_api_service_rules[], validate_certificate_rules[];
+extern const struct validate_rules validate_device_claim_rules[], validate_device_class_rules[],
+        validate_device_slice_rules[];

@@ -1,39 +1,14 @@
-/* Services: addresses, ports, types and what goes with which. */
-#include <ctype.h>
+/* Services: ports, types and what goes with which. */
+#include "kube/validate/service.h"
+
 #include <stdio.h>
-#include <string.h>
 
 #include "kube/validate/core.h"
 #include "kube/validate/pod_rules.h"
 
 #define CLIENT_IP_SECONDS_MAX 86400
-#define SOURCE_RANGES "service.beta.kubernetes.io/load-balancer-source-ranges"
 #define TOPOLOGY_MODE "service.kubernetes.io/topology-mode"
 #define TOPOLOGY_HINTS "service.kubernetes.io/topology-aware-hints"
-
-static const struct place spec_place = { .name = "spec" };
-
-#define SPEC(field) FIELD(&spec_place, field)
-
-static bool is_type(const struct kube_service *s, const char *type) {
-        return kube_is(s->spec.type, type);
-}
-
-static bool is_headless(const struct kube_service *s) {
-        return s->spec.cluster_ips.count == 1 && kube_is(s->spec.cluster_ips.items[0], "None");
-}
-
-static bool same_text(const char *a, const char *b) {
-        return strcmp(a ?: "", b ?: "") == 0;
-}
-
-/* A pointer in Go, which is told as JSON. */
-static void invalid_pointer(struct validation *v, const struct place *at, const char *text, const char *detail) {
-        if (text)
-                validate_invalid_word(v, at, text, detail);
-        else
-                validate_invalid_json(v, at, "null", detail);
-}
 
 /* --- ports --- */
 
@@ -70,7 +45,7 @@ static const char *number_key(struct validation *v, const char *protocol, int32_
 static void check_node_ports(struct validation *v, const struct kube_service *s) {
         _cleanup_validate_set_ struct validate_set seen = { 0 };
 
-        for (uint32_t i = 0; i < s->spec.ports.count && is_type(s, "ClusterIP"); i++)
+        for (uint32_t i = 0; i < s->spec.ports.count && service_is_type(s, "ClusterIP"); i++)
                 if (s->spec.ports.items[i].node_port != 0)
                         validate_forbidden(v, FIELD(ITEM(SPEC("ports"), i), "nodePort"),
                                            "may not be used when `type` is 'ClusterIP'");
@@ -131,168 +106,6 @@ static void check_affinity(struct validation *v, const struct kube_service *s) {
                 validate_forbidden(v, SPEC("sessionAffinityConfig"), "must not be set when session affinity is None");
 }
 
-/* --- cluster addresses --- */
-
-static void invalid_ips(struct validation *v, const struct place *at, const struct kube_service *s,
-                        const char *detail) {
-        validate_invalid_json(v, at, validate_json_strings(v, &s->spec.cluster_ips), detail);
-}
-
-static void check_families(struct validation *v, const struct kube_service *s) {
-        _cleanup_validate_set_ struct validate_set seen = { 0 };
-
-        for (uint32_t i = 0; i < s->spec.ip_families.count; i++) {
-                const char *family = s->spec.ip_families.items[i];
-                const struct place *at = ITEM(SPEC("ipFamilies"), i);
-
-                validate_choice(v, at, family, POD_TEXTS("IPv4", "IPv6"));
-                if (!validate_set_add(v, &seen, family))
-                        validate_duplicate(v, at, family);
-        }
-        if (s->spec.ip_family_policy)
-                validate_choice(v, SPEC("ipFamilyPolicy"), s->spec.ip_family_policy,
-                                POD_TEXTS("PreferDualStack", "RequireDualStack", "SingleStack"));
-}
-
-/* False when one is no address: they are compared no further. */
-static bool check_cluster_ips(struct validation *v, const struct kube_service *s, const struct kube_service *old) {
-        const string_list *ips = &s->spec.cluster_ips;
-        unsigned before = validate_errors(v);
-        bool good;
-
-        for (uint32_t i = 0; i < ips->count; i++) {
-                if (i > 0 || !kube_is(ips->items[i], "None"))
-                        validate_ip(v, ITEM(SPEC("clusterIPs"), i), ips->items[i], old ? &old->spec.cluster_ips : NULL);
-                else if (ips->count > 1)
-                        invalid_ips(v, SPEC("clusterIPs"), s, "'None' must be the first and only value");
-        }
-        good = validate_errors(v) == before;
-        if (ips->count > 2)
-                invalid_ips(v, SPEC("clusterIPs"), s, "may only hold up to 2 values");
-        return good;
-}
-
-static bool is_dual(struct validation *v, const string_list *ips) {
-        bool four = false, six = false;
-
-        for (uint32_t i = 0; i < ips->count; i++) {
-                if (!validate_is_ip(ips->items[i])) {
-                        validate_internal(v, SPEC("clusterIPs"),
-                                          validate_text(v,
-                                                        "failed to check for dual stack with error:invalid IP[%u]: %s",
-                                                        i, ips->items[i] ?: ""));
-                        return false;
-                }
-                six |= validate_is_ipv6(ips->items[i]);
-                four |= !validate_is_ipv6(ips->items[i]);
-        }
-        return four && six;
-}
-
-static void check_ip_families(struct validation *v, const struct kube_service *s) {
-        const string_list *ips = &s->spec.cluster_ips, *families = &s->spec.ip_families;
-
-        if (ips->count > 1 && !is_dual(v, ips))
-                invalid_ips(v, SPEC("clusterIPs"), s, "may specify no more than one IP for each IP family");
-        for (uint32_t i = 0; i < ips->count && i < families->count && !is_headless(s); i++) {
-                bool six = validate_is_ipv6(ips->items[i]);
-
-                if (kube_is(families->items[i], six ? "IPv4" : "IPv6"))
-                        validate_invalid(v, ITEM(SPEC("clusterIPs"), i), ips->items[i],
-                                         validate_text(v, "expected an IPv%c value as indicated by `ipFamilies[%u]`",
-                                                       six ? '4' : '6', i));
-        }
-}
-
-static void check_addresses(struct validation *v, const struct kube_service *s, const struct kube_service *old) {
-        const char *ip = s->spec.cluster_ip ?: "";
-
-        if (is_type(s, "ExternalName"))
-                return;
-        if (*ip && s->spec.cluster_ips.count == 0)
-                validate_required(v, SPEC("clusterIPs"), "");
-        else if (*ip && !same_text(s->spec.cluster_ips.items[0], ip))
-                invalid_ips(v, SPEC("clusterIPs"), s, "first value must match `clusterIP`");
-        else if (!*ip && s->spec.cluster_ips.count > 0)
-                invalid_ips(v, SPEC("clusterIPs"), s, "must be empty when `clusterIP` is not specified");
-        check_families(v, s);
-        if (check_cluster_ips(v, s, old))
-                check_ip_families(v, s);
-}
-
-/* --- other addresses --- */
-
-static void check_external_ips(struct validation *v, const struct kube_service *s, const struct kube_service *old) {
-        for (uint32_t i = 0; i < s->spec.external_ips.count; i++) {
-                const struct place *at = ITEM(SPEC("externalIPs"), i);
-                unsigned before = validate_errors(v);
-
-                validate_ip(v, at, s->spec.external_ips.items[i], old ? &old->spec.external_ips : NULL);
-                if (validate_errors(v) == before)
-                        validate_endpoint_ip(v, at, s->spec.external_ips.items[i]);
-        }
-}
-
-static const char *trimmed(struct validation *v, const char *text, size_t n) {
-        while (n > 0 && isspace((unsigned char)*text)) {
-                text++;
-                n--;
-        }
-        while (n > 0 && isspace((unsigned char)text[n - 1]))
-                n--;
-        return validate_copy(v, text, n);
-}
-
-static void check_source_list(struct validation *v, const struct kube_service *s, const struct kube_service *old) {
-        const struct place *at = SPEC("LoadBalancerSourceRanges");
-        string_list before = { 0 };
-
-        if (!is_type(s, "LoadBalancer"))
-                validate_forbidden(v, at, "may only be used when `type` is 'LoadBalancer'");
-        if (old && old->spec.load_balancer_source_ranges.count > 0)
-                before.items = validate_alloc(v, old->spec.load_balancer_source_ranges.count, sizeof(char *));
-        for (uint32_t i = 0; before.items && i < old->spec.load_balancer_source_ranges.count; i++) {
-                const char *text = old->spec.load_balancer_source_ranges.items[i] ?: "";
-
-                before.items[before.count++] = trimmed(v, text, strlen(text));
-        }
-        for (uint32_t i = 0; i < s->spec.load_balancer_source_ranges.count; i++) {
-                const char *text = s->spec.load_balancer_source_ranges.items[i] ?: "";
-
-                validate_cidr(v, ITEM(at, i), trimmed(v, text, strlen(text)), &before);
-        }
-}
-
-static void check_source_annotation(struct validation *v, const struct kube_service *s, const struct kube_service *old,
-                                    const char *value) {
-        const struct place *at = ENTRY(FIELD(FIELD(NULL, "metadata"), "annotations"), SOURCE_RANGES);
-        const char *before = old ? string_map_get(&old->metadata.annotations, SOURCE_RANGES) : NULL;
-
-        if (!is_type(s, "LoadBalancer"))
-                validate_forbidden(v, at, "may only be used when `type` is 'LoadBalancer'");
-        if (old && same_text(before, value))
-                return;
-        if (!*trimmed(v, value, strlen(value)))
-                return;
-        for (const char *p = value;; p++) {
-                size_t n = strcspn(p, ",");
-
-                validate_cidr(v, at, trimmed(v, p, n), NULL);
-                p += n;
-                if (*p == '\0')
-                        break;
-        }
-}
-
-static void check_sources(struct validation *v, const struct kube_service *s, const struct kube_service *old) {
-        const char *annotation = string_map_get(&s->metadata.annotations, SOURCE_RANGES);
-
-        if (s->spec.load_balancer_source_ranges.count > 0)
-                check_source_list(v, s, old);
-        else if (annotation)
-                check_source_annotation(v, s, old, annotation);
-}
-
 /* --- types --- */
 
 static void check_external_name(struct validation *v, const struct kube_service *s) {
@@ -312,10 +125,10 @@ static void check_external_name(struct validation *v, const struct kube_service 
 }
 
 static void check_headless(struct validation *v, const struct kube_service *s) {
-        if (is_headless(s) && (is_type(s, "LoadBalancer") || is_type(s, "NodePort")))
+        if (service_is_headless(s) && (service_is_type(s, "LoadBalancer") || service_is_type(s, "NodePort")))
                 validate_invalid(v, ITEM(SPEC("clusterIPs"), 0), "None",
                                  validate_text(v, "may not be set to 'None' for %s services", s->spec.type));
-        if (is_type(s, "ExternalName"))
+        if (service_is_type(s, "ExternalName"))
                 check_external_name(v, s);
 }
 
@@ -333,32 +146,32 @@ static void check_class(struct validation *v, const struct kube_service *s, cons
         const struct place *at = SPEC("loadBalancerClass");
         const char *class = s->spec.load_balancer_class, *before = old ? old->spec.load_balancer_class : NULL;
 
-        if (old && is_type(old, "LoadBalancer") && is_type(s, "LoadBalancer") &&
-            (!class != !before || !same_text(class, before)))
-                invalid_pointer(v, at, class, "may not change once set");
-        if (class && is_type(s, "LoadBalancer"))
+        if (old && service_is_type(old, "LoadBalancer") && service_is_type(s, "LoadBalancer") &&
+            (!class != !before || !service_same_text(class, before)))
+                validate_service_pointer(v, at, class, "may not change once set");
+        if (class && service_is_type(s, "LoadBalancer"))
                 validate_name(v, at, NAME_QUALIFIED, class);
         else if (class)
                 validate_forbidden(v, at, "may only be used when `type` is 'LoadBalancer'");
 }
 
 static void check_allocation(struct validation *v, const struct kube_service *s) {
-        if (s->spec.allocate_load_balancer_node_ports != TRI_UNSET && !is_type(s, "LoadBalancer"))
+        if (s->spec.allocate_load_balancer_node_ports != TRI_UNSET && !service_is_type(s, "LoadBalancer"))
                 validate_forbidden(v, SPEC("allocateLoadBalancerNodePorts"),
                                    "may only be used when `type` is 'LoadBalancer'");
-        if (s->spec.allocate_load_balancer_node_ports == TRI_UNSET && is_type(s, "LoadBalancer"))
+        if (s->spec.allocate_load_balancer_node_ports == TRI_UNSET && service_is_type(s, "LoadBalancer"))
                 validate_required(v, FIELD(NULL, "allocateLoadBalancerNodePorts"), "");
 }
 
 /* --- traffic --- */
 
 static bool is_reachable(const struct kube_service *s) {
-        return is_type(s, "LoadBalancer") || is_type(s, "NodePort") ||
-               (is_type(s, "ClusterIP") && s->spec.external_ips.count > 0);
+        return service_is_type(s, "LoadBalancer") || service_is_type(s, "NodePort") ||
+               (service_is_type(s, "ClusterIP") && s->spec.external_ips.count > 0);
 }
 
 static bool needs_health_check(const struct kube_service *s) {
-        return is_type(s, "LoadBalancer") && kube_is(s->spec.external_traffic_policy, "Local");
+        return service_is_type(s, "LoadBalancer") && kube_is(s->spec.external_traffic_policy, "Local");
 }
 
 static void check_external_traffic(struct validation *v, const struct kube_service *s) {
@@ -388,7 +201,8 @@ static void check_traffic(struct validation *v, const struct kube_service *s) {
         check_external_traffic(v, s);
         if (policy)
                 validate_choice(v, SPEC("internalTrafficPolicy"), policy, POD_TEXTS("Cluster", "Local"));
-        else if (is_type(s, "NodePort") || is_type(s, "LoadBalancer") || is_type(s, "ClusterIP"))
+        else if (service_is_type(s, "NodePort") || service_is_type(s, "LoadBalancer") ||
+                 service_is_type(s, "ClusterIP"))
                 validate_required(v, SPEC("internalTrafficPolicy"), "");
         if (distribution && !validate_is_one(distribution, distributions))
                 validate_unsupported_json(v, SPEC("trafficDistribution"), validate_quoted(v, distribution),
@@ -408,81 +222,24 @@ static void check_topology(struct validation *v, const struct kube_service *s) {
 
 static void check_service(struct validation *v, const struct kube_service *s, const struct kube_service *old) {
         check_topology(v, s);
-        if (s->spec.ports.count == 0 && !is_headless(s) && !is_type(s, "ExternalName"))
+        if (s->spec.ports.count == 0 && !service_is_headless(s) && !service_is_type(s, "ExternalName"))
                 validate_required(v, SPEC("ports"), "");
         check_headless(v, s);
         check_ports(v, s);
         validate_labels(v, SPEC("selector"), &s->spec.selector);
         check_affinity(v, s);
-        check_addresses(v, s, old);
-        check_external_ips(v, s, old);
+        validate_service_addresses(v, s, old);
+        validate_service_external_ips(v, s, old);
         check_type(v, s);
         check_node_ports(v, s);
         check_port_pairs(v, s);
-        check_sources(v, s, old);
+        validate_service_sources(v, s, old);
         check_allocation(v, s);
         check_class(v, s, NULL);
         check_traffic(v, s);
 }
 
 /* --- changes --- */
-
-#define ONCE "may not change once set"
-
-static bool is_named(const struct kube_service *s, const struct kube_service *old) {
-        return is_type(s, "ExternalName") || is_type(old, "ExternalName");
-}
-
-static void check_single(struct validation *v, const struct kube_service *s, const char *what) {
-        const char *policy = s->spec.ip_family_policy;
-
-        if (!kube_is(policy, "SingleStack"))
-                invalid_pointer(v, SPEC("ipFamilyPolicy"), policy,
-                                validate_text(v, "must be set to 'SingleStack' when releasing the secondary %s", what));
-}
-
-static void check_ip_changes(struct validation *v, const struct kube_service *s, const struct kube_service *old) {
-        const string_list *new_ips = &s->spec.cluster_ips, *old_ips = &old->spec.cluster_ips;
-        const struct place *at = SPEC("clusterIPs");
-
-        if (is_named(s, old) || (is_headless(s) && is_headless(old)))
-                return;
-        if (old_ips->count == new_ips->count) {
-                for (uint32_t i = 0; i < old_ips->count; i++)
-                        if (!same_text(old_ips->items[i], new_ips->items[i]))
-                                invalid_ips(v, ITEM(at, i), s, ONCE);
-                return;
-        }
-        if (new_ips->count == 0)
-                invalid_ips(v, ITEM(at, 0), s, "primary clusterIP can not be unset");
-        if (old_ips->count > 0 && new_ips->count > 0 && !same_text(new_ips->items[0], old_ips->items[0]))
-                invalid_ips(v, ITEM(at, 0), s, ONCE);
-        if (old_ips->count > 1 && new_ips->count == 1)
-                check_single(v, s, "clusterIP");
-}
-
-static void check_family_changes(struct validation *v, const struct kube_service *s, const struct kube_service *old) {
-        const string_list *new_families = &s->spec.ip_families, *old_families = &old->spec.ip_families;
-        const struct place *first = ITEM(SPEC("ipFamilies"), 0);
-        const char *json = validate_json_strings(v, new_families);
-
-        if (is_named(s, old) || is_headless(s) || is_headless(old))
-                return;
-        if (old_families->count == new_families->count) {
-                for (uint32_t i = 0; i < old_families->count; i++)
-                        if (!same_text(old_families->items[i], new_families->items[i]))
-                                validate_invalid_json(v, first, json, ONCE);
-                return;
-        }
-        if (old_families->count > new_families->count && s->spec.cluster_ips.count == 0)
-                validate_invalid_json(v, first, json, "primary ipFamily can not be unset");
-        /* The addresses are what kube-apiserver shows. */
-        if (old_families->count > 0 && new_families->count > 0 &&
-            !same_text(new_families->items[0], old_families->items[0]))
-                invalid_ips(v, first, s, ONCE);
-        if (old_families->count > 1 && new_families->count == 1)
-                check_single(v, s, "ipFamily");
-}
 
 void validate_service(struct validation *v, const void *object, const void *old_object) {
         const struct kube_service *s = object, *old = old_object;
@@ -493,8 +250,7 @@ void validate_service(struct validation *v, const void *object, const void *old_
                 return;
         }
         validate_meta_update(v, &s->metadata, &old->metadata);
-        check_ip_changes(v, s, old);
-        check_family_changes(v, s, old);
+        validate_service_address_changes(v, s, old);
         check_class(v, s, old);
         if (needs_health_check(s) && needs_health_check(old) &&
             s->spec.health_check_node_port != old->spec.health_check_node_port)
@@ -531,7 +287,7 @@ void validate_service_status(struct validation *v, const void *object, const voi
         string_list known = { .items = validate_alloc(v, before->count + 1, sizeof(char *)) };
 
         validate_meta_update(v, &s->metadata, &old->metadata);
-        if (!is_type(s, "LoadBalancer") && list->count > 0) {
+        if (!service_is_type(s, "LoadBalancer") && list->count > 0) {
                 validate_forbidden(v, at, "may only be used when `spec.type` is 'LoadBalancer'");
                 return;
         }

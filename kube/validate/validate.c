@@ -42,6 +42,9 @@ static const struct {
         { validate_admission_binding_rules, "v1" },
         { validate_api_service_rules, "v1" },
         { validate_certificate_rules, "v1" },
+        { validate_device_claim_rules, "v1" },
+        { validate_device_class_rules, "v1" },
+        { validate_device_slice_rules, "v1" },
 };
 
 static bool is_of(const struct validate_rules *row, const char *version, const struct kube_kind *kind) {
@@ -109,6 +112,8 @@ static int check_object(struct arena *arena, const struct validate_case *c, cons
         struct validation v = { .problems = problems,
                                 .arena = arena,
                                 .warnings = c->warnings,
+                                .asks = c->asks,
+                                .asker = c->asker,
                                 .namespaced = c->kind->namespaced,
                                 .update = old != NULL };
         struct pair p = { object, old, meta_of(c->kind->type, object), meta_of(c->kind->type, old) };

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -19,6 +20,7 @@ import (
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/warning"
+	typedcore "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
 	_ "k8s.io/kubernetes/pkg/apis/admissionregistration/install"
 	_ "k8s.io/kubernetes/pkg/apis/apps/install"
@@ -108,7 +110,18 @@ func (permissive) Authorize(context.Context, authorizer.Attributes) (authorizer.
 	return authorizer.DecisionAllow, "", nil
 }
 
-var claims = resourceclaim.NewStrategy(nil, permissive{})
+// Of namespaces one alone is for devices that are shared with those who use them.
+type namespaces struct{ typedcore.NamespaceInterface }
+
+func (namespaces) Get(_ context.Context, name string, _ metav1.GetOptions) (*corev1.Namespace, error) {
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	if name == "admin" {
+		namespace.Labels = map[string]string{"resource.kubernetes.io/admin-access": "true"}
+	}
+	return namespace, nil
+}
+
+var claims = resourceclaim.NewStrategy(namespaces{}, permissive{})
 
 var strategies = map[target]any{
 	{"", "ConfigMap", ""}:                   configmap.Strategy,
@@ -197,7 +210,7 @@ var strategies = map[target]any{
 	{"resource.k8s.io", "DeviceClass", ""}:           deviceclass.Strategy,
 	{"resource.k8s.io", "ResourceClaim", ""}:         claims,
 	{"resource.k8s.io", "ResourceClaim", "status"}:   resourceclaim.NewStatusStrategy(claims),
-	{"resource.k8s.io", "ResourceClaimTemplate", ""}: resourceclaimtemplate.NewStrategy(nil),
+	{"resource.k8s.io", "ResourceClaimTemplate", ""}: resourceclaimtemplate.NewStrategy(namespaces{}),
 	{"resource.k8s.io", "ResourceSlice", ""}:         resourceslice.Strategy,
 
 	{"scheduling.k8s.io", "PriorityClass", ""}: priorityclass.Strategy,
