@@ -10,10 +10,18 @@
 
 #define BATCH 64
 
+/* What a watcher wants beyond its topic; most want nothing. */
+struct wish {
+        struct watch_config config; /* its texts are here */
+        char texts[];
+};
+
 struct watcher {
-        struct watch_set *set;
         struct topic *topic;
-        struct watch_config config;
+        struct wish *wish; /* NULL: all of the topic */
+        bool (*on_event)(void *data, const struct watch_event *event);
+        void (*on_gone)(void *data);
+        void *data;
         int64_t begin; /* the revision it began after */
         uint64_t next; /* number of the next event to look at; where it is not behind, at least the set's */
         bool behind, takes;
@@ -31,9 +39,11 @@ struct topic_key {
 };
 
 struct topic {
-        struct topic_key key; /* owned texts */
+        struct watch_set *set;
+        struct topic_key key;
+        uint32_t n_watchers;
         struct watchers current;
-        size_t n_watchers;
+        char texts[]; /* of the key */
 };
 
 static int topic_key(const void *key, const void *object) {
@@ -89,14 +99,31 @@ void watch_set_free(struct watch_set *set) {
         free(set);
 }
 
-static bool wants(const struct watcher *w, const struct object *o) {
-        const struct watch_config *c = &w->config;
+static bool is_of(const struct topic_key *key, const struct object *o) {
+        switch (key->kind) {
+        case TOPIC_ALL:
+                return true;
+        case TOPIC_NAMESPACE:
+                return strcmp(key->first, o->namespace) == 0;
+        case TOPIC_PLACE:
+                return strcmp(key->first, o->namespace) == 0 && strcmp(key->second, o->name) == 0;
+        case TOPIC_NAME:
+                return strcmp(key->first, o->name) == 0;
+        default:
+                return key->kind < o->n_fields && strcmp(key->first, o->fields[key->kind]) == 0;
+        }
+}
+
+static bool fulfils(const struct watch_config *c, const struct object *o) {
         const struct collection_filter *f = &c->filter;
 
         return (!f->namespace || strcmp(f->namespace, o->namespace) == 0) &&
-               (!f->name || strcmp(f->name, o->name) == 0) &&
                (c->field < 0 || (c->field < o->n_fields && strcmp(c->value, o->fields[c->field]) == 0)) &&
                (!f->matches || f->matches(f->data, o));
+}
+
+static bool wants(const struct watcher *w, const struct object *o) {
+        return is_of(&w->topic->key, o) && (!w->wish || fulfils(&w->wish->config, o));
 }
 
 /* Tells @w of @event, as far as it concerns it. */
@@ -110,7 +137,7 @@ static void tell(struct watcher *w, const struct collection_event *event) {
         told.type = !was ? COLLECTION_ADDED : is ? COLLECTION_MODIFIED : COLLECTION_DELETED;
         if (told.type == COLLECTION_DELETED && event->type != COLLECTION_DELETED)
                 told.object = event->previous; /* what it is now is not for this watcher's eyes */
-        w->takes = w->config.on_event(w->config.data, &told);
+        w->takes = w->on_event(w->data, &told);
 }
 
 static void tell_topic(struct watch_set *set, int kind, const char *first, const char *second, uint64_t number,
@@ -164,7 +191,7 @@ static void go_current(struct watcher *w) {
 /* From its place in the ring to where the set is, or as far as it takes events. Returns false when it has to be told
  * that it lost some. */
 static bool catch_up(struct watcher *w) {
-        struct watch_set *set = w->set;
+        struct watch_set *set = w->topic->set;
         struct collection_event events[BATCH];
 
         while (w->takes && w->next < set->next) {
@@ -189,7 +216,7 @@ static bool catch_up(struct watcher *w) {
 
 static void lose(struct watcher *w) {
         w->takes = false;
-        w->config.on_gone(w->config.data);
+        w->on_gone(w->data);
 }
 
 static void lose_current(struct watch_set *set) {
@@ -249,52 +276,100 @@ static struct topic_key choose_topic(const struct watch_config *c) {
                               (struct topic_key){ TOPIC_ALL, "", "" };
 }
 
-static void topic_free(struct topic *t) {
-        free((char *)t->key.first);
-        free((char *)t->key.second);
+/* Whether that topic has others than those that are wanted. A name in it says which. */
+static bool wishes_more(const struct watch_config *c, const struct topic_key *topic) {
+        return c->filter.matches || (c->field >= 0 && topic->kind != c->field) ||
+               (c->filter.namespace && topic->kind != TOPIC_NAMESPACE && topic->kind != TOPIC_PLACE);
+}
+
+/* Copies @text to *@to, moves that on, and returns the copy. */
+static const char *put_text(char **to, const char *text) {
+        char *copy = *to;
+
+        *to = stpcpy(copy, text) + 1;
+        return copy;
+}
+
+static struct wish *wish_new(const struct watch_config *c) {
+        const char *namespace = c->filter.namespace, *value = c->field >= 0 ? c->value : NULL;
+        struct wish *wish = malloc(sizeof(*wish) + strlen(namespace ?: "") + strlen(value ?: "") + 2);
+        char *to = wish ? wish->texts : NULL;
+
+        if (!wish)
+                return NULL;
+        wish->config = *c;
+        wish->config.filter.name = NULL; /* the topic has it */
+        if (namespace)
+                wish->config.filter.namespace = put_text(&to, namespace);
+        if (value)
+                wish->config.value = put_text(&to, value);
+        return wish;
+}
+
+static struct topic *topic_new(struct watch_set *set, const struct topic_key *key) {
+        struct topic *t = calloc(1, sizeof(*t) + strlen(key->first) + strlen(key->second) + 2);
+        char *to = t ? t->texts : NULL;
+
+        if (!t)
+                return NULL;
+        t->set = set;
+        t->key.kind = key->kind;
+        t->key.first = put_text(&to, key->first);
+        t->key.second = put_text(&to, key->second);
+        if (index_add(&set->topics, t) == 0)
+                return t;
         free(t);
+        return NULL;
 }
 
 static struct topic *take_topic(struct watch_set *set, const struct topic_key *key) {
-        struct topic *t = index_find(&set->topics, topic_key, key);
+        struct topic *t = index_find(&set->topics, topic_key, key) ?: topic_new(set, key);
 
-        if (!t) {
-                t = calloc(1, sizeof(*t));
-                if (!t)
-                        return NULL;
-                t->key = (struct topic_key){ key->kind, strdup(key->first), strdup(key->second) };
-                if (!t->key.first || !t->key.second || index_add(&set->topics, t) < 0) {
-                        topic_free(t);
-                        return NULL;
-                }
-        }
-        t->n_watchers++;
+        if (t)
+                t->n_watchers++;
         return t;
 }
 
-static void drop_topic(struct watch_set *set, struct topic *t) {
+static void drop_topic(struct topic *t) {
         if (--t->n_watchers > 0)
                 return;
-        index_remove(&set->topics, t);
-        topic_free(t);
+        index_remove(&t->set->topics, t);
+        free(t);
+}
+
+static int begin(struct watcher *w, struct watch_set *set, const struct watch_config *config) {
+        const struct topic_key key = choose_topic(config);
+        int r = collection_seek(set->collection, w->begin, &w->next);
+
+        if (r < 0)
+                return r;
+        if (wishes_more(config, &key) && !(w->wish = wish_new(config)))
+                return -ENOMEM;
+        w->topic = take_topic(set, &key);
+        return w->topic ? 0 : -ENOMEM;
 }
 
 int watcher_new(struct watch_set *set, const struct watch_config *config, int64_t revision,
                 struct watcher **ret_watcher) {
-        const struct topic_key key = choose_topic(config);
         struct watcher *w = calloc(1, sizeof(*w));
         int r;
 
         if (!w)
                 return -ENOMEM;
-        *w = (struct watcher){ .set = set, .config = *config, .begin = revision, .behind = true, .takes = true };
-        if ((r = collection_seek(set->collection, revision, &w->next)) < 0 ||
-            (!(w->topic = take_topic(set, &key)) && (r = -ENOMEM) < 0)) {
+        *w = (struct watcher){ .on_event = config->on_event,
+                               .on_gone = config->on_gone,
+                               .data = config->data,
+                               .begin = revision,
+                               .behind = true,
+                               .takes = !config->waits };
+        r = begin(w, set, config);
+        if (r < 0) {
+                free(w->wish);
                 free(w);
                 return r;
         }
         watchers_append(&set->behind, w);
-        if (w->next >= set->next)
+        if (w->takes && w->next >= set->next)
                 go_current(w);
         *ret_watcher = w;
         return 0;
@@ -304,7 +379,8 @@ void watcher_free(struct watcher *watcher) {
         if (!watcher)
                 return;
         watchers_remove(watcher);
-        drop_topic(watcher->set, watcher->topic);
+        drop_topic(watcher->topic);
+        free(watcher->wish);
         free(watcher);
 }
 
@@ -315,7 +391,9 @@ void watcher_resume(struct watcher *watcher) {
 }
 
 int64_t watcher_revision(const struct watcher *watcher) {
+        int64_t revision = watcher->topic->set->revision;
+
         if (watcher->behind)
                 return 0;
-        return watcher->set->revision > watcher->begin ? watcher->set->revision : watcher->begin;
+        return revision > watcher->begin ? revision : watcher->begin;
 }

@@ -25,9 +25,10 @@ struct watch_event {
 };
 
 struct watch_config {
-        struct collection_filter filter; /* copied, without the texts, which the caller keeps */
+        struct collection_filter filter; /* its data lives as long as the watcher; its texts are copied */
         int field;                       /* of objects, by number, that is to have @value; -1: no such wish */
-        const char *value;
+        const char *value;               /* copied */
+        bool waits;                      /* it takes nothing before watcher_resume() */
 
         /* Returns whether it takes another event now. Told on the loop; may call watcher_free() for itself only from
          * on_gone. */

@@ -9,6 +9,10 @@
 #include "kube/kinds.h"
 #include "kube/selector/field.h"
 #include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+
+#define KEPT_FIRST ((size_t)256) /* bytes of a kept selector's arena */
 
 #define FIELD_NAME "metadata.name"
 #define FIELD_NAMESPACE "metadata.namespace"
@@ -51,6 +55,21 @@ int api_selector_read(struct api_request *r, struct api_selector *ret_selector, 
         if (error == 0)
                 *ret_selector = selector;
         return error;
+}
+
+struct arena *api_selector_keep(struct api_request *r, struct api_selector **ret_selector) {
+        struct arena *arena = arena_new_small(KEPT_FIRST), *own = r->arena;
+        struct api_selector *selector = arena ? arena_new_of(arena, struct api_selector) : NULL;
+        _cleanup_err_ struct err *err = NULL;
+        int error;
+
+        r->arena = arena;
+        error = selector ? api_selector_read(r, selector, &err) : -ENOMEM;
+        r->arena = own;
+        if (error < 0)
+                return arena_free(arena);
+        *ret_selector = selector;
+        return arena;
 }
 
 static const char *look_up_label(const void *data, const char *key) {

@@ -7,6 +7,7 @@
 #include "kube/selector/label.h"
 
 struct api_request;
+struct arena;
 struct collection_filter;
 struct err;
 struct object;
@@ -18,6 +19,9 @@ struct api_selector {
 
 /* Reads the request's options into its arena. -EINVAL with kube-apiserver's words, -E2BIG, -ENOMEM. */
 int api_selector_read(struct api_request *r, struct api_selector *ret_selector, struct err **err);
+
+/* The same, in an arena of its own, which is *ret_selector's; it is read already, and valid. NULL without memory. */
+struct arena *api_selector_keep(struct api_request *r, struct api_selector **ret_selector);
 
 /* Which objects are asked for, by the path and by @selector, which lives as long as the filter. Names that must be
  * are the cache's to find; matches() is there where more is to be looked at. */

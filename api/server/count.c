@@ -157,11 +157,6 @@ void api_count_begun(struct api_request *r) {
                 metrics_count(&r->series->running, 1);
 }
 
-void api_count_event(struct api_request *r, size_t size) {
-        if (r->series)
-                metrics_observe(&r->series->event_sizes, &api_event_buckets, (double)size);
-}
-
 void api_count_stored(struct api_request *r, uint64_t ns) {
         struct api_series *s = series_of(r);
 
@@ -169,19 +164,19 @@ void api_count_stored(struct api_request *r, uint64_t ns) {
                 metrics_observe(&s->stored, &api_store_buckets, (double)ns / NS_PER_S);
 }
 
-static void count_answer(const struct api_request *r, struct api_series *s) {
-        struct api_code *code = code_of(s, (uint64_t)r->code);
+/* Whether how long it took, and how large it was, count. */
+static bool count_answer(struct api_series *s, int code, uint64_t began_ns) {
+        struct api_code *counted = code_of(s, (uint64_t)code);
 
-        if (!code)
-                return;
-        metrics_count(&code->answers, 1);
-        if (r->code == TOO_MANY || r->code == TOO_LATE)
-                metrics_count(&code->terminated, 1);
-        if (r->code == TOO_MANY)
-                return;
-        metrics_observe(&s->durations, &api_duration_buckets, (double)(uv_hrtime() - r->began_ns) / NS_PER_S);
-        if (!r->path.is_resource || r->verb & (KUBE_VERB_GET | KUBE_VERB_LIST))
-                metrics_observe(&s->sizes, &api_size_buckets, (double)r->answer_size);
+        if (!counted)
+                return false;
+        metrics_count(&counted->answers, 1);
+        if (code == TOO_MANY || code == TOO_LATE)
+                metrics_count(&counted->terminated, 1);
+        if (code == TOO_MANY)
+                return false;
+        metrics_observe(&s->durations, &api_duration_buckets, (double)(uv_hrtime() - began_ns) / NS_PER_S);
+        return true;
 }
 
 void api_count_ended(struct api_request *r) {
@@ -191,8 +186,31 @@ void api_count_ended(struct api_request *r) {
                 metrics_count(&s->running, -1);
         else if (r->code > 0)
                 s = series_of(r);
-        if (s && r->code > 0)
-                count_answer(r, s);
+        if (s && r->code > 0 && count_answer(s, r->code, r->began_ns) &&
+            (!r->path.is_resource || r->verb & (KUBE_VERB_GET | KUBE_VERB_LIST)))
+                metrics_observe(&s->sizes, &api_size_buckets, (double)r->answer_size);
+}
+
+void api_long_take(struct api_long *l, struct api_request *r) {
+        *l = (struct api_long){ r->series, r->began_ns, r->code, (uint8_t)r->load, r->entered };
+        r->series = NULL;
+        r->entered = false;
+        r->code = 0;
+}
+
+void api_long_event(const struct api_long *l, size_t size) {
+        if (l->series)
+                metrics_observe(&l->series->event_sizes, &api_event_buckets, (double)size);
+}
+
+void api_long_end(struct api_long *l, struct api_server *server) {
+        if (l->entered)
+                atomic_fetch_sub(&server->in_flight[l->load], 1);
+        if (!l->series)
+                return;
+        metrics_count(&l->series->running, -1);
+        if (l->code > 0)
+                count_answer(l->series, l->code, l->began_ns);
 }
 
 /* --- all of a loop --- */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@
 #include "lib/table.h"
 
 struct api_request;
+struct api_server;
 
 #define API_SERIES_MAX 16384 /* of a loop; what would be one more is not counted */
 #define API_CODES_MAX 16     /* of a series */
@@ -71,9 +73,24 @@ struct api_source {
 void api_source_set(struct api_source *source, void (*write)(void *data, struct metrics_writer *w), void *data);
 void api_source_write(struct api_source *source, struct metrics_writer *w);
 
-/* A request: it is long-running, and has begun; an event of @size bytes was sent; the store has made its change, which
- * took @ns; it is over. On its loop. */
+/* A request: it is long-running, and has begun; the store has made its change, which took @ns; it is over. On its
+ * loop. */
 void api_count_begun(struct api_request *r);
-void api_count_event(struct api_request *r, size_t size);
 void api_count_stored(struct api_request *r, uint64_t ns);
 void api_count_ended(struct api_request *r);
+
+/* What is left of a long-running request that goes on without its struct: how it counts. */
+struct api_long {
+        struct api_series *series; /* NULL: it is not counted */
+        uint64_t began_ns;
+        int code;
+        uint8_t load; /* enum api_load */
+        bool entered; /* it is counted as under way */
+};
+
+/* It takes over from @r, whose end counts for nothing then. */
+void api_long_take(struct api_long *l, struct api_request *r);
+
+/* An event of @size bytes was sent; it is over. On its loop. */
+void api_long_event(const struct api_long *l, size_t size);
+void api_long_end(struct api_long *l, struct api_server *server);

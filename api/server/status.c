@@ -379,10 +379,10 @@ enum api_step api_no_route(struct api_request *r) {
         return api_refuse(r, API_NOT_FOUND, "the server could not find the requested resource");
 }
 
-const char *api_status_json(struct api_request *r, enum api_reason reason, const char *message) {
+const char *api_status_json(struct arena *arena, enum api_reason reason, const char *message) {
         struct details d = { 0 };
         size_t length;
         _cleanup_free_ char *text = write_status((int)reason, message, &d, &length);
 
-        return arena_strdup(r->arena, text);
+        return arena_strdup(arena, text);
 }

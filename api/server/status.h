@@ -6,6 +6,7 @@
 #include "api/server/pipeline.h"
 
 struct api_request;
+struct arena;
 struct problems;
 
 enum api_reason {
@@ -102,5 +103,5 @@ enum api_step api_no_route(struct api_request *r);
 /* "404 page not found", as text. */
 enum api_step api_no_page(struct api_request *r);
 
-/* The JSON of a Status of @reason, for a watch's ERROR event; in the request's arena; NULL without memory. */
-const char *api_status_json(struct api_request *r, enum api_reason reason, const char *message);
+/* The JSON of a Status of @reason, for a watch's ERROR event; in @arena; NULL without memory. */
+const char *api_status_json(struct arena *arena, enum api_reason reason, const char *message);

@@ -414,7 +414,7 @@ static int copy_request(struct http_client *client, const struct http_client_req
                 if (r < 0)
                         return r;
                 x->decodes = true;
-                x->decoded_max = from->decoded_max ?: HTTP_DECODED_MAX;
+                x->head->decoded_max = from->decoded_max ?: HTTP_DECODED_MAX;
         }
         x->out_ended = !(from->flags & HTTP_REQUEST_BODY);
         to->length = x->out_ended ? 0 : from->length;

@@ -75,6 +75,17 @@ static void on_drained(void *data) {
         hub_settle(connection->hub);
 }
 
+void connection_flush(struct http_connection *connection) {
+        struct http_hub *hub = connection->hub;
+
+        if (hub->n_holds == 0)
+                return connection->driver->flush(connection);
+        if (connection->due || connection->closing)
+                return;
+        connection->due = true;
+        TAILQ_INSERT_TAIL(&hub->due, connection, due_link);
+}
+
 static void finish_all(struct http_connection *connection, int error, const char *why) {
         struct http_exchange *x;
 
@@ -84,6 +95,9 @@ static void finish_all(struct http_connection *connection, int error, const char
 
 static void give_up(struct http_connection *connection) {
         connection->closing = true;
+        if (connection->due)
+                TAILQ_REMOVE(&connection->hub->due, connection, due_link);
+        connection->due = false;
         if (connection->owner->closing)
                 connection->owner->closing(connection);
 }

@@ -21,13 +21,13 @@ static void drop_fields(struct http_fields *fields) {
 }
 
 int exchange_begin_decoding(struct http_exchange *x) {
-        struct http_response *response = &x->response;
+        struct http_response *response = &x->head->response;
 
         if (x->tunnel || strcmp(x->request.method, "HEAD") == 0 || response->status == 204 || response->status == 304 ||
             http_coding_of(&response->fields) != HTTP_CODING_GZIP)
                 return 0;
-        x->gunzip = http_gunzip_new();
-        if (!x->gunzip)
+        x->head->gunzip = http_gunzip_new();
+        if (!x->head->gunzip)
                 return -ENOMEM;
         drop_fields(&response->fields);
         response->length = -1;
@@ -41,12 +41,12 @@ int exchange_decode(struct http_exchange *x, const uint8_t *bytes, size_t n) {
         if (!out)
                 return -ENOMEM;
         do {
-                n_out = http_gunzip_put(x->gunzip, &bytes, &n, out, INFLATE_SIZE);
+                n_out = http_gunzip_put(x->head->gunzip, &bytes, &n, out, INFLATE_SIZE);
                 if (n_out < 0)
                         return (int)n_out;
-                if ((size_t)n_out > x->decoded_max)
+                if ((size_t)n_out > x->head->decoded_max)
                         return -EMSGSIZE;
-                x->decoded_max -= (size_t)n_out;
+                x->head->decoded_max -= (size_t)n_out;
                 if (n_out > 0 && x->events && x->events->data)
                         x->events->data(x, out, (size_t)n_out);
         } while (!x->finished && (n > 0 || (size_t)n_out == INFLATE_SIZE));

@@ -32,20 +32,15 @@ const struct http_request *http_request_of(const struct http_exchange *x) {
 }
 
 void http_forget_head(struct http_exchange *x) {
-        bool idle = x->connection && x->connection->server && x->connection->driver == &http_driver_2 && x->head_out &&
-                    !x->collect_late && !x->finished && x->trailers_out.count == 0;
-        struct arena *small = idle ? arena_new_small(HTTP_ARENA_FIRST) : NULL;
+        bool idle = x->connection && x->connection->server && x->connection->driver == &http_driver_2 && x->head &&
+                    x->head_out && !x->head->collect_late && !x->finished && x->head->trailers_out.count == 0;
 
-        if (!small)
+        if (!idle)
                 return;
         x->request = (struct http_request){
                 .method = "GET", .target = "", .query = "", .version = x->request.version, .length = x->request.length
         };
-        x->response.fields = x->trailers_in = (struct http_fields){ 0 };
-        x->params = NULL;
-        x->n_params = 0;
-        arena_free(x->arena);
-        x->arena = small;
+        exchange_forget(x);
 }
 
 struct transport *http_transport(const struct http_exchange *x) {
@@ -58,28 +53,31 @@ void exchange_head(struct http_exchange *x) {
         if (r < 0)
                 return http_reset(x, r);
         if (!x->finished && x->events && x->events->head)
-                x->events->head(x, &x->response);
+                x->events->head(x, &x->head->response);
 }
 
 void exchange_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
-        int r = x->gunzip && !x->finished ? exchange_decode(x, bytes, n) : 0;
+        bool decodes = x->head && x->head->gunzip;
+        int r = decodes && !x->finished ? exchange_decode(x, bytes, n) : 0;
 
         if (r < 0)
                 return http_reset(x, r);
-        if (x->gunzip)
+        if (decodes)
                 return;
         if (!x->finished && x->events && x->events->data && n > 0)
                 x->events->data(x, bytes, n);
 }
 
 void exchange_end(struct http_exchange *x) {
+        static const struct http_fields none;
+
         if (x->finished || x->in_ended)
                 return;
-        if (x->gunzip && !http_gunzip_ended(x->gunzip))
+        if (x->head && x->head->gunzip && !http_gunzip_ended(x->head->gunzip))
                 return http_reset(x, -EBADMSG);
         x->in_ended = true;
         if (x->events && x->events->end)
-                x->events->end(x, &x->trailers_in);
+                x->events->end(x, x->head ? &x->head->trailers_in : &none);
 }
 
 void exchange_open_tunnel(struct http_exchange *x) {
@@ -96,8 +94,9 @@ void exchange_drained(struct http_exchange *x) {
 }
 
 int http_add_trailers(struct http_exchange *x, const struct http_field *trailers, size_t n) {
+        assert(x->head || n == 0);
         for (size_t i = 0; i < n; i++) {
-                int r = http_fields_add(&x->trailers_out, x->arena, trailers[i].name, strlen(trailers[i].name),
+                int r = http_fields_add(&x->head->trailers_out, x->arena, trailers[i].name, strlen(trailers[i].name),
                                         trailers[i].value, strlen(trailers[i].value));
 
                 if (r < 0)
@@ -108,7 +107,7 @@ int http_add_trailers(struct http_exchange *x, const struct http_field *trailers
 
 /* Statuses whose responses have no body (RFC 9110, 6.4.1); HEAD's have none either. */
 static bool is_bodiless(const struct http_exchange *x) {
-        int status = x->response.status;
+        int status = x->head->response.status;
 
         return status == 204 || status == 304 || strcmp(x->request.method, "HEAD") == 0;
 }
@@ -135,15 +134,15 @@ static int begin_response(struct http_exchange *x, int status, const struct http
         if (n > HTTP_FIELDS_MAX)
                 return -E2BIG;
         x->head_out = true;
-        x->response = (struct http_response){ .status = status,
-                                              .length = length,
-                                              .fields = { (struct http_field *)(uintptr_t)fields, (uint32_t)n, 0 } };
+        x->head->response = (struct http_response){
+                .status = status, .length = length, .fields = { (struct http_field *)(uintptr_t)fields, (uint32_t)n, 0 }
+        };
         x->discards = is_bodiless(x);
         return 0;
 }
 
 static int respond(struct http_exchange *x, struct http_piece *piece, struct bytes *bytes) {
-        int64_t length = x->response.length;
+        int64_t length = x->head->response.length;
         int r;
 
         if (x->discards)
@@ -152,7 +151,7 @@ static int respond(struct http_exchange *x, struct http_piece *piece, struct byt
         x->body_left = x->has_body_left ? length - (int64_t)piece->size : 0;
         x->out_ended = piece->end;
         r = x->connection->driver->respond(x, piece, piece->size > 0 ? bytes : NULL);
-        x->response.fields = (struct http_fields){ 0 };
+        x->head->response.fields = (struct http_fields){ 0 };
         if (!x->finished && !queue_empty(&x->out)) {
                 watch_stall(x);
                 x->connection->owner->progress(x->connection);
@@ -169,7 +168,7 @@ int http_respond(struct http_exchange *x, int status, const struct http_field *f
 int http_respond_whole(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
                        struct bytes *body) {
         struct http_piece piece = { .data = body ? body->data : NULL, .size = body ? body->size : 0, .end = true };
-        int r = begin_response(x, status, fields, n, x->trailers_out.count > 0 ? -1 : (int64_t)piece.size);
+        int r = begin_response(x, status, fields, n, x->head->trailers_out.count > 0 ? -1 : (int64_t)piece.size);
 
         return r < 0 ? r : respond(x, &piece, body);
 }
@@ -198,9 +197,45 @@ static int check_send(struct http_exchange *x, size_t size) {
 static void note_waiting(struct http_exchange *x) {
         if (x->finished || http_pending(x) == 0)
                 return;
+        if (x->hub->n_holds > 0) {
+                if (!x->waited && !x->held)
+                        STAILQ_INSERT_TAIL(&x->hub->held, x, dry_link);
+                x->held = !x->waited;
+                return;
+        }
         x->waited = true;
         watch_stall(x);
         x->connection->owner->progress(x->connection);
+}
+
+struct http_hub *http_hold(struct http_exchange *x) {
+        x->hub->n_holds++;
+        return x->hub;
+}
+
+void http_release(struct http_hub *hub) {
+        struct http_connection *connection;
+        struct http_exchange *x;
+
+        assert(hub->n_holds > 0);
+        if (--hub->n_holds > 0)
+                return;
+        while ((connection = TAILQ_FIRST(&hub->due))) {
+                TAILQ_REMOVE(&hub->due, connection, due_link);
+                connection->due = false;
+                connection->driver->flush(connection);
+        }
+        while ((x = STAILQ_FIRST(&hub->held))) {
+                STAILQ_REMOVE_HEAD(&hub->held, dry_link);
+                x->held = false;
+                exchange_dry(x); /* of http_again() meanwhile */
+                note_waiting(x);
+        }
+}
+
+void http_push(struct http_exchange *x) {
+        if (x->connection && x->connection->due)
+                x->connection->driver->flush(x->connection);
 }
 
 int http_send(struct http_exchange *x, const void *data, size_t size) {

@@ -73,7 +73,7 @@ struct arena *http_arena(struct http_exchange *x);
 const struct http_request *http_request_of(const struct http_exchange *x);
 
 /* Servers: nobody looks at the head of the request any more, nor has anything in its memory, which HTTP/2 then gives
- * back. For answers that take long; theirs has begun. */
+ * back. For answers that take long; theirs has begun, and ends without trailers. */
 void http_forget_head(struct http_exchange *x);
 
 /* The connection below, for the peer's address and certificate. NULL once it is gone. */
@@ -93,6 +93,15 @@ int http_send_bytes(struct http_exchange *x, struct bytes *bytes);
 /* The same for up to HTTP_RANGES_MAX ranges that go as one piece, such as a frame's head and its payload. */
 #define HTTP_RANGES_MAX 8
 int http_send_ranges(struct http_exchange *x, const struct iovec *ranges, unsigned n);
+
+/* From now on what is sent over the loop's HTTP/2 connections waits, until http_release() was called as often: what is
+ * for one connection then goes together, in as few records of TLS as hold it. Both within one event of the loop. */
+struct http_hub;
+struct http_hub *http_hold(struct http_exchange *x);
+void http_release(struct http_hub *hub);
+
+/* Has what waits so for the connection of @x go now. */
+void http_push(struct http_exchange *x);
 
 /* Ends the message; @trailers are dropped where they cannot be sent (HTTP/1 with a length). */
 int http_end(struct http_exchange *x, const struct http_field *trailers, size_t n);

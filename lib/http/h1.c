@@ -191,7 +191,7 @@ static void begin_response(struct http_connection *connection, const char *head,
                 return connection_close(connection, r, h1->parsed.why);
         if (response.status < 200 && response.status != 101)
                 return;
-        x->response = response;
+        x->head->response = response;
         switches = response.status == 101 && x->request.upgrade;
         if (response.status == 101 && !switches && !connection->lenient)
                 return connection_close(connection, -EPROTO, "the server switches protocols unasked");
@@ -302,7 +302,7 @@ static size_t take_chunks(struct http_connection *connection, uint8_t *bytes, si
         struct http_exchange *x = h1->x;
         struct http_span piece;
         size_t left = n;
-        int r = http_chunks_take(&h1->chunks, x->arena, &bytes, &left, &x->trailers_in, &piece);
+        int r = http_chunks_take(&h1->chunks, x->arena, &bytes, &left, &x->head->trailers_in, &piece);
 
         if (r < 0) {
                 connection_close(connection, -EPROTO, "a body whose chunks are wrong");

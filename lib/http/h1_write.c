@@ -120,7 +120,7 @@ static int write_end(struct http_connection *connection, const struct http_field
 /* How the body of a response ends (RFC 9112, 6): by its length, by chunks, or, for HTTP/1.0, by the connection's end.
  */
 static void add_framing(struct head *head, struct http_exchange *x, struct h1 *h1) {
-        int status = x->response.status;
+        int status = x->head->response.status;
 
         if (x->tunnel) {
                 if (status == 101) {
@@ -129,8 +129,8 @@ static void add_framing(struct head *head, struct http_exchange *x, struct h1 *h
                 }
                 return;
         }
-        if (x->response.length >= 0 && status != 204 && status != 304)
-                add_length(head, x->response.length);
+        if (x->head->response.length >= 0 && status != 204 && status != 304)
+                add_length(head, x->head->response.length);
         else if (status != 204 && status != 304 && x->request.version >= 11) {
                 h1->chunked_out = !x->discards;
                 add_field(head, "transfer-encoding", "chunked");
@@ -170,18 +170,18 @@ int h1_respond(struct http_exchange *x, const struct http_piece *piece, struct b
                 h1->keep_alive = false;
         h1->continue_due = false;
         h1->chunked_out = false;
-        begin_response(&head, x->response.status);
-        add_fields(&head, x->response.fields.items, x->response.fields.count);
-        if (x->response.status >= 200 && !connection->no_date)
+        begin_response(&head, x->head->response.status);
+        add_fields(&head, x->head->response.fields.items, x->head->response.fields.count);
+        if (x->head->response.status >= 200 && !connection->no_date)
                 add_field(&head, "date", hub_date(connection->hub));
         add_framing(&head, x, h1);
         add(&head, "\r\n", 2);
-        whole.end = piece->end && x->trailers_out.count == 0;
+        whole.end = piece->end && x->head->trailers_out.count == 0;
         r = head.failed ? -ENOMEM : write_piece(connection, &head, &whole, bytes);
         if (r < 0)
                 return r;
         if (piece->end && !whole.end && h1->chunked_out &&
-            (r = write_end(connection, x->trailers_out.items, x->trailers_out.count)) < 0)
+            (r = write_end(connection, x->head->trailers_out.items, x->head->trailers_out.count)) < 0)
                 return r;
         if (x->tunnel)
                 open_tunnel(connection);
@@ -261,7 +261,7 @@ static int write_rest(struct http_exchange *x, bool chunked) {
 
         if (r < 0 || !x->out_ended || !chunked)
                 return r;
-        return write_end(x->connection, x->trailers_out.items, x->trailers_out.count);
+        return write_end(x->connection, x->head->trailers_out.items, x->head->trailers_out.count);
 }
 
 int h1_request(struct http_exchange *x) {

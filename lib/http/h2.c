@@ -49,7 +49,7 @@ static int take_pseudo(struct http_exchange *x, bool server, const char *name, c
         const char **to = server ? request_pseudo(x, name) : NULL;
 
         if (!server && strcmp(name, ":status") == 0)
-                x->response.status = (int)http_length(value);
+                x->head->response.status = (int)http_length(value);
         if (!to)
                 return 0;
         *to = arena_strndup(x->arena, value, n);
@@ -79,14 +79,16 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
         struct http_fields *fields;
         int r;
 
-        if (!x || frame->hd.type != NGHTTP2_HEADERS)
+        if (!x || !x->head || frame->hd.type != NGHTTP2_HEADERS)
                 return 0;
-        x->head_bytes += name_text.len + value_text.len + 32;
-        if (x->head_bytes > connection->head_max)
+        x->head->head_bytes += name_text.len + value_text.len + 32;
+        if (x->head->head_bytes > connection->head_max)
                 return connection->server && !x->head_in && !connection->reset_large_heads ?
                                0 :
                                NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-        fields = x->head_in ? &x->trailers_in : connection->server ? &x->request.fields : &x->response.fields;
+        fields = x->head_in         ? &x->head->trailers_in :
+                 connection->server ? &x->request.fields :
+                                      &x->head->response.fields;
         if (name_text.len > 0 && name_text.base[0] == ':')
                 r = take_pseudo(x, connection->server, (const char *)name_text.base, (const char *)value_text.base,
                                 value_text.len);
@@ -127,25 +129,25 @@ static void begin_request(struct http_connection *connection, struct http_exchan
                 return;
         }
         x->head_in = true;
-        if (x->head_bytes > connection->head_max || x->request.fields.count == HTTP_FIELDS_MAX) {
+        if (x->head->head_bytes > connection->head_max || x->request.fields.count == HTTP_FIELDS_MAX) {
                 http_reply(x, 431, "text/plain", TOO_LARGE, strlen(TOO_LARGE));
                 return;
         }
-        x->head_bytes = 0; /* the trailers' begin */
+        x->head->head_bytes = 0; /* the trailers' begin */
         connection->owner->begun(connection, x);
 }
 
 static void begin_response(struct http_exchange *x) {
-        const char *length = http_fields_get(&x->response.fields, "content-length");
+        const char *length = http_fields_get(&x->head->response.fields, "content-length");
 
-        if (x->response.status < 200) {
-                x->response = (struct http_response){ 0 };
+        if (x->head->response.status < 200) {
+                x->head->response = (struct http_response){ 0 };
                 return;
         }
         x->head_in = true;
-        x->head_bytes = 0;
-        x->response.length = length ? http_length(length) : -1;
-        if (x->response.status < 300 && (x->request.upgrade || strcmp(x->request.method, "CONNECT") == 0))
+        x->head->head_bytes = 0;
+        x->head->response.length = length ? http_length(length) : -1;
+        if (x->head->response.status < 300 && (x->request.upgrade || strcmp(x->request.method, "CONNECT") == 0))
                 exchange_open_tunnel(x);
         exchange_head(x);
 }
@@ -246,11 +248,14 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         struct http_connection *connection = user_data;
         struct http_exchange *x;
 
-        if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
-            !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
                 return 0;
         x = exchange_of(session, frame->hd.stream_id);
         if (!x)
+                return 0;
+        if (x->lapses && frame->hd.type == NGHTTP2_DATA)
+                h2_lapsed(x);
+        if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
                 return 0;
         x->out_done = true;
         if (connection->server && !x->in_ended && !x->tunnel)
@@ -446,6 +451,7 @@ const struct http_driver http_driver_2 = {
         .send = h2_send,
         .send_ranges = h2_send_ranges,
         .end = h2_end,
+        .flush = h2_flush,
         .pending = h2_pending,
         .pause = pause_input,
         .reset = reset,

@@ -24,6 +24,9 @@ void h2_flush(struct http_connection *connection);
 int h2_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t n,
                  nghttp2_data_source *source, void *user_data);
 
+/* The exchange's DATA frames are sent, and its stream has none to make until there is more to send. */
+void h2_lapsed(struct http_exchange *x);
+
 int h2_request(struct http_exchange *x);
 int h2_respond(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
 int h2_inform(struct http_exchange *x, int status, const struct http_field *fields, size_t n);

@@ -200,10 +200,14 @@ static size_t add_pairs(nghttp2_nv *pairs, size_t n, const struct http_field *fi
         return n;
 }
 
+static bool has_trailers(const struct http_exchange *x) {
+        return x->head && x->head->trailers_out.count > 0;
+}
+
 /* Ends the stream with trailers, which nghttp2 takes from within the body's end. */
 static int submit_trailers(struct http_exchange *x) {
         nghttp2_nv pairs[PAIRS_MAX];
-        size_t n = add_pairs(pairs, 0, x->trailers_out.items, x->trailers_out.count);
+        size_t n = add_pairs(pairs, 0, x->head->trailers_out.items, x->head->trailers_out.count);
         struct h2 *h2 = x->connection->state;
 
         return h2_submitted(x->connection, nghttp2_submit_trailer(h2->session, x->stream_id, pairs, n));
@@ -247,7 +251,7 @@ static ssize_t h2_read_body(nghttp2_session *session, int32_t stream_id, uint8_t
         }
         if (x->out.size == shared && x->out_ended) {
                 *flags |= NGHTTP2_DATA_FLAG_EOF;
-                if (x->trailers_out.count > 0) {
+                if (has_trailers(x)) {
                         *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
                         submit_trailers(x);
                 }
@@ -256,6 +260,10 @@ static ssize_t h2_read_body(nghttp2_session *session, int32_t stream_id, uint8_t
         if (n == 0) {
                 x->deferred = true;
                 return NGHTTP2_ERR_DEFERRED;
+        }
+        if (x->out.size == shared) { /* a frame that waits for more would take 200 bytes meanwhile */
+                *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
+                x->lapses = true;
         }
         return (ssize_t)n;
 }
@@ -287,22 +295,39 @@ int h2_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *
         return 0;
 }
 
-static int wake(struct http_exchange *x) {
-        struct h2 *h2 = x->connection->state;
-        int r = 0;
-
-        if (x->deferred) {
-                x->deferred = false;
-                r = h2_submitted(x->connection, nghttp2_session_resume_data(h2->session, x->stream_id));
-        }
-        h2_flush(x->connection);
-        return r;
-}
-
 /* With a body to come, or trailers, a provider; without, the head ends the stream. */
 static const nghttp2_data_provider *provide(struct http_exchange *x, nghttp2_data_provider *provider) {
         *provider = (nghttp2_data_provider){ .source.ptr = x, .read_callback = h2_read_body };
-        return x->out_ended && queue_empty(&x->out) && x->trailers_out.count == 0 ? NULL : provider;
+        x->sends = true;
+        return x->out_ended && queue_empty(&x->out) && !has_trailers(x) ? NULL : provider;
+}
+
+/* Has the session take what there is to send. */
+static int submit_body(struct http_exchange *x) {
+        struct h2 *h2 = x->connection->state;
+        nghttp2_data_provider provider = { .source.ptr = x, .read_callback = h2_read_body };
+
+        if (x->deferred) {
+                x->deferred = false;
+                return h2_submitted(x->connection, nghttp2_session_resume_data(h2->session, x->stream_id));
+        }
+        if (x->sends || (queue_empty(&x->out) && !x->out_ended))
+                return 0;
+        x->sends = true;
+        return h2_submitted(x->connection,
+                            nghttp2_submit_data(h2->session, NGHTTP2_FLAG_END_STREAM, x->stream_id, &provider));
+}
+
+void h2_lapsed(struct http_exchange *x) {
+        x->lapses = x->sends = false;
+        submit_body(x);
+}
+
+static int wake(struct http_exchange *x) {
+        int r = submit_body(x);
+
+        connection_flush(x->connection);
+        return r;
 }
 
 int h2_respond(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes) {
@@ -316,15 +341,19 @@ int h2_respond(struct http_exchange *x, const struct http_piece *piece, struct b
 
         if (r < 0)
                 return r;
-        pairs[n++] = pair(":status", digits(x->response.status == 101 ? 200 : x->response.status, status));
-        n = add_pairs(pairs, n, x->response.fields.items, x->response.fields.count);
+        pairs[n++] = pair(":status", digits(x->head->response.status == 101 ? 200 : x->head->response.status, status));
+        n = add_pairs(pairs, n, x->head->response.fields.items, x->head->response.fields.count);
         if (!connection->no_date)
                 pairs[n++] = pair("date", hub_date(connection->hub));
-        if (x->response.length >= 0 && !x->tunnel && x->response.status != 204 && x->response.status != 304)
-                pairs[n++] = pair("content-length", digits(x->response.length, length));
-        r = h2_submitted(connection,
-                         nghttp2_submit_response(h2->session, x->stream_id, pairs, n, provide(x, &provider)));
-        h2_flush(connection);
+        if (x->head->response.length >= 0 && !x->tunnel && x->head->response.status != 204 &&
+            x->head->response.status != 304)
+                pairs[n++] = pair("content-length", digits(x->head->response.length, length));
+        if (queue_empty(&x->out) && !x->out_ended) /* the body comes later */
+                r = nghttp2_submit_headers(h2->session, NGHTTP2_FLAG_NONE, x->stream_id, NULL, pairs, n, NULL);
+        else
+                r = nghttp2_submit_response(h2->session, x->stream_id, pairs, n, provide(x, &provider));
+        r = h2_submitted(connection, r);
+        connection_flush(connection);
         return r;
 }
 

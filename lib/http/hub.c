@@ -7,24 +7,34 @@
 #include "lib/http/gunzip.h"
 #include "lib/http/internal.h"
 
+void exchange_forget(struct http_exchange *x) {
+        free(x->head);
+        arena_free(x->arena);
+        x->head = NULL;
+        x->arena = NULL;
+}
+
 /* One that is over goes to the next request, with its memory. */
 static void exchange_free(struct http_exchange *x) {
         struct http_hub *hub = x->hub;
+        struct http_exchange_head *head = x->head;
         struct arena *arena = x->arena;
 
         if (x->over)
                 x->over(x->over_data);
         queue_clear(&x->out);
-        http_gunzip_free(x->gunzip);
         hub->n_exchanges--;
+        if (head)
+                http_gunzip_free(head->gunzip);
         /* It may be the one whose closed() has closed the hub. */
-        if (hub->n_spare == HTTP_SPARE_MAX || uv_is_closing((uv_handle_t *)&hub->later)) {
-                arena_free(arena);
+        if (!head || hub->n_spare == HTTP_SPARE_MAX || uv_is_closing((uv_handle_t *)&hub->later)) {
+                exchange_forget(x);
                 free(x);
                 return;
         }
         arena_reset(arena);
-        *x = (struct http_exchange){ .arena = arena };
+        *head = (struct http_exchange_head){ .x = x };
+        *x = (struct http_exchange){ .head = head, .arena = arena };
         TAILQ_INSERT_HEAD(&hub->spare, x, link);
         hub->n_spare++;
 }
@@ -43,7 +53,7 @@ static void free_spare(struct http_hub *hub) {
         struct http_exchange *x;
 
         while ((x = take_spare(hub))) {
-                arena_free(x->arena);
+                exchange_forget(x);
                 free(x);
         }
         h2_memory_clear(&hub->memory);
@@ -54,9 +64,13 @@ static struct http_exchange *make_exchange(void) {
 
         if (!x)
                 return NULL;
+        x->head = calloc(1, sizeof(*x->head));
         x->arena = arena_new_small(HTTP_ARENA_FIRST);
-        if (x->arena)
+        if (x->head && x->arena) {
+                x->head->x = x;
                 return x;
+        }
+        exchange_forget(x);
         free(x);
         return NULL;
 }
@@ -67,7 +81,7 @@ static void tell_finished(struct http_hub *hub) {
         while ((x = TAILQ_FIRST(&hub->finished))) {
                 TAILQ_REMOVE(&hub->finished, x, link);
                 if (x->events && x->events->closed)
-                        x->events->closed(x, x->error, x->why);
+                        x->events->closed(x, x->error, x->head ? x->head->why : NULL);
                 exchange_free(x);
         }
 }
@@ -110,6 +124,8 @@ void hub_init(struct http_hub *hub, uv_loop_t *loop) {
         TAILQ_INIT(&hub->finished);
         TAILQ_INIT(&hub->collecting);
         STAILQ_INIT(&hub->dry);
+        STAILQ_INIT(&hub->held);
+        TAILQ_INIT(&hub->due);
         TAILQ_INIT(&hub->spare);
         uv_idle_init(loop, &hub->later);
         hub->later.data = hub;
@@ -125,21 +141,23 @@ static void on_collecting_late(uv_timer_t *timer);
 
 /* All wait equally long: the first one is the first to have waited too long. */
 static void arm_collecting(struct http_hub *hub) {
-        const struct http_exchange *x = TAILQ_FIRST(&hub->collecting);
+        const struct http_exchange_head *first = TAILQ_FIRST(&hub->collecting);
         uint64_t now = uv_now(hub->loop), due;
 
-        if (!x || uv_is_active((uv_handle_t *)hub->collecting_timer))
+        if (!first || uv_is_active((uv_handle_t *)hub->collecting_timer))
                 return;
-        due = x->collect_since + x->connection->body_ms;
+        due = first->collect_since + first->x->connection->body_ms;
         uv_timer_start(hub->collecting_timer, on_collecting_late, due > now ? due - now : 0, 0);
 }
 
 static void on_collecting_late(uv_timer_t *timer) {
         struct http_hub *hub = timer->data;
-        struct http_exchange *x;
+        struct http_exchange_head *first;
 
-        while ((x = TAILQ_FIRST(&hub->collecting)) && x->collect_since + x->connection->body_ms <= uv_now(hub->loop)) {
-                void (*late)(struct http_exchange *) = x->collect_late;
+        while ((first = TAILQ_FIRST(&hub->collecting)) &&
+               first->collect_since + first->x->connection->body_ms <= uv_now(hub->loop)) {
+                void (*late)(struct http_exchange *) = first->collect_late;
+                struct http_exchange *x = first->x;
 
                 exchange_uncollect(x);
                 late(x);
@@ -155,17 +173,17 @@ int exchange_collect(struct http_exchange *x, void (*late)(struct http_exchange 
                 hub->collecting_timer = handle_timer(hub->loop, hub);
         if (!hub->collecting_timer)
                 return -ENOMEM;
-        x->collect_late = late;
-        x->collect_since = uv_now(hub->loop);
-        TAILQ_INSERT_TAIL(&hub->collecting, x, collect_link);
+        x->head->collect_late = late;
+        x->head->collect_since = uv_now(hub->loop);
+        TAILQ_INSERT_TAIL(&hub->collecting, x->head, collect_link);
         arm_collecting(hub);
         return 0;
 }
 
 void exchange_uncollect(struct http_exchange *x) {
-        if (x->collect_late)
-                TAILQ_REMOVE(&x->hub->collecting, x, collect_link);
-        x->collect_late = NULL;
+        if (x->head->collect_late)
+                TAILQ_REMOVE(&x->hub->collecting, x->head, collect_link);
+        x->head->collect_late = NULL;
         if (TAILQ_EMPTY(&x->hub->collecting) && x->hub->collecting_timer)
                 uv_timer_stop(x->hub->collecting_timer); /* a server at rest has no timer */
 }
@@ -234,21 +252,24 @@ void exchange_finish(struct http_exchange *x, int error, const char *why) {
                 return;
         x->finished = true;
         x->error = error;
-        x->why = why ? arena_strdup(x->arena, why) : NULL;
-        if (x->collect_late)
+        if (x->head)
+                x->head->why = why ? arena_strdup(x->arena, why) : NULL;
+        if (x->head && x->head->collect_late)
                 exchange_uncollect(x);
         hand_over(x);
         leave_connection(x);
         queue_clear(&x->out);
         if (x->dry)
                 STAILQ_REMOVE(&x->hub->dry, x, http_exchange, dry_link);
-        x->dry = false;
+        if (x->held)
+                STAILQ_REMOVE(&x->hub->held, x, http_exchange, dry_link);
+        x->dry = x->held = false;
         TAILQ_INSERT_TAIL(&x->hub->finished, x, link);
         hub_wake(x->hub);
 }
 
 void exchange_dry(struct http_exchange *x) {
-        if (!x->waited || x->dry || x->finished)
+        if (!x->waited || x->dry || x->finished || x->held)
                 return;
         x->dry = true;
         STAILQ_INSERT_TAIL(&x->hub->dry, x, dry_link);

@@ -22,21 +22,25 @@ struct http_connection;
 struct http_route;
 
 TAILQ_HEAD(http_exchanges, http_exchange);
+TAILQ_HEAD(http_collecting, http_exchange_head);
 
 struct http_hub {
         uv_loop_t *loop;
         uv_idle_t later;
         struct http_exchanges finished;     /* their closed() is to come */
         STAILQ_HEAD(, http_exchange) dry;   /* their drained() is to come */
+        unsigned n_holds;                   /* http_hold() */
+        STAILQ_HEAD(, http_exchange) held;  /* have sent meanwhile, and did not wait before */
+        TAILQ_HEAD(, http_connection) due;  /* have something to write then */
         void (*turn)(struct http_hub *hub); /* after them; may be NULL */
         void (*on_closed)(struct http_hub *hub);
         struct http_exchanges spare;
         unsigned n_spare;
         unsigned n_exchanges; /* not yet freed */
         struct h2_memory memory;
-        unsigned n_compressing;           /* up to HTTP_GZIP_AT_ONCE */
-        struct http_exchanges collecting; /* whose bodies are waited for, the first one longest */
-        uv_timer_t *collecting_timer;     /* NULL until it is needed */
+        unsigned n_compressing;            /* up to HTTP_GZIP_AT_ONCE */
+        struct http_collecting collecting; /* whose bodies are waited for, the first one longest */
+        uv_timer_t *collecting_timer;      /* NULL until it is needed */
         time_t date_second;
         char date[HTTP_DATE_SIZE];
 };
@@ -85,6 +89,8 @@ struct http_driver {
         int (*send)(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
         int (*send_ranges)(struct http_exchange *x, const struct iovec *ranges, unsigned n);
         int (*end)(struct http_exchange *x, const struct http_field *trailers, size_t n);
+        /* Writes what waits for http_release(). NULL: nothing of the protocol does. */
+        void (*flush)(struct http_connection *connection);
         size_t (*pending)(const struct http_exchange *x);
         void (*pause)(struct http_exchange *x, bool pause);
         void (*reset)(struct http_exchange *x, int error);
@@ -121,6 +127,8 @@ struct http_connection {
         size_t output_left;       /* how much waited then */
         void (*over)(void *data); /* of an exchange that has ended, and whose output waits; may be NULL */
         void *over_data;
+        TAILQ_ENTRY(http_connection) due_link;
+        bool due; /* in the hub's list */
         bool server, opened, closing, draining;
         bool multiplexed;                /* several exchanges at a time */
         bool deaf;                       /* input is not read until output has gone */
@@ -146,11 +154,25 @@ struct http_param {
 
 #define HTTP_ARENA_FIRST 512 /* bytes: a request's head with a few fields */
 
-struct http_exchange {
-        TAILQ_ENTRY(http_exchange) link;         /* of its connection, or of the hub's finished ones */
-        TAILQ_ENTRY(http_exchange) collect_link; /* of the hub's collecting */
+/* What an exchange has until its answer has begun, and a client's to its end. */
+struct http_exchange_head {
+        struct http_exchange *x;
+        TAILQ_ENTRY(http_exchange_head) collect_link; /* of the hub's collecting */
         uint64_t collect_since;
-        uint64_t out_since; /* HTTP/2: since when nothing of @out went */
+        void (*collect_late)(struct http_exchange *x); /* not NULL: in the hub's collecting */
+        struct http_response response;                 /* received, or to send */
+        struct http_fields trailers_in, trailers_out;
+        struct http_gunzip *gunzip; /* clients: the answer comes compressed, and is given as it was */
+        size_t decoded_max;         /* and how large it may be */
+        size_t head_bytes;          /* HTTP/2: of the head as it comes in */
+        struct http_param *params;  /* servers: HTTP_PARAMS_MAX of the route's, of which */
+        unsigned n_params;
+        const char *why; /* it has failed */
+};
+
+/* Thousands of them may wait for years with nothing to send: each byte counts. */
+struct http_exchange {
+        TAILQ_ENTRY(http_exchange) link; /* of its connection, or of the hub's finished ones */
         STAILQ_ENTRY(http_exchange) dry_link;
         struct http_connection *connection; /* NULL: gone */
         struct http_hub *hub;
@@ -158,41 +180,40 @@ struct http_exchange {
         void *data;
         void (*over)(void *data); /* may be NULL */
         void *over_data;
+        struct http_exchange_head *head; /* both NULL: forgotten */
         struct arena *arena;
         struct http_request request;
-        struct http_response response; /* received, or to send */
-        struct http_fields trailers_in, trailers_out;
-        struct queue out;                              /* HTTP/2: body bytes that wait for the window */
-        void *owner_data;                              /* the server's or client's */
-        void (*collect_late)(struct http_exchange *x); /* not NULL: in the hub's collecting */
-        struct http_gunzip *gunzip; /* clients: the answer comes compressed, and is given as it was */
-        size_t decoded_max;         /* and how large it may be */
-        const char *why;
+        const struct http_route *route; /* servers: it came by */
+        void *owner_data;               /* the server's or client's */
+        struct queue out;               /* HTTP/2: body bytes that wait for the window */
+        uint64_t out_since;             /* HTTP/2: since when nothing of @out went */
+        size_t unconsumed;              /* HTTP/2: bytes given while paused, whose window is not yet opened again */
+        int64_t body_left;              /* of a body of known length: still to be sent */
         int32_t stream_id;
         int error;
-        size_t head_bytes; /* HTTP/2: of the head as it comes in */
-        size_t unconsumed; /* HTTP/2: bytes given while paused, whose window is not yet opened again */
-        int64_t body_left; /* of a body of known length: still to be sent */
-        bool has_body_left;
-        bool head_out, out_ended, out_done; /* sent: the head; all by the owner; all by the driver */
-        bool in_ended, paused, tunnel;
-        bool upgrading; /* servers: it asks for a tunnel, and its route may give one */
-        bool decodes;   /* clients: takes gzip */
-        bool placed;    /* clients: a connection has it */
-        bool fresh;     /* the connection was made for it */
-        bool discards;  /* what is sent is not transmitted: a response to HEAD, 204, 304 */
-        bool deferred;  /* HTTP/2: the data provider waits for more */
-        bool finished;
-        bool head_in;                   /* the final head is there */
-        bool waited;                    /* output waits; drained() is due */
-        bool dry;                       /* in the hub's list */
-        const struct http_route *route; /* servers: it came by */
-        struct http_param *params;      /* HTTP_PARAMS_MAX, of which */
-        unsigned n_params;
+        bool has_body_left : 1;
+        bool head_out : 1, out_ended : 1, out_done : 1; /* sent: the head; all by the owner; all by the driver */
+        bool in_ended : 1, paused : 1, tunnel : 1;
+        bool upgrading : 1; /* servers: it asks for a tunnel, and its route may give one */
+        bool decodes : 1;   /* clients: takes gzip */
+        bool placed : 1;    /* clients: a connection has it */
+        bool fresh : 1;     /* the connection was made for it */
+        bool discards : 1;  /* what is sent is not transmitted: a response to HEAD, 204, 304 */
+        /* HTTP/2: the session has a DATA frame of it to make, else it is given one when there is something to send; it
+         * waits for more; it is sending the last bytes that there are, and is then without. */
+        bool sends : 1, deferred : 1, lapses : 1;
+        bool finished : 1;
+        bool head_in : 1; /* the final head is there */
+        bool waited : 1;  /* output waits; drained() is due */
+        bool dry : 1;     /* in the hub's list */
+        bool held : 1;    /* in the hub's list, by @dry_link */
 };
 
 /* NULL without memory. */
 struct http_exchange *exchange_new(struct http_connection *connection);
+
+/* Gives back its head and arena; nothing of a gunzip is left. */
+void exchange_forget(struct http_exchange *x);
 
 /* Nothing goes any more; closed() comes from the loop. Calling it again is fine. */
 void exchange_finish(struct http_exchange *x, int error, const char *why);
@@ -215,6 +236,9 @@ void exchange_drained(struct http_exchange *x);
  * negative errno that ends the exchange. */
 int exchange_begin_decoding(struct http_exchange *x);
 int exchange_decode(struct http_exchange *x, const uint8_t *bytes, size_t n);
+
+/* Writes what the connection has to write: once nobody holds it back. */
+void connection_flush(struct http_connection *connection);
 
 /* As exchange_drained(), later, from the loop. */
 void exchange_dry(struct http_exchange *x);

@@ -85,7 +85,7 @@ static int respond(struct http_exchange *x, const struct http_piece *piece, stru
 
         if (r < 0)
                 return r;
-        call->status = x->response.status;
+        call->status = x->head->response.status;
         if (piece->end)
                 sent(x);
         return 0;

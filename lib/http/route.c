@@ -39,13 +39,13 @@ bool route_is_valid(const char *path) {
 enum match { MATCH_NO, MATCH_YES, MATCH_BAD, MATCH_NO_MEMORY };
 
 static enum match set_param(struct http_exchange *x, const char *name, size_t n_name, const char *value) {
-        if (!x->params)
-                x->params = arena_alloc_array(x->arena, HTTP_PARAMS_MAX, sizeof(*x->params));
-        if (!value || !x->params)
+        if (!x->head->params)
+                x->head->params = arena_alloc_array(x->arena, HTTP_PARAMS_MAX, sizeof(*x->head->params));
+        if (!value || !x->head->params)
                 return MATCH_NO_MEMORY;
-        x->params[x->n_params].name = name;
-        x->params[x->n_params].n_name = n_name;
-        x->params[x->n_params++].value = value;
+        x->head->params[x->head->n_params].name = name;
+        x->head->params[x->head->n_params].n_name = n_name;
+        x->head->params[x->head->n_params++].value = value;
         return MATCH_YES;
 }
 
@@ -68,7 +68,7 @@ static enum match match_segment(struct http_exchange *x, const char *pattern, si
 static enum match match_path(struct http_exchange *x, const char *pattern) {
         const char *path = x->request.target, *end = path + x->request.n_path, *pattern_end = pattern + strlen(pattern);
 
-        x->n_params = 0;
+        x->head->n_params = 0;
         while (pattern < pattern_end) {
                 size_t n_pattern = segment(pattern + 1, pattern_end), n;
                 enum match match;
@@ -139,8 +139,9 @@ const char *route_methods(const struct http_route *routes, size_t n, struct http
 }
 
 const char *http_param(struct http_exchange *x, const char *name) {
-        for (unsigned i = 0; i < x->n_params; i++)
-                if (strlen(name) == x->params[i].n_name && memcmp(x->params[i].name, name, x->params[i].n_name) == 0)
-                        return x->params[i].value;
+        for (unsigned i = 0; i < x->head->n_params; i++)
+                if (strlen(name) == x->head->params[i].n_name &&
+                    memcmp(x->head->params[i].name, name, x->head->params[i].n_name) == 0)
+                        return x->head->params[i].value;
         return NULL;
 }
