@@ -28,6 +28,7 @@ enum flag_kind { FLAG_TEXT, FLAG_NUMBER, FLAG_LEVEL, FLAG_VERBOSITY, FLAG_BOOL, 
 #define CONFIG_MAX ((size_t)1 << 20)
 #define GOAWAY_MAX 0.02 /* kube-apiserver's */
 #define RATE_MAX 1e6
+#define SERVICES_MIN 6 /* that a range has room for: kube-apiserver asks for 8 addresses, of which IPv4 gives 6 */
 #define NS_OF_SECOND INT64_C(1000000000)
 
 #define AT(member) offsetof(struct api_config, member)
@@ -89,108 +90,43 @@ static const struct flag {
         { "audit-log-maxage", FLAG_NUMBER, AT(audit_max_days), IN_FLIGHT_MAX, false },
         { "goaway-chance", FLAG_CHANCE, AT(goaway_chance), 0, false },
         { "log-level", FLAG_LEVEL, AT(log_level), 0, false },
-        { "v", FLAG_VERBOSITY, AT(log_level), 0, false },
+        { "v", FLAG_VERBOSITY, AT(log_level), INT32_MAX, false },
         { "version", FLAG_BOOL, AT(show_version), 0, true },
         { "help", FLAG_BOOL, AT(show_help), 0, true },
 };
 
-static const char help_text[] =
-        "usage: nacelle-api [--FLAG VALUE | --FLAG=VALUE]...\n"
-        "       nacelle-api backup [--data-dir DIR] FILE      copies the store, also of one that runs\n"
-        "       nacelle-api restore [--data-dir DIR] FILE     puts the copy in its place; it must not run\n"
-        "Serves the Kubernetes API from a store of its own.\n"
-        "\n"
-        "  --config FILE             YAML: flags' names and their values; flags outrank it\n"
-        "  --data-dir DIR            the store, keys and certificates (/var/lib/nacelle-api)\n"
-        "  --bind-address IP         where it listens (0.0.0.0)\n"
-        "  --secure-port PORT        the port (6443); 0: any that is free, told in the log\n"
-        "  --service-cluster-ip-range CIDR\n"
-        "                            Services' addresses (10.96.0.0/16); one of each family after a comma\n"
-        "  --service-node-port-range FIRST-LAST\n"
-        "                            Services' node ports (30000-32767)\n"
-        "  --advertise-address IP    where the Service kubernetes leads to (--bind-address, or the host's address)\n"
-        "  --tls-cert-file FILE      the server's certificate, PEM, with what is between it and its authority\n"
-        "  --tls-private-key-file FILE\n"
-        "                            its key, PEM\n"
-        "  --cert-extra-sans NAME,...\n"
-        "                            addresses and DNS names that its own certificate is for beside the usual ones\n"
-        "  --client-ca-file FILE     authorities whose certificates clients are known by, PEM\n"
-        "  --kubelet-certificate-authority FILE\n"
-        "                            authorities that kubelets' certificates are checked by, PEM (they are not)\n"
-        "  --kubelet-client-certificate FILE, --kubelet-client-key FILE\n"
-        "                            what kubelets are shown, PEM (made in --data-dir)\n"
-        "  --kubelet-preferred-address-types LIST\n"
-        "                            by which of its addresses a node is reached, best first\n"
-        "                            (InternalIP,ExternalIP,Hostname,InternalDNS,ExternalDNS)\n"
-        "  --kubelet-timeout TIME    for a connection to a kubelet to be made (5s)\n"
-        "  --controllers LIST        which controllers run: '*' is all, 'foo' that one, '-foo' not that one (*)\n"
-        "  --scheduler=false         leaves pods to a scheduler elsewhere\n"
-        "  --enable-admission-plugins NAME,...\n"
-        "  --disable-admission-plugins NAME,...\n"
-        "                            admission plugins beside, and without, those that are on by default\n"
-        "  --default-not-ready-toleration-seconds N\n"
-        "  --default-unreachable-toleration-seconds N\n"
-        "                            how long a pod that does not say so stays on such a node (300)\n"
-        "  --etcd-compaction-interval TIME\n"
-        "                            lists of earlier revisions end after that long, at twice it the latest (5m0s);\n"
-        "                            0s: when there is no room for them\n"
-        "  --event-ttl DURATION      for how long events are kept (1h0m0s); 0: for ever\n"
-        "  --service-account-extend-token-expiration=false\n"
-        "                            pods' own tokens end after the hour that was asked for; else after a year, so "
-        "that\n"
-        "                            clients go on that never read them again\n"
-        "  --legacy-service-account-token-clean-up-period TIME\n"
-        "                            accounts' tokens in Secrets that nobody uses for so long are marked as invalid, "
-        "and\n"
-        "                            go after as long again (8760h)\n"
-        "  --allocate-node-cidrs=false\n"
-        "                            nodes get no addresses for their pods; else\n"
-        "  --cluster-cidr CIDR       where these are from, one of each family after a comma (10.244.0.0/16, and\n"
-        "                            fd00:10:244::/56 where Services have IPv6)\n"
-        "  --node-cidr-mask-size-ipv4 N, --node-cidr-mask-size-ipv6 N, --node-cidr-mask-size N\n"
-        "                            how large a node's part is (/24, /64)\n"
-        "  --node-monitor-grace-period TIME, --node-startup-grace-period TIME\n"
-        "                            without a sign of life a node counts as lost (50s), a new one (1m0s)\n"
-        "  --node-eviction-rate N, --secondary-node-eviction-rate N\n"
-        "                            nodes a second whose pods are evicted in a zone (0.1), and when many are lost "
-        "(0.01),\n"
-        "  --unhealthy-zone-threshold PART, --large-cluster-size-threshold N\n"
-        "                            which is this part (0.55), in zones of more than N nodes (50); smaller ones wait\n"
-        "  --terminated-pod-gc-threshold N\n"
-        "                            pods that have ended and are kept (12500); 0: any\n"
-        "  --loops N                 threads that serve connections (as many as there are processors)\n"
-        "  --max-requests-inflight N\n"
-        "                            requests that read and are under way at a time (400); past them 429; 0: any\n"
-        "  --max-mutating-requests-inflight N\n"
-        "                            the same of those that change (200)\n"
-        "  --request-timeout TIME    for a request to be answered, but watches and streams (1m0s)\n"
-        "  --shutdown-delay-duration TIME\n"
-        "                            how long a signal waits with /readyz failing (0s)\n"
-        "  --audit-policy-file FILE  which requests are written down, an audit.k8s.io/v1 Policy\n"
-        "  --audit-log-path FILE     where to, a line of JSON each; -: the standard output\n"
-        "  --audit-log-maxsize MIB, --audit-log-maxbackup N, --audit-log-maxage DAYS\n"
-        "                            of a file, then it is put aside (100); files put aside, and their age (any)\n"
-        "  --goaway-chance CHANCE    that a request has its HTTP/2 connection made anew, 0 to 0.02 (0)\n"
-        "  --log-level LEVEL         error, warning, info or debug (info)\n"
-        "  --v N                     kube-apiserver's verbosity: 4 and more is debug\n"
-        "  --version, --help\n";
+/* The range that @text begins with. */
+static int read_range(const char *text, struct cluster_range *ret_range, struct err **err) {
+        size_t n = strcspn(text, ",");
+        char one[CLUSTER_RANGE_TEXT_MAX];
 
-const char *api_config_help(void) {
-        return help_text;
+        if (n >= sizeof(one))
+                return err_set(err, EINVAL, "--service-cluster-ip-range %s: give a range such as 10.96.0.0/16", text);
+        memcpy(one, text, n);
+        one[n] = '\0';
+        if (cluster_range_parse(one, ret_range, err) < 0)
+                return err_wrap(err, -EINVAL, "--service-cluster-ip-range");
+        if (ret_range->last < ret_range->first || ret_range->last - ret_range->first < SERVICES_MIN - 1)
+                return err_set(err, EINVAL,
+                               "--service-cluster-ip-range %s is too small: give one of 8 addresses or more", one);
+        return 0;
+}
+
+static int check_ranges(const char *text, struct err **err) {
+        const char *comma = strchr(text, ',');
+        struct cluster_range range;
+        int r = read_range(text, &range, err);
+
+        return r == 0 && comma ? read_range(comma + 1, &range, err) : r;
 }
 
 int api_config_service(const struct api_config *config, char *ret_text, size_t size, struct err **err) {
-        size_t n = strcspn(config->service_range, ",");
-        char text[CLUSTER_RANGE_TEXT_MAX], first[CLUSTER_IP_TEXT_MAX];
+        char first[CLUSTER_IP_TEXT_MAX];
         struct cluster_range range;
+        int r = read_range(config->service_range, &range, err);
 
-        if (n >= sizeof(text))
-                return err_set(err, EINVAL, "--service-cluster-ip-range %s: give a range such as 10.96.0.0/16",
-                               config->service_range);
-        memcpy(text, config->service_range, n);
-        text[n] = '\0';
-        if (cluster_range_parse(text, &range, err) < 0)
-                return err_wrap(err, EINVAL, "--service-cluster-ip-range");
+        if (r < 0)
+                return r;
         cluster_ip_format(&(struct cluster_ip){ range.six, range.high, range.first }, first);
         snprintf(ret_text, size, "%s", first);
         return 0;
@@ -200,7 +136,7 @@ static int set_number(const struct flag *f, unsigned *at, const char *text, stru
         char *end;
         unsigned long number = strtoul(text, &end, 10);
 
-        if (!*text || *end || *text == '-' || (f->kind == FLAG_NUMBER && number > f->max))
+        if (!*text || *end || *text == '-' || number > f->max)
                 return err_set(err, EINVAL, "--%s %s: give a number from 0 to %u", f->name, text, f->max);
         if (f->kind == FLAG_VERBOSITY)
                 *at = number >= 4 ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
@@ -249,6 +185,15 @@ static int set_level(enum log_level *level, const char *text, struct err **err) 
         return err_set(err, EINVAL, "--log-level %s: give error, warning, info or debug", text);
 }
 
+static int set_bool(const struct flag *f, bool *at, const char *text, struct err **err) {
+        bool yes = strcmp(text, "true") == 0;
+
+        if (!yes && strcmp(text, "false") != 0)
+                return err_set(err, EINVAL, "--%s=%s: give true or false", f->name, text);
+        *at = yes;
+        return 0;
+}
+
 static int set(const struct flag *f, struct api_config *config, const char *text, struct err **err) {
         void *at = (char *)config + f->at;
 
@@ -265,8 +210,7 @@ static int set(const struct flag *f, struct api_config *config, const char *text
         case FLAG_RATE:
                 return set_rate(f, at, text, err);
         case FLAG_BOOL:
-                *(bool *)at = strcmp(text, "false") != 0;
-                return 0;
+                return set_bool(f, at, text, err);
         default:
                 return set_number(f, at, text, err);
         }
@@ -370,7 +314,7 @@ static int check(struct api_config *c, struct err **err) {
                 return err_set(err, EINVAL, "--advertise-address %s: give an IP address", c->advertised);
         if (controllers_check(c->controllers, err) < 0)
                 return -EINVAL;
-        if (node_config_read(&c->nodes, c->service_range, err) < 0)
+        if (node_config_read(&c->nodes, c->service_range, err) < 0 || check_ranges(c->service_range, err) < 0)
                 return -EINVAL;
         if (!c->certificate != !c->key)
                 return err_set(err, EINVAL, "--tls-cert-file and --tls-private-key-file belong together: give both");

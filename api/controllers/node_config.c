@@ -17,10 +17,12 @@ static const char *const usual_ranges[] = { "10.244.0.0/16", "10.128.0.0/16", "f
 static int read_list(const char *flag, const char *text, struct ip_cidr ret_ranges[NODE_RANGES_MAX], unsigned *ret_n,
                      struct err **err) {
         char one[IP_CIDR_TEXT_MAX];
+        const char *at = text;
         unsigned n = 0;
+        size_t length;
 
-        for (const char *at = text; *at;) {
-                size_t length = strcspn(at, ",");
+        do {
+                length = strcspn(at, ",");
 
                 if (n == NODE_RANGES_MAX)
                         return err_set(err, EINVAL, "--%s %s: give one range, or one of each family", flag, text);
@@ -34,8 +36,8 @@ static int read_list(const char *flag, const char *text, struct ip_cidr ret_rang
                 if (n == 1 && ret_ranges[0].ip.family == ret_ranges[1].ip.family)
                         return err_set(err, EINVAL, "--%s %s: give one range, or one of each family", flag, text);
                 n++;
-                at += length + (at[length] == ',');
-        }
+                at += length + 1;
+        } while (at[-1] == ',');
         *ret_n = n;
         return 0;
 }

@@ -105,6 +105,7 @@ struct loading {
         struct api_state *state;
         struct arena *arena; /* of one object */
         uint64_t unknown;
+        struct err **err;
 };
 
 static struct api_resource *resource_of_key(struct api_state *state, const char *key) {
@@ -118,12 +119,43 @@ static struct api_resource *resource_of_key(struct api_state *state, const char 
         return table_object(table_find(&state->resources, name), struct api_resource, in_state);
 }
 
+/* Whether the object is the one that @key, RESOURCE/NAMESPACE/NAME, is of. */
+static bool is_of_key(const struct api_resource *resource, const struct object_parts *parts, const char *key) {
+        const char *rest = key + strlen(resource->key) + 1;
+        size_t n = strlen(parts->namespace);
+
+        return strncmp(rest, parts->namespace, n) == 0 && rest[n] == '/' && strcmp(rest + n + 1, parts->name) == 0;
+}
+
+static int damaged(const struct loading *l, const char *key, const char *why) {
+        return err_set(l->err, EBADMSG, "%s in the store is damaged: %s; restore a backup", key, why);
+}
+
+struct stored {
+        const char *key;
+        const void *value;
+        size_t size;
+};
+
+/* Texts of @ret_parts are in the arena. -EBADMSG: it is no object of that key; -ENOMEM. */
+static int read_stored(const struct loading *l, const struct api_resource *resource, const struct stored *stored,
+                       struct object_parts *ret_parts) {
+        _cleanup_err_ struct err *err = NULL;
+        const struct value *tree;
+        int r = json_parse(l->arena, stored->value, stored->size, NULL, &tree, &err);
+
+        if (r < 0 && r != -ENOMEM)
+                return damaged(l, stored->key, err_text(err));
+        if (r < 0 || (r = api_resource_parts(resource, l->arena, tree, ret_parts)) < 0)
+                return err_set(l->err, -r, "no memory for %s", stored->key);
+        return is_of_key(resource, ret_parts, stored->key) ? 0 : damaged(l, stored->key, "it holds another object");
+}
+
 static int load_one(void *data, const char *key, const void *value, size_t size, int64_t revision) {
         struct loading *l = data;
         struct api_resource *resource = resource_of_key(l->state, key);
         _cleanup_bytes_ struct bytes *json = NULL;
         _cleanup_object_ struct object *object = NULL;
-        const struct value *tree;
         struct object_parts parts;
         int r;
 
@@ -132,17 +164,15 @@ static int load_one(void *data, const char *key, const void *value, size_t size,
                 return 0;
         }
         arena_reset(l->arena);
-        r = json_parse(l->arena, value, size, NULL, &tree, NULL) ?:
-                                                                   api_resource_parts(resource, l->arena, tree, &parts);
-        if (r < 0) {
-                log_error("%s in the store cannot be read", key);
+        if ((r = read_stored(l, resource, &(struct stored){ key, value, size }, &parts)) < 0)
                 return r;
-        }
         json = bytes_copy(value, size);
         parts.json = json;
         parts.revision = revision;
         object = json ? object_new(&parts) : NULL;
-        return object ? collection_load(resource->collection, object) : -ENOMEM;
+        return object && collection_load(resource->collection, object) == 0 ?
+                       0 :
+                       err_set(l->err, ENOMEM, "no memory for %s", key);
 }
 
 /* Watches from before would miss what was deleted before the service was started: they are told to list anew. */
@@ -159,8 +189,9 @@ static void set_gone(struct api_state *state) {
 
 static int load(struct api_state *state, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        struct loading l = { .state = state, .arena = arena };
-        int r = arena ? store_scan(state->store, "", load_one, &l, err) : -ENOMEM;
+        struct loading l = { .state = state, .arena = arena, .err = err };
+        int r = arena ? store_scan(state->store, "", load_one, &l, err) :
+                        err_set(err, ENOMEM, "no memory for the state");
 
         if (l.unknown > 0)
                 log_warning("the store has %llu objects of kinds that are not served; they stay as they are",

@@ -213,10 +213,13 @@ int sqlite_finish_restore(const char *directory, struct err **err) {
 
 int store_restore(const char *path, const char *directory, struct err **err) {
         _cleanup_close_ int lock = -EBADF;
+        struct stat st;
         int r;
 
-        if (access(path, R_OK) < 0)
+        if (access(path, R_OK) < 0 || stat(path, &st) < 0)
                 return err_errno(err, errno, "restore of %s", path);
+        if (!S_ISREG(st.st_mode))
+                return err_set(err, EINVAL, "restore of %s: it is no file; give a backup's", path);
         if ((r = files_make_private(directory, err)) < 0 || (r = lock = sqlite_lock(directory, err)) < 0 ||
             (r = make_new(path, directory, err)) < 0 || (r = sqlite_finish_restore(directory, err)) < 0)
                 return err_wrap(err, r, "restore of %s", path);

@@ -1,6 +1,8 @@
 """nacelle-api as a service: its configuration file, and copies of its store."""
+import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 
 import pytest
@@ -46,6 +48,13 @@ def test_a_configuration_file(tmp_path):
     ("shutdown-delay-duration: -1s\n", "--shutdown-delay-duration -1s: give a time"),
     ("goaway-chance: 0.03\n", "--goaway-chance 0.03: give a chance from 0 to 0.02"),
     ("audit-log-path: x\n", "give both"),
+    ("scheduler: maybe\n", "--scheduler=maybe: give true or false"),
+    ("v: much\n", "--v much: give a number from 0 to 2147483647"),
+    ("service-cluster-ip-range: fd00::/48\n", "--service-cluster-ip-range: fd00::/48 is too large"),
+    ("service-cluster-ip-range: 10.96.0.0/16,fd00::/48\n", "--service-cluster-ip-range: fd00::/48 is too large"),
+    ("service-cluster-ip-range: 10.96.0.0/30\n", "10.96.0.0/30 is too small: give one of 8 addresses or more"),
+    ("service-cluster-ip-range: 10.96.0.0/16,\n", "--service-cluster-ip-range"),
+    ("service-cluster-ip-range: \"\"\n", "--service-cluster-ip-range"),
 ])
 def test_configuration_files_that_are_wrong(tmp_path, text, words):
     (tmp_path / "api.yaml").write_text(text)
@@ -114,6 +123,8 @@ def test_a_copy_for_an_empty_directory(tmp_path):
     (lambda path: subprocess.run(["/usr/bin/python3", "-c", "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('create table t (a)'); c.commit()", str(path)],
                                  check=True), ""),
     (lambda path: None, "No such file"),
+    (lambda path: os.mkfifo(path), "it is no file"),
+    (lambda path: path.mkdir(), "it is no file"),
 ])
 def test_files_of_others_are_refused(tmp_path, make, words):
     """What is there stays as it was."""
@@ -124,6 +135,32 @@ def test_files_of_others_are_refused(tmp_path, make, words):
         make(copy)
         done = run("restore", "--data-dir", api.data, copy)
         assert done.returncode == 1 and str(copy) in done.stderr and words in done.stderr, done
+        api.start()
+        assert api.client().raw("GET", MAPS + "/mine")[0] == 200
+    finally:
+        api.stop()
+
+
+@pytest.mark.parametrize("value, words", [
+    (b"", "is damaged"), (b'{"kind":"ConfigMap","apiVersion":"v1","metada', "is damaged"), (bytes(range(256)), "is damaged"), (b"[]\n", "it holds another object"),
+    (b'{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"other","namespace":"default"}}\n', "it holds another object"),
+])
+def test_a_damaged_object_is_named(value, words):
+    """With what to do, and the store is as it was."""
+    api = Api().start()
+    assert api.client().raw("POST", MAPS, {"metadata": {"name": "mine"}})[0] == 201
+    assert api.end() == 0
+    try:
+        with contextlib.closing(sqlite3.connect(api.data + "/state.db")) as store:
+            before = store.execute("SELECT value FROM objects WHERE key = 'core/configmaps/default/mine'").fetchone()[0]
+            store.execute("UPDATE objects SET value = ? WHERE key = 'core/configmaps/default/mine'", (value,))
+            store.commit()
+        with pytest.raises(AssertionError, match="error api: core/configmaps/default/mine in the store is damaged: .*; restore a backup\n$"):
+            api.start()
+        assert words in api.log()
+        with contextlib.closing(sqlite3.connect(api.data + "/state.db")) as store:
+            store.execute("UPDATE objects SET value = ? WHERE key = 'core/configmaps/default/mine'", (before,))
+            store.commit()
         api.start()
         assert api.client().raw("GET", MAPS + "/mine")[0] == 200
     finally:
