@@ -11,25 +11,13 @@
 #include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
-
-static inline const struct kube_kind *validate_case_kind(const struct value *test) {
-        const char *kind = value_string_or(value_get(test, "kind"), ""), *version;
-        char group[256];
-
-        if (kube_split_api_version(value_string_or(value_get(test, "group"), "v1"), group, sizeof(group), &version) < 0)
-                return NULL;
-        for (size_t i = 0; i < kube_kinds_count; i++)
-                if (strcmp(kube_kinds[i].kind, kind) == 0 && strcmp(kube_kinds[i].group, group) == 0 &&
-                    strcmp(kube_kinds[i].version, version) == 0)
-                        return &kube_kinds[i];
-        return NULL;
-}
+#include "tests/unit/kube/case_kind.h"
 
 /* The errors, each "field: words", as a JSON list that the caller frees; NULL: it cannot be read, or there was no
  * memory. */
 static inline char *validate_case_run(struct arena *arena, const struct value *test) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        struct validate_case c = { .kind = validate_case_kind(test),
+        struct validate_case c = { .kind = case_kind(test),
                                    .sub = value_string_or(value_get(test, "sub"), NULL),
                                    .object = value_get(test, "object"),
                                    .old = value_get(test, "old") };
