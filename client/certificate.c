@@ -14,24 +14,8 @@
 #include "lib/arena.h"
 #include "lib/base64.h"
 #include "lib/err.h"
-#include "lib/ip.h"
 #include "lib/openssl.h"
-
-static void key_freep(EVP_PKEY **key) {
-        EVP_PKEY_free(*key);
-}
-
-static void request_freep(X509_REQ **request) {
-        X509_REQ_free(*request);
-}
-
-static void names_freep(GENERAL_NAMES **names) {
-        GENERAL_NAMES_free(*names);
-}
-
-static void extensions_freep(STACK_OF(X509_EXTENSION) * *extensions) {
-        sk_X509_EXTENSION_pop_free(*extensions, X509_EXTENSION_free);
-}
+#include "lib/x509_names.h"
 
 /* Why OpenSSL failed; empties this thread's queue. */
 static int fail(struct err **err, const char *what) {
@@ -72,7 +56,7 @@ static X509 *read_certificate(const char *pem) {
 }
 
 int client_key_new(struct arena *arena, const char **ret_pem, struct err **err) {
-        _cleanup_(key_freep) EVP_PKEY *key = EVP_EC_gen("P-256");
+        _cleanup_key_ EVP_PKEY *key = EVP_EC_gen("P-256");
         _cleanup_bio_ BIO *bio = BIO_new(BIO_s_secmem());
 
         if (!key || !bio || PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
@@ -82,45 +66,21 @@ int client_key_new(struct arena *arena, const char **ret_pem, struct err **err) 
 
 /* --- requests --- */
 
-static GENERAL_NAME *name_of(const char *text) {
-        struct ip ip;
-        bool address = ip_parse(text, &ip, NULL) == 0;
-        ASN1_STRING *string = ASN1_STRING_type_new(address ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING);
-        GENERAL_NAME *name = GENERAL_NAME_new();
-        const void *bytes = address ? (const void *)ip.bytes : text;
+static size_t count_names(const struct client_subject *subject) {
+        size_t n = 0;
 
-        if (!name || !string ||
-            ASN1_STRING_set(string, bytes, (int)(address ? ip_size(ip.family) : strlen(text))) != 1) {
-                GENERAL_NAME_free(name);
-                ASN1_STRING_free(string);
-                return NULL;
-        }
-        GENERAL_NAME_set0_value(name, address ? GEN_IPADD : GEN_DNS, string);
-        return name;
-}
-
-static GENERAL_NAMES *names_of(const struct client_subject *subject) {
-        GENERAL_NAMES *names = GENERAL_NAMES_new();
-
-        for (const char *const *text = subject->names; names && *text; text++) {
-                GENERAL_NAME *name = name_of(*text);
-
-                if (!name || sk_GENERAL_NAME_push(names, name) == 0) {
-                        GENERAL_NAME_free(name);
-                        GENERAL_NAMES_free(names);
-                        return NULL;
-                }
-        }
-        return names;
+        while (subject->names && subject->names[n])
+                n++;
+        return n;
 }
 
 static int add_names(X509_REQ *request, const struct client_subject *subject) {
-        _cleanup_(extensions_freep) STACK_OF(X509_EXTENSION) *all = NULL;
-        _cleanup_(names_freep) GENERAL_NAMES *names = NULL;
+        _cleanup_extensions_ STACK_OF(X509_EXTENSION) *all = NULL;
+        _cleanup_names_ GENERAL_NAMES *names = NULL;
 
-        if (!subject->names || !subject->names[0])
+        if (count_names(subject) == 0)
                 return 0;
-        names = names_of(subject);
+        names = x509_names_of(subject->names, count_names(subject));
         if (!names || X509V3_add1_i2d(&all, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) != 1)
                 return -ENOMEM;
         return X509_REQ_add_extensions(request, all) == 1 ? 0 : -ENOMEM;
@@ -132,8 +92,8 @@ static bool add_entry(X509_NAME *name, const char *field, const char *text) {
 
 int client_csr_new(struct arena *arena, const char *pem, const struct client_subject *subject, const char **ret_pem,
                    struct err **err) {
-        _cleanup_(request_freep) X509_REQ *request = X509_REQ_new();
-        _cleanup_(key_freep) EVP_PKEY *key = read_key(pem);
+        _cleanup_request_ X509_REQ *request = X509_REQ_new();
+        _cleanup_key_ EVP_PKEY *key = read_key(pem);
         _cleanup_bio_ BIO *bio = BIO_new(BIO_s_mem());
         X509_NAME *name;
 
@@ -165,7 +125,7 @@ static int hash_key(EVP_PKEY *key, const char *more, uint8_t ret_hash[SHA256_DIG
 
 int client_csr_digest(struct arena *arena, const char *pem, const char *more, const char **ret_digest,
                       struct err **err) {
-        _cleanup_(key_freep) EVP_PKEY *key = read_key(pem);
+        _cleanup_key_ EVP_PKEY *key = read_key(pem);
         char text[BASE64_URL_LENGTH(SHA256_DIGEST_LENGTH) + 1];
         uint8_t hash[SHA256_DIGEST_LENGTH];
 
@@ -198,35 +158,17 @@ int client_certificate_life(const char *pem, struct client_life *ret_life, struc
 
 bool client_certificate_fits(const char *pem, const char *key_pem) {
         _cleanup_x509_ X509 *certificate = read_certificate(pem);
-        _cleanup_(key_freep) EVP_PKEY *key = read_key(key_pem);
+        _cleanup_key_ EVP_PKEY *key = read_key(key_pem);
         bool fits = certificate && key && X509_check_private_key(certificate, key) == 1;
 
         ERR_clear_error();
         return fits;
 }
 
-static bool has_name(GENERAL_NAMES *names, const char *text) {
-        GENERAL_NAME *wanted = name_of(text);
-        bool found = false;
-
-        for (int i = 0; wanted && !found && i < sk_GENERAL_NAME_num(names); i++)
-                found = GENERAL_NAME_cmp(sk_GENERAL_NAME_value(names, i), wanted) == 0;
-        GENERAL_NAME_free(wanted);
-        return found;
-}
-
 bool client_certificate_names(const char *pem, const struct client_subject *subject) {
         _cleanup_x509_ X509 *certificate = read_certificate(pem);
-        _cleanup_(names_freep) GENERAL_NAMES *names = NULL;
-        int n = 0;
 
-        if (!certificate)
-                return false;
-        names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-        for (const char *const *text = subject->names; text && *text; text++, n++)
-                if (!has_name(names, *text))
-                        return false;
-        return n == (names ? sk_GENERAL_NAME_num(names) : 0);
+        return certificate && x509_names_are(certificate, subject->names, count_names(subject));
 }
 
 int client_authority_hash(const char *pem, char ret_text[CLIENT_HASH_TEXT_MAX], struct err **err) {

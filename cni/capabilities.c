@@ -48,13 +48,8 @@ static void write_rate(struct json_writer *w, const char *rate, const char *burs
 }
 
 static void write_list(struct json_writer *w, const char *key, const char *const *texts) {
-        if (!texts || !*texts)
-                return;
-        json_key(w, key);
-        json_begin_list(w);
-        for (; *texts; texts++)
-                json_string(w, *texts);
-        json_end_list(w);
+        if (texts && *texts)
+                json_add_texts(w, key, texts);
 }
 
 static bool has(const char *const *texts) {

@@ -314,6 +314,22 @@ void json_add_string_if(struct json_writer *w, const char *key, const char *text
                 json_add_string(w, key, text);
 }
 
+void json_add_texts(struct json_writer *w, const char *key, const char *const *texts) {
+        size_t n = 0;
+
+        while (texts && texts[n])
+                n++;
+        json_add_n_texts(w, key, texts, n);
+}
+
+void json_add_n_texts(struct json_writer *w, const char *key, const char *const *texts, size_t n) {
+        json_key(w, key);
+        json_begin_list(w);
+        for (size_t i = 0; i < n; i++)
+                json_string(w, texts[i]);
+        json_end_list(w);
+}
+
 void json_add_int(struct json_writer *w, const char *key, int64_t number) {
         json_key(w, key);
         json_int(w, number);

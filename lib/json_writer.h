@@ -71,6 +71,10 @@ void json_add_string(struct json_writer *w, const char *key, const char *text);
 void json_add_int(struct json_writer *w, const char *key, int64_t number);
 void json_add_bool(struct json_writer *w, const char *key, bool boolean);
 
+/* A list of texts: all up to NULL (@texts NULL: none), or @n. */
+void json_add_texts(struct json_writer *w, const char *key, const char *const *texts);
+void json_add_n_texts(struct json_writer *w, const char *key, const char *const *texts, size_t n);
+
 /* Nothing at all when @text is NULL or empty (Go's omitempty). */
 void json_add_string_if(struct json_writer *w, const char *key, const char *text);
 

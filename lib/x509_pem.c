@@ -15,14 +15,6 @@
 #define NO_MEMORY "out of memory"
 #define BROKEN "asn1: structure error: tags don't match"
 
-static void request_freep(X509_REQ **request) {
-        X509_REQ_free(*request);
-}
-
-static void key_freep(EVP_PKEY **key) {
-        EVP_PKEY_free(*key);
-}
-
 /* One block. */
 struct block {
         char *type, *header;
@@ -83,8 +75,8 @@ static const char *signature_problem(X509_REQ *request, EVP_PKEY *key) {
 
 static const char *read_request(const struct block *b) {
         const unsigned char *at = b->data;
-        _cleanup_(request_freep) X509_REQ *request = d2i_X509_REQ(NULL, &at, b->size);
-        _cleanup_(key_freep) EVP_PKEY *key = request ? X509_REQ_get_pubkey(request) : NULL;
+        _cleanup_request_ X509_REQ *request = d2i_X509_REQ(NULL, &at, b->size);
+        _cleanup_key_ EVP_PKEY *key = request ? X509_REQ_get_pubkey(request) : NULL;
 
         ERR_clear_error();
         if (!request)
@@ -196,7 +188,7 @@ const char *x509_pair_problem(struct arena *arena, const struct x509_text *certi
         _cleanup_(block_clear) struct block shown = { 0 }, secret = { 0 };
         const char *problem = find_block(arena, certificate, is_certificate, no_certificate, &shown);
         _cleanup_x509_ X509 *parsed = NULL;
-        _cleanup_(key_freep) EVP_PKEY *private = NULL;
+        _cleanup_key_ EVP_PKEY *private = NULL;
         const unsigned char *at;
 
         if (problem || (problem = find_block(arena, key, is_key, no_key, &secret)))

@@ -8,49 +8,29 @@
 
 #include "agent/kubelet/host_file.h"
 #include "agent/kubelet/internal.h"
+#include "agent/kubelet/pieces.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
 
-#define PIECE_SIZE ((size_t)256 << 10)
 #define ENTRIES_MAX 10000 /* of a directory that are listed */
 
 /* A file or directory on its way to the client. */
-struct kubelet_file {
-        struct pool_job job; /* first */
-        struct kubelet_request *q;
-        struct arena *arena;
-        const char *path; /* beneath HOST_LOGS */
+struct host_file {
+        struct kubelet_pieces pieces; /* first */
+        const char *path;             /* beneath HOST_LOGS */
         int fd;
-        int result; /* 0 or a negative errno */
-        bool is_directory, began, working;
+        bool is_directory;
         int64_t left; /* bytes of the file: what comes behind its size at the beginning is not sent */
-        struct bytes *piece;
 };
 
-static void file_free(struct kubelet_file *f) {
-        struct kubelet_request *q = f->q;
-
-        if (q->file == f)
-                q->file = NULL;
-        close_fd(f->fd);
-        bytes_unref(f->piece);
-        arena_free(f->arena);
-        free(f);
-        kubelet_drop(q);
-}
-
-void kubelet_file_closed(struct kubelet_request *q) {
-        struct kubelet_file *f = q->file;
-
-        q->file = NULL;
-        if (f && !f->working)
-                file_free(f);
+static void clear(struct kubelet_pieces *p) {
+        close_fd(((struct host_file *)p)->fd);
 }
 
 /* -- on the pool ------------------------------------------------------------------------------------------- */
 
-static int take(struct kubelet_file *f) {
+static int take(struct host_file *f) {
         struct stat st;
 
         if ((f->fd = kubelet_open_host_file(f->path, false)) < 0)
@@ -73,7 +53,7 @@ static int compare(const void *a, const void *b) {
         return strcmp(((const struct entry *)a)->name, ((const struct entry *)b)->name);
 }
 
-static size_t read_entries(struct kubelet_file *f, struct entry *entries) {
+static size_t read_entries(struct host_file *f, struct entry *entries) {
         _cleanup_closedir_ DIR *dir = open_dir(TAKE_FD(f->fd));
         struct dirent *d;
         size_t n = 0;
@@ -82,7 +62,7 @@ static size_t read_entries(struct kubelet_file *f, struct entry *entries) {
                 if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
                         continue;
                 entries[n].is_directory = d->d_type == DT_DIR;
-                if ((entries[n].name = arena_strdup(f->arena, d->d_name)))
+                if ((entries[n].name = arena_strdup(f->pieces.arena, d->d_name)))
                         n++;
         }
         qsort(entries, n, sizeof(*entries), compare);
@@ -103,8 +83,8 @@ static void write_escaped(FILE *out, const char *text, bool html) {
         }
 }
 
-static int list(struct kubelet_file *f) {
-        struct entry *entries = arena_alloc_array(f->arena, ENTRIES_MAX, sizeof(*entries));
+static int list(struct host_file *f) {
+        struct entry *entries = arena_alloc_array(f->pieces.arena, ENTRIES_MAX, sizeof(*entries));
         size_t n = entries ? read_entries(f, entries) : 0, size;
         _cleanup_free_ char *text = NULL;
         FILE *out = entries ? open_memstream(&text, &size) : NULL;
@@ -122,19 +102,19 @@ static int list(struct kubelet_file *f) {
                 fprintf(out, "%s</a>\n", slash);
         }
         fputs("</pre>\n", out);
-        if (fclose(out) != 0 || !(f->piece = bytes_copy(text, size)))
+        if (fclose(out) != 0 || !(f->pieces.piece = bytes_copy(text, size)))
                 return -ENOMEM;
         return 0;
 }
 
-static int read_piece(struct kubelet_file *f) {
-        size_t want = f->left < (int64_t)PIECE_SIZE ? (size_t)f->left : PIECE_SIZE, got = 0;
+static int read_piece(struct host_file *f) {
+        size_t want = f->left < (int64_t)KUBELET_PIECE_SIZE ? (size_t)f->left : KUBELET_PIECE_SIZE, got = 0;
         ssize_t n = 1;
 
-        if (!(f->piece = bytes_new(want)))
+        if (!(f->pieces.piece = bytes_new(want)))
                 return -ENOMEM;
         while (got < want && n > 0)
-                if ((n = read(f->fd, f->piece->data + got, want - got)) > 0)
+                if ((n = read(f->fd, f->pieces.piece->data + got, want - got)) > 0)
                         got += (size_t)n;
         if (n < 0)
                 return -errno;
@@ -142,21 +122,23 @@ static int read_piece(struct kubelet_file *f) {
         return got < want ? -EIO : 0; /* it was cut */
 }
 
-static void work(struct pool_job *job) {
-        struct kubelet_file *f = (struct kubelet_file *)job;
+static int make(struct kubelet_pieces *p) {
+        struct host_file *f = (struct host_file *)p;
+        int r;
 
-        if (!f->began && (f->result = take(f)) < 0)
-                return;
-        f->result = f->is_directory ? list(f) : f->began && f->left > 0 ? read_piece(f) : 0;
+        if (!p->began && (r = take(f)) < 0)
+                return r;
+        if (f->is_directory)
+                return list(f);
+        if (p->began && f->left > 0 && (r = read_piece(f)) < 0)
+                return r;
+        p->ended = f->left == 0;
+        return 0;
 }
 
 /* -- on the loop ------------------------------------------------------------------------------------------- */
 
-static void refuse(struct kubelet_file *f) {
-        struct kubelet_request *q = f->q;
-        int error = f->result;
-
-        file_free(f);
+static void refuse(struct kubelet_request *q, int error) {
         if (error == -EACCES || error == -EPERM || error == -EXDEV || error == -ELOOP)
                 kubelet_text(q, 403, "403 Forbidden\n");
         else if (error == -ENOENT || error == -ENOTDIR || error == -ENAMETOOLONG)
@@ -165,95 +147,44 @@ static void refuse(struct kubelet_file *f) {
                 kubelet_text(q, 500, "500 Internal Server Error\n");
 }
 
-static void read_on(struct kubelet_file *f);
-
-static int begin(struct kubelet_file *f) {
+static int begin(struct kubelet_pieces *p, int result) {
+        const struct host_file *f = (struct host_file *)p;
+        struct kubelet_request *q = p->q;
         const struct http_field type = { "content-type",
                                          f->is_directory ? "text/html; charset=utf-8" : "text/plain; charset=utf-8" };
         int r;
 
-        f->began = true;
+        if (result < 0) {
+                kubelet_pieces_free(p);
+                refuse(q, result);
+                return 1;
+        }
         if (!f->is_directory)
-                return http_respond(f->q->x, 200, &type, 1, f->left);
-        r = http_respond_whole(f->q->x, 200, &type, 1, f->piece);
-        file_free(f);
-        return r;
+                return http_respond(q->x, 200, &type, 1, f->left);
+        r = http_respond_whole(q->x, 200, &type, 1, p->piece);
+        kubelet_pieces_free(p);
+        return r < 0 ? r : 1;
 }
 
-static int send_piece(struct kubelet_file *f) {
-        struct bytes *piece = TAKE_PTR(f->piece);
-        int r = piece ? http_send_bytes(f->q->x, piece) : 0;
-
-        bytes_unref(piece);
-        return r;
-}
-
-static int go_on(struct kubelet_file *f) {
-        bool whole = f->is_directory;
-        int r;
-
-        if (!f->began && ((r = begin(f)) < 0 || whole))
-                return r;
-        if ((r = send_piece(f)) < 0)
-                return r;
-        if (f->left == 0) {
-                r = http_end(f->q->x, NULL, 0);
-                file_free(f);
-                return r;
-        }
-        if (http_pending(f->q->x) <= PIECE_SIZE)
-                read_on(f);
-        return 0;
-}
-
-static void done(struct pool_job *job) {
-        struct kubelet_file *f = (struct kubelet_file *)job;
-        struct http_exchange *x = f->q->x;
-        int r;
-
-        f->working = false;
-        if (f->q->file != f)
-                return file_free(f);
-        if (f->result < 0 && !f->began)
-                return refuse(f);
-        r = f->result < 0 ? f->result : go_on(f);
-        if (r < 0)
-                http_reset(x, r);
-}
-
-static void read_on(struct kubelet_file *f) {
-        f->working = true;
-        f->job = (struct pool_job){ .work = work, .done = done };
-        pool_submit(f->q->kubelet->world.pool, &f->job);
-}
-
-void kubelet_file_drained(struct kubelet_request *q) {
-        if (q->file && !q->file->working && q->file->began)
-                read_on(q->file);
-}
-
-static struct kubelet_file *file_new(struct kubelet_request *q, const char *path) {
-        struct kubelet_file *f = calloc(1, sizeof(*f));
-
-        if (!f || !(f->arena = arena_new()) || !(f->path = arena_strdup(f->arena, path))) {
-                if (f)
-                        arena_free(f->arena);
-                free(f);
-                return NULL;
-        }
-        f->q = q;
-        f->fd = -EBADF;
-        kubelet_hold(q);
-        q->file = f;
-        return f;
-}
+static const struct kubelet_pieces_maker maker = {
+        .size = sizeof(struct host_file),
+        .make = make,
+        .begin = begin,
+        .clear = clear,
+};
 
 void kubelet_serve_host_file(struct kubelet_request *q, const char *path) {
-        struct kubelet_file *f = file_new(q, path);
+        struct host_file *f = (struct host_file *)kubelet_pieces_new(q, &maker);
 
         if (!f)
                 return http_reset(q->x, -ENOMEM);
-        read_on(f);
+        f->fd = -EBADF;
+        f->path = arena_strdup(f->pieces.arena, path);
+        if (!f->path) {
+                kubelet_pieces_free(&f->pieces);
+                return http_reset(q->x, -ENOMEM);
+        }
+        kubelet_pieces_start(&f->pieces);
 }
 
 void kubelet_serve_host_logs(struct kubelet_request *q) {

@@ -19,11 +19,10 @@ struct cri_event;
 struct cri_subscription;
 struct err;
 struct kubelet_call;
-struct kubelet_file;
 struct kubelet_log;
 struct kubelet_log_watch;
+struct kubelet_pieces;
 struct kubelet_request;
-struct kubelet_search;
 struct tls_context;
 struct x509_store_st;
 
@@ -59,8 +58,7 @@ struct kubelet_request {
         struct list_node in_all;
         struct list_node in_logs;      /* of those that follow a log */
         struct kubelet_log *log;       /* that it reads; NULL: none */
-        struct kubelet_file *file;     /* likewise */
-        struct kubelet_search *search; /* of the host's logs; NULL: none */
+        struct kubelet_pieces *pieces; /* of a file or journal of the host; NULL: none */
         struct kubelet_call *call;     /* under way, cancelled when the client goes; NULL: none */
 };
 
@@ -131,15 +129,11 @@ void kubelet_log_heard(void *data, const struct cri_event *event);
 void kubelet_log_drained(struct kubelet_request *q);
 void kubelet_log_closed(struct kubelet_request *q);
 
-/* host_logs.c */
-void kubelet_file_drained(struct kubelet_request *q);
-void kubelet_file_closed(struct kubelet_request *q);
+/* host_logs.c: a file or directory below /var/log */
 void kubelet_serve_host_file(struct kubelet_request *q, const char *path);
 
 /* host_search.c: /logs/@path, which may ask for more than a file */
 void kubelet_serve_log_query(struct kubelet_request *q, const char *path);
-void kubelet_search_drained(struct kubelet_request *q);
-void kubelet_search_closed(struct kubelet_request *q);
 
 /* What routes serve. */
 void kubelet_serve_health(struct kubelet_request *q);

@@ -11,6 +11,7 @@
 #include <openssl/x509_vfy.h>
 
 #include "agent/kubelet/internal.h"
+#include "agent/kubelet/pieces.h"
 #include "agent/kubelet/logs.h"
 #include "client/remote.h"
 #include "cri/state/events.h"
@@ -222,8 +223,7 @@ static void forget_requests(struct kubelet *k) {
 
         while ((q = kubelet_requests_pop(&k->requests))) {
                 kubelet_log_closed(q);
-                kubelet_file_closed(q);
-                kubelet_search_closed(q);
+                kubelet_pieces_closed(q);
                 kubelet_waiter_leave(&q->waiter);
                 if (q->call)
                         cri_cancel(k->world.cri, q->call);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/kubelet/internal.h"
+#include "agent/kubelet/pieces.h"
 #include "kube/pod/pod.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
@@ -31,8 +32,7 @@ static void leave(struct kubelet_request *q) {
         q->x = NULL;
         kubelet_waiter_leave(&q->waiter);
         kubelet_log_closed(q);
-        kubelet_file_closed(q);
-        kubelet_search_closed(q);
+        kubelet_pieces_closed(q);
         if (q->kubelet) {
                 if (q->call)
                         cri_cancel(q->kubelet->world.cri, q->call);
@@ -48,8 +48,7 @@ static void on_closed(struct http_exchange *x, int error, const char *why) {
 
 static void on_drained(struct http_exchange *x) {
         kubelet_log_drained(http_data(x));
-        kubelet_file_drained(http_data(x));
-        kubelet_search_drained(http_data(x));
+        kubelet_pieces_drained(http_data(x));
 }
 
 void kubelet_let_go(struct kubelet_request *q) {

@@ -20,10 +20,6 @@
 #define NAMES_MAX 512
 #define SERIAL_SIZE 16
 
-static void key_freep(EVP_PKEY **key) {
-        EVP_PKEY_free(*key);
-}
-
 static int failed(struct err **err, const char *what) {
         ERR_clear_error();
         return err_set(err, ENOMEM, "%s: OpenSSL cannot", what);
@@ -109,7 +105,7 @@ static EVP_PKEY *make_key(void) {
 
 int kubelet_self_signed_new(const char *name, const char *address, int64_t now, char **ret_certificate, char **ret_key,
                             struct err **err) {
-        _cleanup_(key_freep) EVP_PKEY *key = make_key();
+        _cleanup_key_ EVP_PKEY *key = make_key();
         _cleanup_x509_ X509 *certificate = X509_new();
         _cleanup_free_ char *certificate_pem = NULL, *key_pem = NULL;
         int64_t begins = now - BACKDATE;

@@ -88,13 +88,8 @@ void audit_entry_init(struct audit_entry *entry, struct api_request *r) {
 /* --- parts --- */
 
 static void write_texts(struct json_writer *w, const char *key, const string_list *texts) {
-        if (texts->count == 0)
-                return;
-        json_key(w, key);
-        json_begin_list(w);
-        for (uint32_t i = 0; i < texts->count; i++)
-                json_string(w, texts->items[i]);
-        json_end_list(w);
+        if (texts->count > 0)
+                json_add_n_texts(w, key, texts->items, texts->count);
 }
 
 static void write_user(struct json_writer *w, const char *key, const struct auth_user *user) {
@@ -116,13 +111,8 @@ static void write_user(struct json_writer *w, const char *key, const struct auth
 }
 
 static void write_sources(struct json_writer *w, const struct audit_entry *entry) {
-        if (entry->n_sources == 0)
-                return;
-        json_key(w, "sourceIPs");
-        json_begin_list(w);
-        for (unsigned i = 0; i < entry->n_sources; i++)
-                json_string(w, entry->sources[i]);
-        json_end_list(w);
+        if (entry->n_sources > 0)
+                json_add_n_texts(w, "sourceIPs", entry->sources, entry->n_sources);
 }
 
 /* What the path does not say, the object does once it is there. */

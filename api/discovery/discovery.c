@@ -33,13 +33,8 @@ static void begin(struct json_writer *w, const char *kind, const char *version) 
 }
 
 static void write_texts(struct json_writer *w, const char *key, const char *const *texts) {
-        if (!texts)
-                return;
-        json_key(w, key);
-        json_begin_list(w);
-        for (; *texts; texts++)
-                json_string(w, *texts);
-        json_end_list(w);
+        if (texts)
+                json_add_texts(w, key, texts);
 }
 
 static void write_verbs(struct json_writer *w, uint16_t verbs) {

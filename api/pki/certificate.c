@@ -1,9 +1,6 @@
 #include "api/pki/certificate.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include <openssl/evp.h>
@@ -11,14 +8,10 @@
 #include <openssl/x509v3.h>
 
 #include "api/pki/internal.h"
-#include "lib/err.h"
-#include "lib/ip.h"
+#include "lib/openssl.h"
+#include "lib/x509_names.h"
 
 #define SERIAL_BYTES 16
-
-static void names_freep(GENERAL_NAMES **names) {
-        GENERAL_NAMES_free(*names);
-}
 
 int pki_key_new(EVP_PKEY **ret_key, struct err **err) {
         EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -64,45 +57,12 @@ int pki_extend(X509 *certificate, X509 *issuer, int nid, const char *value, stru
         return ok == 1 ? 0 : pki_failed(err, "make a certificate's extension");
 }
 
-static GENERAL_NAME *name_of(const char *text) {
-        GENERAL_NAME *name = GENERAL_NAME_new();
-        ASN1_STRING *string;
-        struct ip ip;
-        bool address = ip_parse(text, &ip, NULL) == 0;
-        const void *bytes = address ? (const void *)ip.bytes : text;
-        size_t size = address ? ip_size(ip.family) : strlen(text);
-
-        string = ASN1_STRING_type_new(address ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING);
-        if (!name || !string || ASN1_STRING_set(string, bytes, (int)size) != 1) {
-                GENERAL_NAME_free(name);
-                ASN1_STRING_free(string);
-                return NULL;
-        }
-        GENERAL_NAME_set0_value(name, address ? GEN_IPADD : GEN_DNS, string);
-        return name;
-}
-
-static GENERAL_NAMES *names_of(const string_list *texts) {
-        GENERAL_NAMES *names = GENERAL_NAMES_new();
-
-        list_for_each (text, texts) {
-                GENERAL_NAME *name = names ? name_of(*text) : NULL;
-
-                if (!name || sk_GENERAL_NAME_push(names, name) == 0) {
-                        GENERAL_NAME_free(name);
-                        GENERAL_NAMES_free(names);
-                        return NULL;
-                }
-        }
-        return names;
-}
-
 static int add_names(X509 *certificate, const string_list *texts, struct err **err) {
-        _cleanup_(names_freep) GENERAL_NAMES *names = NULL;
+        _cleanup_names_ GENERAL_NAMES *names = NULL;
 
         if (texts->count == 0)
                 return 0;
-        names = names_of(texts);
+        names = x509_names_of(texts->items, texts->count);
         if (!names || X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) != 1)
                 return pki_failed(err, "name a certificate");
         return 0;
@@ -141,7 +101,7 @@ static int set_subject(X509 *certificate, const struct pki_order *order, struct 
 
 int pki_certificate_new(const struct pki_order *order, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key,
                         X509 **ret_certificate, struct err **err) {
-        _cleanup_pki_certificate_ X509 *certificate = X509_new();
+        _cleanup_x509_ X509 *certificate = X509_new();
         int r;
 
         if (!certificate)
@@ -173,26 +133,8 @@ bool pki_certificate_signed_by(X509 *certificate, X509 *issuer) {
                X509_verify(certificate, key) == 1;
 }
 
-static bool same_name(GENERAL_NAMES *names, const char *text) {
-        GENERAL_NAME *wanted = name_of(text);
-        bool found = false;
-
-        for (int i = 0; wanted && !found && i < sk_GENERAL_NAME_num(names); i++)
-                found = GENERAL_NAME_cmp(sk_GENERAL_NAME_value(names, i), wanted) == 0;
-        GENERAL_NAME_free(wanted);
-        return found;
-}
-
 bool pki_certificate_names(X509 *certificate, const string_list *texts) {
-        _cleanup_(names_freep) GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-
-        if (sk_GENERAL_NAME_num(names) != (int)texts->count && (names || texts->count > 0))
-                return false;
-        list_for_each (text, texts) {
-                if (!same_name(names, *text))
-                        return false;
-        }
-        return true;
+        return x509_names_are(certificate, texts->items, texts->count);
 }
 
 static int64_t seconds_of(const ASN1_TIME *time) {

@@ -54,8 +54,3 @@ struct evp_pkey_st *pki_key_read(const char *pem);
 
 /* Why OpenSSL failed, behind @what; empties this thread's queue. */
 int pki_failed(struct err **err, const char *what);
-
-void pki_key_freep(struct evp_pkey_st **key);
-void pki_certificate_freep(struct x509_st **certificate);
-#define _cleanup_pki_key_ _cleanup_(pki_key_freep)
-#define _cleanup_pki_certificate_ _cleanup_(pki_certificate_freep)

@@ -7,7 +7,6 @@
 #include <openssl/x509v3.h>
 
 #include "api/pki/csr.h"
-#include "api/pki/internal.h"
 #include "lib/arena.h"
 #include "lib/err.h"
 #include "lib/ip.h"
@@ -15,14 +14,6 @@
 
 static void chars_freep(char **text) {
         OPENSSL_free(*text);
-}
-
-static void names_freep(GENERAL_NAMES **names) {
-        GENERAL_NAMES_free(*names);
-}
-
-static void extensions_freep(STACK_OF(X509_EXTENSION) * *extensions) {
-        sk_X509_EXTENSION_pop_free(*extensions, X509_EXTENSION_free);
 }
 
 /* @list has room for PKI_CSR_NAMES_MAX. */
@@ -92,8 +83,8 @@ static int add_name(struct arena *arena, const GENERAL_NAME *name, struct pki_cs
 }
 
 static int read_names(struct arena *arena, X509_REQ *request, struct pki_csr *csr, struct err **err) {
-        _cleanup_(extensions_freep) STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
-        _cleanup_(names_freep) GENERAL_NAMES *names = NULL;
+        _cleanup_extensions_ STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
+        _cleanup_names_ GENERAL_NAMES *names = NULL;
         int critical = -1, r = 0;
 
         names = X509V3_get_d2i(extensions, NID_subject_alt_name, &critical, NULL);

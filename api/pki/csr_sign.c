@@ -8,19 +8,11 @@
 #include "api/pki/csr.h"
 #include "api/pki/internal.h"
 #include "lib/arena.h"
-#include "lib/err.h"
+#include "lib/openssl.h"
 #include "lib/x509.h"
 
 #define BACKDATE ((int64_t)300)
 #define SHORT ((int64_t)8 * 3600) /* what is valid for less is so from now on, and not from BACKDATE */
-
-static void request_freep(X509_REQ **request) {
-        X509_REQ_free(*request);
-}
-
-static void extensions_freep(STACK_OF(X509_EXTENSION) * *extensions) {
-        sk_X509_EXTENSION_pop_free(*extensions, X509_EXTENSION_free);
-}
 
 /* "client auth" as OpenSSL's configuration has it: the keyUsage or the extendedKeyUsage of it. */
 static const struct usage {
@@ -62,7 +54,7 @@ static int add_usages(struct arena *arena, X509 *certificate, X509 *issuer, cons
 
 /* Of what the request would have in its certificate its names alone: never a basicConstraints. */
 static int copy_names(X509 *certificate, X509_REQ *request, struct err **err) {
-        _cleanup_(extensions_freep) STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
+        _cleanup_extensions_ STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
         int at = X509v3_get_ext_by_NID(extensions, NID_subject_alt_name, -1);
 
         if (at >= 0 && X509_add_ext(certificate, X509v3_get_ext(extensions, at), -1) != 1)
@@ -107,8 +99,8 @@ static int64_t ends_at(const struct pki *pki, const struct pki_csr_spec *spec, i
 static int make(const struct pki *pki, const struct pki_csr *csr, const struct pki_csr_spec *spec,
                 X509 **ret_certificate, struct err **err) {
         const unsigned char *at = csr->der;
-        _cleanup_(request_freep) X509_REQ *request = d2i_X509_REQ(NULL, &at, (long)csr->size);
-        _cleanup_pki_certificate_ X509 *certificate = X509_new();
+        _cleanup_request_ X509_REQ *request = d2i_X509_REQ(NULL, &at, (long)csr->size);
+        _cleanup_x509_ X509 *certificate = X509_new();
         X509 *issuer = pki_authority(pki);
         int r;
 
@@ -135,7 +127,7 @@ static int make(const struct pki *pki, const struct pki_csr *csr, const struct p
 
 int pki_csr_sign(const struct pki *pki, const struct pki_csr *csr, const struct pki_csr_spec *spec,
                  const char **ret_pem, struct err **err) {
-        _cleanup_pki_certificate_ X509 *certificate = NULL;
+        _cleanup_x509_ X509 *certificate = NULL;
         _cleanup_free_ char *pem = NULL;
         int r = make(pki, csr, spec, &certificate, err);
 

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
@@ -10,14 +9,6 @@
 #include "api/pki/pki.h"
 #include "lib/err.h"
 #include "lib/openssl.h"
-
-void pki_key_freep(EVP_PKEY **key) {
-        EVP_PKEY_free(*key);
-}
-
-void pki_certificate_freep(X509 **certificate) {
-        X509_free(*certificate);
-}
 
 int pki_failed(struct err **err, const char *what) {
         unsigned long code = ERR_get_error();

@@ -4,10 +4,11 @@
 
 #include "api/pki/internal.h"
 #include "lib/err.h"
+#include "lib/openssl.h"
 
 static int make_key(const char *directory, char **ret_pem, struct err **err) {
         _cleanup_free_ char *public = NULL, *private = NULL;
-        _cleanup_pki_key_ EVP_PKEY *key = NULL;
+        _cleanup_key_ EVP_PKEY *key = NULL;
         int r = pki_key_new(&key, err);
 
         if (r < 0)
@@ -25,7 +26,7 @@ static int make_key(const char *directory, char **ret_pem, struct err **err) {
 
 int pki_token_key_load(const char *directory, char **ret_pem, struct err **err) {
         _cleanup_free_ char *public = NULL, *private = NULL;
-        _cleanup_pki_key_ EVP_PKEY *key = NULL;
+        _cleanup_key_ EVP_PKEY *key = NULL;
         int r = pki_file_read(directory, "sa.key", &private, err);
 
         if (r == -ENOENT && pki_file_read(directory, "sa.pub", &public, err) == 0)

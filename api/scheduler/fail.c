@@ -1,12 +1,9 @@
 /* What becomes of a pod that could not be placed: an event, a condition, its turn later. */
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "api/scheduler/internal.h"
 #include "client/client.h"
 #include "kube/scalar.h"
-#include "lib/cleanup.h"
 #include "lib/json_writer.h"
 #include "lib/log.h"
 
@@ -48,39 +45,22 @@ static void write_condition(struct scheduler *s, struct json_writer *w, const st
         json_end_map(w);
 }
 
-static int write_patch(struct scheduler *s, const struct sched_pod *pod, const struct recorder_note *note,
-                       char **ret_text, size_t *ret_length) {
-        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        const char *nominated = nominated_name(pod);
-
-        sched_begin_conditions(&w, pod);
-        write_condition(s, &w, pod, note);
-        json_end_list(&w);
-        if (strcmp(pod->whole->status.nominated_node_name ?: "", nominated) != 0)
-                json_add_string(&w, "nominatedNodeName", nominated);
-        json_end_map(&w);
-        json_end_map(&w);
-        return json_writer_finish(&w, ret_text, ret_length);
-}
-
 static void on_patched(struct sched_send *send, const struct client_answer *answer) {
         if (!client_succeeded(answer) && answer->code != 404)
                 log_debug("scheduler: %s: its status was not taken: %s", send->key, answer->message);
 }
 
 static void patch(struct scheduler *s, const struct sched_pod *pod, const struct recorder_note *note) {
-        struct client_request q = { .verb = KUBE_VERB_PATCH,
-                                    .kind = s->pod_kind,
-                                    .namespace = pod->namespace,
-                                    .name = pod->name,
-                                    .sub = "status",
-                                    .patch = CLIENT_PATCH_STRATEGIC };
-        const struct sched_send like = { .done = on_patched, .key = (char *)pod->key, .uid = (char *)pod->uid };
-        _cleanup_free_ char *text = NULL;
-        int r = write_patch(s, pod, note, &text, &q.length);
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        const char *nominated = nominated_name(pod);
+        int r;
 
-        q.body = text;
-        r = r < 0 ? r : sched_send(s, &q, &like);
+        sched_begin_conditions(&w, pod);
+        write_condition(s, &w, pod, note);
+        json_end_list(&w);
+        if (strcmp(pod->whole->status.nominated_node_name ?: "", nominated) != 0)
+                json_add_string(&w, "nominatedNodeName", nominated);
+        r = sched_patch_status(s, pod, &w, on_patched);
         if (r < 0)
                 log_debug("scheduler: %s: its status was not told: %s", pod->key, strerror(-r));
 }

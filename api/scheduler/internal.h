@@ -85,9 +85,12 @@ struct sched_send {
 /* 0 or a negative errno, then nothing is told. */
 int sched_send(struct scheduler *s, const struct client_request *request, const struct sched_send *like);
 void sched_sends_end(struct scheduler *s);
-/* Begins a patch of @pod's status, of no other pod's of its name: its conditions are to follow, the list and two maps
- * to be ended. */
+/* Begins a patch of @pod's status, of no other pod's of its name: its conditions are to follow. The list is the
+ * caller's to end, who may add to the status behind it. */
 void sched_begin_conditions(struct json_writer *w, const struct sched_pod *pod);
+/* Ends the patch and sends it. 0 or a negative errno, then @done is not told. */
+int sched_patch_status(struct scheduler *s, const struct sched_pod *pod, struct json_writer *w,
+                       void (*done)(struct sched_send *send, const struct client_answer *answer));
 void sched_tell(struct scheduler *s, const struct sched_pod *pod, const struct recorder_note *note);
 
 /* --- bind.c --- */

@@ -8,7 +8,6 @@
 #include "kube/policy_v1.h"
 #include "kube/scalar.h"
 #include "lib/arena.h"
-#include "lib/cleanup.h"
 #include "lib/json_writer.h"
 #include "lib/log.h"
 
@@ -86,7 +85,8 @@ static void on_marked(struct sched_send *send, const struct client_answer *answe
                 remove_victim(send->scheduler, pod);
 }
 
-static int write_mark(struct scheduler *s, const struct sched_pod *pod, char **ret_text, size_t *ret_length) {
+/* Its status says why first, for those who count failures. */
+static int mark(struct scheduler *s, const struct sched_pod *pod) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         const struct kube_time now = { .seconds = sched_wall(s), .set = true };
         char at[KUBE_TIME_TEXT_MAX];
@@ -101,34 +101,19 @@ static int write_mark(struct scheduler *s, const struct sched_pod *pod, char **r
         json_add_string(&w, "message", SCHEDULER_NAME ": preempting to accommodate a higher priority pod");
         json_end_map(&w);
         json_end_list(&w);
-        json_end_map(&w);
-        json_end_map(&w);
-        return json_writer_finish(&w, ret_text, ret_length);
+        return sched_patch_status(s, pod, &w, on_marked);
 }
 
-/* Its status says why first, for those who count failures. */
 static void ask_to_leave(struct scheduler *s, struct sched_pod *pod, const struct sched_pod *preemptor,
                          const struct sched_node *node) {
-        struct client_request q = { .verb = KUBE_VERB_PATCH,
-                                    .kind = s->pod_kind,
-                                    .namespace = pod->namespace,
-                                    .name = pod->name,
-                                    .sub = "status",
-                                    .patch = CLIENT_PATCH_STRATEGIC };
-        const struct sched_send like = { .done = on_marked, .key = (char *)pod->key, .uid = (char *)pod->uid };
         char message[RECORDER_MESSAGE_MAX];
         const struct recorder_note note = { "Normal", "Preempted", message };
-        _cleanup_free_ char *text = NULL;
 
         pod->going = true;
         snprintf(message, sizeof(message), "Preempted by pod %s on node %s", preemptor->uid, node->name);
         sched_tell(s, pod, &note);
-        if (write_mark(s, pod, &text, &q.length) == 0) {
-                q.body = text;
-                if (sched_send(s, &q, &like) == 0)
-                        return;
-        }
-        remove_victim(s, pod);
+        if (mark(s, pod) < 0)
+                remove_victim(s, pod);
 }
 
 /* Pods of less priority do not wait for that node any more. */

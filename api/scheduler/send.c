@@ -5,6 +5,8 @@
 
 #include "api/scheduler/internal.h"
 #include "client/client.h"
+#include "kube/kinds.h"
+#include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
 LIST_FUNCTIONS(sched_sends, struct sched_send, in_scheduler)
@@ -71,4 +73,24 @@ void sched_begin_conditions(struct json_writer *w, const struct sched_pod *pod) 
         json_begin_map(w);
         json_key(w, "conditions");
         json_begin_list(w);
+}
+
+int sched_patch_status(struct scheduler *s, const struct sched_pod *pod, struct json_writer *w,
+                       void (*done)(struct sched_send *send, const struct client_answer *answer)) {
+        struct client_request q = { .verb = KUBE_VERB_PATCH,
+                                    .kind = s->pod_kind,
+                                    .namespace = pod->namespace,
+                                    .name = pod->name,
+                                    .sub = "status",
+                                    .patch = CLIENT_PATCH_STRATEGIC };
+        const struct sched_send like = { .done = done, .key = (char *)pod->key, .uid = (char *)pod->uid };
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        json_end_map(w);
+        json_end_map(w);
+        if ((r = json_writer_finish(w, &text, &q.length)) < 0)
+                return r;
+        q.body = text;
+        return sched_send(s, &q, &like);
 }

@@ -9,11 +9,7 @@
 #include "lib/json_writer.h"
 
 static void add_strings(struct json_writer *w, const char *key, char *const *texts, size_t n) {
-        json_key(w, key);
-        json_begin_list(w);
-        for (size_t i = 0; i < n; i++)
-                json_string(w, texts[i]);
-        json_end_list(w);
+        json_add_n_texts(w, key, (const char *const *)texts, n);
 }
 
 static void add_map(struct json_writer *w, const char *key, void *const *entries, size_t n) {

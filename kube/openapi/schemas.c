@@ -201,13 +201,8 @@ static void write_extensions(struct json_writer *w, const struct kube_field *fie
         bool merge = field->flags & KUBE_PATCH_MERGE, retain = field->flags & KUBE_PATCH_RETAIN;
 
         json_add_string_if(w, "x-kubernetes-list-type", lists[field->list]);
-        if (field->map_keys) {
-                json_key(w, "x-kubernetes-list-map-keys");
-                json_begin_list(w);
-                for (const char *const *key = field->map_keys; *key; key++)
-                        json_string(w, *key);
-                json_end_list(w);
-        }
+        if (field->map_keys)
+                json_add_texts(w, "x-kubernetes-list-map-keys", field->map_keys);
         if (field->flags & KUBE_ATOMIC)
                 json_add_string(w, "x-kubernetes-map-type", "atomic");
         if (merge || retain || field->flags & KUBE_PATCH_REPLACE)

@@ -35,14 +35,6 @@ static const char *const rlimit_names[RLIM_NLIMITS] = {
         [RLIMIT_STACK] = "RLIMIT_STACK",
 };
 
-static void add_strings(struct json_writer *w, const char *key, const char *const *strings) {
-        json_key(w, key);
-        json_begin_list(w);
-        for (; strings && *strings; strings++)
-                json_string(w, *strings);
-        json_end_list(w);
-}
-
 /* ---- the process ---- */
 
 /* What this process could not give is left out, as our own runtime does it; others fail. */
@@ -99,8 +91,8 @@ static void add_process(struct json_writer *w, const struct process_spec *proces
                 json_end_map(w);
         }
         add_user(w, process);
-        add_strings(w, "args", process->args);
-        add_strings(w, "env", process->env);
+        json_add_texts(w, "args", process->args);
+        json_add_texts(w, "env", process->env);
         json_add_string(w, "cwd", process->cwd && process->cwd[0] ? process->cwd : "/");
         json_key(w, "capabilities");
         json_begin_map(w);
@@ -288,8 +280,8 @@ static void add_linux(struct json_writer *w, const struct container_spec *spec, 
         add_namespaces(w, spec, pid_namespace);
         add_devices(w, spec);
         add_resources(w, spec->delegate);
-        add_strings(w, "maskedPaths", spec->masked_paths);
-        add_strings(w, "readonlyPaths", spec->readonly_paths);
+        json_add_texts(w, "maskedPaths", spec->masked_paths);
+        json_add_texts(w, "readonlyPaths", spec->readonly_paths);
         json_add_string_if(w, "rootfsPropagation", root_propagation(spec));
         if (spec->delegate->seccomp) {
                 json_key(w, "seccomp");

@@ -13,14 +13,6 @@
 #include "runtime/defaults.h"
 #include "runtime/oci/oci.h"
 
-static void add_strings(struct json_writer *w, const char *key, const char *const *strings) {
-        json_key(w, key);
-        json_begin_list(w);
-        for (; *strings; strings++)
-                json_string(w, *strings);
-        json_end_list(w);
-}
-
 static void add_capabilities(struct json_writer *w, const char *key, uint64_t mask) {
         json_key(w, key);
         json_begin_list(w);
@@ -60,11 +52,11 @@ int oci_features(struct oci_call *call, struct err **err) {
         json_begin_map(&w);
         json_add_string(&w, "ociVersionMin", "1.0.0");
         json_add_string(&w, "ociVersionMax", OCI_VERSION);
-        add_strings(&w, "hooks", hooks);
-        add_strings(&w, "mountOptions", options);
+        json_add_texts(&w, "hooks", hooks);
+        json_add_texts(&w, "mountOptions", options);
         json_key(&w, "linux");
         json_begin_map(&w);
-        add_strings(&w, "namespaces", namespaces);
+        json_add_texts(&w, "namespaces", namespaces);
         add_capabilities(&w, "capabilities", capability_all());
         json_key(&w, "cgroup");
         json_begin_map(&w);
@@ -122,8 +114,8 @@ static void write_process(struct json_writer *w) {
         json_add_int(w, "uid", 0);
         json_add_int(w, "gid", 0);
         json_end_map(w);
-        add_strings(w, "args", args);
-        add_strings(w, "env", env);
+        json_add_texts(w, "args", args);
+        json_add_texts(w, "env", env);
         json_add_string(w, "cwd", "/");
         json_key(w, "capabilities");
         json_begin_map(w);
@@ -165,8 +157,8 @@ static void write_linux(struct json_writer *w) {
                 json_end_map(w);
         }
         json_end_list(w);
-        add_strings(w, "maskedPaths", defaults_masked_paths);
-        add_strings(w, "readonlyPaths", defaults_readonly_paths);
+        json_add_texts(w, "maskedPaths", defaults_masked_paths);
+        json_add_texts(w, "readonlyPaths", defaults_readonly_paths);
         json_end_map(w);
 }
 
@@ -188,7 +180,7 @@ static void write_spec(struct json_writer *w) {
                 json_add_string(w, "type", mounts[i].type);
                 json_add_string(w, "source", mounts[i].source);
                 if (mounts[i].options[0])
-                        add_strings(w, "options", mounts[i].options);
+                        json_add_texts(w, "options", mounts[i].options);
                 json_end_map(w);
         }
         json_end_list(w);

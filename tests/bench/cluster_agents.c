@@ -20,6 +20,7 @@
 #include "lib/files.h"
 #include "lib/handle.h"
 #include "lib/log.h"
+#include "lib/openssl.h"
 
 #define FILE_MAX ((size_t)64 << 10)
 #define NAME_BYTES 64
@@ -68,8 +69,8 @@ static void require(int r, struct err *err) {
 /* -- who they are ------------------------------------------------------------------------------------------ */
 
 static struct client *connect_as(const char *name, const char *group) {
-        _cleanup_pki_certificate_ struct x509_st *certificate = NULL;
-        _cleanup_pki_key_ struct evp_pkey_st *key = NULL;
+        _cleanup_x509_ struct x509_st *certificate = NULL;
+        _cleanup_key_ struct evp_pkey_st *key = NULL;
         _cleanup_err_ struct err *err = NULL;
         struct pki_order order = { .common_name = name,
                                    .organizations = { &group, 1 },

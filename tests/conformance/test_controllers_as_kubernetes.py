@@ -13,12 +13,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "../integration"), HERE]
 
 import test_controllers as t  # noqa: E402
+from support import workloads  # noqa: E402
 from support.api import PEERS, Api, Client, Oracle  # noqa: E402
 
 NEEDED = [f"{PEERS}/{p}" for p in ("etcd", "kube-apiserver", "kube-controller-manager")] + [t.RUN]
 pytestmark = pytest.mark.skipif(not all(os.path.exists(p) for p in NEEDED), reason="Kubernetes' own programs are not built")
 
-t.PATIENCE = 60  # kube-controller-manager waits for 5 s before it looks at a namespace
+workloads.PATIENCE = 60  # kube-controller-manager waits for 5 s before it looks at a namespace
 CONTROLLERS = ",".join(c + "-controller" for c in (
     "namespace", "garbage-collector", "serviceaccount", "serviceaccount-token", "root-ca-certificate-publisher", "clusterrole-aggregation",
     "certificatesigningrequest-approving", "certificatesigningrequest-signing", "bootstrap-signer"))

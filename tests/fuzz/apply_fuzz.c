@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (json_parse(arena, (const char *)data, size, &options, &test, NULL) >= 0) {
                 before = value_copy(other, test);
                 check_fields(arena, value_get(test, "fields"));
-                if (apply_history_kind(test) && value_count(value_get(test, "steps")) <= STEPS_MAX) {
+                if (case_kind(test) && value_count(value_get(test, "steps")) <= STEPS_MAX) {
                         char *text = apply_history_run(arena, test);
 
                         if (!text || json_parse(arena, text, strlen(text), NULL, &answers, NULL) < 0)

@@ -11,6 +11,7 @@
 #include "api/pki/certificate.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/openssl.h"
 #include "lib/utf8.h"
 
 #define NOW INT64_C(1796000000)
@@ -38,7 +39,7 @@ static void begin(void) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        _cleanup_pki_certificate_ X509 *certificate = NULL;
+        _cleanup_x509_ X509 *certificate = NULL;
         const unsigned char *at = data + 1;
         struct auth_identity identity;
         bool ours;

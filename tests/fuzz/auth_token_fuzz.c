@@ -15,6 +15,7 @@
 #include "api/pki/certificate.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/openssl.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,7 +35,7 @@ static int find(void *data, struct arena *arena, const char *resource, const cha
 
 static void begin(void) {
         struct auth_config config = { .issuer = "i", .objects = { .find = find }, .bootstrap = true };
-        _cleanup_pki_key_ EVP_PKEY *key = NULL;
+        _cleanup_key_ EVP_PKEY *key = NULL;
         _cleanup_free_ char *pem = NULL;
 
         if (keys)

@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         const struct value *test, *before;
         struct patch_answer answer;
 
-        if (json_parse(arena, (const char *)data, size, &options, &test, NULL) >= 0 && patch_case_type(test) &&
+        if (json_parse(arena, (const char *)data, size, &options, &test, NULL) >= 0 && case_type(test) &&
             value_get(test, "b")) {
                 before = value_copy(other, test);
                 answer = patch_case_run(arena, test);

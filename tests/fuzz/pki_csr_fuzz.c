@@ -13,6 +13,7 @@
 #include "api/pki/csr.h"
 #include "lib/arena.h"
 #include "lib/files.h"
+#include "lib/openssl.h"
 
 #define NOW INT64_C(1796000000)
 
@@ -32,7 +33,7 @@ static void begin(void) {
 }
 
 static void check(struct arena *arena, const struct pki_csr *csr, const struct pki_csr_spec *spec) {
-        _cleanup_pki_certificate_ X509 *certificate = NULL;
+        _cleanup_x509_ X509 *certificate = NULL;
         struct pki_csr_spec now = *spec;
         const char *pem;
 

@@ -9,6 +9,7 @@ sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "../../contrib/demo"))
 
 import oci  # noqa: E402
+from support.api import Api  # noqa: E402
 from support.node import Node, wait_for  # noqa: E402
 from support.registry import Registry  # noqa: E402
 
@@ -25,6 +26,19 @@ def busybox_archive():
         path = d + "/busybox.tar"
         oci.Image([oci.busybox_layer()], Cmd=["sh"]).write_docker_archive(path, "localhost/busybox:test")
         yield path
+
+
+@pytest.fixture(scope="module")
+def api():
+    """An API service with all of its controllers, for a file's tests."""
+    a = Api(controllers="*").start()
+    yield a
+    a.stop()
+
+
+@pytest.fixture
+def client(api):
+    return api.client()
 
 
 @pytest.fixture(scope="module")

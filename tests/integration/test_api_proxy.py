@@ -69,11 +69,6 @@ def agent_address(agent):
     return json.loads(agent.crictl("inspectp", found["id"]))["status"]["network"]["ip"]
 
 
-@pytest.fixture
-def client(api):
-    return api.client()
-
-
 def message(answer):
     status, _, text = answer
     return status, json.loads(text)["message"]

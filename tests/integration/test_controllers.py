@@ -12,45 +12,13 @@ import time
 
 import pytest
 
-from support.api import PEERS, Api, Elsewhere
+from support.api import PEERS, Api, Elsewhere, get, make
 from support.api import RUN_CONTROLLERS as RUN
+from support.workloads import eventually
 
 NAMESPACES = "/api/v1/namespaces"
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 MERGE = {"Content-Type": "application/merge-patch+json"}
-
-
-@pytest.fixture(scope="module")
-def api():
-    a = Api(controllers="*").start()
-    yield a
-    a.stop()
-
-
-@pytest.fixture
-def client(api):
-    return api.client()
-
-
-PATIENCE = 20  # seconds
-
-
-def eventually(true):
-    end = time.monotonic() + PATIENCE
-    while not true() and time.monotonic() < end:
-        time.sleep(0.02)
-    return true()
-
-
-def get(client, path):
-    status, answer = client.ask("GET", path)
-    return answer if status == 200 else None
-
-
-def make(client, path, body, expected=201):
-    status, answer = client.ask("POST", path, body)
-    assert status == expected, answer
-    return answer
 
 
 def namespace(client, name):

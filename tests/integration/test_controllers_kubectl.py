@@ -4,17 +4,10 @@ import threading
 
 import pytest
 
-from support.api import PEERS, Api
+from support.api import PEERS
 from support.workloads import Namespace, eventually
 
 pytestmark = pytest.mark.skipif(not os.path.exists(f"{PEERS}/kubectl"), reason="kubectl is not built (tests/peers/build)")
-
-
-@pytest.fixture(scope="module")
-def api():
-    a = Api(controllers="*").start()
-    yield a
-    a.stop()
 
 
 class Node:

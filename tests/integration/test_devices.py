@@ -5,9 +5,9 @@ import signal
 import socket
 
 import pytest
-from support.api import Api, get
+from support.api import get
 from support.device_plugin import PROGRAM, DevicePlugin, resources
-from support.hosts import kubeconfig
+from support.hosts import joined_node
 from support.node import PEERS, Node, pod, wait_for
 
 IDLE = "trap exit TERM; sleep 1000 & wait"
@@ -19,26 +19,9 @@ pytestmark = pytest.mark.skipif(not os.path.exists(PROGRAM), reason="device-plug
 
 
 @pytest.fixture(scope="module")
-def api():
-    a = Api(controllers="*").start()
-    yield a
-    a.stop()
-
-
-@pytest.fixture
-def client(api):
-    return api.client()
-
-
-@pytest.fixture(scope="module")
 def node(api, busybox_archive, tmp_path_factory):
-    n = Node()
-    n.options += ["--kubeconfig", kubeconfig(api, tmp_path_factory.mktemp("node"), n.name)]
-    n.start()
-    n.nacelle("import", busybox_archive)
-    wait_for("Node", lambda: get(api.client(), f"/api/v1/nodes/{n.name}"))
-    yield n
-    n.stop()
+    with joined_node(api, busybox_archive, tmp_path_factory.mktemp("node")) as n:
+        yield n
 
 
 @pytest.fixture

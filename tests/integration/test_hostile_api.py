@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from support.api import Api, get
+from support.api import get
 from support.hosts import kubeconfig
 from support.node import Node, pod, wait_for
 
@@ -65,13 +65,6 @@ class Wire:
 
     def close(self):
         self.listener.close()
-
-
-@pytest.fixture(scope="module")
-def api():
-    a = Api(controllers="*").start()
-    yield a
-    a.stop()
 
 
 @pytest.fixture(scope="module")

@@ -30,11 +30,6 @@ def api():
     a.stop()
 
 
-@pytest.fixture
-def client(api):
-    return api.client()
-
-
 class Joining(Node):
     """An agent with a directory for its identity."""
 

@@ -15,7 +15,7 @@ from support.api import PEERS, Api
 from support.kubelet_client import Authority, Kubelet
 from support.node import Node, free_port, pod, wait_for
 from support.streams import ERR, IN, OUT, STATUS, Connection, Spdy, WebSocket, exit_code
-from support.hosts import kubeconfig
+from support.hosts import joined_node, kubeconfig
 from test_node_api import get, phase
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -30,16 +30,11 @@ def api():
 
 @pytest.fixture(scope="module")
 def joined(api, busybox_archive, tmp_path_factory):
-    n = Node()
-    n.options += ["--kubeconfig", kubeconfig(api, tmp_path_factory.mktemp("node"), n.name)]
-    n.start()
-    n.nacelle("import", busybox_archive)
-    wait_for("Node", lambda: get(api.client(), f"/api/v1/nodes/{n.name}"))
-    yield n
-    for p in get(api.client(), PODS)["items"]:
-        api.client().ask("DELETE", f"{PODS}/{p['metadata']['name']}", {"gracePeriodSeconds": 0})
-    wait_for("end of the pods", lambda: not n.pods(), timeout=40)
-    n.stop()
+    with joined_node(api, busybox_archive, tmp_path_factory.mktemp("node")) as n:
+        yield n
+        for p in get(api.client(), PODS)["items"]:
+            api.client().ask("DELETE", f"{PODS}/{p['metadata']['name']}", {"gracePeriodSeconds": 0})
+        wait_for("end of the pods", lambda: not n.pods(), timeout=40)
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +45,6 @@ def authority(api, tmp_path_factory):
 @pytest.fixture(scope="module")
 def admin(joined, authority):
     return Kubelet(joined.port, authority.sign("root", "system:masters"))
-
-
-@pytest.fixture
-def client(api):
-    return api.client()
 
 
 def run(client, node, name, *containers, **spec):

@@ -5,8 +5,8 @@ import signal
 import time
 
 import pytest
-from support.api import Api, get
-from support.hosts import kubeconfig
+from support.api import get
+from support.hosts import joined_node, kubeconfig
 from support.node import Node, pod, wait_for
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
@@ -14,27 +14,10 @@ PODS = "/api/v1/namespaces/default/pods"
 
 
 @pytest.fixture(scope="module")
-def api():
-    a = Api(controllers="*").start()
-    yield a
-    a.stop()
-
-
-@pytest.fixture
-def client(api):
-    return api.client()
-
-
-@pytest.fixture(scope="module")
 def joined(api, busybox_archive, tmp_path_factory):
-    n = Node()
-    n.options += ["--kubeconfig", kubeconfig(api, tmp_path_factory.mktemp("node"), n.name)]
-    n.start()
-    n.nacelle("import", busybox_archive)
-    wait_for("Node", lambda: get(api.client(), f"/api/v1/nodes/{n.name}"))
-    yield n
-    api.kubectl("delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false")
-    n.stop()
+    with joined_node(api, busybox_archive, tmp_path_factory.mktemp("node")) as n:
+        yield n
+        api.kubectl("delete", "pods", "--all", "--force", "--grace-period=0", "--wait=false")
 
 
 def conditions(of):

@@ -11,9 +11,9 @@ import time
 import oci
 import pytest
 from support import leaks
-from support.api import Api, get
-from support.hosts import kubeconfig
-from support.node import Node, parent, pod, wait_for
+from support.api import get
+from support.hosts import joined_node
+from support.node import parent, pod, wait_for
 from support.registry import Registry
 
 CORE = "/api/v1/namespaces/default"
@@ -21,27 +21,10 @@ PODS = f"{CORE}/pods"
 
 
 @pytest.fixture(scope="module")
-def api():
-    a = Api(controllers="*").start()
-    yield a
-    a.stop()
-
-
-@pytest.fixture
-def client(api):
-    return api.client()
-
-
-@pytest.fixture(scope="module")
 def joined(api, busybox_archive, tmp_path_factory):
-    n = Node()
-    n.options += ["--kubeconfig", kubeconfig(api, tmp_path_factory.mktemp("node"), n.name)]
-    n.start()
-    n.nacelle("import", busybox_archive)
-    wait_for("Node", lambda: get(api.client(), f"/api/v1/nodes/{n.name}"))
-    yield n
-    api.client().ask("DELETE", PODS, {"gracePeriodSeconds": 0})
-    n.stop()
+    with joined_node(api, busybox_archive, tmp_path_factory.mktemp("node")) as n:
+        yield n
+        api.client().ask("DELETE", PODS, {"gracePeriodSeconds": 0})
 
 
 def make(client, kind, name, **fields):

@@ -2,8 +2,8 @@
 import os
 
 import pytest
-from support.api import Api, get
-from support.hosts import kubeconfig
+from support.api import get
+from support.hosts import joined_node
 from support.node import Node, pod, wait_for
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -11,26 +11,9 @@ CPU = os.cpu_count() * 1000
 
 
 @pytest.fixture(scope="module")
-def api():
-    a = Api(controllers="*").start()
-    yield a
-    a.stop()
-
-
-@pytest.fixture
-def client(api):
-    return api.client()
-
-
-@pytest.fixture(scope="module")
 def node(api, busybox_archive, tmp_path_factory):
-    n = Node()
-    n.options += ["--kubeconfig", kubeconfig(api, tmp_path_factory.mktemp("node"), n.name)]
-    n.start()
-    n.nacelle("import", busybox_archive)
-    wait_for("Node", lambda: get(api.client(), f"/api/v1/nodes/{n.name}"))
-    yield n
-    n.stop()
+    with joined_node(api, busybox_archive, tmp_path_factory.mktemp("node")) as n:
+        yield n
 
 
 @pytest.fixture

@@ -3,28 +3,15 @@ import time
 
 import pytest
 
-from support.api import Api
-from support.hosts import kubeconfig
-from support.node import Node, pod, wait_for
+from support.hosts import joined_node
+from support.node import pod
 from support.workloads import Namespace, eventually
 
 
 @pytest.fixture(scope="module")
-def api():
-    a = Api(controllers="*").start()
-    yield a
-    a.stop()
-
-
-@pytest.fixture(scope="module")
 def node(api, busybox_archive, tmp_path_factory):
-    n = Node()
-    n.options += ["--kubeconfig", kubeconfig(api, tmp_path_factory.mktemp("node"), n.name)]
-    n.start()
-    n.nacelle("import", busybox_archive)
-    wait_for("Node", lambda: api.client().ask("GET", f"/api/v1/nodes/{n.name}")[0] == 200)
-    yield n
-    n.stop()
+    with joined_node(api, busybox_archive, tmp_path_factory.mktemp("node")) as n:
+        yield n
 
 
 @pytest.fixture

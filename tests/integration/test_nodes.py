@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from support.api import BUILD, PEERS, Api
+from support.api import BUILD, Api, get, make
+from support.workloads import eventually
 
 NODES, PODS = "/api/v1/nodes", "/api/v1/namespaces/default/pods"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
@@ -18,7 +19,6 @@ STRATEGIC = {"Content-Type": "application/strategic-merge-patch+json"}
 KUBELET = {"MemoryPressure": "False", "DiskPressure": "False", "PIDPressure": "False", "Ready": "True"}
 GRACE = 1.5  # seconds
 FAST = ("--node-monitor-grace-period=1500ms", "--node-startup-grace-period=1500ms", "--node-eviction-rate=100", "--secondary-node-eviction-rate=50")
-PATIENCE = 20
 ALL = "serviceaccount-controller,node-ipam-controller,node-lifecycle-controller,taint-eviction-controller,pod-garbage-collector-controller"
 
 
@@ -47,24 +47,6 @@ def client(api):
                 c.ask("PATCH", f"{path}/{o['metadata']['name']}", {"metadata": {"finalizers": None}}, **MERGE)
             c.ask("DELETE", f"{path}/{o['metadata']['name']}", {"gracePeriodSeconds": 0})
     c.ask("DELETE", "/api/v1/namespaces/default/events")
-
-
-def eventually(true):
-    end = time.monotonic() + PATIENCE
-    while not true() and time.monotonic() < end:
-        time.sleep(0.02)
-    return true()
-
-
-def get(client, path):
-    status, answer = client.ask("GET", path)
-    return answer if status == 200 else None
-
-
-def make(client, path, body, expected=201):
-    status, answer = client.ask("POST", path, body)
-    assert status == expected, answer
-    return answer
 
 
 def now():

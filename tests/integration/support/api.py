@@ -205,3 +205,9 @@ class Beside:
 def get(client, path):
     status, body = client.ask("GET", path)
     return body if status == 200 else None
+
+
+def make(client, path, body, expected=201):
+    status, answer = client.ask("POST", path, body)
+    assert status == expected, answer
+    return answer

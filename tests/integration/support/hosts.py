@@ -9,6 +9,7 @@
 The router ("fabric") is a namespace that has the Ethernets' bridges and forwards between them, and nowhere else: nothing leaves the machine.
 """
 import base64
+import contextlib
 import ipaddress
 import json
 import os
@@ -54,6 +55,18 @@ def kubeconfig(api, directory, name):
     with open(path, "w") as f:
         json.dump(config, f)
     return path
+
+
+@contextlib.contextmanager
+def joined_node(api, archive, directory):
+    """An agent of this host that belongs to the cluster, with the archive's images."""
+    n = Node()
+    n.options += ["--kubeconfig", kubeconfig(api, directory, n.name)]
+    n.start()
+    n.nacelle("import", archive)
+    wait_for("Node", lambda: api.client().ask("GET", f"/api/v1/nodes/{n.name}")[0] == 200)
+    yield n
+    n.stop()
 
 
 class Ethernet:

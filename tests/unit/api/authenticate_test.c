@@ -27,6 +27,7 @@
 #include "lib/arena.h"
 #include "lib/base64.h"
 #include "lib/err.h"
+#include "lib/openssl.h"
 #include "lib/x509.h"
 
 #define NOW INT64_C(1796000000)
@@ -170,7 +171,7 @@ static void test_renewing_nodes(void **state) {
         };
 
         for (unsigned i = 0; i < ELEMENTS(cases); i++) {
-                _cleanup_pki_certificate_ X509 *c =
+                _cleanup_x509_ X509 *c =
                         make_certificate(cases[i].name, cases[i].organization, other_key, cases[i].issuer,
                                          cases[i].issuer_key, PKI_USE_CLIENT, NOW, NOW + DAY);
                 struct auth_identity identity = { 0 };
@@ -199,9 +200,8 @@ static void test_a_node_is_known_by_its_uid(void **state) {
         } cases[] = { { "node-uid", 0, 0 }, { "node-uid", NOW, -EACCES }, { "another", 0, -EACCES } };
 
         for (unsigned i = 0; i < ELEMENTS(cases); i++) {
-                _cleanup_pki_certificate_ X509 *c =
-                        make_certificate("system:node:node-1", "system:nodes", other_key, ca, ca_key, PKI_USE_CLIENT,
-                                         NOW - 1000 * DAY, NOW - 999 * DAY);
+                _cleanup_x509_ X509 *c = make_certificate("system:node:node-1", "system:nodes", other_key, ca, ca_key,
+                                                          PKI_USE_CLIENT, NOW - 1000 * DAY, NOW - 999 * DAY);
                 struct auth_identity identity = { 0 };
 
                 assert_int_equal(X509_NAME_add_entry_by_txt(X509_get_subject_name(c), X509_USER_UID, MBSTRING_UTF8,
@@ -274,7 +274,7 @@ static void test_certificates(void **state) {
         };
 
         for (unsigned i = 0; i < ELEMENTS(cases); i++) {
-                _cleanup_pki_certificate_ X509 *c =
+                _cleanup_x509_ X509 *c =
                         make_certificate(cases[i].name, cases[i].organization, other_key, cases[i].issuer,
                                          cases[i].issuer_key, cases[i].uses, cases[i].begins, cases[i].ends);
                 struct auth_identity identity = { 0 };
@@ -290,7 +290,7 @@ static void test_certificates(void **state) {
 }
 
 static void test_authorities_are_swapped(void **state) {
-        _cleanup_pki_certificate_ X509 *c =
+        _cleanup_x509_ X509 *c =
                 make_certificate("jane", NULL, token_key, other_ca, other_key, PKI_USE_CLIENT, NOW, NOW + DAY);
         _cleanup_free_ char *pem = pki_certificate_pem(other_ca);
         uint64_t before = auth_generation(authenticator);
@@ -649,7 +649,7 @@ static void test_who_brings_nothing_and_who_brings_something_wrong(void **state)
 }
 
 static void test_a_wrong_certificate_is_refused_and_a_token_makes_up_for_it(void **state) {
-        _cleanup_pki_certificate_ X509 *wrong =
+        _cleanup_x509_ X509 *wrong =
                 make_certificate("jane", NULL, token_key, other_ca, other_key, PKI_USE_CLIENT, NOW, NOW + DAY);
         struct auth_credentials c = { .certificate = wrong, .path = "/livez" };
         struct auth_identity identity;

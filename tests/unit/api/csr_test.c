@@ -19,6 +19,7 @@
 #include "lib/arena.h"
 #include "lib/err.h"
 #include "lib/files.h"
+#include "lib/openssl.h"
 #include "lib/x509.h"
 
 #define NOW INT64_C(1796000000)
@@ -48,7 +49,7 @@ static int tear_down(void **state) {
 /* A request for "CN=...", "O=...", with subjectAltName @san, and what else it would like. */
 static const char *make_request(const char *cn, const char *const *organizations, const char *san,
                                 const char *constraints) {
-        _cleanup_pki_key_ EVP_PKEY *key = NULL;
+        _cleanup_key_ EVP_PKEY *key = NULL;
         X509_REQ *request = X509_REQ_new();
         STACK_OF(X509_EXTENSION) *extensions = sk_X509_EXTENSION_new_null();
         BIO *bio = BIO_new(BIO_s_mem());
@@ -228,7 +229,7 @@ static void test_uids(void **state) {
                 struct pki_csr_spec spec = { .signer = PKI_SIGNER_KUBELET_CLIENT,
                                              .usages = list_of(usages),
                                              .uid = uids[i] };
-                _cleanup_pki_certificate_ X509 *c = sign(&csr, &spec, NOW);
+                _cleanup_x509_ X509 *c = sign(&csr, &spec, NOW);
                 struct x509_subject subject;
 
                 assert_int_equal(x509_subject_read(csr.arena, c, &subject, NULL), 0);
@@ -254,7 +255,7 @@ static void test_lives(void **state) {
                 struct pki_csr_spec spec = { .signer = PKI_SIGNER_CLIENT,
                                              .usages = list_of(usages),
                                              .seconds = { cases[i].asked, cases[i].asked > 0 } };
-                _cleanup_pki_certificate_ X509 *c = sign(&csr, &spec, NOW);
+                _cleanup_x509_ X509 *c = sign(&csr, &spec, NOW);
 
                 assert_int_equal(pki_certificate_begins(c), NOW + cases[i].begins);
                 assert_int_equal(pki_certificate_ends(c), NOW + cases[i].ends);
@@ -262,7 +263,7 @@ static void test_lives(void **state) {
         {
                 struct pki_csr_spec spec = { .signer = PKI_SIGNER_CLIENT, .usages = list_of(usages) };
                 int64_t last = pki_certificate_ends(pki_authority(pki));
-                _cleanup_pki_certificate_ X509 *c = sign(&csr, &spec, last - 3600);
+                _cleanup_x509_ X509 *c = sign(&csr, &spec, last - 3600);
 
                 assert_int_equal(pki_certificate_ends(c), last);
         }
@@ -275,7 +276,7 @@ static void test_what_is_signed_is_what_was_checked(void **state) {
         struct pki_csr csr =
                 read_request(make_request("system:node:a", nodes, "DNS:a,IP:10.0.0.1", "critical,CA:TRUE"));
         struct pki_csr_spec spec = { .signer = PKI_SIGNER_KUBELET_SERVING, .usages = list_of(usages) };
-        _cleanup_pki_certificate_ X509 *c = sign(&csr, &spec, NOW);
+        _cleanup_x509_ X509 *c = sign(&csr, &spec, NOW);
 
         assert_string_equal(csr.common_name, "system:node:a");
         assert_int_equal(X509_check_ca(c), 0);
@@ -292,7 +293,7 @@ static void test_a_kubelet_may_go_on(void **state) {
         struct pki_csr csr = read_request(make_request("system:node:a", nodes, NULL, NULL));
         struct pki_csr_spec spec = { .signer = PKI_SIGNER_KUBELET_CLIENT, .usages = list_of(usages) };
         struct auth_config config = { .authorities = pki_certificate(pki, PKI_AUTHORITY) };
-        _cleanup_pki_certificate_ X509 *c = sign(&csr, &spec, NOW);
+        _cleanup_x509_ X509 *c = sign(&csr, &spec, NOW);
         struct auth_authenticator *authenticator;
         struct auth_identity identity;
 

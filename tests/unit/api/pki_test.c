@@ -19,6 +19,7 @@
 #include "api/pki/pki.h"
 #include "lib/err.h"
 #include "lib/files.h"
+#include "lib/openssl.h"
 
 #define NOW INT64_C(1796000000) /* 2026-11-30 */
 #define YEAR ((int64_t)365 * 24 * 3600)
@@ -74,7 +75,7 @@ static void spill(const char *name, const char *text) {
 
 /* What a client says at @now that trusts @authority: X509_V_OK, or why not. */
 static int verify(const char *authority, const char *certificate, int purpose, int64_t now) {
-        _cleanup_pki_certificate_ X509 *ca = pki_certificate_read(authority), *leaf = pki_certificate_read(certificate);
+        _cleanup_x509_ X509 *ca = pki_certificate_read(authority), *leaf = pki_certificate_read(certificate);
         X509_STORE *store = X509_STORE_new();
         X509_STORE_CTX *ctx = X509_STORE_CTX_new();
         int error;
@@ -123,7 +124,7 @@ static void test_first_start(void **state) {
                                              "pki/front-proxy-ca.key",
                                              "admin.kubeconfig" };
         struct pki *pki = must_open(NOW);
-        _cleanup_pki_certificate_ X509 *serving = pki_certificate_read(pki_certificate(pki, PKI_SERVING));
+        _cleanup_x509_ X509 *serving = pki_certificate_read(pki_certificate(pki, PKI_SERVING));
         char path[128];
         struct stat st;
 

@@ -1,4 +1,5 @@
 /* Keys, requests and certificates of a client; and how a request becomes a certificate, answer by answer. */
+#include "lib/openssl.h"
 #include "tests/unit/support/fake_client.h"
 
 #include <openssl/pem.h>
@@ -37,8 +38,8 @@ static int end(void **state) {
 }
 
 static const char *certificate_of(const char *key_pem) {
-        _cleanup_pki_key_ EVP_PKEY *own = pki_key_read(key_pem);
-        _cleanup_pki_certificate_ X509 *made = NULL;
+        _cleanup_key_ EVP_PKEY *own = pki_key_read(key_pem);
+        _cleanup_x509_ X509 *made = NULL;
         const char *name = "10.0.0.1";
         const struct pki_order order = {
                 .common_name = "c", .begins = NOW, .ends = NOW + 60, .uses = PKI_USE_CLIENT, .names = { &name, 1 }

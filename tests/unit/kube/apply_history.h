@@ -18,6 +18,7 @@
 #include "lib/json_writer.h"
 #include "lib/value.h"
 #include "lib/value_edit.h"
+#include "tests/unit/kube/case_kind.h"
 
 struct apply_history {
         struct arena *arena;
@@ -25,20 +26,6 @@ struct apply_history {
         const struct value *live; /* NULL: not there yet */
         bool strategies;          /* as kube-apiserver has them; else those that the oracle makes up */
 };
-
-static inline const struct kube_kind *apply_history_kind(const struct value *history) {
-        const char *kind = value_string_or(value_get(history, "kind"), ""), *version;
-        char group[256];
-
-        if (kube_split_api_version(value_string_or(value_get(history, "group"), "v1"), group, sizeof(group), &version) <
-            0)
-                return NULL;
-        for (size_t i = 0; i < kube_kinds_count; i++)
-                if (strcmp(kube_kinds[i].kind, kind) == 0 && strcmp(kube_kinds[i].group, group) == 0 &&
-                    strcmp(kube_kinds[i].version, version) == 0)
-                        return &kube_kinds[i];
-        return NULL;
-}
 
 static inline const struct apply_filter *apply_history_filter(const struct apply_history *h, const char *subresource) {
         static const char *const status_path[] = { "status", NULL }, *const spec_path[] = { "spec", NULL };
@@ -187,7 +174,7 @@ static inline char *apply_history_scale(struct arena *arena, const struct value 
 static inline char *apply_history_run(struct arena *arena, const struct value *history) {
         struct apply_history h = {
                 .arena = arena,
-                .kind = apply_history_kind(history),
+                .kind = case_kind(history),
                 .live = value_is(value_get(history, "live"), VALUE_MAP) ? value_get(history, "live") : NULL,
                 .strategies = value_bool_or(value_get(history, "strategies"), false),
         };

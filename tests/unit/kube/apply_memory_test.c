@@ -19,7 +19,7 @@ static int run_history(void) {
         int r = arena ? json_parse(arena, line, strlen(line), NULL, &history, NULL) : -ENOMEM;
 
         if (r >= 0) {
-                h.kind = apply_history_kind(history);
+                h.kind = case_kind(history);
                 steps = value_get(history, "steps");
         }
         for (uint32_t i = 0; r >= 0 && i < value_count(steps); i++) {

@@ -14,27 +14,7 @@
 #include "kube/apply/filter.h"
 #include "lib/cleanup.h"
 #include "tests/unit/kube/apply_history.h"
-
-static struct arena *arena;
-
-static int set_up(void **state) {
-        arena = arena_new();
-        return arena ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-        arena = arena_free(arena);
-        return 0;
-}
-
-static const struct value *read_text(const char *text) {
-        _cleanup_err_ struct err *err = NULL;
-        const struct value *value = NULL;
-
-        if (json_parse(arena, text, strlen(text), NULL, &value, &err) < 0)
-                fail_msg("%s: %.100s", err_text(err), text);
-        return value;
-}
+#include "tests/unit/support/trees.h"
 
 static const char *write_text(const struct value *value) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
@@ -92,27 +72,19 @@ static void check_scale(const struct value *scale, const struct value *ours) {
                 fail_msg("%s\nours: %s", write_text(scale), write_text(ours));
 }
 
+static void check_history(const char *line) {
+        const struct value *history = read_text(line);
+        _cleanup_free_ char *answers = apply_history_run(arena, history);
+        const struct value *steps = value_get(history, "steps"), *ours = read_text(answers);
+
+        if (value_get(history, "scale"))
+                check_scale(value_get(history, "scale"), ours);
+        for (uint32_t i = 0; i < value_count(steps); i++)
+                check_step(value_at(steps, i), value_at(ours, i));
+}
+
 static void test_histories(void **state) {
-        _cleanup_free_ char *line = NULL;
-        FILE *file = fopen("tests/unit/kube/apply_histories.jsonl", "re");
-        size_t size = 0;
-        int n = 0;
-
-        assert_non_null(file);
-        while (getline(&line, &size, file) > 0) {
-                const struct value *history = read_text(line);
-                _cleanup_free_ char *answers = apply_history_run(arena, history);
-                const struct value *steps = value_get(history, "steps"), *ours = read_text(answers);
-
-                if (value_get(history, "scale"))
-                        check_scale(value_get(history, "scale"), ours);
-                for (uint32_t i = 0; i < value_count(steps); i++)
-                        check_step(value_at(steps, i), value_at(ours, i));
-                arena_reset(arena);
-                n++;
-        }
-        fclose(file);
-        assert_true(n > 50);
+        check_lines("tests/unit/kube/apply_histories.jsonl", 50, check_history);
 }
 
 /* ---- FieldsV1 ---- */

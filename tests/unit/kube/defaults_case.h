@@ -13,25 +13,13 @@
 #include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
+#include "tests/unit/kube/case_kind.h"
 
 #define DEFAULTS_CASE_NOW 1600000000
 
-static inline const struct kube_type *defaults_case_type(const struct value *test) {
-        const char *kind = value_string_or(value_get(test, "kind"), ""), *version;
-        char group[256];
-
-        if (kube_split_api_version(value_string_or(value_get(test, "group"), "v1"), group, sizeof(group), &version) < 0)
-                return NULL;
-        for (size_t i = 0; i < kube_kinds_count; i++)
-                if (strcmp(kube_kinds[i].kind, kind) == 0 && strcmp(kube_kinds[i].group, group) == 0 &&
-                    strcmp(kube_kinds[i].version, version) == 0)
-                        return kube_kinds[i].type;
-        return NULL;
-}
-
 /* The object as JSON, which the caller frees; NULL: it cannot be read, or there was no memory. */
 static inline char *defaults_case_run(struct arena *arena, const struct value *test) {
-        const struct kube_type *type = defaults_case_type(test);
+        const struct kube_type *type = case_type(test);
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         struct problems problems;
         char *text = NULL;

@@ -13,27 +13,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "tests/unit/kube/defaults_case.h"
-
-static struct arena *arena;
-
-static int set_up(void **state) {
-        arena = arena_new();
-        return arena ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-        arena = arena_free(arena);
-        return 0;
-}
-
-static const struct value *read_text(const char *text) {
-        _cleanup_err_ struct err *err = NULL;
-        const struct value *value = NULL;
-
-        if (json_parse(arena, text, strlen(text), NULL, &value, &err) < 0)
-                fail_msg("%s: %.100s", err_text(err), text);
-        return value;
-}
+#include "tests/unit/support/trees.h"
 
 static void check_case(const char *line) {
         const struct value *test = read_text(line);
@@ -41,22 +21,10 @@ static void check_case(const char *line) {
 
         if (!ours || !value_equal(value_get(test, "filled"), read_text(ours)))
                 fail_msg("%s\nours: %s", line, ours ?: "nothing");
-        arena_reset(arena);
 }
 
 static void test_cases(void **state) {
-        _cleanup_free_ char *line = NULL;
-        FILE *file = fopen("tests/unit/kube/defaults_cases.jsonl", "re");
-        size_t size = 0;
-        int n = 0;
-
-        assert_non_null(file);
-        while (getline(&line, &size, file) > 0) {
-                check_case(line);
-                n++;
-        }
-        fclose(file);
-        assert_true(n > 200);
+        check_lines("tests/unit/kube/defaults_cases.jsonl", 200, check_case);
 }
 
 static void test_time(void **state) {

@@ -10,6 +10,7 @@
 #include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
+#include "tests/unit/kube/case_kind.h"
 
 struct patch_answer {
         const struct value *value; /* NULL: it failed */
@@ -17,24 +18,11 @@ struct patch_answer {
         struct err *err;
 };
 
-static inline const struct kube_type *patch_case_type(const struct value *test) {
-        const char *kind = value_string_or(value_get(test, "kind"), "Pod"), *version;
-        char group[256];
-
-        if (kube_split_api_version(value_string_or(value_get(test, "group"), "v1"), group, sizeof(group), &version) < 0)
-                return NULL;
-        for (size_t i = 0; i < kube_kinds_count; i++)
-                if (strcmp(kube_kinds[i].kind, kind) == 0 && strcmp(kube_kinds[i].group, group) == 0 &&
-                    strcmp(kube_kinds[i].version, version) == 0)
-                        return kube_kinds[i].type;
-        return NULL;
-}
-
 static inline struct patch_answer patch_case_run(struct arena *arena, const struct value *test) {
         const char *op = value_string_or(value_get(test, "op"), "");
         const struct value *a = value_get(test, "a"), *b = value_get(test, "b");
         const struct patch_three three = { a, b, value_get(test, "c"), strcmp(op, "three-careful") != 0 };
-        const struct kube_type *type = patch_case_type(test);
+        const struct kube_type *type = case_type(test);
         struct patch_answer answer = { 0 };
 
         if (strcmp(op, "json") == 0)

@@ -10,28 +10,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/kube/patch_case.h"
-
-static struct arena *arena;
-
-static int set_up(void **state) {
-        arena = arena_new();
-        return arena ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-        arena = arena_free(arena);
-        return 0;
-}
-
-static const struct value *read_text(const char *text) {
-        const struct value_options options = { .bytes_max = 16 << 20, .nodes_max = 1 << 22 };
-        _cleanup_err_ struct err *err = NULL;
-        const struct value *value = NULL;
-
-        if (json_parse(arena, text, strlen(text), &options, &value, &err) < 0)
-                fail_msg("%s: %.100s", err_text(err), text);
-        return value;
-}
+#include "tests/unit/support/trees.h"
 
 static char *write_text(const struct value *value) {
         char *text = NULL;
@@ -55,21 +34,10 @@ static void check_case(const char *line) {
         if (!error && !value_equal(value, answer.value))
                 fail_case(line, &answer);
         err_free(answer.err);
-        arena_reset(arena);
 }
 
 static void test_as_kubernetes(void **state) {
-        FILE *file = fopen("tests/unit/kube/patch_cases.jsonl", "re");
-        char *line = NULL;
-        size_t size = 0;
-        int n = 0;
-
-        assert_non_null(file);
-        for (; getline(&line, &size, file) > 0; n++)
-                check_case(line);
-        assert_true(n > 300); /* a file that was cut short shows */
-        free(line);
-        fclose(file);
+        check_lines("tests/unit/kube/patch_cases.jsonl", 300, check_case);
 }
 
 /* The document that a patch was applied to is read by others meanwhile. */
@@ -189,8 +157,8 @@ static void test_sharing(void **state) {
         const struct value *results[3];
 
         assert_int_equal(patch_merge(arena, document, read_text(patches[0]), &results[0], NULL), 0);
-        assert_int_equal(
-                patch_strategic(arena, patch_case_type(NULL), document, read_text(patches[0]), &results[1], NULL), 0);
+        assert_int_equal(patch_strategic(arena, case_type(NULL), document, read_text(patches[0]), &results[1], NULL),
+                         0);
         assert_int_equal(patch_json(arena, document, read_text(patches[1]), &results[2], NULL), 0);
         for (int i = 0; i < 3; i++) {
                 assert_string_equal(value_string(value_find(results[i], "metadata.labels.c")), "d");
@@ -294,7 +262,7 @@ static void test_long_lists(void **state) {
         static const struct {
                 const char *field, *format;
         } lists[] = { { "finalizers", "\"f%d\"" }, { "ownerReferences", "{\"uid\":\"u%d\"}" } };
-        const struct kube_type *pod = patch_case_type(NULL);
+        const struct kube_type *pod = case_type(NULL);
 
         for (size_t i = 0; i < 2; i++) {
                 char *document = long_list(lists[i].field, lists[i].format, 50000, 1);

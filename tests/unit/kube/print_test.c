@@ -14,30 +14,9 @@
 #include "kube/print/path.h"
 #include "kube/project.h"
 #include "tests/unit/kube/print_case.h"
+#include "tests/unit/support/trees.h"
 
 #define CASES "tests/unit/kube/print_cases.jsonl"
-
-static struct arena *arena;
-
-static int set_up(void **state) {
-        arena = arena_new();
-        return arena ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-        arena = arena_free(arena);
-        return 0;
-}
-
-static const struct value *read_text(const char *text) {
-        const struct value_options options = { .bytes_max = 16 << 20, .nodes_max = 1 << 22 };
-        _cleanup_err_ struct err *err = NULL;
-        const struct value *value = NULL;
-
-        if (json_parse(arena, text, strlen(text), &options, &value, &err) < 0)
-                fail_msg("%s: %.100s", err_text(err), text);
-        return value;
-}
 
 /* The sample has no definitions of kinds' columns, which the whole comparison has. */
 static bool same_table(const struct value *theirs, const struct value *ours) {
@@ -81,21 +60,10 @@ static void check_case(const char *line) {
                          err_text(answer.err));
         }
         err_free(answer.err);
-        arena_reset(arena);
 }
 
 static void test_as_kubernetes(void **state) {
-        FILE *file = fopen(CASES, "re");
-        char *line = NULL;
-        size_t size = 0;
-        int n = 0;
-
-        assert_non_null(file);
-        for (; getline(&line, &size, file) > 0; n++)
-                check_case(line);
-        assert_true(n > 300); /* a file that was cut short shows */
-        free(line);
-        fclose(file);
+        check_lines(CASES, 300, check_case);
 }
 
 /* Kinds whose tables have but names and times, in kube-apiserver as well. */

@@ -11,19 +11,7 @@
 #include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
-
-static inline const struct kube_kind *validate_case_kind(const struct value *test) {
-        const char *kind = value_string_or(value_get(test, "kind"), ""), *version;
-        char group[256];
-
-        if (kube_split_api_version(value_string_or(value_get(test, "group"), "v1"), group, sizeof(group), &version) < 0)
-                return NULL;
-        for (size_t i = 0; i < kube_kinds_count; i++)
-                if (strcmp(kube_kinds[i].kind, kind) == 0 && strcmp(kube_kinds[i].group, group) == 0 &&
-                    strcmp(kube_kinds[i].version, version) == 0)
-                        return &kube_kinds[i];
-        return NULL;
-}
+#include "tests/unit/kube/case_kind.h"
 
 /* Who makes the cases may everything; of the namespaces one is for devices that are shared with those who use them. */
 static inline const char *validate_case_label(void *asker, const char *namespace, const char *label) {
@@ -50,7 +38,7 @@ static inline char *validate_case_run(struct arena *arena, const struct value *t
         static const struct validate_asks asks = { validate_case_label, validate_case_verb, validate_case_node,
                                                    validate_case_refuses };
         struct validate_case c = { .asks = &asks,
-                                   .kind = validate_case_kind(test),
+                                   .kind = case_kind(test),
                                    .sub = value_string_or(value_get(test, "sub"), NULL),
                                    .object = value_get(test, "object"),
                                    .old = value_get(test, "old") };

@@ -15,27 +15,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "tests/unit/kube/validate_case.h"
-
-static struct arena *arena;
-
-static int set_up(void **state) {
-        arena = arena_new();
-        return arena ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-        arena = arena_free(arena);
-        return 0;
-}
-
-static const struct value *read_text(const char *text) {
-        _cleanup_err_ struct err *err = NULL;
-        const struct value *value = NULL;
-
-        if (json_parse(arena, text, strlen(text), NULL, &value, &err) < 0)
-                fail_msg("%s: %.100s", err_text(err), text);
-        return value;
-}
+#include "tests/unit/support/trees.h"
 
 /* A cause as we tell an error: "field: message". */
 static bool tells(const struct value *ours, const struct value *cause) {
@@ -63,22 +43,10 @@ static void check_case(const char *line) {
                 same = tells(ours, value_at(causes, i));
         if (!same)
                 fail_msg("%s\nours: %s", line, text ?: "nothing");
-        arena_reset(arena);
 }
 
 static void test_cases(void **state) {
-        _cleanup_free_ char *line = NULL;
-        FILE *file = fopen("tests/unit/kube/validate_cases.jsonl", "re");
-        size_t size = 0;
-        int n = 0;
-
-        assert_non_null(file);
-        while (getline(&line, &size, file) > 0) {
-                check_case(line);
-                n++;
-        }
-        fclose(file);
-        assert_true(n > 300);
+        check_lines("tests/unit/kube/validate_cases.jsonl", 300, check_case);
 }
 
 static void test_places(void **state) {

@@ -16,25 +16,7 @@
 #include "lib/json_writer.h"
 #include "lib/pointer.h"
 #include "lib/value_keys.h"
-
-static struct arena *arena;
-
-static int set_up(void **state) {
-        arena = arena_new();
-        return arena ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-        arena = arena_free(arena);
-        return 0;
-}
-
-static const struct value *read(const char *text) {
-        const struct value *value = NULL;
-
-        assert_int_equal(json_parse(arena, text, strlen(text), NULL, &value, NULL), 0);
-        return value;
-}
+#include "tests/unit/support/trees.h"
 
 static void assert_reads(const struct value *value, const char *expected) {
         char *text = NULL;
@@ -63,7 +45,7 @@ static void test_rfc_6901(void **state) {
                 { "/m~0n", "8" },
         };
         static const char *const nothing[] = { "/foo/2", "/foo/-", "/foo/00", "/foo/4294967296", "/foo/0/x", "/x/y" };
-        const struct value *root = read(document);
+        const struct value *root = read_text(document);
         struct pointer pointer;
 
         assert_int_equal(pointer_parse(arena, "", &pointer, NULL), 0);
@@ -85,7 +67,7 @@ static void test_rfc_6901(void **state) {
 
 static void test_edits(void **state) {
         const struct value one = VALUE_INTEGER(1), text = VALUE_TEXT("t"), none = { .kind = VALUE_NULL };
-        const struct value *before = read("{\"a\":{\"b\":[1,2,3]},\"c\":{\"d\":{}}}"), *after;
+        const struct value *before = read_text("{\"a\":{\"b\":[1,2,3]},\"c\":{\"d\":{}}}"), *after;
         struct value_edit edit;
 
         value_edit_begin(&edit, arena, before);
@@ -120,7 +102,7 @@ static void test_edits(void **state) {
 
 /* A part of the edit that is put in twice: a change of one is none of the other. */
 static void test_share(void **state) {
-        const struct value one = VALUE_INTEGER(1), *root = read("{\"a\":{\"b\":{\"c\":[]}}}");
+        const struct value one = VALUE_INTEGER(1), *root = read_text("{\"a\":{\"b\":{\"c\":[]}}}");
         struct value_edit edit;
         struct value *map;
 
@@ -140,7 +122,7 @@ static void test_growth(void **state) {
         struct value_edit edit;
         const struct value *list;
 
-        value_edit_begin(&edit, arena, read("{\"l\":[]}"));
+        value_edit_begin(&edit, arena, read_text("{\"l\":[]}"));
         for (int i = 0; i < 10000; i++)
                 assert_int_equal(value_edit_set(&edit, "/l/-", &(struct value)VALUE_INTEGER(i), NULL), 0);
         assert_true(edit.bytes < 10000 * sizeof(struct value) * 4);
@@ -165,7 +147,7 @@ static void test_bounds(void **state) {
         assert_int_equal(value_edit_set(&edit, pointer, &empty, NULL), -E2BIG);
         assert_int_equal(value_edit_set(&edit, pointer, &one, NULL), 0);
         assert_int_equal(json_format(value_edit_end(&edit), false, &text, &length), 0);
-        assert_int_equal(value_depth(read(text)), VALUE_DEPTH_MAX);
+        assert_int_equal(value_depth(read_text(text)), VALUE_DEPTH_MAX);
         free(text);
         value_edit_begin(&edit, arena, NULL);
         edit.bytes = VALUE_EDIT_BYTES_MAX - 10;
@@ -176,15 +158,15 @@ static void test_equal(void **state) {
         char a[4096] = "{", b[4096] = "{";
         const struct value *x, *y;
 
-        assert_true(value_equal(read("{\"a\":1,\"b\":[2]}"), read("{\"b\":[2],\"a\":1}")));
-        assert_false(value_equal(read("{\"a\":1,\"b\":[2]}"), read("{\"b\":[2],\"c\":1}")));
-        assert_false(value_equal(read("[1,2]"), read("[2,1]")));
+        assert_true(value_equal(read_text("{\"a\":1,\"b\":[2]}"), read_text("{\"b\":[2],\"a\":1}")));
+        assert_false(value_equal(read_text("{\"a\":1,\"b\":[2]}"), read_text("{\"b\":[2],\"c\":1}")));
+        assert_false(value_equal(read_text("[1,2]"), read_text("[2,1]")));
         for (int i = 0; i < 100; i++) {
                 sprintf(a + strlen(a), "\"k%d\":%d%s", i, i, i < 99 ? "," : "}");
                 sprintf(b + strlen(b), "\"k%d\":%d%s", 99 - i, 99 - i, i < 99 ? "," : "}");
         }
-        x = read(a);
-        y = read(b);
+        x = read_text(a);
+        y = read_text(b);
         assert_true(value_equal(x, y));
         for (uint32_t i = 0; i < 100; i++) {
                 _cleanup_value_keys_ struct value_keys keys = { 0 };
@@ -194,7 +176,7 @@ static void test_equal(void **state) {
                 assert_int_equal(value_keys_find(&keys, "k100"), VALUE_NONE);
         }
         *strstr(b, "k50") = 'l';
-        assert_false(value_equal(x, read(b)));
+        assert_false(value_equal(x, read_text(b)));
 }
 
 int main(void) {

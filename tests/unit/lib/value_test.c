@@ -405,6 +405,20 @@ static void test_writer(void **state) {
                                   "  \"list\": [\n    -1,\n    true,\n    null,\n    {}\n  ]\n}");
 }
 
+static void test_writer_texts(void **state) {
+        static const char *const texts[] = { "a", "b", NULL };
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_free_ char *text = NULL;
+
+        json_begin_map(&w);
+        json_add_texts(&w, "all", texts);
+        json_add_n_texts(&w, "one", texts, 1);
+        json_add_texts(&w, "none", NULL);
+        json_end_map(&w);
+        assert_int_equal(json_writer_finish(&w, &text, NULL), 0);
+        assert_string_equal(text, "{\"all\":[\"a\",\"b\"],\"one\":[\"a\"],\"none\":[]}");
+}
+
 static void test_writer_bound(void **state) {
         for (size_t max = 4; max < 6; max++) {
                 _cleanup_json_writer_ struct json_writer w = { .size_max = max };
@@ -432,15 +446,25 @@ static void test_ways_to_have_what_was_written(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_yaml),          cmocka_unit_test(test_yaml_refusals),
-                cmocka_unit_test(test_lenient),       cmocka_unit_test(test_lenient_refusals),
-                cmocka_unit_test(test_laughs),        cmocka_unit_test(test_depth),
-                cmocka_unit_test(test_merge_bound),   cmocka_unit_test(test_alias_depth),
-                cmocka_unit_test(test_sizes),         cmocka_unit_test(test_all_documents),
-                cmocka_unit_test(test_json_refusals), cmocka_unit_test(test_json_accepted),
-                cmocka_unit_test(test_places),        cmocka_unit_test(test_numbers),
-                cmocka_unit_test(test_copy),          cmocka_unit_test(test_writer),
-                cmocka_unit_test(test_writer_bound),  cmocka_unit_test(test_ways_to_have_what_was_written),
+                cmocka_unit_test(test_yaml),
+                cmocka_unit_test(test_yaml_refusals),
+                cmocka_unit_test(test_lenient),
+                cmocka_unit_test(test_lenient_refusals),
+                cmocka_unit_test(test_laughs),
+                cmocka_unit_test(test_depth),
+                cmocka_unit_test(test_merge_bound),
+                cmocka_unit_test(test_alias_depth),
+                cmocka_unit_test(test_sizes),
+                cmocka_unit_test(test_all_documents),
+                cmocka_unit_test(test_json_refusals),
+                cmocka_unit_test(test_json_accepted),
+                cmocka_unit_test(test_places),
+                cmocka_unit_test(test_numbers),
+                cmocka_unit_test(test_copy),
+                cmocka_unit_test(test_writer),
+                cmocka_unit_test(test_writer_texts),
+                cmocka_unit_test(test_writer_bound),
+                cmocka_unit_test(test_ways_to_have_what_was_written),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
