@@ -1,5 +1,5 @@
-/* What is told of pods a little later, since what follows soon says it too: of one that starts, of one that is to end and
- * has nothing that runs any more, and of one with a container that is made anew. */
+/* What is told of pods a little later, since what follows soon says it too: of one that starts, of one that is to end
+ * and has nothing that runs any more, and of one with a container that is made anew. */
 #include <string.h>
 
 #include "agent/cluster/internal.h"
@@ -29,8 +29,8 @@ static char ended_phase(const struct cluster_pod *pod, const struct kube_pod_sta
         return pod->ends && status->container_statuses.count > 0 ? *(status->phase ?: "") : '\0';
 }
 
-/* A container of a pod that runs is made anew, for another image or size. kubelet ends and starts it within one sync, in
- * which it tells nothing: nobody sees there that the pod is not ready in between. */
+/* A container of a pod that runs is made anew, for another image or size. kubelet ends and starts it within one sync,
+ * in which it tells nothing: nobody sees there that the pod is not ready in between. */
 static bool is_renewed(const struct cluster_pod *pod, const struct kube_pod_status *status) {
         if (pod->ends || strcmp(status->phase ?: "", "Running") != 0)
                 return false;
