@@ -60,6 +60,7 @@ static enum member_event start_later(struct member *m) {
 }
 
 static enum member_event runs(struct member *m) {
+        m->renewing = false;
         member_set_waiting(m, NULL, "%s", "");
         m->host->ops->runs(m->host->data, m);
         if (member_has_exited(m))
@@ -70,7 +71,7 @@ static enum member_event runs(struct member *m) {
 }
 
 static enum member_event runs_to_end(struct member *m) {
-        m->starting = false;
+        m->starting = m->renewing = false;
         member_set_waiting(m, NULL, "%s", "");
         m->host->ops->runs(m->host->data, m);
         return member_has_exited(m) ? MEMBER_EVENT_EXITED : MEMBER_EVENT_STOP;
@@ -80,7 +81,7 @@ static enum member_event runs_to_end(struct member *m) {
 static enum member_event start_failed(struct member *m) {
         struct cri_container_info info;
 
-        m->starting = false;
+        m->starting = m->renewing = false;
         if (member_get_exit(m, &info)) {
                 member_take_exit(m, &info);
                 return MEMBER_EVENT_NONE;

@@ -124,7 +124,7 @@ struct member {
         bool ready;               /* likewise */
         bool redefined;           /* its spec is another than what ran: it starts anew whatever its restart policy */
         const char *redefined_as; /* a literal: the reason of its end then */
-        bool renewing;            /* it is made for that reason, and not there yet */
+        bool renewing;            /* it is made for that reason, and does not run yet */
         bool starting;            /* others wait for its start, or for its end if that fails */
 
         int64_t stop_deadline;          /* when its grace period ends; set when it is to end */

@@ -169,7 +169,6 @@ static void on_created(struct op *op, const ProtobufCMessage *response, const st
         if (m->previous_id[0])
                 member_discard(m, m->previous_id);
         m->restarts = member_next_attempt(m);
-        m->renewing = false;
         memcpy(m->previous_id, m->id, sizeof(m->previous_id));
         memset(m->id, 0, sizeof(m->id));
         strncpy(m->id, made->container_id, sizeof(m->id) - 1);

@@ -55,7 +55,7 @@ static int set_states(const struct member *m, struct arena *arena, bool over, st
 
         if (member_has_process(m)) {
                 s->state = (struct pod_container_state){ .kind = STATE_RUNNING, .started_at = m->started_at };
-        } else if ((m->redefined || m->renewing) && !over) { /* kube-apiserver takes no end back where none restarts */
+        } else if (s->renewed) { /* kube-apiserver takes no end back where none restarts */
                 s->state = waiting(m);
         } else if (m->end.set && (!m->waiting_reason || over)) {
                 if ((r = terminated(arena, &m->end, &s->state)) < 0)
@@ -73,6 +73,7 @@ int member_status(const struct member *m, struct arena *arena, bool over, struct
         struct pod_container_status s = {
                 .container = m->spec,
                 .size = &m->size,
+                .renewed = (m->redefined || m->renewing) && !running && !over,
                 .exists = m->id[0],
                 .restart_count = next_meant ? m->restarts : m->restarts - 1,
                 .container_id = m->id[0] ? container_id(arena, m->id) : NULL,

@@ -173,12 +173,13 @@ static void on_wake(uv_async_t *wake) {
         pthread_mutex_lock(&loop->lock);
         api_requests_take(&made, &loop->made);
         pthread_mutex_unlock(&loop->lock);
+        /* Events first: who waits for the answer to a change may look next at what was made of its events. */
+        if (loop->server->config.hooks.woken)
+                loop->server->config.hooks.woken(loop);
         while ((r = api_requests_pop(&made))) {
                 api_count_stored(r, uv_hrtime() - r->submitted_ns);
                 api_resume(r);
         }
-        if (loop->server->config.hooks.woken)
-                loop->server->config.hooks.woken(loop);
 }
 
 void api_loop_random(struct api_loop *loop, void *ret_bytes, size_t size) {

@@ -37,7 +37,9 @@ static void count_init(const struct pod *pod, const struct pod_container_status 
 }
 
 static void count_sidecar(const struct pod_container_status *s, struct tally *t) {
-        if (s->state.kind == STATE_RUNNING) {
+        if (s->renewed) {
+                t->running++;
+        } else if (s->state.kind == STATE_RUNNING) {
                 t->running++;
                 t->sidecars_pending += s->started != TRI_TRUE;
         } else if (!last_exit(s)) {
@@ -49,8 +51,8 @@ static void count_sidecar(const struct pod_container_status *s, struct tally *t)
 static void count_container(const struct pod *pod, const struct pod_container_status *s, struct tally *t) {
         const struct pod_container_state *end = last_exit(s);
 
-        t->any_started |= s->state.kind != STATE_WAITING || end;
-        if (s->state.kind == STATE_RUNNING) {
+        t->any_started |= s->state.kind != STATE_WAITING || end || s->renewed;
+        if (s->state.kind == STATE_RUNNING || s->renewed) {
                 t->running++;
                 return;
         }

@@ -33,8 +33,9 @@ struct pod_container_status {
         const struct pod_container_size *size;        /* while it runs: what it really has; NULL: as its spec says */
         struct pod_container_state state, last_state; /* last_state counts when @has_last */
         bool has_last;
-        bool exists; /* the runtime has or had it; else state is waiting and nothing more is known */
-        bool ready;  /* its readiness; for init containers: done with exit code 0, for sidecars: started and ready */
+        bool renewed; /* the node has ended it to make it anew: the pod goes on */
+        bool exists;  /* the runtime has or had it; else state is waiting and nothing more is known */
+        bool ready;   /* its readiness; for init containers: done with exit code 0, for sidecars: started and ready */
         enum tri started; /* startup probe passed and postStart done; TRI_UNSET: not written */
         uint32_t restart_count;
         const char *image; /* as the runtime names it; NULL: the spec's */

@@ -274,6 +274,7 @@ def test_another_image_restarts_its_container(api, client, joined):
     run(client, "renewed", "trap 'exit 0' TERM; while :; do sleep 0.1; done", node=joined, restartPolicy="Never")
     before = phase(client, "renewed", "Running")["status"]["containerStatuses"][0]
     joined.nacelle("tag", before["image"], "localhost/other:test")
+    version, began = get(client, f"{PODS}/renewed")["metadata"]["resourceVersion"], time.monotonic()
     patch(client, "renewed", {"spec": {"containers": [{"name": "main", "image": "localhost/other:test"}]}})
 
     def renewed():
@@ -281,6 +282,8 @@ def test_another_image_restarts_its_container(api, client, joined):
         own = status["containerStatuses"][0]
         return status if own["containerID"] != before["containerID"] and "running" in own["state"] else None
     status = wait_for("the other image", renewed)
+    told = [conditions(e["object"])["Ready"]["status"] for e in client.watch(f"{PODS}?watch=1&timeoutSeconds=1&resourceVersion={version}&fieldSelector=metadata.name=renewed")]
+    assert set(told) == {"True"} or time.monotonic() - began > 2, "that it was not ready in between is news only where it takes long"
     assert status["containerStatuses"][0]["image"] == "localhost/other:test" and status["containerStatuses"][0]["restartCount"] == 1
     assert status["observedGeneration"] == get(client, f"{PODS}/renewed")["metadata"]["generation"] == 2
     wait_for("event", lambda: "definition changed, will be restarted" in api.kubectl("describe", "pod", "renewed").stdout)

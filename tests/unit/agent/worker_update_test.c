@@ -48,6 +48,26 @@ static void test_another_image_restarts(void **state) {
         world_expect(w, "");
 }
 
+/* As kubelet tells it: neither before the new container is there nor before it runs has the pod an end, or is pending.
+ */
+static void test_the_phase_stays_while_a_container_is_made_anew(void **state) {
+        static const enum cri_method steps[] = { CRI_CREATE_CONTAINER, CRI_START_CONTAINER };
+        struct world *w = *state;
+
+        begin(w, POD("\"restartPolicy\":\"Never\",\"containers\":[" C("a", "") "]"));
+        w->hold_stops = true;
+        assert_int_equal(world_update(w, POD("\"restartPolicy\":\"Never\",\"containers\":[" IMAGE("a", "new", "") "]")),
+                         0);
+        world_exit_quietly(w, "a", 137);
+        for (size_t i = 0; i < ELEMENTS(steps); i++) {
+                world_run_until(w, steps[i]);
+                world_expect_status(w, "\"phase\":\"Running\"");
+                world_expect_status(w, "\"reason\":\"ContainerCreating\"");
+        }
+        world_run(w);
+        world_expect(w, "run s0; start a#0; stop a 30; start a#1");
+}
+
 static void test_the_same_image_restarts_nothing(void **state) {
         struct world *w = *state;
 
@@ -380,6 +400,7 @@ static void test_a_pod_that_ends_already_is_hurried_by_the_host_s_end(void **sta
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_another_image_restarts, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_the_phase_stays_while_a_container_is_made_anew, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_the_same_image_restarts_nothing, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_another_image_while_it_starts, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_failing_pull_is_tried_with_the_new_image_at_once, setup,
