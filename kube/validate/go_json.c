@@ -50,7 +50,15 @@ static size_t capitals(const char *name) {
 static const char *go_name(struct arena *arena, const struct kube_type *type, const char *name) {
         static const struct {
                 const char *json, *go, *of; /* the owner's type has it in its name */
-        } others[] = { { "cephfs", "CephFS", NULL },
+        } others[] = { { "bool", "BoolValue", "DeviceAttribute" },
+                       { "bools", "BoolValues", "DeviceAttribute" },
+                       { "int", "IntValue", "DeviceAttribute" },
+                       { "ints", "IntValues", "DeviceAttribute" },
+                       { "string", "StringValue", "DeviceAttribute" },
+                       { "strings", "StringValues", "DeviceAttribute" },
+                       { "version", "VersionValue", "DeviceAttribute" },
+                       { "versions", "VersionValues", "DeviceAttribute" },
+                       { "cephfs", "CephFS", NULL },
                        { "chapAuthDiscovery", "DiscoveryCHAPAuth", NULL },
                        { "chapAuthSession", "SessionCHAPAuth", NULL },
                        { "diskURI", "DataDiskURI", NULL },

@@ -189,8 +189,9 @@ static void check_single(struct validation *v, const struct kube_service *s, con
         const char *policy = s->spec.ip_family_policy;
 
         if (!kube_is(policy, "SingleStack"))
-                validate_service_pointer(v, SPEC("ipFamilyPolicy"), policy,
-                                validate_text(v, "must be set to 'SingleStack' when releasing the secondary %s", what));
+                validate_service_pointer(
+                        v, SPEC("ipFamilyPolicy"), policy,
+                        validate_text(v, "must be set to 'SingleStack' when releasing the secondary %s", what));
 }
 
 static void check_ip_changes(struct validation *v, const struct kube_service *s, const struct kube_service *old) {
