@@ -254,7 +254,7 @@ static const char *write_json(struct validation *v, const struct kube_type *type
         size_t length;
 
         kube_json_write(&w, type, object);
-        if (json_writer_finish(&w, &text, &length) < 0 || length < 2 * skip)
+        if (json_writer_finish(&w, &text, &length) < 0 || length <= skip + 1)
                 return "null";
         return arena_strndup(v->arena, text + skip, length - skip - (skip > 0)) ?: "null";
 }
