@@ -206,6 +206,8 @@ static enum api_step authenticate(struct api_request *r) {
                 return refuse_unknown(r, error, err);
         metrics_count(&r->loop->counts.authentications[API_GRANTED], 1);
         r->user = identity.user;
+        list_for_each (note, &identity.notes)
+                api_annotate(r, note->key, note->value);
         if (identity.warning)
                 api_warn(r, identity.warning);
         return API_NEXT;
@@ -283,8 +285,8 @@ enum api_step api_authorize(struct api_request *r) {
         const char *text;
 
         metrics_count(&r->loop->counts.authorizations[verdict.decision == AUTH_ALLOW ? API_GRANTED : API_DENIED], 1);
-        r->decision = verdict.decision == AUTH_ALLOW ? "allow" : "forbid";
-        r->decision_reason = verdict.reason;
+        api_annotate(r, "authorization.k8s.io/decision", verdict.decision == AUTH_ALLOW ? "allow" : "forbid");
+        api_annotate(r, "authorization.k8s.io/reason", verdict.reason ?: "");
         if (verdict.decision == AUTH_ALLOW)
                 return API_NEXT;
         text = auth_forbidden(r->arena, &attributes, verdict.reason);

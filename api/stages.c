@@ -89,6 +89,7 @@ const struct api_stage api_stages[] = {
         { "receive", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_receive },
         { "decode", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_decode_body },
         { "note", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, audit_note },
+        { "admit-below", API_FOR_RESOURCES, KUBE_VERB_CREATE, api_admit_below },
         { "act", API_FOR_RESOURCES, KUBE_VERB_CREATE, api_pods_act },
         { "review", API_FOR_RESOURCES, KUBE_VERB_CREATE, api_review },
         { "clear", API_FOR_RESOURCES, CLEARS, api_clear },

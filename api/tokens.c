@@ -7,6 +7,7 @@
 #include "api/access.h"
 #include "api/admission/admission.h"
 #include "api/auth/issue.h"
+#include "api/auth/jwt.h"
 #include "api/cache/collection.h"
 #include "api/reviews.h"
 #include "api/server/codec.h"
@@ -106,6 +107,20 @@ static enum api_step refuse_bound(struct api_request *r, const token_request *re
         }
 }
 
+/* The audit says which token it was. */
+static int note_issued(struct api_request *r, const token_request *request) {
+        struct auth_jwt jwt;
+        const char *id;
+
+        if (!r->server->config.audit)
+                return 0;
+        if (auth_jwt_read(r->arena, request->status.token ?: "", &jwt, NULL) < 0)
+                return -ENOMEM;
+        id = arena_printf(r->arena, "JTI=%s", value_string_or(value_get(jwt.claims, "jti"), ""));
+        api_annotate(r, "authentication.kubernetes.io/issued-credential-id", id);
+        return id ? 0 : -ENOMEM;
+}
+
 static enum api_step issue(struct api_request *r, token_request *request, const char *uid) {
         const struct auth_issue *how = api_access_issue(r->server->config.data);
         const struct auth_account account = { r->path.namespace, r->path.name, uid };
@@ -117,7 +132,10 @@ static enum api_step issue(struct api_request *r, token_request *request, const 
         error = auth_issue_token(how, &account, time(NULL), request, &problems, &text);
         if (problems.errors > 0)
                 return refuse_spec(r, "", &problems);
-        return error < 0 ? refuse_bound(r, request, error, text) : api_review_show(r, request);
+        if (error < 0)
+                return refuse_bound(r, request, error, text);
+        error = note_issued(r, request);
+        return error < 0 ? api_fail(r, error, NULL) : api_review_show(r, request);
 }
 
 enum api_step api_token_issue(struct api_request *r) {

@@ -95,6 +95,11 @@ static void check_subdomain(struct wrong *w, const char *name) {
         say_if(w, !is_subdomain_text(name), SUBDOMAIN_TEXT);
 }
 
+static void check_long(struct wrong *w, const char *name) {
+        say_if(w, strlen(name) > 253, "must be no more than 253 bytes");
+        say_if(w, !is_subdomain_text(name), SUBDOMAIN_TEXT);
+}
+
 static void check_underscore(struct wrong *w, const char *name) {
         say_if(w, strlen(name) > 253, "must be no more than 253 characters");
         say_if(w, !is_subdomain(name, name + strlen(name), true),
@@ -225,6 +230,7 @@ unsigned name_problems(enum name_rule rule, const char *name, const char *ret[NA
                 [NAME_LABEL] = check_label,
                 [NAME_LABEL_1035] = check_label_1035,
                 [NAME_SUBDOMAIN] = check_subdomain,
+                [NAME_SUBDOMAIN_LONG] = check_long,
                 [NAME_SUBDOMAIN_UNDERSCORE] = check_underscore,
                 [NAME_SUBDOMAIN_CASELESS] = check_caseless,
                 [NAME_WILDCARD] = check_wildcard,

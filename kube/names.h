@@ -5,6 +5,7 @@ enum name_rule {
         NAME_LABEL,                /* RFC 1123 label: containers, volumes, hostnames */
         NAME_LABEL_1035,           /* RFC 1035 label: begins with a letter */
         NAME_SUBDOMAIN,            /* RFC 1123 subdomain: pods, hosts */
+        NAME_SUBDOMAIN_LONG,       /* the same, in the words of declarative validation: of a DeviceClass */
         NAME_SUBDOMAIN_UNDERSCORE, /* the same with "_", for DNS searches */
         NAME_SUBDOMAIN_CASELESS,   /* the same with upper case letters */
         NAME_WILDCARD,             /* "*." and a subdomain */

@@ -45,6 +45,9 @@ void api_admission_write(const struct api_admission *admission, struct metrics_w
 /* A request goes, whatever it waited for. */
 void api_admission_ended(struct api_request *r);
 
+/* Creations below an object, or for one, of what is not kept: r->sent. */
+enum api_step api_admit_below(struct api_request *r);
+
 /* Creations and updates: r->next, before it is validated and behind that. */
 enum api_step api_mutate(struct api_request *r);
 enum api_step api_admit(struct api_request *r);

@@ -11,6 +11,14 @@ enum api_step admission_check_account(struct admission *a);
 enum api_step admission_node(struct admission *a); /* nodes.c */
 enum api_step admission_taint_node(struct admission *a);
 enum api_step admission_topology(struct admission *a);
+
+/* The labels of nodes that pods get: by their keys, and where they stand in an object. */
+#define ADMISSION_TOPOLOGY_KEYS 2
+struct admission_topology_key {
+        const char *label, *pointer;
+};
+extern const struct admission_topology_key admission_topology_keys[ADMISSION_TOPOLOGY_KEYS];
+
 enum api_step admission_resize_pod(struct admission *a);
 enum api_step admission_pod_security(struct admission *a);  /* security.c */
 enum api_step admission_give_priority(struct admission *a); /* priorities.c */

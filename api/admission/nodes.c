@@ -121,8 +121,12 @@ enum api_step admission_taint_node(struct admission *a) {
 
 /* --- PodTopologyLabels: where a pod runs, as its node has it --- */
 
+const struct admission_topology_key admission_topology_keys[ADMISSION_TOPOLOGY_KEYS] = {
+        { "topology.kubernetes.io/zone", "/metadata/labels/topology.kubernetes.io~1zone" },
+        { "topology.kubernetes.io/region", "/metadata/labels/topology.kubernetes.io~1region" },
+};
+
 enum api_step admission_topology(struct admission *a) {
-        static const char *const keys[] = { "topology.kubernetes.io/zone", "topology.kubernetes.io/region" };
         struct kube_pod *pod = admission_object(a);
         const void *found;
         int error;
@@ -132,11 +136,12 @@ enum api_step admission_topology(struct admission *a) {
         if (!pod->spec.node_name || !*pod->spec.node_name)
                 return API_NEXT;
         error = admission_get(a, "", "nodes", "", pod->spec.node_name, &found);
-        for (size_t i = 0; error == 0 && i < ELEMENTS(keys); i++) {
+        for (size_t i = 0; error == 0 && i < ELEMENTS(admission_topology_keys); i++) {
                 const struct kube_node *node = found;
-                const char *value = string_map_get(&node->metadata.labels, keys[i]);
+                const char *key = admission_topology_keys[i].label,
+                           *value = string_map_get(&node->metadata.labels, key);
 
-                error = value ? admission_put(a->arena, &pod->metadata.labels, keys[i], value) : 0;
+                error = value ? admission_put(a->arena, &pod->metadata.labels, key, value) : 0;
                 a->changed |= value != NULL;
         }
         return error < 0 && error != -ENOENT ? api_fail(a->r, error, NULL) : API_NEXT;

@@ -58,6 +58,9 @@ struct api_admission_config;
 struct err;
 int admission_choose(const struct api_admission_config *config, uint64_t *ret_on, struct err **err);
 
+/* Whether the plugin of that name is one of them. */
+bool admission_is_on(uint64_t on, const char *name);
+
 /* The object as it is to be, of the type in which its resource is kept; whoever changes it says so in @changed.
  * NULL: the request was answered, which the plugin then says with API_END. */
 void *admission_object(struct admission *a);

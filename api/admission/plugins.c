@@ -127,6 +127,12 @@ static int find(const char *name, size_t length) {
         return -ENOENT;
 }
 
+bool admission_is_on(uint64_t on, const char *name) {
+        int i = find(name, strlen(name));
+
+        return i >= 0 && on >> i & 1;
+}
+
 static int unknown(const char *flag, const char *name, size_t length, struct err **err) {
         char text[128];
         struct nearest nearest;

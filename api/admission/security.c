@@ -63,6 +63,7 @@ static bool is_significant(const struct kube_pod *now, const struct kube_pod *be
 struct question {
         struct admission *a;
         struct pod_security_policy policy;
+        const struct problems *problems; /* of the labels that say it */
         const struct kube_object_meta *meta;
         const struct kube_pod_spec *spec;
 };
@@ -92,10 +93,49 @@ static enum api_step warn(const struct question *q) {
         return API_NEXT;
 }
 
+/* Labels that are no levels, as one text; NULL without memory. */
+static const char *say_problems(struct arena *arena, const struct problems *problems) {
+        const char *text = problems->count > 1 ? "[" : "";
+
+        for (uint32_t i = 0; text && i < problems->count; i++)
+                text = arena_printf(arena, "%s%s%s", text, i > 0 ? ", " : "", problems->items[i].text);
+        return text && problems->count > 1 ? arena_printf(arena, "%s]", text) : text;
+}
+
+/* What the audit is told: nothing is refused, and the client hears nothing of it. */
+static int note(const struct question *q) {
+        struct arena *arena = q->a->arena;
+        struct pod_security_verdict verdict;
+        const char *bar = pod_security_name(arena, &q->policy.audit), *text;
+
+        if (q->problems->count > 0) {
+                text = say_problems(arena, q->problems);
+                text = text ? arena_printf(arena, "Failed to parse policy: %s", text) : NULL;
+                if (!text)
+                        return -ENOMEM;
+                api_annotate(q->a->r, POD_SECURITY_LABELS "error", text);
+        }
+        if (!bar || pod_security_evaluate(arena, &q->policy.audit, q->meta, q->spec, &verdict) < 0)
+                return -ENOMEM;
+        if (!verdict.reasons)
+                return 0;
+        text = arena_printf(arena, "would violate PodSecurity \"%s\": %s", bar, verdict.details);
+        api_annotate(q->a->r, POD_SECURITY_LABELS "audit-violations", text);
+        return text ? 0 : -ENOMEM;
+}
+
+static int note_enforced(const struct question *q, const struct pod_security_bar *bar) {
+        const char *name = pod_security_name(q->a->arena, bar);
+
+        api_annotate(q->a->r, POD_SECURITY_LABELS "enforce-policy", name);
+        return name ? 0 : -ENOMEM;
+}
+
 static enum api_step enforce(const struct question *q) {
         struct pod_security_verdict verdict;
 
-        if (pod_security_evaluate(q->a->arena, &q->policy.enforce, q->meta, q->spec, &verdict) < 0)
+        if (pod_security_evaluate(q->a->arena, &q->policy.enforce, q->meta, q->spec, &verdict) < 0 ||
+            note_enforced(q, &q->policy.enforce) < 0 || note(q) < 0)
                 return api_fail(q->a->r, -ENOMEM, NULL);
         return verdict.reasons ? refuse(q, verdict.details) : warn(q);
 }
@@ -128,18 +168,26 @@ static enum api_step check_template(struct question *q) {
         struct kube_pod_template_spec *template = arena_new_of(q->a->arena, struct kube_pod_template_spec);
         struct problems problems;
 
-        if (value_is_null(tree) || q->policy.warn.level == POD_SECURITY_PRIVILEGED)
+        if (value_is_null(tree))
                 return API_NEXT;
         problems_init(&problems, q->a->arena, NULL, NULL);
         if (!template || kube_value_read(q->a->arena, &kube_pod_template_spec_type, tree, "", &problems, template) < 0)
                 return api_fail(q->a->r, -ENOMEM, NULL);
         q->meta = &template->metadata;
         q->spec = &template->spec;
-        return warn(q);
+        return note(q) < 0 ? api_fail(q->a->r, -ENOMEM, NULL) : warn(q);
 }
 
-static bool is_privileged(const struct pod_security_policy *policy) {
-        return policy->enforce.level == POD_SECURITY_PRIVILEGED && policy->warn.level == POD_SECURITY_PRIVILEGED;
+/* Nothing is asked of a pod, or of what makes pods, which may be enforced nothing. */
+static bool is_privileged(const struct pod_security_policy *policy, bool pod) {
+        return (!pod || policy->enforce.level == POD_SECURITY_PRIVILEGED) &&
+               policy->audit.level == POD_SECURITY_PRIVILEGED && policy->warn.level == POD_SECURITY_PRIVILEGED;
+}
+
+static enum api_step let_pass(const struct question *q, bool pod) {
+        static const struct pod_security_bar privileged = { POD_SECURITY_PRIVILEGED, POD_SECURITY_LATEST };
+
+        return pod && note_enforced(q, &privileged) < 0 ? api_fail(q->a->r, -ENOMEM, NULL) : API_NEXT;
 }
 
 static enum api_step check_workload(struct admission *a) {
@@ -155,8 +203,13 @@ static enum api_step check_workload(struct admission *a) {
                              API_NEXT;
         problems_init(&problems, a->arena, NULL, NULL);
         pod_security_read(label_of_object, namespace, &problems, &q.policy);
-        if (is_privileged(&q.policy))
-                return API_NEXT;
+        q.problems = &problems;
+        if (!a->r->server->config.audit) {
+                q.policy.audit.level = POD_SECURITY_PRIVILEGED; /* nobody hears of it */
+                problems.count = 0;
+        }
+        if (problems.count == 0 && is_privileged(&q.policy, pod))
+                return let_pass(&q, pod);
         return pod ? check_pod(&q) : check_template(&q);
 }
 

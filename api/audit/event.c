@@ -242,12 +242,12 @@ static void write_answer(struct json_writer *w, const struct api_request *r, con
 /* --- the whole --- */
 
 static void write_annotations(struct json_writer *w, const struct api_request *r) {
-        if (!r->decision)
+        if (r->notes.count == 0)
                 return;
         json_key(w, "annotations");
         json_begin_map(w);
-        json_add_string(w, "authorization.k8s.io/decision", r->decision);
-        json_add_string(w, "authorization.k8s.io/reason", r->decision_reason ?: "");
+        list_for_each (note, &r->notes)
+                json_add_string(w, note->key, note->value);
         json_end_map(w);
 }
 

@@ -18,7 +18,7 @@ struct claims {
         const char *namespace, *id; /* id: "jti" */
         struct reference account, pod, node, secret;
         bool has_pod, has_node, has_secret;
-        int64_t expires, not_before, issued; /* 0: not given */
+        int64_t expires, not_before, issued, warns; /* 0: not given */
         string_list audiences;
 };
 
@@ -93,7 +93,7 @@ static int read_claims(struct arena *arena, const struct value *value, struct cl
             !read_reference(private, "secret", &ret->secret, &ret->has_secret))
                 return bad(err, "a bound object has no name or no uid");
         if (!read_time(value, "exp", &ret->expires) || !read_time(value, "nbf", &ret->not_before) ||
-            !read_time(value, "iat", &ret->issued))
+            !read_time(value, "iat", &ret->issued) || !read_time(private, "warnafter", &ret->warns))
                 return bad(err, "a time is no number of seconds");
         r = read_audiences(arena, value_get(value, "aud"), &ret->audiences);
         return r == -EINVAL ? bad(err, "aud is neither a string nor a list of strings") : r;
@@ -200,6 +200,25 @@ static int make_user(struct arena *arena, const struct claims *claims, struct au
         return r;
 }
 
+/* One that goes on only because its reader may not read it again. */
+static int note_stale(struct arena *arena, const struct claims *claims, int64_t now, struct auth_identity *identity) {
+        struct string_pair *note;
+
+        if (claims->warns == 0 || now <= claims->warns)
+                return 0;
+        note = arena_new_of(arena, struct string_pair);
+        if (!note)
+                return -ENOMEM;
+        note->key = "authentication.k8s.io/stale-token";
+        note->value = arena_printf(arena, "subject: %s, seconds after warning threshold: %lld", identity->user.name,
+                                   (long long)(now - claims->warns));
+        if (!note->value)
+                return -ENOMEM;
+        identity->notes.items = note;
+        identity->notes.count = 1;
+        return 0;
+}
+
 static int check_audiences(struct arena *arena, const struct claims *claims, const string_list *wanted,
                            string_list *ret_both, struct err **err) {
         int r = auth_intersect(arena, &claims->audiences, wanted, ret_both);
@@ -237,7 +256,8 @@ int auth_account_token(struct auth_authenticator *a, const struct auth_bearer *b
             (r = check_subject(arena, jwt.claims, &claims, err)) < 0 ||
             (r = check_audiences(arena, &claims, &bearer->audiences, &identity.audiences, err)) < 0 ||
             (r = check_times(&claims, now, err)) < 0 || (r = check_objects(a, &claims, now, arena, err)) < 0 ||
-            (r = make_user(arena, &claims, &identity.user)) < 0)
+            (r = make_user(arena, &claims, &identity.user)) < 0 ||
+            (r = note_stale(arena, &claims, now, &identity)) < 0)
                 return r;
         identity.valid_until = claims.expires + AUTH_LEEWAY;
         *ret_identity = identity;

@@ -88,6 +88,7 @@ struct auth_identity {
         int64_t valid_until;   /* the credential's end, where it has one; INT64_MAX */
         string_list audiences; /* of a token, those that were asked for; NULL items: of no token */
         const char *warning;   /* for who shows the credential; NULL: none */
+        string_map notes;      /* annotations for the audit */
 };
 
 int auth_authenticator_new(const struct auth_config *config, struct auth_authenticator **ret_authenticator,

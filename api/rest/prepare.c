@@ -74,6 +74,7 @@ int api_order(struct api_request *r) {
 enum api_step api_prepare(struct api_request *r) {
         const struct api_strategy *strategy = api_strategy_of(r->kind);
         int (*shape)(struct api_request *, struct value_edit *) = r->creates ? strategy->create : strategy->update;
+        const struct value *next;
         struct value_edit edit;
         int error;
 
@@ -81,7 +82,10 @@ enum api_step api_prepare(struct api_request *r) {
                 return API_NEXT;
         value_edit_begin(&edit, r->arena, r->next);
         error = shape(r, &edit);
-        r->next = value_edit_end(&edit);
+        next = value_edit_end(&edit);
+        if (error == 0 && next && next->members == r->next->members)
+                return API_NEXT; /* nothing was changed, and empty lists are still seen by validation */
+        r->next = next;
         error = error ?: r->next ? api_order(r) : -ENOMEM;
         return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
 }

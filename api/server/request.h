@@ -36,6 +36,7 @@ struct problems;
 #define API_WARNINGS_MAX 100
 #define API_WARNINGS_LONG 4096
 #define API_WARNING_BRIEF 256
+#define API_NOTES_MAX 16 /* annotations for audit */
 
 /* The query's options (meta/v1 ListOptions and its siblings). Texts are NULL where they are not given. */
 struct api_options {
@@ -75,7 +76,7 @@ struct api_request {
         int code;                               /* of its answer; 0: there is none yet */
         size_t answer_size;                     /* bytes of its body, before gzip */
         struct audit_entry *audit;              /* NULL: nothing of it is written down */
-        const char *decision, *decision_reason; /* of authorization; NULL: none was asked */
+        string_map notes;                       /* annotations of its audit events, sorted */
         bool keeps_answer;                      /* for audit: in @answer, JSON whatever the client gets */
         struct bytes *answer;
         const char *status_text;     /* the answer, where it is a Status that audit wants */
@@ -154,6 +155,10 @@ const char *api_audit_id(struct api_request *r);
 /* A warning for the client, once; @text is copied. Past API_WARNINGS_LONG characters of all each is cut, and then past
  * that no more come; nor one with control characters (both as kube-apiserver). */
 void api_warn(struct api_request *r, const char *text);
+
+/* An annotation of its audit events, where there are any: the first of a key stays. Both texts live as long as the
+ * request. */
+void api_annotate(struct api_request *r, const char *key, const char *value);
 
 /* Frees it when nothing of it is under way. */
 void api_request_free(struct api_request *r);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/server/request.h"
+#include "api/server/server.h"
 #include "lib/arena.h"
 
 #define BEGIN "299 - \"" /* RFC 9111's old form, which clients of Kubernetes read: 299 - "text" */
@@ -88,4 +89,21 @@ void api_warn(struct api_request *r, const char *text) {
         r->warned += count(text);
         if (r->warns_briefly || r->warned > API_WARNINGS_LONG)
                 be_brief(r);
+}
+
+void api_annotate(struct api_request *r, const char *key, const char *value) {
+        string_map *notes = &r->notes;
+        uint32_t at = 0;
+
+        if (!r->server->config.audit || !value || notes->count == API_NOTES_MAX)
+                return;
+        if (!notes->items)
+                notes->items = arena_alloc_array(r->arena, API_NOTES_MAX, sizeof(*notes->items));
+        while (notes->items && at < notes->count && strcmp(notes->items[at].key, key) < 0)
+                at++;
+        if (!notes->items || (at < notes->count && strcmp(notes->items[at].key, key) == 0))
+                return;
+        memmove(notes->items + at + 1, notes->items + at, (notes->count - at) * sizeof(*notes->items));
+        notes->items[at] = (struct string_pair){ key, value };
+        notes->count++;
 }

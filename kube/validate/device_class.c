@@ -11,7 +11,7 @@ static void check_class(struct validation *v, const void *object, const void *be
         bool stored =
                 old && validate_equal_field(&kube_resource_v1_device_class_spec_type, "config", &new->spec, &old->spec);
 
-        validate_named_meta(v, &new->metadata, NAME_SUBDOMAIN);
+        validate_named_meta(v, &new->metadata, NAME_SUBDOMAIN_LONG);
         if (old)
                 validate_meta_update(v, &new->metadata, &old->metadata);
         validate_device_selectors(v, FIELD(at, "selectors"), &new->spec.selectors);

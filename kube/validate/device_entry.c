@@ -4,26 +4,39 @@
 #include "kube/type.h"
 #include "kube/validate/device.h"
 #include "kube/validate/pod.h"
+#include "kube/validate/resources.h"
 
 #define PROPERTIES_MAX 32 /* attributes and capacities */
-#define VALUES_MAX 48     /* of attributes */
+#define VALUES_MAX 48     /* of attributes, each of a list counting */
 #define TAINTS_MAX 16
 #define CONSUMPTIONS_MAX 2
 #define COUNTERS_MAX 32
 
 /* --- how much it may say --- */
 
+static int64_t count_values(const struct kube_resource_v1_device *device) {
+        int64_t n = 0;
+
+        list_for_each (a, &device->attributes) {
+                int64_t listed = (int64_t)a->value.bools.count + a->value.ints.count + a->value.strings.count +
+                                 a->value.versions.count;
+
+                n += listed > 0 ? listed : 1;
+        }
+        return n;
+}
+
 static void check_sizes(struct validation *v, const struct place *at, const struct kube_resource_v1_device *device) {
-        int64_t properties = (int64_t)device->attributes.count + device->capacity.count;
+        int64_t properties = (int64_t)device->attributes.count + device->capacity.count, values = count_values(device);
 
         if (properties > PROPERTIES_MAX)
                 validate_invalid_int(v, at, properties,
                                      validate_text(v,
                                                    "the total number of attributes and capacities must not exceed %d",
                                                    PROPERTIES_MAX));
-        if (device->attributes.count > VALUES_MAX)
+        if (values > VALUES_MAX)
                 validate_invalid_int(
-                        v, at, device->attributes.count,
+                        v, at, values,
                         validate_text(v, "the total number of attribute values must not exceed %d", VALUES_MAX));
 }
 
@@ -104,6 +117,42 @@ static void check_nodes(struct validation *v, const struct place *at, const stru
                 validate_invalid(v, at, validate_text(v, "{%s}", validate_join(v, given, n, false)), one);
 }
 
+/* --- what it takes of the node's own resources --- */
+
+static bool has_capacity(const struct kube_resource_v1_device *device, const char *key) {
+        list_for_each (entry, &device->capacity)
+                if (strcmp(entry->key, key) == 0)
+                        return true;
+        return false;
+}
+
+static void check_mapping(struct validation *v, const struct place *at, const struct kube_resource_v1_device *device,
+                          const struct kube_resource_v1_node_allocatable_resource_mapping *m) {
+        const struct place *key = FIELD(at, "capacityKey");
+
+        if (!m->allocation_multiplier.set && !m->capacity_key) {
+                validate_invalid(v, at, "", "at least one of allocationMultiplier or capacityKey must be set");
+                return;
+        }
+        if (m->allocation_multiplier.set && quantity_sign(m->allocation_multiplier.amount) <= 0)
+                validate_invalid_quantity(v, FIELD(at, "allocationMultiplier"), m->allocation_multiplier.amount,
+                                          "must be positive");
+        if (m->capacity_key && !*m->capacity_key)
+                validate_invalid(v, key, "", "capacityKey must not be an empty string");
+        else if (m->capacity_key && !has_capacity(device, m->capacity_key))
+                validate_not_found(v, key, m->capacity_key, "");
+}
+
+static void check_mappings(struct validation *v, const struct place *at, const struct kube_resource_v1_device *device) {
+        list_for_each (entry, &device->node_allocatable_resource_mappings) {
+                const struct place *here = ENTRY(at, entry->key);
+
+                if (!validate_is_native(entry->key))
+                        validate_invalid_word(v, here, entry->key, "must be a node allocatable resource name");
+                check_mapping(v, here, device, &entry->value);
+        }
+}
+
 /* --- the device --- */
 
 void validate_device(struct validation *v, const struct place *at, const struct kube_resource_v1_device *device,
@@ -116,4 +165,5 @@ void validate_device(struct validation *v, const struct place *at, const struct 
         check_consumption(v, FIELD(at, "consumesCounters"), &device->consumes_counters);
         check_nodes(v, at, device, selects);
         validate_device_conditions(v, at, &device->binding_conditions, &device->binding_failure_conditions);
+        check_mappings(v, FIELD(at, "nodeAllocatableResourceMappings"), device);
 }

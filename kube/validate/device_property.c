@@ -56,13 +56,28 @@ static bool is_version(const char *text) {
         return text && !*text;
 }
 
-/* --- attributes: lists of values are taken away before, as their gate is off (api/rest/shape_devices.c) --- */
+/* --- attributes --- */
 
 static void check_text(struct validation *v, const struct place *at, const char *text, bool version) {
         if (version && !is_version(text ?: ""))
                 validate_invalid(v, at, text, "must be a string compatible with semver.org spec 2.0.0");
         if (strlen(text ?: "") > VALUE_BYTES_MAX)
                 validate_too_long(v, at, VALUE_BYTES_MAX);
+}
+
+/* Whether there is one. */
+static bool has_list(struct validation *v, const struct place *at, const void *items, uint32_t count) {
+        if (items && count == 0)
+                validate_invalid_json(v, at, "[]", "must not be empty if specified");
+        return items;
+}
+
+static bool has_texts(struct validation *v, const struct place *at, const string_list *texts, bool version) {
+        bool has = has_list(v, at, texts->items, texts->count);
+
+        for (uint32_t i = 0; i < texts->count; i++)
+                check_text(v, ITEM(at, i), texts->items[i], version);
+        return has;
 }
 
 static void check_attribute(struct validation *v, const struct place *at,
@@ -74,6 +89,10 @@ static void check_attribute(struct validation *v, const struct place *at,
                 check_text(v, FIELD(at, "string"), a->string, false);
         if (a->version)
                 check_text(v, FIELD(at, "version"), a->version, true);
+        n += has_list(v, FIELD(at, "bools"), a->bools.items, a->bools.count);
+        n += has_list(v, FIELD(at, "ints"), a->ints.items, a->ints.count);
+        n += has_texts(v, FIELD(at, "strings"), &a->strings, false);
+        n += has_texts(v, FIELD(at, "versions"), &a->versions, true);
         if (n == 0)
                 validate_invalid(v, at, "", one);
         else if (n > 1)

@@ -8,7 +8,7 @@
 #include "kube/validate/rules.h"
 
 #define DEVICES_MAX 128
-#define DEVICES_MAX_ADVANCED 64 /* where devices have taints, or consume counters */
+#define DEVICES_MAX_ADVANCED 64 /* where devices have taints, consume counters, or have lists as attributes */
 #define COUNTER_SETS_MAX 8
 #define COUNTERS_MAX 32
 
@@ -102,9 +102,14 @@ static void check_nodes(struct validation *v, const struct place *at,
 /* --- devices --- */
 
 static bool is_advanced(const struct kube_resource_v1_resource_slice_spec *spec) {
-        list_for_each (device, &spec->devices)
+        list_for_each (device, &spec->devices) {
                 if (device->taints.count > 0 || device->consumes_counters.count > 0)
                         return true;
+                list_for_each (a, &device->attributes)
+                        if (a->value.bools.items || a->value.ints.items || a->value.strings.items ||
+                            a->value.versions.items)
+                                return true;
+        }
         return false;
 }
 

@@ -50,7 +50,15 @@ static size_t capitals(const char *name) {
 static const char *go_name(struct arena *arena, const struct kube_type *type, const char *name) {
         static const struct {
                 const char *json, *go, *of; /* the owner's type has it in its name */
-        } others[] = { { "cephfs", "CephFS", NULL },
+        } others[] = { { "bool", "BoolValue", "DeviceAttribute" },
+                       { "bools", "BoolValues", "DeviceAttribute" },
+                       { "int", "IntValue", "DeviceAttribute" },
+                       { "ints", "IntValues", "DeviceAttribute" },
+                       { "string", "StringValue", "DeviceAttribute" },
+                       { "strings", "StringValues", "DeviceAttribute" },
+                       { "version", "VersionValue", "DeviceAttribute" },
+                       { "versions", "VersionValues", "DeviceAttribute" },
+                       { "cephfs", "CephFS", NULL },
                        { "chapAuthDiscovery", "DiscoveryCHAPAuth", NULL },
                        { "chapAuthSession", "SessionCHAPAuth", NULL },
                        { "diskURI", "DataDiskURI", NULL },
@@ -246,7 +254,7 @@ static const char *write_json(struct validation *v, const struct kube_type *type
         size_t length;
 
         kube_json_write(&w, type, object);
-        if (json_writer_finish(&w, &text, &length) < 0 || length < 2 * skip)
+        if (json_writer_finish(&w, &text, &length) < 0 || length <= skip + 1)
                 return "null";
         return arena_strndup(v->arena, text + skip, length - skip - (skip > 0)) ?: "null";
 }

@@ -23,6 +23,8 @@ rules:
 - {level: Request, resources: [{group: apps}], omitStages: [RequestReceived]}
 - {level: Metadata}
 """
+BARS = {"enforce": "baseline", "enforce-version": "v1.20", "audit": "restricted"}
+POD = {"serviceAccountName": "own", "automountServiceAccountToken": False, "containers": [{"name": "c", "image": "i"}]}
 REQUESTS = [
     ("POST", MAPS, {"metadata": {"name": "a"}, "data": {"x": "<y>"}}, JSON),
     ("POST", MAPS, {"metadata": {"name": "a"}}, JSON),
@@ -41,6 +43,15 @@ REQUESTS = [
     ("GET", "/nope", None, {}),
     ("GET", "/apis/apps/v1/nope/x", None, {}),
     ("GET", MAPS + "/a?timeout=nonsense", None, {}),
+    ("POST", "/api/v1/namespaces", {"metadata": {"name": "plain"}}, JSON),
+    ("POST", "/api/v1/namespaces", {"metadata": {"name": "barred", "labels": {f"pod-security.kubernetes.io/{k}": v for k, v in BARS.items()}}}, JSON),
+    *[("POST", f"/api/v1/namespaces/{n}/serviceaccounts", {"metadata": {"name": "own"}}, JSON) for n in ("plain", "barred")],
+    *[("POST", f"/api/v1/namespaces/{n}/pods", {"metadata": {"name": "p"}, "spec": POD}, JSON) for n in ("plain", "barred")],
+    ("POST", "/api/v1/namespaces/barred/pods?dryRun=All", {"metadata": {"name": "q"}, "spec": {"hostNetwork": True, **POD}}, JSON),
+    ("POST", "/apis/batch/v1/namespaces/barred/jobs", {"metadata": {"name": "j"}, "spec": {"template": {"spec": {"restartPolicy": "Never", **POD}}}}, JSON),
+    ("PATCH", "/api/v1/namespaces/barred/pods/p", {"spec": {"containers": [{"name": "c", "image": "other"}]}}, {"Content-Type": "application/strategic-merge-patch+json"}),
+    ("PATCH", "/api/v1/namespaces/barred/pods/p", {"metadata": {"labels": {"a": "b"}}}, MERGE),
+    ("POST", "/api/v1/namespaces/plain/serviceaccounts/own/token", {"spec": {"audiences": ["x"]}}, JSON),
 ]
 
 
@@ -67,6 +78,7 @@ def events(path):
 def blur(line):
     line = re.sub(r'"(auditID|uid|resourceVersion)":"[^"]*"', r'"\1":"X"', line)
     line = re.sub(r'"authenticationMetadata":\{[^}]*\},', "", line)  # not yet: by which kind of impersonation
+    line = re.sub(r"JTI=[0-9a-f-]{36}", "JTI", line)
     return re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "T", line)
 
 
@@ -108,6 +120,11 @@ def test_events(policy):
     jane, = by_request["list", "/apis/apps/v1/deployments"]
     assert jane["impersonatedUser"] == {"username": "jane", "groups": ["g", "system:authenticated"], "extra": {"scopes": ["s"]}}
     assert jane["annotations"] == {"authorization.k8s.io/decision": "forbid", "authorization.k8s.io/reason": ""} and jane["user"]["username"] == "kubernetes-admin"
+    pod = by_request["create", "/api/v1/namespaces/barred/pods"][1]["annotations"]
+    assert pod["pod-security.kubernetes.io/enforce-policy"] == "baseline:v1.20" and pod["pod-security.kubernetes.io/audit-violations"].startswith("would violate PodSecurity")
+    assert by_request["create", "/api/v1/namespaces/plain/pods"][1]["annotations"]["pod-security.kubernetes.io/enforce-policy"] == "privileged:latest"
+    issued = by_request["create", "/api/v1/namespaces/plain/serviceaccounts/own/token"][1]["annotations"]
+    assert re.fullmatch(r"JTI=[0-9a-f-]{36}", issued["authentication.kubernetes.io/issued-credential-id"])
     assert by_request["get", "/api/v1/namespaces/kube-system"][0]["auditID"] == "mine"
     assert ("get", "/readyz") not in by_request and ("get", "/api/v1/namespaces/default/secrets/x") not in by_request
     refused, = by_request["get", "/api"]
