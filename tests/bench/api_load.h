@@ -39,6 +39,7 @@ struct load_options {
         struct http_field headers[LOAD_HEADERS_MAX];
         size_t n_headers;
         unsigned clients, watchers;
+        unsigned streams; /* watchers that share a connection, as those of one client-go do */
         double seconds;
         long count;  /* ends after so many, whatever the time; 0: by time alone */
         double rate; /* of all askers together, a second; 0: as fast as they are answered */
@@ -60,6 +61,8 @@ struct load {
         socklen_t n_address;
         struct asker *askers;
         struct watch *watches;
+        struct http_client *watching; /* has room for watchers that connect */
+        double cpu_begin_s;
         unsigned ready, connecting; /* of clients and watchers; those that are on their way */
         unsigned next_idle;         /* the asker whose turn a paced request is */
         bool runs;
