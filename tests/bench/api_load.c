@@ -186,19 +186,28 @@ static double cpu_s(void) {
                (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
 }
 
+double load_cpu_s(const struct load *load) {
+        return cpu_s() - load->cpu_begin_s + load->parts_cpu_s;
+}
+
 static void begin(struct load *l) {
+        uint64_t ms = (uint64_t)(l->options.seconds * 1000) + (l->is_part ? DRAIN_MS : 0);
         char line[8];
 
+        load_parts_wait();
+        l->begin_ns = load_now_ns(); /* a part's: what is made from now on counts */
         printf("ready\n");
         fflush(stdout);
         if (!fgets(line, sizeof(line), stdin))
                 load_fail("nobody says when to begin");
+        load_parts_begin();
         uv_update_time(&l->loop);
         l->runs = true;
-        l->begin_ns = l->end_ns = load_now_ns();
+        l->begin_ns = l->is_part ? l->begin_ns : load_now_ns();
+        l->end_ns = l->begin_ns;
         l->cpu_begin_s = cpu_s();
         l->end.data = l;
-        uv_timer_start(&l->end, on_end, (uint64_t)(l->options.seconds * 1000), 0);
+        uv_timer_start(&l->end, on_end, ms, 0);
         load_askers_begin(l);
 }
 
@@ -207,13 +216,13 @@ static void connect_next(struct load *l) {
 
         if (i < n)
                 load_asker_connect(l, i);
-        else if (i < n + l->options.watchers)
+        else if (i < n + l->n_watches)
                 load_watch_connect(l, i - n);
 }
 
 void load_ready(struct load *load) {
         connect_next(load);
-        if (++load->ready == load->options.clients + load->options.watchers)
+        if (++load->ready == load->options.clients + load->n_watches)
                 begin(load);
 }
 
@@ -260,7 +269,7 @@ static void print(struct load *l) {
         printf("{\"done\":%ld,\"failed\":%ld,\"late\":%ld,\"delivered\":%ld,\"seconds\":%.3f,\"rate\":%.1f,"
                "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"bytes\":%llu,\"cpu_s\":%.3f}\n",
                l->done, l->failed, l->late, l->delivered, seconds, seconds > 0 ? (double)l->done / seconds : 0,
-               part(s, 50), part(s, 99), (unsigned long long)l->bytes, cpu_s() - l->cpu_begin_s);
+               part(s, 50), part(s, 99), (unsigned long long)l->bytes, load_cpu_s(l));
         fflush(stdout);
 }
 
@@ -344,7 +353,9 @@ int main(int argc, char **argv) {
 
         load.options = read_options(argc, argv);
         setrlimit(RLIMIT_NOFILE, &files);
-        load.askers = calloc(load.options.clients, sizeof(*load.askers));
+        if (load.options.watchers > 0)
+                load_parts_start(&load);
+        load.askers = calloc(load.options.clients + 1, sizeof(*load.askers));
         if (!load.askers || uv_loop_init(&load.loop) < 0)
                 load_fail("no memory");
         uv_timer_init(&load.loop, &load.end);
@@ -353,12 +364,17 @@ int main(int argc, char **argv) {
         for (unsigned i = 0; i < CONNECTING_MAX; i++)
                 connect_next(&load);
         uv_run(&load.loop, UV_RUN_DEFAULT);
+        if (load.is_part) {
+                load_part_tell(&load);
+                return 0;
+        }
         if (load.options.watchers > 0) {
                 load.runs = true;
                 uv_timer_start(&load.end, on_end, DRAIN_MS, 0);
                 load.options.count = load.begun; /* nobody asks more */
                 uv_run(&load.loop, UV_RUN_DEFAULT);
         }
+        load_parts_gather(&load);
         print(&load);
         return load.failed > 0;
 }

@@ -85,7 +85,7 @@ void load_watch_connect(struct load *load, unsigned i) {
         struct http_exchange *x;
 
         if (!load->watches)
-                load->watches = calloc(load->options.watchers, sizeof(*load->watches));
+                load->watches = calloc(load->n_watches, sizeof(*load->watches));
         if (!load->watches)
                 load_fail("no memory");
         if (i % load->options.streams == 0)
@@ -94,7 +94,7 @@ void load_watch_connect(struct load *load, unsigned i) {
         if (load->options.same)
                 snprintf(target, sizeof(target), "%s", load->options.watch);
         else
-                snprintf(target, sizeof(target), "%s%u", load->options.watch, i);
+                snprintf(target, sizeof(target), "%s%u", load->options.watch, load->first_watch + i);
         if (http_client_request(load->watching, &request, &events, &load->watches[i], &x) < 0)
                 load_fail("cannot watch");
 }
