@@ -12,27 +12,37 @@
 static BIO_METHOD *method;
 static pthread_once_t method_once = PTHREAD_ONCE_INIT;
 
-/* In the kernel's TLS records are the kernel's. */
+/* In the kernel's TLS records are the kernel's. Else send() and recv() have a shorter way to the socket than write() and
+ * read(), which OpenSSL calls. */
 static int write_socket(BIO *bio, const char *data, int size) {
         const struct transport *stream = BIO_get_app_data(bio);
         ssize_t n;
 
-        if (!stream->more || BIO_get_ktls_send(bio))
+        if (BIO_get_ktls_send(bio))
                 return BIO_meth_get_write(BIO_s_socket())(bio, data, size);
-        n = send(stream->fd, data, (size_t)size, MSG_MORE);
+        n = send(stream->fd, data, (size_t)size, MSG_NOSIGNAL | (stream->more ? MSG_MORE : 0));
         BIO_clear_retry_flags(bio);
         if (n < 0 && BIO_sock_should_retry((int)n))
                 BIO_set_retry_write(bio);
         return (int)n;
 }
 
-/* In the kernel's TLS a call gives one record, however many there are. */
+/* One record of the kernel's TLS a call, however many there are. */
 static int read_socket(BIO *bio, char *data, int size) {
         struct transport *stream = BIO_get_app_data(bio);
-        int n = BIO_meth_get_read(BIO_s_socket())(bio, data, size);
+        ssize_t n;
 
-        stream->dry = n > 0 && n < size && !BIO_get_ktls_recv(bio);
-        return n;
+        stream->dry = false;
+        if (BIO_get_ktls_recv(bio))
+                return BIO_meth_get_read(BIO_s_socket())(bio, data, size);
+        n = recv(stream->fd, data, (size_t)size, 0);
+        BIO_clear_retry_flags(bio);
+        stream->dry = n > 0 && n < size;
+        if (n < 0 && BIO_sock_should_retry((int)n))
+                BIO_set_retry_read(bio);
+        else if (n == 0)
+                BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
+        return (int)n;
 }
 
 static void make_method(void) {
