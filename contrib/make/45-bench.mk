@@ -15,7 +15,7 @@ $(BUILD)/tests/bench/services_bench: $(BUILD)/tests/bench/services_bench.o $(ARC
 $(BUILD)/tests/bench/cluster_agents: $(BUILD)/tests/bench/cluster_agents.o $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(LIBS) -o $@
 
-API_LOAD := $(addprefix $(BUILD)/tests/bench/,api_load.o api_load_ask.o api_load_watch.o)
+API_LOAD := $(addprefix $(BUILD)/tests/bench/,api_load.o api_load_ask.o api_load_watch.o api_load_parts.o)
 
 $(BUILD)/tests/bench/api_load: $(API_LOAD) $(BUILD)/lib.a
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(LIBS) -o $@

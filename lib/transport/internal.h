@@ -52,5 +52,5 @@ struct transport {
         bool in_event;            /* the loop's call about it is under way: what it waits for is set at its end */
         bool plain_http;          /* what came in place of a handshake is an answer in HTTP */
         bool turn;                /* the next turn of the loop is wanted though the socket has nothing */
-        bool polling;             /* @poll is initialized */
+        bool dry;                 /* the last read took all that the socket had */
 };

@@ -9,6 +9,7 @@ static ssize_t read_plain(struct transport *stream, void *buffer, size_t size) {
         do
                 n = read(stream->fd, buffer, size);
         while (n < 0 && errno == EINTR);
+        stream->dry = n > 0 && (size_t)n < size;
         return n < 0 ? -errno : n;
 }
 

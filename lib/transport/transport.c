@@ -135,7 +135,7 @@ static void on_readable(struct transport *stream) {
                 }
                 stream->events->received(stream->data, buffer, (size_t)n);
                 /* A socket that gave less has no more: the call that would say so is saved. */
-                if (!stream->ssl && (size_t)n < TRANSPORT_READ_SIZE)
+                if (stream->dry && !stream->kind->buffered(stream))
                         return;
         }
         stream->turn = wants_input(stream) && stream->kind->buffered(stream);

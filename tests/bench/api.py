@@ -139,19 +139,25 @@ def patches(s):
     return out
 
 
-def watched(s, namespace, watch, watchers, rate, same, writers):
+def watched(s, namespace, watch, watchers, rate, same, writers, clients=None):
+    """`clients`: so many share the watches, with a connection each; else each watcher has one."""
     said = s.load("stamp", clients=writers, rate=rate, watchers=watchers, same=same, path=CONFIGMAPS.format(namespace) + "/n-", watch=watch,
-                  seconds=max(8, float(SECONDS)))
+                  streams=watchers // (clients or watchers), seconds=max(8, float(SECONDS)))
     wanted = said["done"] * (watchers if same else 1)
-    name = f"{watchers:,} watchers, {rate} changes/s"
+    name = f"{watchers:,} " + (f"watches of {clients} clients" if clients else "watchers") + f", {rate} changes/s"
     return {f"{name}: p50": (said["p50_ms"], "ms"), f"{name}: p99": (said["p99_ms"], "ms"), f"{name}: made": (said["rate"], "requests/s"),
-            f"{name}: delivered": (100 * said["delivered"] / max(1, wanted), "%"), f"{name}: CPU of a change": (said["cpu_ms"], "ms")}
+            f"{name}: delivered": (100 * said["delivered"] / max(1, wanted), "%"), f"{name}: CPU of a change": (said["cpu_ms"], "ms"),
+            f"{name}: the loader's CPU of a change": (said["cpu_s"] * 1000 / max(1, said["done"]), "ms")}
 
 
 def watches(s):
     s.fill("many", 1, "numbered", 1)
     path = CONFIGMAPS.format("many") + "?watch=1"
-    return {**watched(s, "many", path, 1000, 10, True, 2), **watched(s, "many", path, 1000, 100, True, 8)}
+    out = {}
+    for clients in (None, 10):
+        for rate, writers in ((10, 2), (100, 8)):
+            out.update(watched(s, "many", path, 1000, rate, True, writers, clients))
+    return out
 
 
 def held(s, n, **options):
@@ -164,10 +170,12 @@ def held(s, n, **options):
 def fields(s):
     """As kubelets: each watches what one field says is its own."""
     n, one = int(os.environ.get("API_KUBELETS", "10000")), CONFIGMAPS.format("fields") + "?watch=1&fieldSelector=metadata.name%3Dn-"
+    watching = {"workload": "stamp", "clients": 1, "rate": 1, "watch": one, "path": CONFIGMAPS.format("fields") + "/n-"}
     s.fill("fields", n, "numbered")
     out = {"memory of a connection without a watch": (held(s, n, workload="get", clients=n, path="/version"), "KB"),
-           "memory of a connection with a watch of one field": (held(s, n, workload="stamp", clients=1, rate=1, watchers=n, watch=one,
-                                                                     path=CONFIGMAPS.format("fields") + "/n-"), "KB")}
+           "memory of a connection with a watch of one field": (held(s, n, watchers=n, **watching), "KB")}
+    out["memory of a watch of one field, 100 on a connection, beside that"] = (
+        held(s, n, watchers=n, streams=100, **watching) - held(s, n // 100, workload="get", clients=n // 100, path="/version") / 100, "KB")
     out.update(watched(s, "fields", one, n, 1000, False, 32))
     return out
 

@@ -2,9 +2,10 @@
  * when it is sent a line: whoever measures the server looks at it then.
  *
  * api_load --server IP:PORT --ca FILE --cert FILE --key FILE --workload NAME [--clients N] [--seconds S] [--count N]
- *          [--rate N] [--path PATH] [--header 'NAME: VALUE'] [--same] [--watch PATH --watchers N]
+ *          [--rate N] [--path PATH] [--header 'NAME: VALUE'] [--same] [--watch PATH --watchers N [--streams N]]
  *
- * --watch is a path that ends with the number of the watcher, unless all are the --same. */
+ * --watch is a path that ends with the number of the watcher, unless all are the --same; so many --streams share a
+ * connection. */
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -177,18 +178,36 @@ static void on_end(uv_timer_t *timer) {
         uv_stop(&l->loop);
 }
 
+static double cpu_s(void) {
+        struct rusage use;
+
+        getrusage(RUSAGE_SELF, &use);
+        return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+               (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
+}
+
+double load_cpu_s(const struct load *load) {
+        return cpu_s() - load->cpu_begin_s + load->parts_cpu_s;
+}
+
 static void begin(struct load *l) {
+        uint64_t ms = (uint64_t)(l->options.seconds * 1000) + (l->is_part ? DRAIN_MS : 0);
         char line[8];
 
+        load_parts_wait();
+        l->begin_ns = load_now_ns(); /* a part's: what is made from now on counts */
         printf("ready\n");
         fflush(stdout);
         if (!fgets(line, sizeof(line), stdin))
                 load_fail("nobody says when to begin");
+        load_parts_begin();
         uv_update_time(&l->loop);
         l->runs = true;
-        l->begin_ns = l->end_ns = load_now_ns();
+        l->begin_ns = l->is_part ? l->begin_ns : load_now_ns();
+        l->end_ns = l->begin_ns;
+        l->cpu_begin_s = cpu_s();
         l->end.data = l;
-        uv_timer_start(&l->end, on_end, (uint64_t)(l->options.seconds * 1000), 0);
+        uv_timer_start(&l->end, on_end, ms, 0);
         load_askers_begin(l);
 }
 
@@ -197,13 +216,13 @@ static void connect_next(struct load *l) {
 
         if (i < n)
                 load_asker_connect(l, i);
-        else if (i < n + l->options.watchers)
+        else if (i < n + l->n_watches)
                 load_watch_connect(l, i - n);
 }
 
 void load_ready(struct load *load) {
         connect_next(load);
-        if (++load->ready == load->options.clients + load->options.watchers)
+        if (++load->ready == load->options.clients + load->n_watches)
                 begin(load);
 }
 
@@ -244,17 +263,13 @@ static double part(struct load_samples *s, unsigned percent) {
 static void print(struct load *l) {
         struct load_samples *s = l->options.watchers ? &l->deliveries : &l->samples;
         double seconds = (double)(l->end_ns - l->begin_ns) / 1e9;
-        struct rusage use;
 
         if (s->n > 0)
                 qsort(s->us, s->n, sizeof(*s->us), compare);
-        getrusage(RUSAGE_SELF, &use);
         printf("{\"done\":%ld,\"failed\":%ld,\"late\":%ld,\"delivered\":%ld,\"seconds\":%.3f,\"rate\":%.1f,"
                "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"bytes\":%llu,\"cpu_s\":%.3f}\n",
                l->done, l->failed, l->late, l->delivered, seconds, seconds > 0 ? (double)l->done / seconds : 0,
-               part(s, 50), part(s, 99), (unsigned long long)l->bytes,
-               (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
-                       (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6);
+               part(s, 50), part(s, 99), (unsigned long long)l->bytes, load_cpu_s(l));
         fflush(stdout);
 }
 
@@ -269,13 +284,12 @@ static void add_header(struct load_options *o, char *text) {
 
 static struct load_options read_options(int argc, char **argv) {
         static const struct option names[] = {
-                { "server", 1, 0, 's' },  { "ca", 1, 0, 'a' },       { "cert", 1, 0, 'c' },
-                { "key", 1, 0, 'k' },     { "workload", 1, 0, 'w' }, { "clients", 1, 0, 'n' },
-                { "seconds", 1, 0, 't' }, { "count", 1, 0, 'N' },    { "rate", 1, 0, 'r' },
-                { "path", 1, 0, 'p' },    { "header", 1, 0, 'H' },   { "same", 0, 0, 'S' },
-                { "watch", 1, 0, 'W' },   { "watchers", 1, 0, 'm' }, { 0 },
+                { "server", 1, 0, 's' },   { "ca", 1, 0, 'a' },       { "cert", 1, 0, 'c' },    { "key", 1, 0, 'k' },
+                { "workload", 1, 0, 'w' }, { "clients", 1, 0, 'n' },  { "seconds", 1, 0, 't' }, { "count", 1, 0, 'N' },
+                { "rate", 1, 0, 'r' },     { "path", 1, 0, 'p' },     { "header", 1, 0, 'H' },  { "same", 0, 0, 'S' },
+                { "watch", 1, 0, 'W' },    { "watchers", 1, 0, 'm' }, { "streams", 1, 0, 'M' }, { 0 },
         };
-        struct load_options o = { .clients = 1, .seconds = 5, .path = "/version" };
+        struct load_options o = { .clients = 1, .streams = 1, .seconds = 5, .path = "/version" };
 
         for (int c; (c = getopt_long(argc, argv, "", names, NULL)) >= 0;)
                 switch (c) {
@@ -321,10 +335,14 @@ static struct load_options read_options(int argc, char **argv) {
                 case 'm':
                         o.watchers = (unsigned)atoi(optarg);
                         break;
+                case 'M':
+                        o.streams = (unsigned)atoi(optarg);
+                        break;
                 default:
                         exit(2);
                 }
-        if (!o.server || !o.ca || !o.certificate || !o.key || !o.workload || (o.watchers && !o.watch) || !o.clients)
+        if (!o.server || !o.ca || !o.certificate || !o.key || !o.workload || (o.watchers && !o.watch) || !o.clients ||
+            !o.streams)
                 load_fail("--server, --ca, --cert, --key and --workload are wanted");
         return o;
 }
@@ -335,7 +353,9 @@ int main(int argc, char **argv) {
 
         load.options = read_options(argc, argv);
         setrlimit(RLIMIT_NOFILE, &files);
-        load.askers = calloc(load.options.clients, sizeof(*load.askers));
+        if (load.options.watchers > 0)
+                load_parts_start(&load);
+        load.askers = calloc(load.options.clients + 1, sizeof(*load.askers));
         if (!load.askers || uv_loop_init(&load.loop) < 0)
                 load_fail("no memory");
         uv_timer_init(&load.loop, &load.end);
@@ -344,12 +364,17 @@ int main(int argc, char **argv) {
         for (unsigned i = 0; i < CONNECTING_MAX; i++)
                 connect_next(&load);
         uv_run(&load.loop, UV_RUN_DEFAULT);
+        if (load.is_part) {
+                load_part_tell(&load);
+                return 0;
+        }
         if (load.options.watchers > 0) {
                 load.runs = true;
                 uv_timer_start(&load.end, on_end, DRAIN_MS, 0);
                 load.options.count = load.begun; /* nobody asks more */
                 uv_run(&load.loop, UV_RUN_DEFAULT);
         }
+        load_parts_gather(&load);
         print(&load);
         return load.failed > 0;
 }

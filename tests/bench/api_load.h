@@ -1,9 +1,10 @@
-/* A loader of API servers: clients that each have a connection of HTTP/2 and a certificate, as client-go's, on one
- * loop.
+/* A loader of API servers: clients that each have a connection of HTTP/2 and a certificate, as client-go's. Those that
+ * ask are on one loop, those that watch on as many as there are processors, in a process each.
  *
  *     api_load.c        options, the table of workloads, what it prints
  *     api_load_ask.c    askers: one request after the other, as fast as they are answered or at a rate
  *     api_load_watch.c  watchers, and how long after it was made a change reaches them
+ *     api_load_parts.c  the processes that watch
  */
 #pragma once
 
@@ -39,6 +40,7 @@ struct load_options {
         struct http_field headers[LOAD_HEADERS_MAX];
         size_t n_headers;
         unsigned clients, watchers;
+        unsigned streams; /* watchers that share a connection, as those of one client-go do */
         double seconds;
         long count;  /* ends after so many, whatever the time; 0: by time alone */
         double rate; /* of all askers together, a second; 0: as fast as they are answered */
@@ -60,7 +62,11 @@ struct load {
         socklen_t n_address;
         struct asker *askers;
         struct watch *watches;
-        unsigned ready, connecting; /* of clients and watchers; those that are on their way */
+        struct http_client *watching; /* has room for watchers that connect */
+        bool is_part;
+        unsigned first_watch, n_watches; /* this process' own */
+        double cpu_begin_s, parts_cpu_s;
+        unsigned ready, connecting; /* of clients and watches; those that are on their way */
         unsigned next_idle;         /* the asker whose turn a paced request is */
         bool runs;
         uint64_t begin_ns, end_ns;
@@ -98,6 +104,16 @@ void load_askers_begin(struct load *load);
 
 /* Connects watcher @i. */
 void load_watch_connect(struct load *load, unsigned i);
+
+/* The processes that watch. The caller may be one of them afterwards (@load->is_part). */
+void load_parts_start(struct load *load);
+void load_parts_wait(void); /* until all watches are there */
+void load_parts_begin(void);
+void load_parts_gather(struct load *load);
+void load_part_tell(const struct load *load); /* what is gathered */
+
+/* This process' since the load began. */
+double load_cpu_s(const struct load *load);
 
 /* Said on standard error; the program ends. */
 _Noreturn void load_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -82,18 +82,19 @@ void load_watch_connect(struct load *load, unsigned i) {
         struct http_field fields[] = { { "user-agent", "kubelet/v1.36.3 (linux/amd64)" } };
         char target[LOAD_TARGET_MAX];
         struct http_client_request request = { .method = "GET", .target = target, .fields = fields, .n_fields = 1 };
-        struct http_client *client = load_client(load);
         struct http_exchange *x;
 
         if (!load->watches)
-                load->watches = calloc(load->options.watchers, sizeof(*load->watches));
+                load->watches = calloc(load->n_watches, sizeof(*load->watches));
         if (!load->watches)
                 load_fail("no memory");
+        if (i % load->options.streams == 0)
+                load->watching = load_client(load);
         load->watches[i].load = load;
         if (load->options.same)
                 snprintf(target, sizeof(target), "%s", load->options.watch);
         else
-                snprintf(target, sizeof(target), "%s%u", load->options.watch, i);
-        if (http_client_request(client, &request, &events, &load->watches[i], &x) < 0)
+                snprintf(target, sizeof(target), "%s%u", load->options.watch, load->first_watch + i);
+        if (http_client_request(load->watching, &request, &events, &load->watches[i], &x) < 0)
                 load_fail("cannot watch");
 }
