@@ -77,6 +77,7 @@ struct worker_update {
 /* A change of its resources (agent/pod/resize.c). */
 struct worker_resize {
         size_t phase;               /* under way; 0: nothing is */
+        bool overtaken;             /* more was allocated meanwhile: all of it is to be looked at again */
         int64_t retry_at;           /* one that failed; NODE_NEVER: none did */
         struct pod *wanted;         /* what the source of the pod says; the worker's pod is what was allocated of it */
         struct pod *before;         /* what it may still hold of the node, until the change is made; NULL: no more */

@@ -46,7 +46,8 @@ static void fail(struct worker *w, const struct err *err) {
         char *copy = news ? strdup(text) : NULL;
 
         w->resize.phase = 0;
-        if (w->state != WORKER_RUNNING) { /* it ends: its cgroup goes */
+        if (w->state != WORKER_RUNNING ||
+            w->resize.overtaken) { /* it ends: its cgroup goes; or this is wanted no more */
                 free(copy);
                 worker_step(w);
                 return;
@@ -258,12 +259,13 @@ static int (*const phases[])(struct worker *w, struct err **err) = {
         NULL, resize_check_memory, grow_memory, update_memory, shrink_memory, grow_cpu, update_cpu, shrink_cpu,
 };
 
-/* A pod that ends meanwhile is left as it is. */
+/* A pod that ends meanwhile is left as it is. One that is to have another size begins again: what grew first for the
+ * one before may be too little for the containers that come next. */
 static void go_on(struct worker *w) {
         _cleanup_err_ struct err *err = NULL;
         int r = 0;
 
-        while (w->state == WORKER_RUNNING && w->resize.phase < ELEMENTS(phases) &&
+        while (!w->resize.overtaken && w->state == WORKER_RUNNING && w->resize.phase < ELEMENTS(phases) &&
                (r = phases[w->resize.phase](w, &err)) == 0)
                 w->resize.phase++;
         if (r > 0)
@@ -309,6 +311,7 @@ bool worker_resize(struct worker *w) {
                 return true;
         }
         w->resize.retry_at = NODE_NEVER;
+        w->resize.overtaken = false;
         w->resize.phase = 1;
         go_on(w);
         return !w->resize.phase;

@@ -51,6 +51,7 @@ int worker_allocate(struct worker *w) {
                 w->resize.before = before;
         w->resize.pending.set = false;
         w->resize.retry_at = NODE_NEVER;
+        w->resize.overtaken = w->resize.phase > 0;
         resize_begin_progress(w);
         resize_say(w, &started, w->pod, &w->resize.in_progress);
         worker_step(w);

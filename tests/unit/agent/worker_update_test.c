@@ -318,6 +318,51 @@ static void test_a_resize_that_fails_is_told_and_tried_again(void **state) {
         assert_false(status_has(w, "PodResize"));
 }
 
+static bool asks_for_update(const struct world *w) {
+        for (size_t i = 0; i < w->n_pending; i++)
+                if (!w->pending[i].job && w->pending[i].method == CRI_UPDATE_CONTAINER_RESOURCES)
+                        return true;
+        return false;
+}
+
+static void overtake(struct world *w) {
+        begin(w, PODS("1", SIZED("a", "100m", "64Mi", "")));
+        assert_int_equal(world_update(w, PODS("2", SIZED("a", "200m", "64Mi", ""))), 0);
+        assert_int_equal(worker_allocate(w->worker), 0);
+        world_run_until(w, CRI_UPDATE_CONTAINER_RESOURCES);
+        assert_true(asks_for_update(w));
+        assert_int_equal(world_update_quietly(w, PODS("3", SIZED("a", "300m", "64Mi", ""))), 0);
+        assert_int_equal(worker_allocate(w->worker), 0);
+}
+
+/* The pod's cgroup has the new size before the container gets it. */
+static void test_a_resize_overtakes_one_under_way(void **state) {
+        struct world *w = *state;
+
+        overtake(w);
+        world_run_until(w, CRI_UPDATE_CONTAINER_RESOURCES);
+        world_run_one(w);
+        assert_false(asks_for_update(w));
+        world_run(w);
+        world_expect(w, "run s0; start a#0; update a 204/20000 64Mi; update a 307/30000 64Mi");
+        assert_false(status_has(w, "PodResize"));
+        assert_false(has_event(w, "ResizeError"));
+}
+
+static void test_a_resize_that_fails_when_it_is_overtaken(void **state) {
+        struct world *w = *state;
+
+        overtake(w);
+        w->update_error = "no";
+        world_run_until(w, CRI_UPDATE_CONTAINER_RESOURCES);
+        world_run_one(w);
+        w->update_error = NULL;
+        world_run(w);
+        world_expect(w, "run s0; start a#0; update a 307/30000 64Mi");
+        assert_false(status_has(w, "PodResize"));
+        assert_false(has_event(w, "ResizeError"));
+}
+
 /* What was allocated and what was set are on the disk: a new agent goes on with what is left. */
 static void test_a_new_agent_goes_on_with_a_resize(void **state) {
         struct world *w = *state;
@@ -418,6 +463,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_what_waits_keeps_its_size, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_policy_restarts_for_its_resource_alone, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_resize_that_fails_is_told_and_tried_again, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_resize_overtakes_one_under_way, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_resize_that_fails_when_it_is_overtaken, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_new_agent_goes_on_with_a_resize, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_what_shrinks_holds_until_it_is_smaller, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_preempted_pod, setup, teardown),

@@ -431,7 +431,7 @@ void world_pod(struct world *w, const char *json) {
         w->gone = false;
 }
 
-int world_update(struct world *w, const char *json) {
+int world_update_quietly(struct world *w, const char *json) {
         const struct kube_object_meta *now = &worker_pod(w->worker)->metadata;
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct value *value = NULL;
@@ -449,6 +449,12 @@ int world_update(struct world *w, const char *json) {
         pod->metadata.uid = arena_strdup(pod->arena, now->uid);
         r = worker_update(w->worker, pod);
         pod_unref(pod);
+        return r;
+}
+
+int world_update(struct world *w, const char *json) {
+        int r = world_update_quietly(w, json);
+
         world_run(w);
         return r;
 }

@@ -67,6 +67,7 @@ void world_pod(struct world *world, const char *json);
 /* The worker's pod is this one from now on, with the identity of before: what worker_update() says. Its ephemeral
  * containers are not those of a file. */
 int world_update(struct world *world, const char *json);
+int world_update_quietly(struct world *world, const char *json); /* and answers nothing */
 
 /* Answers all that is asked, until nothing is. */
 void world_run(struct world *world);
