@@ -122,7 +122,8 @@ def test_a_pod_runs_and_goes(api, client, joined):
     assert own["labels"]["io.kubernetes.pod.uid"] == made["metadata"]["uid"]
     assert api.kubectl("get", "pod", "one").stdout.splitlines()[1].split()[1:4] == ["1/1", "Running", "0"]
     events = json.loads(api.kubectl("get", "events", "-o", "json").stdout)["items"]
-    assert {"Created", "Started"} <= {e["reason"] for e in events if e["involvedObject"]["uid"] == made["metadata"]["uid"]}
+    assert {"Created", "Started"} <= {e["reason"] for e in events if e["involvedObject"]["uid"] == made["metadata"]["uid"]
+                                      and e["involvedObject"]["fieldPath"] == "spec.containers{main}" and e["source"] == {"component": "kubelet", "host": joined.name}}
     began = time.monotonic()
     done = api.kubectl("delete", "pod", "one")
     assert done.returncode == 0 and time.monotonic() - began < 8, done
