@@ -141,6 +141,10 @@ void kubelet_serve_log_query(struct kubelet_request *q, const char *path);
 void kubelet_search_drained(struct kubelet_request *q);
 void kubelet_search_closed(struct kubelet_request *q);
 
+/* machine_metrics.c */
+struct metrics_writer;
+void kubelet_write_machine(struct metrics_writer *w);
+
 /* What routes serve. */
 void kubelet_serve_health(struct kubelet_request *q);
 void kubelet_serve_pods(struct kubelet_request *q);

@@ -253,6 +253,12 @@ def test_summary_and_metrics(joined, admin, shell):
     assert re.search(r"^node_cpu_usage_seconds_total [\d.e+]+ \d{13}$", resource, re.M) and "\nresource_scrape_error 0\n" in resource
     cadvisor = admin.get("/metrics/cadvisor")
     assert re.search(r'^container_memory_working_set_bytes\{[^}]*container="web"[^}]*pod="shell"[^}]*\} \d[\d.e+]* \d{13}$', cadvisor, re.M) and "machine_cpu_cores" in cadvisor
+    # What a rate is made of: with its fraction, and of devices by the names that dashboards choose by.
+    assert re.search(r'^container_cpu_usage_seconds_total\{[^}]*container="web"[^}]*\} \d+\.\d{3,} \d{13}$', cadvisor, re.M), cadvisor
+    assert all(os.path.exists(d) or re.match(r"\d+:\d+$", d) for d in re.findall(r'^container_fs_reads_total\{[^}]*device="([^"]+)"', cadvisor, re.M))
+    number = lambda family: float(re.search(rf"^{family}\S* (\S+)$", cadvisor, re.M)[1])  # noqa: E731
+    assert number("machine_cpu_cores") == os.cpu_count() >= number("machine_cpu_physical_cores") >= number("machine_cpu_sockets") >= 1
+    assert number("machine_scrape_error") == number("container_scrape_error") == 0 and f'kernelVersion="{os.uname().release}"' in cadvisor
     assert "kubelet_running_pods" in admin.get("/metrics")
 
 
