@@ -123,6 +123,10 @@ const char *cluster_serving(const struct cluster *c) {
         return identity_serving(c->identity);
 }
 
+void cluster_certificates_end(const struct cluster *c, int64_t *ret_client, int64_t *ret_serving) {
+        identity_ends(c->identity, ret_client, ret_serving);
+}
+
 void cluster_free(struct cluster *c) {
         if (!c)
                 return;

@@ -268,6 +268,13 @@ def test_probes_are_counted(client, joined, admin):
     uid = made["metadata"]["uid"]
     row = 'prober_probe_total{container="main",namespace="default",pod="probed",pod_uid="%s",probe_type="%s",result="%s"} '
     wait_for("results", lambda: all(row % (uid, *what) in admin.get("/metrics/probes") for what in (("Readiness", "successful"), ("Liveness", "failed"))))
+    # Those that failed have no time, as kubelet counts it.
+    text, series = admin.get("/metrics/probes"), 'prober_probe_duration_seconds_%s{container="main",namespace="default",pod="probed",probe_type="%s"%s} '
+    number = lambda *what: float(re.search(re.escape(series % what) + r"(\S+)", text)[1])  # noqa: E731
+    assert number("count", "Readiness", "") == number("bucket", "Readiness", ',le="+Inf"') >= 1 and 0 < number("sum", "Readiness", "") < 30
+    assert series % ("count", "Liveness", "") not in text
+    metrics = admin.get("/metrics")
+    assert re.search(r'^kubelet_desired_pods\{static=""\} [1-9]', metrics, re.M) and re.search(r'^kubelet_certificate_manager_client_ttl_seconds (\+Inf|\d+)$', metrics, re.M)
 
 
 def test_host_logs_are_those_below_var_log(admin, tmp_path):
