@@ -1,12 +1,11 @@
 #include "client/recorder.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "client/client.h"
+#include "client/event_sender.h"
 #include "kube/codec/codec.h"
 #include "kube/core_v1.h"
 #include "kube/kinds.h"
@@ -14,7 +13,6 @@
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 #include "lib/list.h"
-#include "lib/log.h"
 #include "lib/table.h"
 
 #define COMBINED "(combined from similar events): "
@@ -36,20 +34,10 @@ struct memory_of {
         struct memories by_age; /* the oldest first */
 };
 
-struct telling {
-        struct recorder *recorder;
-        struct client_call *call;
-        struct list_node in_recorder;
-};
-
-LIST_DEFINE(tellings, struct telling, in_recorder)
-
 struct recorder {
-        struct client *client;
-        const struct kube_kind *kind;
-        const char *component;
+        struct event_sender sender;
+        const char *component, *host;
         struct memory_of same, similar, allowed;
-        struct tellings tellings;
 };
 
 /* --- memory --- */
@@ -130,72 +118,37 @@ static bool is_one_of_many(struct recorder *r, const char *key, bool new, int64_
 
 /* --- what is sent --- */
 
-static void on_told(void *data, const struct client_answer *answer) {
-        struct telling *t = data;
-
-        if (!client_succeeded(answer))
-                log_debug("%s: an event was not taken: %s", t->recorder->component, answer->message);
-        tellings_remove(t);
-        free(t);
-}
-
-static void send(struct recorder *r, const struct client_request *request) {
-        struct telling *t = calloc(1, sizeof(*t));
-        int error = t ? 0 : -ENOMEM;
-
-        if (t) {
-                t->recorder = r;
-                error = client_ask(r->client, request, on_told, t, &t->call);
-        }
-        if (error == 0) {
-                tellings_append(&r->tellings, t);
-                return;
-        }
-        log_debug("%s: an event was not told: %s", r->component, strerror(-error));
-        free(t);
-}
-
 static const char *namespace_of(const struct recorder_object *object) {
         return *object->namespace ? object->namespace : "default";
 }
 
-static void create(struct recorder *r, const struct recorder_object *o, const struct recorder_note *note,
-                   const struct memory *m) {
-        const struct kube_time at = { .seconds = m->first, .set = true };
+static int write_event(struct recorder *r, const struct recorder_object *o, const char *field,
+                       const struct recorder_note *note, const struct memory *m, int64_t now, struct event_telling *t) {
+        const struct kube_time first = { .seconds = m->first, .set = true }, last = { .seconds = now, .set = true };
         const struct kube_event event = { .metadata = { .name = m->event, .namespace = namespace_of(o) },
                                           .involved_object = { .kind = o->kind,
                                                                .namespace = o->namespace,
                                                                .name = o->name,
                                                                .uid = o->uid,
-                                                               .api_version = o->api_version },
+                                                               .api_version = o->api_version,
+                                                               .field_path = field },
                                           .reason = note->reason,
                                           .message = note->message,
-                                          .source = { .component = r->component },
-                                          .first_timestamp = at,
-                                          .last_timestamp = at,
-                                          .count = 1,
+                                          .source = { .component = r->component, .host = r->host },
+                                          .first_timestamp = first,
+                                          .last_timestamp = last,
+                                          .count = (int32_t)m->count,
                                           .type = note->type,
-                                          .reporting_component = r->component };
-        struct client_request q = { .verb = KUBE_VERB_CREATE, .kind = r->kind, .namespace = namespace_of(o) };
+                                          .reporting_component = r->component,
+                                          .reporting_instance = r->host };
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        _cleanup_free_ char *text = NULL;
 
         kube_json_write(&w, &kube_event_type, &event);
-        if (json_writer_finish(&w, &text, &q.length) < 0)
-                return;
-        q.body = text;
-        send(r, &q);
+        return json_writer_finish(&w, &t->event, &t->event_length);
 }
 
-static void count_up(struct recorder *r, const struct recorder_object *o, const struct recorder_note *note,
-                     const struct memory *m, int64_t now) {
-        struct client_request q = { .verb = KUBE_VERB_PATCH,
-                                    .kind = r->kind,
-                                    .namespace = namespace_of(o),
-                                    .name = m->event,
-                                    .patch = CLIENT_PATCH_MERGE };
+static int write_patch(const struct recorder_note *note, const struct memory *m, int64_t now, struct event_telling *t) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        _cleanup_free_ char *text = NULL;
         char at[sizeof("2006-01-02T15:04:05Z") + 12];
         struct tm tm;
 
@@ -206,10 +159,7 @@ static void count_up(struct recorder *r, const struct recorder_object *o, const 
         json_add_string(&w, "lastTimestamp", at);
         json_add_string(&w, "message", note->message);
         json_end_map(&w);
-        if (json_writer_finish(&w, &text, &q.length) < 0)
-                return;
-        q.body = text;
-        send(r, &q);
+        return json_writer_finish(&w, &t->patch, &t->patch_length);
 }
 
 /* "NAME.HEX": of the time, so that none is there already. */
@@ -224,25 +174,33 @@ static char *event_name(const struct recorder_object *o) {
         return name;
 }
 
-static void tell_once(struct recorder *r, const struct recorder_object *object, const struct recorder_note *note,
-                      struct memory *m, int64_t now) {
+static void tell_once(struct recorder *r, const struct recorder_object *object, const char *field,
+                      const struct recorder_note *note, struct memory *m, int64_t now) {
+        struct event_telling *t = event_telling_new(namespace_of(object));
+        bool again = m->event;
+
         m->count++;
-        if (m->event)
-                return count_up(r, object, note, m, now);
-        m->event = event_name(object);
-        m->first = now;
-        if (m->event)
-                create(r, object, note, m);
+        if (!again) {
+                m->event = event_name(object);
+                m->first = now;
+        }
+        if (t && m->event && (t->name = strdup(m->event)) && write_event(r, object, field, note, m, now, t) == 0 &&
+            (!again || write_patch(note, m, now, t) == 0))
+                event_sender_send(&r->sender, t);
+        else
+                event_telling_free(t);
 }
 
-void recorder_tell(struct recorder *recorder, const struct recorder_object *object, const struct recorder_note *note,
-                   int64_t now) {
+void recorder_tell_of(struct recorder *recorder, const struct recorder_object *object, const char *field,
+                      const struct recorder_note *note, int64_t now) {
         _cleanup_arena_ struct arena *arena = arena_new();
         char *of = arena ? arena_printf(arena, "%s\n%s\n%s\n%s", object->kind, object->namespace, object->name,
                                         object->uid) :
                            NULL,
              *like = of ? arena_printf(arena, "%s\n%s\n%s", of, note->type, note->reason) : NULL,
-             *same = like ? arena_printf(arena, "%s\n%.*s", like, RECORDER_MESSAGE_MAX, note->message) : NULL;
+             *same = like ? arena_printf(arena, "%s\n%s\n%.*s", like, field, RECORDER_MESSAGE_MAX,
+                                         note->message) :
+                            NULL;
         struct recorder_note told = *note;
         struct memory *m;
         bool new;
@@ -252,34 +210,35 @@ void recorder_tell(struct recorder *recorder, const struct recorder_object *obje
         new = !table_find(&recorder->same.table, same);
         if (is_one_of_many(recorder, like, new, now)) {
                 told.message = arena_printf(arena, COMBINED "%s", note->message);
-                same = arena_printf(arena, "%s\n", like);
+                same = arena_printf(arena, "%s\n%s\n", like, field);
         }
         told.message =
                 told.message ? arena_strndup(arena, told.message, strnlen(told.message, RECORDER_MESSAGE_MAX)) : NULL;
         m = same && told.message && is_allowed(recorder, of, now) ? remember(&recorder->same, same) : NULL;
         if (m)
-                tell_once(recorder, object, &told, m, now);
+                tell_once(recorder, object, field, &told, m, now);
+}
+
+void recorder_tell(struct recorder *recorder, const struct recorder_object *object, const struct recorder_note *note,
+                   int64_t now) {
+        recorder_tell_of(recorder, object, "", note, now);
 }
 
 /* --- its life --- */
 
-struct recorder *recorder_new(struct client *client, const struct kube_kind *kind, const char *component) {
+struct recorder *recorder_new(struct client *client, const struct kube_kind *kind, const char *component,
+                              const char *host) {
         struct recorder *r = calloc(1, sizeof(*r));
 
         if (r)
-                *r = (struct recorder){ .client = client, .kind = kind, .component = component };
+                *r = (struct recorder){ .sender = { client, kind, component }, .component = component, .host = host ?: "" };
         return r;
 }
 
 void recorder_free(struct recorder *recorder) {
-        struct telling *t;
-
         if (!recorder)
                 return;
-        while ((t = tellings_pop(&recorder->tellings))) {
-                client_cancel(t->call);
-                free(t);
-        }
+        event_sender_done(&recorder->sender);
         forget_all(&recorder->same);
         forget_all(&recorder->similar);
         forget_all(&recorder->allowed);

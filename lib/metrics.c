@@ -27,6 +27,10 @@ static void write_escaped(FILE *out, const char *text, bool quotes) {
 static void write_number(FILE *out, double number, bool point) {
         char text[32];
 
+        if (!isfinite(number)) {
+                fputs(isnan(number) ? "NaN" : number > 0 ? "+Inf" : "-Inf", out);
+                return;
+        }
         for (int digits = 15; digits <= 17; digits++) {
                 double same = 0;
 

@@ -1,6 +1,7 @@
 #include "agent/cluster/cluster.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -69,7 +70,7 @@ static int connect_to(struct cluster *c, struct err **err) {
         if (r < 0)
                 return r;
         c->client = identity_client(c->identity);
-        c->recorder = recorder_new(c->client, &cluster_event_kind, "kubelet");
+        c->recorder = recorder_new(c->client, &cluster_event_kind, "kubelet", c->options->node_name);
         return c->recorder ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
@@ -108,15 +109,22 @@ void cluster_event(struct cluster *c, const struct event_object *object, bool wa
         const struct recorder_note note = { warning ? "Warning" : "Normal", reason, text };
         const struct recorder_object about = { "v1", object->kind ?: "Pod", object->namespace_, object->name,
                                                object->uid };
+        char field[320] = ""; /* a container's list and name */
 
+        if (object->container)
+                snprintf(field, sizeof(field), "spec.%s{%s}", object->list, object->container);
         if (c->node.timer && (object->kind || pod || cluster_mirror_of(c, object->uid)))
-                recorder_tell(c->recorder, &about, &note, time(NULL));
+                recorder_tell_of(c->recorder, &about, field, &note, time(NULL));
         if (pod && (warning || (strcmp(reason, "Pulling") == 0 && !pod->renewed)))
                 cluster_report_soon(pod);
 }
 
 const char *cluster_serving(const struct cluster *c) {
         return identity_serving(c->identity);
+}
+
+void cluster_certificates_end(const struct cluster *c, int64_t *ret_client, int64_t *ret_serving) {
+        identity_ends(c->identity, ret_client, ret_serving);
 }
 
 void cluster_free(struct cluster *c) {

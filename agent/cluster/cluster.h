@@ -119,5 +119,8 @@ void cluster_event(struct cluster *cluster, const struct event_object *object, b
  * none (yet). */
 const char *cluster_serving(const struct cluster *cluster);
 
+/* When the node's certificates end, in seconds since 1970; 0: there is none that is renewed. */
+void cluster_certificates_end(const struct cluster *cluster, int64_t *ret_client, int64_t *ret_serving);
+
 /* Nothing is told or asked any more; the service keeps what it was told. NULL is fine. */
 void cluster_free(struct cluster *cluster);

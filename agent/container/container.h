@@ -137,9 +137,17 @@ enum member_probe_result {
         MEMBER_PROBE_UNKNOWN,
         MEMBER_PROBE_RESULTS,
 };
+/* How long those took that succeeded or told nothing, as kubelet counts them; those that failed are not in it. */
+#define MEMBER_PROBE_BUCKETS 11
+extern const double member_probe_buckets[MEMBER_PROBE_BUCKETS]; /* where they end, in seconds; one more has no end */
+struct member_probe_times {
+        uint32_t counts[MEMBER_PROBE_BUCKETS + 1]; /* each bucket's own */
+        double sum;                                /* seconds */
+};
 struct member_probe {
         const char *type; /* "Liveness", "Readiness", "Startup" */
         const uint32_t *results;
+        const struct member_probe_times *times;
 };
 
 /* Calls @each for each probe that it has. */

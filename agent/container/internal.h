@@ -69,7 +69,9 @@ struct prober {
         struct probe *probe; /* under way */
         uint32_t round;      /* tells a late result from the one waited for */
         bool exec;           /* an exec probe is under way */
+        uint64_t began;      /* ns of the monotonic clock */
         uint32_t results[MEMBER_PROBE_RESULTS];
+        struct member_probe_times times;
 };
 
 /* A lifecycle hook under way. */

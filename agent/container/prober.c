@@ -88,7 +88,22 @@ void member_each_probe(const struct member *m,
                        void *data) {
         for (int i = 0; i < PROBERS; i++)
                 if (m->probers[i].spec)
-                        each(data, m, &(struct member_probe){ names[i], m->probers[i].results });
+                        each(data, m, &(struct member_probe){ names[i], m->probers[i].results, &m->probers[i].times });
+}
+
+/* Those of Prometheus' client library for Go. */
+const double member_probe_buckets[MEMBER_PROBE_BUCKETS] = {
+        0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+};
+
+static void count_time(struct prober *p) {
+        double seconds = (double)(uv_hrtime() - p->began) * 1e-9;
+        unsigned bucket = 0;
+
+        while (bucket < MEMBER_PROBE_BUCKETS && seconds > member_probe_buckets[bucket])
+                bucket++;
+        p->times.counts[bucket]++;
+        p->times.sum += seconds;
 }
 
 static void condemn(struct member *m, const struct prober *p, const char *reason) {
@@ -136,6 +151,8 @@ static void take_result(struct prober *p, enum probe_outcome outcome, const char
         p->results[outcome == PROBE_FAILURE ? MEMBER_PROBE_FAILED :
                    outcome == PROBE_UNKNOWN ? MEMBER_PROBE_UNKNOWN :
                                               MEMBER_PROBE_SUCCESSFUL]++;
+        if (outcome != PROBE_FAILURE)
+                count_time(p);
         if (outcome == PROBE_FAILURE)
                 member_say(m, true, "Unhealthy", "%s probe failed: %s", name, message);
         else if (outcome == PROBE_UNKNOWN)
@@ -228,6 +245,7 @@ static void run(struct prober *p) {
         struct probe_target target = { 0 };
 
         probe_schedule_probing(&p->schedule, node_now(world));
+        p->began = uv_hrtime();
         if (p->spec->exec) {
                 run_exec(p);
                 return;

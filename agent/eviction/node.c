@@ -64,21 +64,52 @@ static struct kube_node_condition condition_of(const struct eviction *e, enum ev
         };
 }
 
+/* The node's huge pages. */
+struct huge {
+        struct node_huge_pages sizes[NODE_HUGE_SIZES_MAX];
+        unsigned n;
+        int64_t bytes;
+};
+
+static struct huge find_huge(void) {
+        struct huge huge = { .n = 0 };
+
+        huge.n = node_huge_pages_read(NODE_HUGE_PAGES, huge.sizes);
+        for (unsigned i = 0; i < huge.n; i++)
+                huge.bytes += huge.sizes[i].all_bytes;
+        return huge;
+}
+
+static int64_t at_least_none(int64_t amount) {
+        return amount > 0 ? amount : 0;
+}
+
 /* What there is, without @reserved of each; in the order of names. False without memory. */
 static bool list_resources(const struct eviction *e, struct arena *arena, const struct node_facts *facts,
-                           const int64_t reserved[_RESERVED_RESOURCES], resource_list *ret_list) {
-        const struct resource_amount amounts[] = {
-                { "cpu", quantity_from_milli(facts->cpu_milli - reserved[RESERVED_CPU]) },
-                { "ephemeral-storage",
-                  quantity_from_units(facts->disk_bytes - reserved[RESERVED_STORAGE], QUANTITY_BINARY) },
-                { "memory", quantity_from_units(facts->memory_bytes - reserved[RESERVED_MEMORY], QUANTITY_BINARY) },
-                { "pods", quantity_from_units(e->world.options->max_pods, QUANTITY_DECIMAL) },
-        };
+                           const struct huge *huge, const int64_t reserved[_RESERVED_RESOURCES],
+                           resource_list *ret_list) {
+        int64_t memory = at_least_none(facts->memory_bytes - reserved[RESERVED_MEMORY]);
+        struct resource_amount *items = arena_alloc_array(arena, 4 + huge->n, sizeof(*items));
+        uint32_t n = 0;
 
-        if (!(ret_list->items = arena_alloc_array(arena, ELEMENTS(amounts), sizeof(amounts[0]))))
+        if (!items)
                 return false;
-        memcpy(ret_list->items, amounts, sizeof(amounts));
-        ret_list->count = ELEMENTS(amounts);
+        items[n++] = (struct resource_amount){ "cpu", quantity_from_milli(facts->cpu_milli - reserved[RESERVED_CPU]) };
+        items[n++] = (struct resource_amount){ "ephemeral-storage",
+                                               quantity_from_units(facts->disk_bytes - reserved[RESERVED_STORAGE],
+                                                                   QUANTITY_BINARY) };
+        for (unsigned i = 0; i < huge->n; i++) {
+                const char *name = arena_strdup(arena, huge->sizes[i].name);
+
+                if (!name)
+                        return false;
+                items[n++] = (struct resource_amount){ name,
+                                                       quantity_from_units(huge->sizes[i].all_bytes, QUANTITY_BINARY) };
+        }
+        items[n++] = (struct resource_amount){ "memory", quantity_from_units(memory, QUANTITY_BINARY) };
+        items[n++] = (struct resource_amount){ "pods",
+                                               quantity_from_units(e->world.options->max_pods, QUANTITY_DECIMAL) };
+        *ret_list = (resource_list){ items, n };
         return true;
 }
 
@@ -86,14 +117,17 @@ int eviction_node_status(const struct eviction *e, struct arena *arena, struct k
         int64_t none[_RESERVED_RESOURCES] = { 0 }, reserved[_RESERVED_RESOURCES];
         struct kube_node_condition *conditions =
                 arena_alloc_array(arena, EVICTION_NODE_CONDITIONS, sizeof(struct kube_node_condition));
+        const struct huge huge = find_huge();
         struct node_facts facts;
 
         *ret_status = (struct kube_node_status){ 0 };
         node_facts_read("", e->world.options->root_dir, &facts);
         for (int i = 0; i < _RESERVED_RESOURCES; i++)
                 reserved[i] = eviction_reserved(e->settings, (enum reserved_resource)i);
-        if (!conditions || !list_resources(e, arena, &facts, none, &ret_status->capacity) ||
-            !list_resources(e, arena, &facts, reserved, &ret_status->allocatable))
+        if (!conditions || !list_resources(e, arena, &facts, &huge, none, &ret_status->capacity))
+                return -ENOMEM;
+        reserved[RESERVED_MEMORY] += huge.bytes; /* pods get it as huge pages alone */
+        if (!list_resources(e, arena, &facts, &huge, reserved, &ret_status->allocatable))
                 return -ENOMEM;
         for (int i = 0; i < _EVICTION_CONDITIONS; i++)
                 conditions[i] = condition_of(e, (enum eviction_condition)i);

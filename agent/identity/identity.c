@@ -207,6 +207,13 @@ const char *identity_serving(const struct identity *i) {
         return h->pem;
 }
 
+void identity_ends(const struct identity *identity, int64_t *ret_client, int64_t *ret_serving) {
+        const struct identity_holder *holders = identity->holders;
+
+        *ret_client = holders[IDENTITY_CLIENT].pem ? holders[IDENTITY_CLIENT].life.ends : 0;
+        *ret_serving = holders[IDENTITY_SERVING].pem ? holders[IDENTITY_SERVING].life.ends : 0;
+}
+
 void identity_free(struct identity *i) {
         if (!i)
                 return;

@@ -72,5 +72,8 @@ void identity_names_changed(struct identity *identity);
 /* The certificate to serve with, and its key: PEM, until there is another; NULL: there is none (yet). */
 const char *identity_serving(const struct identity *identity);
 
+/* When the node's certificates end, in seconds since 1970, as far as they are this room's; 0: there is none. */
+void identity_ends(const struct identity *identity, int64_t *ret_client, int64_t *ret_serving);
+
 /* Nothing is told any more. NULL is fine. */
 void identity_free(struct identity *identity);

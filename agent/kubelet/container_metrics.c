@@ -2,11 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/kubelet/call.h"
 #include "agent/kubelet/internal.h"
-#include "agent/kubelet/node_stats.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -115,26 +113,8 @@ static void write_family(struct metrics_writer *w, const struct family *f) {
 
                 for (size_t i = 0; i < m->n_label_values; i++)
                         labels[i] = (struct metrics_label){ f->labels[i], m->label_values[i] ?: "" };
-                metrics_sample_at(w, labels, (unsigned)m->n_label_values, m->value ? (double)m->value->value : 0,
-                                  m->timestamp / MS);
+                metrics_sample_at(w, labels, (unsigned)m->n_label_values, cri_metric_value(m), m->timestamp / MS);
         }
-}
-
-static void write_machine(struct metrics_writer *w) {
-        struct kubelet_node_stats node;
-        struct kubelet_machine m;
-        const struct metrics_label labels[] = { { "boot_id", m.boot_id },
-                                                { "machine_id", m.machine_id },
-                                                { "system_uuid", m.system_uuid } };
-
-        kubelet_node_stats_read(&node);
-        kubelet_machine_read(&m);
-        metrics_family(w, "machine_cpu_cores", METRICS_GAUGE, "Number of logical CPU cores.");
-        metrics_sample(w, labels, ELEMENTS(labels), (double)sysconf(_SC_NPROCESSORS_ONLN));
-        metrics_family(w, "machine_memory_bytes", METRICS_GAUGE, "Amount of memory installed on the machine.");
-        metrics_sample(w, labels, ELEMENTS(labels), (double)node.memory_total);
-        metrics_family(w, "machine_swap_bytes", METRICS_GAUGE, "Amount of swap memory available on the machine.");
-        metrics_sample(w, labels, ELEMENTS(labels), (double)node.swap_total);
 }
 
 static void answer(struct kubelet_request *q, struct families *f) {
@@ -146,7 +126,7 @@ static void answer(struct kubelet_request *q, struct families *f) {
                 return http_reset(q->x, -ENOMEM);
         for (size_t i = 0; i < f->n; i++)
                 write_family(&w, &f->items[i]);
-        write_machine(&w);
+        kubelet_write_machine(&w);
         if (fclose(w.out) != 0) {
                 free(text);
                 text = NULL;

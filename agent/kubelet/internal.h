@@ -135,6 +135,10 @@ void kubelet_serve_host_file(struct kubelet_request *q, const char *path);
 /* host_search.c: /logs/@path, which may ask for more than a file */
 void kubelet_serve_log_query(struct kubelet_request *q, const char *path);
 
+/* machine_metrics.c */
+struct metrics_writer;
+void kubelet_write_machine(struct metrics_writer *w);
+
 /* What routes serve. */
 void kubelet_serve_health(struct kubelet_request *q);
 void kubelet_serve_pods(struct kubelet_request *q);

@@ -17,7 +17,7 @@
 #define SECOND UINT64_C(1000000000)
 
 /* The text of @path, allocated; NULL when there is none. */
-static char *read_text(const char *path) {
+char *kubelet_read_text(const char *path) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
         _cleanup_free_ char *text = malloc(TEXT_MAX);
         size_t size = 0;
@@ -124,8 +124,8 @@ static int find_main(const char *routes, const struct kubelet_node_stats *s) {
 }
 
 static void read_rest(struct kubelet_node_stats *s) {
-        _cleanup_free_ char *vmstat = read_text("/proc/vmstat"), *dev = read_text("/proc/net/dev"),
-                            *routes = read_text("/proc/net/route"), *pid_max = read_text("/proc/sys/kernel/pid_max");
+        _cleanup_free_ char *vmstat = kubelet_read_text("/proc/vmstat"), *dev = kubelet_read_text("/proc/net/dev"),
+                            *routes = kubelet_read_text("/proc/net/route"), *pid_max = kubelet_read_text("/proc/sys/kernel/pid_max");
         struct sysinfo info;
 
         if (vmstat) {
@@ -141,7 +141,7 @@ static void read_rest(struct kubelet_node_stats *s) {
 }
 
 void kubelet_node_stats_read(struct kubelet_node_stats *s) {
-        _cleanup_free_ char *stat = read_text("/proc/stat"), *meminfo = read_text("/proc/meminfo");
+        _cleanup_free_ char *stat = kubelet_read_text("/proc/stat"), *meminfo = kubelet_read_text("/proc/meminfo");
         struct timespec now;
 
         *s = (struct kubelet_node_stats){ .main_device = -1 };
@@ -158,7 +158,7 @@ void kubelet_node_stats_read(struct kubelet_node_stats *s) {
 
 /* The first line of @path. */
 static void read_line(const char *path, char *ret_line, size_t size) {
-        _cleanup_free_ char *text = read_text(path);
+        _cleanup_free_ char *text = kubelet_read_text(path);
 
         snprintf(ret_line, size, "%.*s", text ? (int)strcspn(text, "\n") : 0, text ?: "");
 }

@@ -26,6 +26,9 @@ struct kubelet_node_stats {
         int main_device; /* the index of the one of the default route; -1: none */
 };
 
+/* A file of the kernel's, its first 64 KiB, allocated; NULL: it cannot be read. */
+char *kubelet_read_text(const char *path);
+
 /* What tells the machine from others; "": it does not say. */
 struct kubelet_machine {
         char machine_id[64], system_uuid[64], boot_id[64];

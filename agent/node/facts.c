@@ -1,10 +1,12 @@
 #include "agent/node/facts.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
@@ -50,6 +52,39 @@ static void read_word(const char *path, char *ret, size_t size) {
         ret[n > 0 ? n : 0] = '\0';
 }
 
+static int by_name(const void *a, const void *b) {
+        return strcmp(((const struct node_huge_pages *)a)->name, ((const struct node_huge_pages *)b)->name);
+}
+
+static void read_huge(const char *directory, const char *entry, int64_t kib, struct node_huge_pages *ret) {
+        char path[512], pages[32], text[QUANTITY_TEXT_MAX];
+
+        snprintf(path, sizeof(path), "%s/%s/nr_hugepages", directory, entry);
+        read_word(path, pages, sizeof(pages));
+        ret->page = kib * 1024;
+        ret->all_bytes = strtoll(pages, NULL, 10) * ret->page;
+        snprintf(ret->name, sizeof(ret->name), "hugepages-%.20s",
+                 quantity_format(quantity_from_units(ret->page, QUANTITY_BINARY), text));
+}
+
+unsigned node_huge_pages_read(const char *directory, struct node_huge_pages ret_sizes[NODE_HUGE_SIZES_MAX]) {
+        DIR *all = opendir(directory);
+        const struct dirent *entry;
+        unsigned n = 0;
+
+        while (all && n < NODE_HUGE_SIZES_MAX && (entry = readdir(all))) {
+                long long kib = 0;
+                char end;
+
+                if (sscanf(entry->d_name, "hugepages-%lldk%c", &kib, &end) == 2 && end == 'B' && kib > 0)
+                        read_huge(directory, entry->d_name, kib, &ret_sizes[n++]);
+        }
+        if (all)
+                closedir(all);
+        qsort(ret_sizes, n, sizeof(*ret_sizes), by_name);
+        return n;
+}
+
 int64_t node_huge_pages(const char *name) {
         const char *size = strrchr(name, '-');
         char path[128], pages[32];
@@ -58,7 +93,7 @@ int64_t node_huge_pages(const char *name) {
 
         if (!size || quantity_parse(size + 1, &quantity, NULL) < 0)
                 return 0;
-        snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%" PRId64 "kB/nr_hugepages",
+        snprintf(path, sizeof(path), NODE_HUGE_PAGES "/hugepages-%" PRId64 "kB/nr_hugepages",
                  quantity_units(quantity) / 1024);
         read_word(path, pages, sizeof(pages));
         return sscanf(pages, "%lld", &count) == 1 ? count * quantity_units(quantity) : 0;

@@ -18,5 +18,14 @@ struct node_facts {
  * system that pods share. */
 void node_facts_read(const char *ip, const char *root_dir, struct node_facts *ret_facts);
 
+/* The sizes of huge pages that the kernel has, those of which there are none too; in the order of their names. */
+#define NODE_HUGE_SIZES_MAX 8
+struct node_huge_pages {
+        char name[32];           /* "hugepages-2Mi" */
+        int64_t page, all_bytes; /* of one; of all */
+};
+unsigned node_huge_pages_read(const char *directory, struct node_huge_pages ret_sizes[NODE_HUGE_SIZES_MAX]);
+#define NODE_HUGE_PAGES "/sys/kernel/mm/hugepages"
+
 /* Bytes of the host's huge pages for resource @name ("hugepages-2Mi"), at this moment; 0: it has none of that size. */
 int64_t node_huge_pages(const char *name);

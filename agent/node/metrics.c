@@ -1,13 +1,17 @@
 #include "agent/node/metrics.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/eviction/eviction.h"
 #include "agent/shutdown/shutdown.h"
 #include "cri/cri.h"
+#include "kube/version.h"
+#include "lib/cleanup.h"
 #include "lib/metrics.h"
 #include "lib/trace/tracer.h"
 
@@ -82,7 +86,19 @@ static void write_containers(struct metrics_writer *w, const struct cri_counters
         write_labelled(w, "container_state", "exited", c->containers - c->created - c->running);
 }
 
+/* By which Prometheus' rules see a node that is behind the others. */
+static void write_build(struct metrics_writer *w) {
+        const struct metrics_label labels[] = { { "git_version", KUBE_GIT_VERSION },
+                                                { "major", KUBE_VERSION_MAJOR },
+                                                { "minor", KUBE_VERSION_MINOR } };
+
+        metrics_family(w, "kubernetes_build_info", METRICS_GAUGE,
+                       "[BETA] A metric with a constant '1' value labeled by major, minor, git version.");
+        metrics_sample(w, labels, ELEMENTS(labels), 1);
+}
+
 static void write_all(struct metrics_writer *w, const struct cri_counters *c, unsigned pods) {
+        write_build(w);
         metrics_family(w, "nacelle_build_info", METRICS_GAUGE, "The agent's version.");
         write_labelled(w, "version", NACELLE_VERSION, 1);
         write_family(w, "kubelet_runtime_operations_total", "CRI calls.", c->calls);
@@ -96,6 +112,10 @@ static void write_all(struct metrics_writer *w, const struct cri_counters *c, un
         metrics_one(w, "nacelle_oom_kills_total", METRICS_COUNTER, "Processes killed for their memory.",
                     (double)c->oom_kills);
         metrics_one(w, "kubelet_started_containers_total", METRICS_COUNTER, "Containers started.", (double)c->started);
+        metrics_one(w, "kubelet_started_pods_total", METRICS_COUNTER,
+                    "[ALPHA] Cumulative number of pods started", (double)c->calls[CRI_RUN_POD_SANDBOX]);
+        metrics_one(w, "kubelet_started_pods_errors_total", METRICS_COUNTER,
+                    "[ALPHA] Cumulative number of errors when starting pods", (double)c->errors[CRI_RUN_POD_SANDBOX]);
         metrics_one(w, "nacelle_container_restarts_total", METRICS_COUNTER,
                     "Containers started after an earlier attempt.", (double)c->restarts);
         metrics_one(w, "nacelle_shims_recovered_total", METRICS_COUNTER, "Shims replaced after their death.",
@@ -151,6 +171,33 @@ static void write_shutdown(struct metrics_writer *w, const struct shutdown_times
                     "When all of its pods had ended, since 1970.", (double)times->ended);
 }
 
+static const double pod_starts[METRICS_POD_START_BUCKETS] = {
+        0.5, 1, 2, 3, 4, 5, 6, 8, 10, 20, 30, 45, 60, 120, 180, 240, 300, 360, 480, 600, 900, 1200, 1800, 2700, 3600,
+};
+const struct metrics_buckets metrics_pod_start_buckets = { pod_starts, METRICS_POD_START_BUCKETS };
+
+static void write_pods(struct metrics_writer *w, const struct metrics_node *node) {
+        metrics_family(w, "kubelet_pod_start_duration_seconds", METRICS_HISTOGRAM,
+                       "[ALPHA] Duration in seconds from kubelet seeing a pod for the first time to the pod starting "
+                       "to run");
+        metrics_sample_histogram(w, NULL, 0, &metrics_pod_start_buckets, node->pod_starts);
+        metrics_family(w, "kubelet_desired_pods", METRICS_GAUGE,
+                       "[ALPHA] The number of pods the kubelet is being instructed to run. static is true if the pod "
+                       "is not from the apiserver.");
+        write_labelled(w, "static", "", node->of_api.desired);
+        write_labelled(w, "static", "true", node->of_files.desired);
+        metrics_family(w, "kubelet_active_pods", METRICS_GAUGE,
+                       "[ALPHA] The number of pods the kubelet considers active and which are being considered when "
+                       "admitting new pods. static is true if the pod is not from the apiserver.");
+        write_labelled(w, "static", "", node->of_api.active);
+        write_labelled(w, "static", "true", node->of_files.active);
+}
+
+/* Seconds that are left; where there is none it has all the time. */
+static void write_ttl(struct metrics_writer *w, const char *name, const char *help, int64_t ends) {
+        metrics_one(w, name, METRICS_GAUGE, help, ends ? (double)(ends - time(NULL)) : INFINITY);
+}
+
 char *metrics_text(struct cri *cri, const struct metrics_node *node) {
         struct cri_counters c;
         size_t length = 0;
@@ -164,8 +211,19 @@ char *metrics_text(struct cri *cri, const struct metrics_node *node) {
         if (node) {
                 metrics_family(w, "kubelet_node_name", METRICS_GAUGE, "The node's name; always 1.");
                 write_labelled(w, "node", node->name, 1);
+                write_pods(w, node);
                 write_evictions(w, node->evictions);
                 write_shutdown(w, node->shutdown);
+        }
+        if (node && node->has_identity) {
+                write_ttl(w, "kubelet_certificate_manager_client_ttl_seconds",
+                          "[ALPHA] Gauge of the TTL (time-to-live) of the Kubelet's client certificate. The value is "
+                          "in seconds until certificate expiry (negative if already expired).",
+                          node->client_ends);
+                write_ttl(w, "kubelet_certificate_manager_server_ttl_seconds",
+                          "[ALPHA] Gauge of the shortest TTL (time-to-live) of the Kubelet's serving certificate. The "
+                          "value is in seconds until certificate expiry (negative if already expired).",
+                          node->serving_ends);
         }
         if (cri_tracer(cri))
                 write_tracer(w, cri_tracer(cri));

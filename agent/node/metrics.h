@@ -1,14 +1,29 @@
 /* What the agent has done so far, in the text format of Prometheus (exposition format 0.0.4). */
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct cri;
 struct eviction_counters;
+struct metrics_buckets;
+struct metrics_histogram;
 struct shutdown_times;
+
+/* From when the agent first saw a pod until it ran; kubelet's buckets, in seconds. */
+#define METRICS_POD_START_BUCKETS 25
+extern const struct metrics_buckets metrics_pod_start_buckets;
 
 /* What there is of a node that has pods of its own, not those of CRI's clients alone. */
 struct metrics_node {
         const char *name;
         unsigned pods; /* those that have a worker */
+        struct metrics_pods {
+                unsigned desired, active;
+        } of_api, of_files;
+        const struct metrics_histogram *pod_starts;
+        bool has_identity;                 /* it belongs to a cluster: */
+        int64_t client_ends, serving_ends; /* its certificates, in seconds since 1970; 0: none */
         const struct eviction_counters *evictions;
         const struct shutdown_times *shutdown;
 };

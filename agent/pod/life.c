@@ -299,7 +299,7 @@ struct each_probe {
 static void on_probe(void *data, const struct member *m, const struct member_probe *probe) {
         const struct each_probe *e = data;
 
-        e->each(e->data, &(struct worker_probe){ member_spec(m)->name, probe->type, probe->results });
+        e->each(e->data, &(struct worker_probe){ member_spec(m)->name, probe->type, probe->results, probe->times });
 }
 
 void worker_each_probe(const struct worker *w, void (*each)(void *data, const struct worker_probe *probe), void *data) {

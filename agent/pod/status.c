@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/node/metrics.h"
 #include "agent/pod/internal.h"
 #include "kube/codec/codec.h"
 #include "lib/arena.h"
@@ -61,14 +62,23 @@ static int make(const struct worker *w, struct arena *arena, struct pod_containe
         return 0;
 }
 
+/* The pod has just begun to run, as kubelet's metric of it has it. */
+static void count_start(struct worker *w, enum pod_phase before, enum pod_phase now) {
+        if (before == PHASE_PENDING && now == PHASE_RUNNING)
+                metrics_observe(&w->node->starts, &metrics_pod_start_buckets,
+                                (double)(worker_now(w) - w->start_time) / 1000);
+}
+
 int worker_update_status(struct worker *w) {
         struct pod_status next;
         int r = make(w, NULL, w->statuses, &next);
 
         if (r < 0)
                 return r;
-        if (w->has_status)
+        if (w->has_status) {
+                count_start(w, w->status.phase, next.phase);
                 pod_status_done(&w->status);
+        }
         pod_unref(w->told);
         w->told = pod_ref(w->pod);
         w->status = next;

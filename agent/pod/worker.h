@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "agent/container/pulls.h"
+#include "lib/metrics.h"
 #include "agent/node/world.h"
 #include "cri/state/events.h"
 #include "kube/pod/pod.h"
@@ -45,6 +46,7 @@ struct worker_node {
         struct pull_queue pulls;
         int64_t burstable_milli;                 /* CPU requests of all burstable pods: their QoS cgroup's shares */
         uint64_t userns[WORKER_USERNS_MAX / 64]; /* blocks of ids taken by pods with a user namespace, a bit each */
+        struct metrics_histogram starts;         /* metrics_pod_start_buckets: from first seen to Running */
 };
 
 /* What was found of a pod after a restart of the agent. */
@@ -102,9 +104,11 @@ bool worker_each_running(const struct worker *worker,
                          bool (*each)(void *data, const char *name, const struct cri_container_info *info), void *data);
 
 /* Calls @each for each probe of its containers, which have had as many results (agent/container/container.h). */
+struct member_probe_times;
 struct worker_probe {
         const char *container, *type;
         const uint32_t *results;
+        const struct member_probe_times *times;
 };
 void worker_each_probe(const struct worker *worker, void (*each)(void *data, const struct worker_probe *probe),
                        void *data);

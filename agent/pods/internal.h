@@ -101,6 +101,10 @@ size_t pods_count_active(const struct pods *pods); /* those that hold something 
 void pods_count_burstable(struct pods *pods);
 void pods_each_worker(void *data, bool (*each)(void *each_data, struct worker *worker), void *each_data);
 
+/* metrics.c: texts for Prometheus, allocated; NULL without memory */
+char *pods_metrics(void *pods);
+char *pods_probe_metrics(void *pods);
+
 /* world.c: what workers reach */
 void pods_set_world(struct pods *pods, struct events *events);
 int64_t pods_now(void *data);

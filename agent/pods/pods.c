@@ -37,9 +37,14 @@ static int make_eviction(struct pods *pods, struct err **err) {
         return eviction_new(&world, &pods->eviction, err);
 }
 
-/* What pods may ask for: the node without what is reserved of it. */
+/* What pods may ask for: the node without what is reserved of it; of memory, what is no huge pages. */
 static void take_reserved(struct pods *pods) {
         const struct eviction_settings *s = &pods->options->eviction;
+        struct node_huge_pages huge[NODE_HUGE_SIZES_MAX];
+        unsigned n = node_huge_pages_read(NODE_HUGE_PAGES, huge);
+
+        for (unsigned i = 0; i < n; i++)
+                pods->facts.memory_bytes -= huge[i].all_bytes;
 
         pods->facts.cpu_milli -= eviction_reserved(s, RESERVED_CPU);
         pods->facts.memory_bytes -= eviction_reserved(s, RESERVED_MEMORY);

@@ -3,17 +3,13 @@
 #include <stdlib.h>
 
 #include "agent/cluster/cluster.h"
-#include "agent/container/container.h"
 #include "agent/eviction/eviction.h"
 #include "agent/kubelet/kubelet.h"
 #include "agent/node/events.h"
-#include "agent/node/metrics.h"
 #include "agent/pods/internal.h"
-#include "agent/shutdown/shutdown.h"
 #include "kube/codec/codec.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
-#include "lib/metrics.h"
 
 static int write_pods(void *data, struct json_writer *w) {
         struct pods *pods = data;
@@ -39,18 +35,6 @@ static int write_files(void *data, struct json_writer *w) {
         return 0;
 }
 
-static char *write_metrics(void *data) {
-        struct eviction_counters evictions;
-        struct shutdown_times shutdown;
-        struct pods *pods = data;
-        const struct metrics_node node = { pods->options->node_name, (unsigned)pods_count(pods), &evictions,
-                                           &shutdown };
-
-        eviction_get_counters(pods->eviction, &evictions);
-        shutdown_get_times(pods->shutdown, &shutdown);
-        return metrics_text(pods->cri, &node);
-}
-
 static int write_node(void *data, struct json_writer *w) {
         return eviction_write_node(((struct pods *)data)->eviction, w);
 }
@@ -72,50 +56,6 @@ static int pod_status(void *data, const char *uid, struct arena *arena, struct k
         return slot && !slot->gone ? worker_status(slot->worker, arena, ret_status) : -ENOENT;
 }
 
-/* -- of probes --------------------------------------------------------------------------------------------- */
-
-struct probe_writer {
-        struct metrics_writer w;
-        const struct kube_object_meta *pod;
-};
-
-static void write_probe(void *data, const struct worker_probe *probe) {
-        static const char *const results[MEMBER_PROBE_RESULTS] = { "successful", "failed", "unknown" };
-        struct probe_writer *p = data;
-
-        for (int i = 0; i < MEMBER_PROBE_RESULTS; i++) {
-                const struct metrics_label labels[] = {
-                        { "container", probe->container }, { "namespace", p->pod->namespace }, { "pod", p->pod->name },
-                        { "pod_uid", p->pod->uid },        { "probe_type", probe->type },      { "result", results[i] },
-                };
-
-                if (probe->results[i] > 0)
-                        metrics_sample(&p->w, labels, ELEMENTS(labels), probe->results[i]);
-        }
-}
-
-static char *write_probes(void *data) {
-        struct pods *pods = data;
-        size_t length = 0;
-        char *text = NULL;
-        struct probe_writer p = { .w.out = open_memstream(&text, &length) };
-
-        if (!p.w.out)
-                return NULL;
-        metrics_family(&p.w, "prober_probe_total", METRICS_COUNTER,
-                       "[BETA] Cumulative number of a liveness, readiness or startup probe for a container by result.");
-        LIST_EACH (pods_slots, slot, &pods->slots) {
-                p.pod = &worker_pod(slot->worker)->metadata;
-                if (!slot->gone)
-                        worker_each_probe(slot->worker, write_probe, &p);
-        }
-        if (fclose(p.w.out) != 0) {
-                free(text);
-                return NULL;
-        }
-        return text;
-}
-
 void pods_tell_kubelet(struct pods *pods, struct kubelet_world *world) {
         static const struct kubelet_host host = {
                 .write_pods = write_pods,
@@ -123,14 +63,14 @@ void pods_tell_kubelet(struct pods *pods, struct kubelet_world *world) {
                 .write_files = write_files,
                 .write_node = write_node,
                 .each_pod = each_pod,
-                .probes = write_probes,
+                .probes = pods_probe_metrics,
                 .pod_status = pod_status,
         };
 
         world->host = &host;
         world->cgroups = pods->cgroups;
         world->client = pods->cluster ? cluster_client(pods->cluster) : NULL;
-        world->metrics = write_metrics;
+        world->metrics = pods_metrics;
         world->data = pods;
 }
 

@@ -201,7 +201,7 @@ static int begin(struct controllers *all, struct controller *c, const struct con
                                                              all->config.client;
         c->queue = work_new(NULL);
         c->recorder = c->client ? recorder_new(c->client, controller_kind_of(c, "", "events"),
-                                               kind->component ?: kind->name) :
+                                               kind->component ?: kind->name, NULL) :
                                   NULL;
         if (!c->recorder || !c->queue)
                 return -ENOMEM;

@@ -90,7 +90,7 @@ static int begin(struct scheduler *s) {
         s->arena = arena_new();
         s->scratch = arena_new();
         s->timer = handle_timer(s->config.client->loop, s);
-        s->recorder = recorder_new(s->config.client, kind_of(s, "", "events"), SCHEDULER_NAME);
+        s->recorder = recorder_new(s->config.client, kind_of(s, "", "events"), SCHEDULER_NAME, NULL);
         s->informers = informers_new(s->config.client, on_synced, s);
         return s->arena && s->scratch && s->timer && s->recorder && s->informers ? sched_watch(s) : -ENOMEM;
 }

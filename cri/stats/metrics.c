@@ -56,6 +56,7 @@ static int network_metrics(struct arena *arena, const struct sandbox_measure *s,
                                 .name = net_rows[i].name,
                                 .type = CRI__METRIC_TYPE__COUNTER,
                                 .value = *(const uint64_t *)((const char *)&s->devices[d] + net_rows[i].offset),
+                                .divisor = 1,
                                 .time = cri_now(),
                         };
                         Cri__Metric *metric = metrics_make(arena, &sample, labels, ELEMENTS(pod_labels));

@@ -18,7 +18,7 @@ Cri__MetricDescriptor *metrics_descriptor(struct arena *arena, const char *name,
 struct metrics_sample {
         const char *name;
         Cri__MetricType type;
-        uint64_t value;
+        uint64_t value, divisor; /* in units of 1/@divisor: of what the message has no more than whole ones */
         int64_t time;
 };
 Cri__Metric *metrics_make(struct arena *arena, const struct metrics_sample *sample, char **labels, size_t n_labels);

@@ -1,10 +1,14 @@
 #include "cri/stats/metrics.h"
 
 #include <string.h>
+#include <unistd.h>
+
+#include "cri/cri.h"
 
 #define LABELS 6 /* that every family has; its own follow */
 #define OWN_MAX 2
 #define SECOND 1000000000u
+#define DEVICE_MAX 64
 
 static const char *const base_labels[LABELS] = { "id", "name", "image", "container", "pod", "namespace" };
 
@@ -123,13 +127,26 @@ size_t metrics_container_descriptors(struct arena *arena,
         return n;
 }
 
+/* What stands behind each metric that is made here. */
+struct exact_metric {
+        Cri__Metric metric;
+        double value;
+};
+
+double cri_metric_value(const Cri__Metric *metric) {
+        return ((const struct exact_metric *)metric)->value;
+}
+
 Cri__Metric *metrics_make(struct arena *arena, const struct metrics_sample *sample, char **labels, size_t n_labels) {
-        Cri__Metric *metric = message_new(arena, &cri__metric__descriptor);
+        struct exact_metric *exact = arena_new_of(arena, struct exact_metric);
         Cri__UInt64Value *value = message_new(arena, &cri__uint64_value__descriptor);
+        Cri__Metric *metric = exact ? &exact->metric : NULL;
 
         if (!metric || !value)
                 return NULL;
-        value->value = sample->value;
+        cri__metric__init(metric);
+        exact->value = (double)sample->value / (double)sample->divisor;
+        value->value = sample->value / sample->divisor;
         metric->name = (char *)(uintptr_t)sample->name;
         metric->timestamp = sample->time;
         metric->metric_type = sample->type;
@@ -147,8 +164,10 @@ struct writer {
         bool failed;
 };
 
-/* Adds one with its own labels. What the kernel does not tell is left out; no limit is 0, as cAdvisor has it. */
-static void add(struct writer *w, const struct family *family, uint64_t value, const char *first, const char *second) {
+/* Adds one with its own labels, in units of 1/@divisor. What the kernel does not tell is left out; no limit is 0, as
+ * cAdvisor has it. */
+static void add_parts(struct writer *w, const struct family *family, uint64_t value, uint64_t divisor,
+                      const char *first, const char *second) {
         char **labels = arena_alloc_array(w->arena, LABELS + OWN_MAX, sizeof(*labels));
         size_t n = LABELS;
         Cri__Metric *metric;
@@ -166,6 +185,7 @@ static void add(struct writer *w, const struct family *family, uint64_t value, c
                               &(struct metrics_sample){ .name = family->name,
                                                         .type = family->type,
                                                         .value = value == CGROUP_UNKNOWN ? 0 : value,
+                                                        .divisor = divisor,
                                                         .time = w->time },
                               labels, n);
         w->failed = !metric || (first && !labels[LABELS]) || (second && !labels[n - 1]);
@@ -173,11 +193,15 @@ static void add(struct writer *w, const struct family *family, uint64_t value, c
                 w->metrics->metrics[w->metrics->n_metrics++] = metric;
 }
 
+static void add(struct writer *w, const struct family *family, uint64_t value, const char *first, const char *second) {
+        add_parts(w, family, value, 1, first, second);
+}
+
 static void add_spec(struct writer *w, const struct cri_container *c) {
         const Cri__LinuxContainerResources *resources = c->resources;
 
         add(w, &families[LAST_SEEN], (uint64_t)w->time / SECOND, NULL, NULL);
-        add(w, &families[START_TIME], (uint64_t)c->started_at / SECOND, NULL, NULL);
+        add_parts(w, &families[START_TIME], (uint64_t)c->started_at, SECOND, NULL, NULL);
         add(w, &families[OOM_EVENTS], c->oom_kills, NULL, NULL);
         add(w, &families[FS_USAGE], c->layer_bytes, "", NULL);
         if (resources && resources->cpu_quota > 0) {
@@ -188,12 +212,28 @@ static void add_spec(struct writer *w, const struct cri_container *c) {
                 add(w, &families[CPU_SHARES], (uint64_t)resources->cpu_shares, NULL, NULL);
 }
 
+/* "/dev/sda", as cAdvisor has it and dashboards choose by; a device that has no name any more is its numbers. */
+static void name_device(const struct cgroup_io_stats *io, char ret_name[DEVICE_MAX]) {
+        char path[64], to[256];
+        const char *name;
+        ssize_t n;
+
+        snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", io->major, io->minor);
+        n = readlink(path, to, sizeof(to) - 1);
+        to[n > 0 ? n : 0] = '\0';
+        name = strrchr(to, '/');
+        if (name && strlen(name) < DEVICE_MAX - sizeof("/dev"))
+                snprintf(ret_name, DEVICE_MAX, "/dev%s", name);
+        else
+                snprintf(ret_name, DEVICE_MAX, "%u:%u", io->major, io->minor);
+}
+
 static void add_io(struct writer *w, const struct cgroup_stats *stats) {
         for (uint32_t i = 0; i < stats->n_io; i++) {
                 const struct cgroup_io_stats *io = &stats->io[i];
-                char device[32];
+                char device[DEVICE_MAX];
 
-                snprintf(device, sizeof(device), "%u:%u", io->major, io->minor);
+                name_device(io, device);
                 add(w, &families[FS_READS_BYTES], io->read_bytes, device, NULL);
                 add(w, &families[FS_READS], io->reads, device, NULL);
                 add(w, &families[FS_WRITES_BYTES], io->written_bytes, device, NULL);
@@ -212,8 +252,8 @@ static void add_pressure(struct writer *w, const struct cgroup_stats *stats) {
                     { &stats->io_pressure, IO_WAITING, IO_STALLED } };
 
         for (size_t i = 0; stats->has_pressure && i < ELEMENTS(all); i++) {
-                add(w, &families[all[i].waiting], all[i].pressure->some.total_us / 1000000, NULL, NULL);
-                add(w, &families[all[i].stalled], all[i].pressure->full.total_us / 1000000, NULL, NULL);
+                add_parts(w, &families[all[i].waiting], all[i].pressure->some.total_us, 1000000, NULL, NULL);
+                add_parts(w, &families[all[i].stalled], all[i].pressure->full.total_us, 1000000, NULL, NULL);
         }
 }
 
@@ -223,7 +263,7 @@ static void add_readings(struct writer *w, const struct container_measure *measu
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
                 uint64_t number = *(const uint64_t *)((const char *)stats + rows[i].offset);
 
-                add(w, &rows[i].family, number == CGROUP_UNKNOWN ? number : number / rows[i].divisor, NULL, NULL);
+                add_parts(w, &rows[i].family, number, rows[i].divisor, NULL, NULL);
         }
         add(w, &families[PROCESSES], measure->processes, NULL, NULL);
         add(w, &families[FAILURES], stats->page_faults, "pgfault", "container");

@@ -3,6 +3,7 @@
 A wire in between changes what the real one has checked: words of the same length become others on their way to the agent.
 """
 import os
+import select
 import socket
 import ssl
 import threading
@@ -44,24 +45,34 @@ class Wire:
             other = self.client.wrap_socket(socket.create_connection(("127.0.0.1", self.api.port)), server_hostname="127.0.0.1")
         except OSError:
             return one.close()
-        threading.Thread(target=self.pump, args=(one, other, False), daemon=True).start()
-        self.pump(other, one, True)
-
-    def pump(self, source, target, lies):
         try:
-            while data := source.recv(1 << 16):
-                if not lies:  # nothing is compressed on the way back
-                    data = data.replace(b"ccept-encoding: gzip", b"ccept-encoding: nope").replace(b"ccept-Encoding: gzip", b"ccept-Encoding: nope")
-                for word, other in self.words.items() if lies else ():
-                    data = data.replace(word, other)
-                target.sendall(data)
+            self.pump(one, other)
         except OSError:
             pass
-        for s in source, target:
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        one.close()
+        other.close()
+
+    def pump(self, one, other):
+        """Both ways by one thread: before Python 3.13 two of them may not use one TLS connection, and what they lose is never heard of."""
+        while True:
+            for source in [s for s in (one, other) if s.pending()] or select.select([one, other], [], [])[0]:
+                source.settimeout(0)
+                try:
+                    data = source.recv(1 << 16)
+                except ssl.SSLWantReadError:  # a ticket, or a part of something
+                    continue
+                if not data:
+                    return
+                target = other if source is one else one
+                target.settimeout(20)
+                target.sendall(self.changed(data, source is other))
+
+    def changed(self, data, lies):
+        if not lies:  # nothing is compressed on the way back
+            return data.replace(b"ccept-encoding: gzip", b"ccept-encoding: nope").replace(b"ccept-Encoding: gzip", b"ccept-Encoding: nope")
+        for word, other in self.words.items():
+            data = data.replace(word, other)
+        return data
 
     def close(self):
         self.listener.close()

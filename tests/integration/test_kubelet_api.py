@@ -243,6 +243,12 @@ def test_summary_and_metrics(joined, admin, shell):
     assert re.search(r"^node_cpu_usage_seconds_total [\d.e+]+ \d{13}$", resource, re.M) and "\nresource_scrape_error 0\n" in resource
     cadvisor = admin.get("/metrics/cadvisor")
     assert re.search(r'^container_memory_working_set_bytes\{[^}]*container="web"[^}]*pod="shell"[^}]*\} \d[\d.e+]* \d{13}$', cadvisor, re.M) and "machine_cpu_cores" in cadvisor
+    # What a rate is made of: with its fraction, and of devices by the names that dashboards choose by.
+    assert re.search(r'^container_cpu_usage_seconds_total\{[^}]*container="web"[^}]*\} \d+\.\d{3,} \d{13}$', cadvisor, re.M), cadvisor
+    assert all(os.path.exists(d) or re.match(r"\d+:\d+$", d) for d in re.findall(r'^container_fs_reads_total\{[^}]*device="([^"]+)"', cadvisor, re.M))
+    number = lambda family: float(re.search(rf"^{family}\S* (\S+)$", cadvisor, re.M)[1])  # noqa: E731
+    assert number("machine_cpu_cores") == os.cpu_count() >= number("machine_cpu_physical_cores") >= number("machine_cpu_sockets") >= 1
+    assert number("machine_scrape_error") == number("container_scrape_error") == 0 and f'kernelVersion="{os.uname().release}"' in cadvisor
     assert "kubelet_running_pods" in admin.get("/metrics")
 
 
@@ -252,6 +258,13 @@ def test_probes_are_counted(client, joined, admin):
     uid = made["metadata"]["uid"]
     row = 'prober_probe_total{container="main",namespace="default",pod="probed",pod_uid="%s",probe_type="%s",result="%s"} '
     wait_for("results", lambda: all(row % (uid, *what) in admin.get("/metrics/probes") for what in (("Readiness", "successful"), ("Liveness", "failed"))))
+    # Those that failed have no time, as kubelet counts it.
+    text, series = admin.get("/metrics/probes"), 'prober_probe_duration_seconds_%s{container="main",namespace="default",pod="probed",probe_type="%s"%s} '
+    number = lambda *what: float(re.search(re.escape(series % what) + r"(\S+)", text)[1])  # noqa: E731
+    assert number("count", "Readiness", "") == number("bucket", "Readiness", ',le="+Inf"') >= 1 and 0 < number("sum", "Readiness", "") < 30
+    assert series % ("count", "Liveness", "") not in text
+    metrics = admin.get("/metrics")
+    assert re.search(r'^kubelet_desired_pods\{static=""\} [1-9]', metrics, re.M) and re.search(r'^kubelet_certificate_manager_client_ttl_seconds (\+Inf|\d+)$', metrics, re.M)
 
 
 def test_host_logs_are_those_below_var_log(admin, tmp_path):

@@ -70,6 +70,9 @@ def test_metrics(new_node, registry):
     assert value(after, "kubelet_started_containers_total") >= 3
     assert value(after, "kubelet_running_pods") == 2 and value(after, "nacelle_shims") == 2 and value(after, "nacelle_directory_pods") == 2
     assert value(after, "kubelet_running_containers", container_state="running") == 1 and value(after, "kubelet_node_name", node=node.name) == 1
+    assert value(after, "kubelet_started_pods_total") == 2 and value(after, "kubelet_started_pods_errors_total") == 0
+    assert value(after, "kubelet_pod_start_duration_seconds_count") == 2 and 0 < value(after, "kubelet_pod_start_duration_seconds_sum") < 60
+    assert value(after, "kubelet_desired_pods", static="true") == value(after, "kubelet_active_pods", static="true") == 2 and value(after, "kubelet_desired_pods", static="") == 0
     assert value(after, "nacelle_image_pulls_total") == 1
     assert 100000 <= value(after, "nacelle_image_pull_bytes_total") <= 110000
     assert value(after, "nacelle_image_pull_duration_seconds_count") == 1
@@ -82,7 +85,7 @@ def test_metrics(new_node, registry):
         if family.type == "histogram":
             check_histogram(family)
     # Labels are of fixed sets: other pods and images bring no other series.
-    allowed = {"operation_type", "container_state", "version", "le", "node"}
+    allowed = {"operation_type", "container_state", "version", "le", "node", "static", "git_version", "major", "minor"}
     assert {label for f in after.values() for s in f.samples for label in s.labels} <= allowed
 
 

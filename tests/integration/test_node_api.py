@@ -1,6 +1,7 @@
 """The agent as a node of nacelle-api's cluster: real services, one connection with the node's own certificate."""
 import json
 import os
+import re
 import signal
 import time
 
@@ -10,6 +11,7 @@ from support.hosts import joined_node, kubeconfig
 from support.node import Node, pod, wait_for
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+HUGE = "/sys/kernel/mm/hugepages"
 PODS = "/api/v1/namespaces/default/pods"
 
 
@@ -55,6 +57,22 @@ def test_the_node_says_what_its_runtime_has(client, joined):
     assert status["features"] == {"supplementalGroupsPolicy": True}
     assert status["declaredFeatures"] == [
         "ExtendWebSocketsToKubelet", "InPlacePodLevelResourcesVerticalScaling", "InPlacePodVerticalScalingInitContainers", "RestartAllContainersOnContainerExits"]
+
+
+def quantity(text):
+    """Of bytes."""
+    number, unit = re.fullmatch(r"(\d+)(Ki|Mi|Gi|Ti)?", text).groups()
+    return int(number) * 1024 ** ["", "Ki", "Mi", "Gi", "Ti"].index(unit or "")
+
+
+def test_a_node_tells_its_huge_pages(client, joined):
+    """Sizes of which there are none, too; as memory they are not allocatable."""
+    sizes = {f"hugepages-{kib // 1048576}Gi" if kib >= 1048576 else f"hugepages-{kib // 1024}Mi" if kib >= 1024 else f"hugepages-{kib}Ki": kib * 1024 * int(open(f"{HUGE}/{d}/nr_hugepages").read())
+             for d in os.listdir(HUGE) for kib in [int(re.search(r"\d+", d)[0])]} if os.path.exists(HUGE) else {}
+    status = get(client, f"/api/v1/nodes/{joined.name}")["status"]
+    for amounts in status["capacity"], status["allocatable"]:
+        assert {name: quantity(amount) for name, amount in amounts.items() if name.startswith("hugepages-")} == sizes
+    assert quantity(status["capacity"]["memory"]) - quantity(status["allocatable"]["memory"]) >= sum(sizes.values())
 
 
 def test_a_deleted_node_registers_again(client, joined):
@@ -105,7 +123,8 @@ def test_a_pod_runs_and_goes(api, client, joined):
     assert own["labels"]["io.kubernetes.pod.uid"] == made["metadata"]["uid"]
     assert api.kubectl("get", "pod", "one").stdout.splitlines()[1].split()[1:4] == ["1/1", "Running", "0"]
     events = json.loads(api.kubectl("get", "events", "-o", "json").stdout)["items"]
-    assert {"Created", "Started"} <= {e["reason"] for e in events if e["involvedObject"]["uid"] == made["metadata"]["uid"]}
+    assert {"Created", "Started"} <= {e["reason"] for e in events if e["involvedObject"]["uid"] == made["metadata"]["uid"]
+                                      and e["involvedObject"]["fieldPath"] == "spec.containers{main}" and e["source"] == {"component": "kubelet", "host": joined.name}}
     began = time.monotonic()
     done = api.kubectl("delete", "pod", "one")
     assert done.returncode == 0 and time.monotonic() - began < 8, done

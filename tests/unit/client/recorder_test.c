@@ -1,5 +1,6 @@
 #include "tests/unit/support/fake_client.h"
 
+#include "client/event_sender.h"
 #include "client/recorder.h"
 #include "kube/kinds.h"
 
@@ -16,7 +17,7 @@ static void begin(void) {
         for (size_t k = 0; k < kube_kinds_count; k++)
                 if (strcmp(kube_kinds[k].kind, "Event") == 0 && !*kube_kinds[k].group)
                         events = &kube_kinds[k];
-        recorder = recorder_new(&fake.base, events, "tests");
+        recorder = recorder_new(&fake.base, events, "tests", "node1");
 }
 
 static void end(void) {
@@ -26,7 +27,7 @@ static void end(void) {
 }
 
 static void tell(const char *message, int64_t now) {
-        recorder_tell(recorder, &pod, &(struct recorder_note){ "Warning", "Why", message }, now);
+        recorder_tell_of(recorder, &pod, "spec.containers{c}", &(struct recorder_note){ "Warning", "Why", message }, now);
 }
 
 static void the_same_is_counted(void **state) {
@@ -38,8 +39,8 @@ static void the_same_is_counted(void **state) {
         assert_non_null(
                 strstr(fake.sent[0].body,
                        "\"involvedObject\":{\"kind\":\"Pod\",\"namespace\":\"n\",\"name\":\"p\",\"uid\":\"uid\","
-                       "\"apiVersion\":\"v1\"},\"reason\":\"Why\",\"message\":\"m\",\"source\":{\"component\":"
-                       "\"tests\"}"));
+                       "\"apiVersion\":\"v1\",\"fieldPath\":\"spec.containers{c}\"},\"reason\":\"Why\","
+                       "\"message\":\"m\",\"source\":{\"component\":\"tests\",\"host\":\"node1\"}"));
         tell("m", 1796000001);
         tell("m", 1796000002);
         assert_int_equal(fake.n_sent, 3);
@@ -98,12 +99,95 @@ static void the_oldest_is_forgotten(void **state) {
         end();
 }
 
+/* An event that the service has no more (its hour is over) is made anew, as it is by now. */
+static void one_that_is_gone_is_made_anew(void **state) {
+        begin();
+        tell("m", 1796000000);
+        fake_answer(&fake.sent[0], 201, "", "{}");
+        tell("m", 1796003601);
+        fake_answer(&fake.sent[1], 404, "NotFound", "{}");
+        assert_int_equal(fake.n_sent, 3);
+        assert_int_equal(fake.sent[2].verb, KUBE_VERB_CREATE);
+        assert_non_null(strstr(fake.sent[2].body, "\"firstTimestamp\":\"2026-11-30T00:53:20Z\",\"lastTimestamp\":"
+                                                  "\"2026-11-30T01:53:21Z\",\"count\":2"));
+        fake_answer(&fake.sent[2], 404, "NotFound", "{}"); /* its namespace */
+        assert_int_equal(fake.n_sent, 3);
+        end();
+}
+
+static struct event_sender sender;
+
+static void send_one(const char *name, const char *event) {
+        struct event_telling *t = event_telling_new("n");
+
+        assert_non_null(t);
+        t->name = strdup(name);
+        t->event = strdup(event);
+        t->event_length = strlen(event);
+        event_sender_send(&sender, t);
+}
+
+static void begin_sending(unsigned retry_ms) {
+        static const struct kube_kind kind = { .group = "", .version = "v1", .kind = "Event", .resource = "events", .namespaced = true };
+
+        uv_loop_init(&loop);
+        fake_init(&fake, &loop);
+        sender = (struct event_sender){ &fake.base, &kind, "tests", .retry_ms = retry_ms };
+}
+
+static void end_sending(void) {
+        event_sender_done(&sender);
+        fake_done(&fake);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+/* No answer, or a service that is busy: again, so often; what is refused is not. */
+static void what_found_no_service_is_sent_again(void **state) {
+        static const int codes[] = { -ECONNRESET, 429, 503 };
+
+        begin_sending(1);
+        send_one("a", "{}");
+        for (unsigned i = 0; i < EVENT_SENDER_TRIES; i++) {
+                assert_int_equal(fake.n_sent, i + 1);
+                fake_answer(&fake.sent[i], codes[i % 3], "made up", "{}");
+                assert_int_equal(sender.n_waiting, i + 1 < EVENT_SENDER_TRIES);
+                uv_run(&loop, UV_RUN_DEFAULT);
+        }
+        assert_int_equal(fake.n_sent, EVENT_SENDER_TRIES);
+        send_one("b", "{}");
+        fake_answer(&fake.sent[EVENT_SENDER_TRIES], 403, "Forbidden", "{}");
+        assert_int_equal(sender.n_waiting, 0);
+        end_sending();
+}
+
+/* Of one event the newest, and of all so many. */
+static void so_many_wait(void **state) {
+        char name[16];
+
+        begin_sending(60000);
+        for (unsigned i = 0; i <= EVENT_SENDER_WAITING_MAX; i++) {
+                snprintf(name, sizeof(name), "e%u", i);
+                send_one(name, "{}");
+                fake_answer(&fake.sent[i], -ENETUNREACH, "made up", "{}");
+        }
+        assert_int_equal(sender.n_waiting, EVENT_SENDER_WAITING_MAX);
+        assert_string_equal(event_tellings_first(&sender.waiting)->name, "e1");
+        send_one("e1", "{}");
+        assert_int_equal(sender.n_waiting, EVENT_SENDER_WAITING_MAX - 1);
+        assert_string_equal(event_tellings_first(&sender.waiting)->name, "e2");
+        end_sending();
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_same_is_counted),
                 cmocka_unit_test(similar_ones_become_one),
                 cmocka_unit_test(there_may_not_be_too_many),
                 cmocka_unit_test(the_oldest_is_forgotten),
+                cmocka_unit_test(one_that_is_gone_is_made_anew),
+                cmocka_unit_test(what_found_no_service_is_sent_again),
+                cmocka_unit_test(so_many_wait),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 /* Metrics as Prometheus reads them. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,6 +30,8 @@ static char *write_all(bool open) {
         metrics_family(&w, "c", METRICS_HISTOGRAM, "H.");
         metrics_sample_histogram(&w, NULL, 0, &buckets, &sum);
         metrics_one(&w, "d", METRICS_GAUGE, "G.", 1e20);
+        metrics_one(&w, "e", METRICS_GAUGE, "No end.", INFINITY);
+        metrics_one(&w, "f", METRICS_GAUGE, "No beginning.", -INFINITY);
         metrics_end(&w);
         assert_int_equal(fclose(w.out), 0);
         return text;
@@ -43,7 +46,9 @@ static void test_text(void **state) {
                                   "# HELP c H.\n# TYPE c histogram\n"
                                   "c_bucket{le=\"0.005\"} 0\nc_bucket{le=\"0.125\"} 1\nc_bucket{le=\"1\"} 1\n"
                                   "c_bucket{le=\"10\"} 2\nc_bucket{le=\"+Inf\"} 3\nc_sum 12.625\nc_count 3\n"
-                                  "# HELP d G.\n# TYPE d gauge\nd 1e+20\n");
+                                  "# HELP d G.\n# TYPE d gauge\nd 1e+20\n"
+                                  "# HELP e No end.\n# TYPE e gauge\ne +Inf\n"
+                                  "# HELP f No beginning.\n# TYPE f gauge\nf -Inf\n");
         free(text);
 }
 
@@ -56,7 +61,9 @@ static void test_open(void **state) {
                                   "# HELP c H.\n# TYPE c histogram\n"
                                   "c_bucket{le=\"0.005\"} 0\nc_bucket{le=\"0.125\"} 1\nc_bucket{le=\"1.0\"} 1\n"
                                   "c_bucket{le=\"10.0\"} 2\nc_bucket{le=\"+Inf\"} 3\nc_sum 12.625\nc_count 3\n"
-                                  "# HELP d G.\n# TYPE d gauge\nd 1e+20\n# EOF\n");
+                                  "# HELP d G.\n# TYPE d gauge\nd 1e+20\n"
+                                  "# HELP e No end.\n# TYPE e gauge\ne +Inf\n"
+                                  "# HELP f No beginning.\n# TYPE f gauge\nf -Inf\n# EOF\n");
         free(text);
 }
 
