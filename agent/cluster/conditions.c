@@ -1,6 +1,6 @@
-/* The Node's conditions as the service has them, beside those that were told: the node life cycle makes them Unknown where
- * it has not heard of the node for a while, and that has to go with the cut that it came of. kubelet compares all that it
- * tells with what is there (kubelet_node_status.go, tryUpdateNodeStatus()). */
+/* The Node's conditions as the service has them, beside those that were told: the node life cycle makes them Unknown
+ * where it has not heard of the node for a while, and that has to go with the cut that it came of. kubelet compares all
+ * that it tells with what is there (kubelet_node_status.go, tryUpdateNodeStatus()). */
 #include <string.h>
 #include <time.h>
 
