@@ -19,6 +19,11 @@ unsigned cluster_back_off(struct cluster_patience *patience); /* how long to wai
 
 enum cluster_node_state { CLUSTER_NODE_UNKNOWN, CLUSTER_NODE_THERE };
 
+#define CLUSTER_CONDITIONS 4 /* that a node tells of itself */
+struct cluster_condition {
+        uint64_t status, why; /* hashes; 0: it is not there */
+};
+
 struct cluster_node {
         enum cluster_node_state state;
         struct client_call *call; /* about the Node, under way */
@@ -31,6 +36,9 @@ struct cluster_node {
         uint64_t told, sent; /* hashes of its status, without the time: as the service has it; as is under way */
         uint64_t told_at;    /* ms, the loop's clock */
         int64_t ready_since; /* or not ready; s since 1970 */
+        struct cluster_condition conditions_told[CLUSTER_CONDITIONS], conditions_sent[CLUSTER_CONDITIONS];
+        int64_t conditions_since[CLUSTER_CONDITIONS]; /* when another status of one was heard of; s since 1970 */
+        bool overwritten;                             /* the service has other conditions than were told */
 };
 
 struct cluster_lease {
@@ -153,6 +161,18 @@ int cluster_node_start(struct cluster *cluster);
 void cluster_node_stop(struct cluster *cluster);
 bool cluster_node_has_told(const struct cluster *cluster);
 void cluster_node_replaced(struct cluster *cluster); /* it is another object, which knows nothing of this host yet */
+
+/* What the service has of the Node's conditions; told at once when it is not what was told, but no more often than the
+ * status is looked at: two who write one Node do not chase each other. */
+void cluster_node_heard(struct cluster *cluster, const struct kube_node_status *status);
+
+/* conditions.c: what was told of them, and what the service has */
+void cluster_conditions_sent(struct cluster *cluster, const kube_node_condition_items *items);
+void cluster_conditions_told(struct cluster *cluster); /* those that were sent */
+/* Whether what is @there was neither told nor sent. Remembers when a status was another's. */
+bool cluster_conditions_differ(struct cluster *cluster, const kube_node_condition_items *there);
+/* A status is no older than the other one that was there. */
+void cluster_conditions_date(const struct cluster *cluster, kube_node_condition_items *items);
 
 /* network.c: the cluster's network, as far as it is this node's */
 int cluster_network_new(struct cluster *cluster, struct err **err);

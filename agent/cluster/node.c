@@ -95,11 +95,13 @@ static void on_told(void *data, const struct client_answer *answer) {
                 return turn(c);
         }
         if (!client_succeeded(answer)) {
+                c->node.told = 0; /* the service may have either */
                 cluster_look_at(c, answer);
                 return fail(c, "tell its status", answer->message);
         }
         c->node.patience.ms = 0;
         c->node.told = c->node.sent;
+        cluster_conditions_told(c);
         c->own.reset |= c->node.knew_own;
         c->node.told_at = uv_now(c->loop);
         later(c, c->node.changed ? 0 : CLUSTER_LEASE_RENEW_MS);
@@ -165,6 +167,8 @@ static void post(struct cluster *c, struct kube_node_status *status) {
                 return fail(c, "tell its status", "out of memory");
         q.body = text;
         c->node.knew_own = c->own.arena;
+        c->node.overwritten = false;
+        cluster_conditions_sent(c, &status->conditions);
         if (c->identity)
                 identity_names_changed(c->identity);
         if (client_ask(c->client, &q, on_told, c, &c->node.call) < 0)
@@ -181,7 +185,8 @@ static void tell(struct cluster *c) {
         if (!arena || cluster_node_status(c, arena, &status) < 0 || !(text = status_text(c, &status, &length)))
                 return fail(c, "tell its status", "out of memory");
         c->node.sent = hash_bytes(text, length);
-        if (c->node.sent == c->node.told && uv_now(c->loop) - c->node.told_at < CLUSTER_STATUS_MS)
+        if (c->node.sent == c->node.told && !c->node.overwritten &&
+            uv_now(c->loop) - c->node.told_at < CLUSTER_STATUS_MS)
                 return later(c, CLUSTER_LEASE_RENEW_MS);
         post(c, &status);
 }
@@ -203,6 +208,14 @@ void cluster_node_changed(struct cluster *c) {
                 return;
         c->node.due = true;
         later(c, 0);
+}
+
+void cluster_node_heard(struct cluster *c, const struct kube_node_status *status) {
+        if (!c->node.told)
+                return;
+        c->node.overwritten = cluster_conditions_differ(c, &status->conditions);
+        if (c->node.overwritten && uv_now(c->loop) - c->node.told_at >= CLUSTER_LEASE_RENEW_MS)
+                cluster_node_changed(c);
 }
 
 void cluster_node_shuts(struct cluster *c, bool shuts) {

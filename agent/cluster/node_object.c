@@ -121,6 +121,7 @@ int cluster_node_status(const struct cluster *c, struct arena *arena, struct kub
                 .message = unready ?: "kubelet is posting ready status",
                 .last_transition_time = { .seconds = c->node.ready_since, .set = true },
         };
+        cluster_conditions_date(c, conditions);
         return add_addresses(c, arena, &ret_status->addresses);
 }
 

@@ -47,6 +47,7 @@ static void on_changed(struct informer_handler *handler, enum client_change chan
                 cluster_node_replaced(c);
         else if (differs)
                 cluster_node_changed(c);
+        cluster_node_heard(c, &node.status);
 }
 
 /* What it is called is known before the first pod asks whether it may run on a node that is called so. */

@@ -17,15 +17,23 @@
 #include "lib/files.h"
 #include "lib/program.h"
 
-#define COMMAND_MS 60000 /* of systemctl, rc-service */
-#define RUN_MS 3600000   /* of a backup */
+#define COMMAND_MS 120000 /* of systemctl, rc-service: nacelle-api has 90 s for its end */
+#define RUN_MS 3600000    /* of a backup */
 #define OUTPUT_MAX 4096
 #define ARGUMENTS_MAX (CLI_VALUES_MAX + 8)
 #define FILE_MAX ((size_t)64 << 10)
 #define STOP_MS 20000
 
-const struct cluster_program cli_cluster_api = { "nacelle-api", "NACELLE_API_ARGS", "api.env", "api.yaml" };
-const struct cluster_program cli_cluster_agent = { "nacelle-agent", "NACELLE_AGENT_ARGS", "agent.env", "config.yaml" };
+const struct cluster_program cli_cluster_api = { .name = "nacelle-api",
+                                                 .variable = "NACELLE_API_ARGS",
+                                                 .file = "api.env",
+                                                 .settings = "api.yaml",
+                                                 .openrc_log = "/var/log/nacelle-api/nacelle-api.log" };
+const struct cluster_program cli_cluster_agent = { .name = "nacelle-agent",
+                                                   .variable = "NACELLE_AGENT_ARGS",
+                                                   .file = "agent.env",
+                                                   .settings = "config.yaml",
+                                                   .openrc_log = "/var/log/nacelle-agent.log" };
 
 enum how { BY_SYSTEMD, BY_OPENRC, BY_US, BY_NOBODY };
 
@@ -99,7 +107,7 @@ const char *cli_cluster_log(struct arena *arena, const struct cluster_program *p
 
         if (how_to(&how, NULL) < 0 || how == BY_US || how == BY_NOBODY)
                 return arena_printf(arena, "%s/%s.log", cli_cluster_places.run, program->name);
-        return arena_printf(arena, how == BY_SYSTEMD ? "journalctl -u %s" : "/var/log/%s.log", program->name);
+        return how == BY_SYSTEMD ? arena_printf(arena, "journalctl -u %s", program->name) : program->openrc_log;
 }
 
 /* That of the file, if it is still @program's. */

@@ -15,6 +15,7 @@ soak-power: ## cut the power of that machine 1,000 times (takes about two hours)
 
 vm-cluster: ## boot Debian with systemd and OpenRC, make a cluster of its packages, upgrade it, cut its power (PART='clock' for some, CUTS=20; takes half an hour)
 	$(install_packages) build vm deb
+	$(build_peers) kubectl
 	@$(MAKE) programs
 	tests/vm/cluster $(PART)
 

@@ -95,6 +95,23 @@ def test_a_node_made_anew_by_another_is_filled_in(client, joined):
     assert wait_for("its status", is_filled, timeout=9) == made["metadata"]["uid"]
 
 
+def test_conditions_that_others_write_are_told_again(client, joined):
+    """As soon as kubelet does (nodeStatusUpdateFrequency): the Unknown of a node that was cut off does not stay for five minutes."""
+    path = f"/api/v1/nodes/{joined.name}"
+
+    def told():
+        return {t: (c["status"], c["reason"], c["message"]) for t, c in conditions(get(client, path)).items()}
+    own = wait_for("its status", lambda: (lambda t: t if t.get("Ready", ("",))[0] == "True" else None)(told()))
+    for status, reason in (("Unknown", "NodeStatusUnknown"), ("Unknown", "NodeStatusUnknown"), (None, "Another")):
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        lost = [{"type": t, "status": status or c[0], "reason": reason, "message": "of others", "lastTransitionTime": at, "lastHeartbeatTime": at} for t, c in own.items()]
+        answer = client.ask("PATCH", path + "/status", {"status": {"conditions": lost}}, **{"Content-Type": "application/strategic-merge-patch+json"})
+        assert answer[0] == 200 and {c["reason"] for c in conditions(answer[1]).values()} == {reason}, answer
+        wait_for("what is true", lambda: told() == own, timeout=15)
+        if status:
+            assert all(c["lastTransitionTime"] >= at for c in conditions(get(client, path)).values()), get(client, path)["status"]["conditions"]
+
+
 def run(client, name, *containers, node, **spec):
     made = pod(name, *containers, nodeName=node.name, automountServiceAccountToken=False, **spec)
     status, body = client.ask("POST", PODS, made)

@@ -11,7 +11,7 @@ import time
 import machine
 
 Done = collections.namedtuple("Done", "status output")
-BOOT_SECONDS = 240  # until the shell is there; an emulated machine beside seven others takes its time
+BOOT_SECONDS = 400  # until the shell is there; an emulated machine beside seven others takes its time
 PATIENCE = 300  # for a command
 
 

@@ -104,10 +104,11 @@ class Disk:
 
 class Machine:
     """One boot. Lines of the console go to `console`, a file. `port` of this host's loopback leads to port 6443 of the machine, which reaches nobody.
-    The console is read by lines(), or by whoever has it talk."""
+    The console is read by lines(), or by whoever has it talk. `hybrid`: the controllers of cgroup v1 are there, for whoever mounts them."""
 
-    def __init__(self, vmlinuz, disk, console, port, cpus=2, init="/init", talks=False, **words):
-        command_line = f"console=ttyS0 quiet no_timer_check nowatchdog mitigations=off panic=-1 root=/dev/nvme0n1 rootfstype=ext4 rw init={init} cgroup_no_v1=all"
+    def __init__(self, vmlinuz, disk, console, port, cpus=2, init="/init", talks=False, hybrid=False, **words):
+        command_line = f"console=ttyS0 quiet no_timer_check nowatchdog mitigations=off panic=-1 root=/dev/nvme0n1 rootfstype=ext4 rw init={init}"
+        command_line += "" if hybrid else " cgroup_no_v1=all"
         command_line += "".join(f" {key}={value}" for key, value in words.items())
         self.console = console
         self.process = subprocess.Popen(
