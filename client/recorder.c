@@ -198,8 +198,7 @@ void recorder_tell_of(struct recorder *recorder, const struct recorder_object *o
                                         object->uid) :
                            NULL,
              *like = of ? arena_printf(arena, "%s\n%s\n%s", of, note->type, note->reason) : NULL,
-             *same = like ? arena_printf(arena, "%s\n%s\n%.*s", like, field, RECORDER_MESSAGE_MAX,
-                                         note->message) :
+             *same = like ? arena_printf(arena, "%s\n%s\n%.*s", like, field, RECORDER_MESSAGE_MAX, note->message) :
                             NULL;
         struct recorder_note told = *note;
         struct memory *m;
@@ -231,7 +230,9 @@ struct recorder *recorder_new(struct client *client, const struct kube_kind *kin
         struct recorder *r = calloc(1, sizeof(*r));
 
         if (r)
-                *r = (struct recorder){ .sender = { client, kind, component }, .component = component, .host = host ?: "" };
+                *r = (struct recorder){ .sender = { client, kind, component },
+                                        .component = component,
+                                        .host = host ?: "" };
         return r;
 }
 

@@ -18,8 +18,7 @@ static void on_hold(uv_timer_t *timer) {
                 uv_timer_start(timer, on_hold, next - now, 0);
 }
 
-/* 0: the pod is not to end, or some of it runs; else what its phase begins with. */
-static char ended_phase(const struct cluster_pod *pod, const struct kube_pod_status *status) {
+char cluster_has_ended(const struct cluster_pod *pod, const struct kube_pod_status *status) {
         list_for_each (c, &status->container_statuses)
                 if (!c->state.terminated)
                         return '\0';
@@ -48,7 +47,7 @@ static void keep_quiet(struct cluster_pod *pod) {
 
 bool cluster_hold(struct cluster_pod *pod, const struct kube_pod_status *status) {
         struct cluster *c = pod->cluster;
-        char ended = ended_phase(pod, status);
+        char ended = cluster_has_ended(pod, status);
         bool starts = !pod->told && !pod->ends && strcmp(status->phase ?: "", "Pending") == 0;
         bool renewed = is_renewed(pod, status);
 

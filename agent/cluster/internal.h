@@ -69,7 +69,9 @@ struct cluster_pod {
         bool denied_before;            /* that was in the log */
         struct cluster_mirror *mirror; /* it is the mirror of one of the node's own; NULL: it is to run */
         char *mirror_hash;             /* of that, as it was made: owned */
-        char *namespace, *name;        /* behind @uid */
+        char *last;                    /* of one that is gone, what is to be told of it before it is buried; owned */
+        size_t last_length;
+        char *namespace, *name; /* behind @uid */
         char uid[];
 };
 
@@ -227,5 +229,8 @@ void cluster_report_now(struct cluster *cluster);                               
 void cluster_report_denied(struct cluster *cluster);                              /* rights may be there again */
 void cluster_report_soon(struct cluster_pod *pod); /* it takes longer to start than most */
 
-/* hold.c: whether @status, which is another one than was told, waits, for CLUSTER_STARTING_MS at most. */
+/* hold.c: 0: the pod is not to end, or some of it runs; else what its phase begins with. */
+char cluster_has_ended(const struct cluster_pod *pod, const struct kube_pod_status *status);
+
+/* Whether @status, which is another one than was told, waits, for CLUSTER_STARTING_MS at most. */
 bool cluster_hold(struct cluster_pod *pod, const struct kube_pod_status *status);

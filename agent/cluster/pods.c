@@ -35,6 +35,7 @@ static void forget(struct cluster_pod *pod) {
         cluster_all_remove(pod);
         table_remove(&c->pods_by_uid, &pod->by_uid);
         free(pod->mirror_hash);
+        free(pod->last);
         free(pod);
 }
 

@@ -166,20 +166,19 @@ static const char *node_uid(const struct cluster_pod *pod) {
         return pod->mirror && pod->mirror->pod ? pod->mirror->pod->metadata.uid : pod->uid;
 }
 
-/* The patch in *@ret_text; the uid is a precondition. -ENOENT: there is nothing to tell (yet); -ENOMEM. */
-static int status_patch(struct cluster_pod *pod, char **ret_text, size_t *ret_length) {
-        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
-        _cleanup_arena_ struct arena *arena = arena_new();
-        struct kube_pod_status status = { 0 };
+/* The pod's status as the node has it. -ENOENT: there is none; -ENOMEM. */
+static int read_status(struct cluster_pod *pod, struct arena *arena, struct kube_pod_status *ret_status) {
         struct cluster *c = pod->cluster;
-        int r;
 
-        if (!arena)
-                return -ENOMEM;
-        if ((r = c->events.pod_status(c->events.data, node_uid(pod), arena, &status)) < 0)
-                return r;
-        if (cluster_hold(pod, &status))
-                return -ENOENT;
+        *ret_status = (struct kube_pod_status){ 0 };
+        return arena ? c->events.pod_status(c->events.data, node_uid(pod), arena, ret_status) : -ENOMEM;
+}
+
+/* The patch in *@ret_text; the uid is a precondition. -ENOMEM. */
+static int status_patch(struct cluster_pod *pod, const struct kube_pod_status *status, char **ret_text,
+                        size_t *ret_length) {
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+
         json_begin_map(&w);
         json_key(&w, "metadata");
         json_begin_map(&w);
@@ -187,7 +186,7 @@ static int status_patch(struct cluster_pod *pod, char **ret_text, size_t *ret_le
         json_end_map(&w);
         json_key(&w, "status");
         json_begin_map(&w);
-        if (write_members(&w, pod, &status) < 0)
+        if (write_members(&w, pod, status) < 0)
                 return -ENOMEM;
         json_end_map(&w);
         json_end_map(&w);
@@ -287,20 +286,51 @@ static void ask(struct cluster_pod *pod, struct client_request *q, client_done d
                 retry(pod);
 }
 
-static void tell(struct cluster_pod *pod) {
-        struct client_request q = { .verb = KUBE_VERB_PATCH, .sub = "status", .patch = CLIENT_PATCH_STRATEGIC };
-        _cleanup_free_ char *text = NULL;
-        int r = status_patch(pod, &text, &q.length);
+static void tell_text(struct cluster_pod *pod, const char *text, size_t length) {
+        struct client_request q = { .verb = KUBE_VERB_PATCH,
+                                    .sub = "status",
+                                    .patch = CLIENT_PATCH_STRATEGIC,
+                                    .body = text,
+                                    .length = length };
 
-        if (r == -ENOENT)
-                return;
-        if (r < 0)
-                return retry(pod);
-        pod->sent = hash_bytes(text, q.length);
+        pod->sent = hash_bytes(text, length);
         if (pod->sent == pod->told)
                 return heard(pod->cluster);
-        q.body = text;
         ask(pod, &q, on_answer);
+}
+
+static void tell(struct cluster_pod *pod) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_free_ char *text = NULL;
+        struct kube_pod_status status;
+        size_t length;
+        int r = read_status(pod, arena, &status);
+
+        if (r == -ENOENT || (r == 0 && cluster_hold(pod, &status)))
+                return;
+        if (r < 0 || status_patch(pod, &status, &text, &length) < 0)
+                return retry(pod);
+        tell_text(pod, text, length);
+}
+
+/* -- a pod of which nothing is left ------------------------------------------------------------------------ */
+
+/* The last status, when the service has not taken what says that the pod has ended: once the node forgets the pod there
+ * is no other. */
+static void keep_last(struct cluster_pod *pod) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct kube_pod_status status;
+
+        if (read_status(pod, arena, &status) < 0 || (!pod->call && pod->told && cluster_has_ended(pod, &status) &&
+                                                     cluster_has_ended(pod, &status) == pod->ended))
+                return;
+        if (status_patch(pod, &status, &pod->last, &pod->last_length) < 0)
+                log_error("pod %s/%s: out of memory: its last status is not told", pod->namespace, pod->name);
+}
+
+static void drop_last(struct cluster_pod *pod) {
+        free(pod->last);
+        pod->last = NULL;
 }
 
 size_t cluster_delete_now(const char *uid, char ret_options[CLUSTER_DELETE_MAX]) {
@@ -317,6 +347,16 @@ static void bury(struct cluster_pod *pod) {
         ask(pod, &q, on_buried);
 }
 
+/* What is under way when the pod has gone may be the last status already. */
+static void tell_last(struct cluster_pod *pod) {
+        if (pod->last && hash_bytes(pod->last, pod->last_length) == pod->told)
+                drop_last(pod);
+        if (pod->last)
+                tell_text(pod, pod->last, pod->last_length);
+        else
+                bury(pod);
+}
+
 static void on_timer(uv_timer_t *timer) {
         struct cluster *c = timer->data;
         struct cluster_due due = { 0 };
@@ -325,7 +365,7 @@ static void on_timer(uv_timer_t *timer) {
         cluster_due_take(&due, &c->due);
         while ((pod = cluster_due_pop(&due))) {
                 if (pod->gone && !pod->buried)
-                        bury(pod);
+                        tell_last(pod);
                 else if (!pod->gone)
                         tell(pod);
         }
@@ -344,6 +384,8 @@ void cluster_pod_gone(struct cluster *c, const char *uid) {
 
         if (!pod || !pod->ends)
                 return;
+        if (!pod->gone)
+                keep_last(pod);
         pod->gone = true;
         cluster_report_later(pod);
 }

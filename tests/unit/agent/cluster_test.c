@@ -336,6 +336,35 @@ static void a_deleted_pod_is_buried_when_it_is_gone(void **state) {
         assert_int_equal(c.pods_by_uid.n, 0);
 }
 
+/* Its end came while something else was under way, and with the pod the node's word of it goes. */
+static void how_a_pod_has_ended_is_told_before_it_is_buried(void **state) {
+        list();
+        put(POD("u1", ""));
+        status = "Running";
+        cluster_pod_changed(&c, "u1");
+        turn();
+        put(POD("u1", DELETED));
+        exited = 1;
+        status = "Succeeded";
+        cluster_pod_changed(&c, "u1");
+        cluster_pod_gone(&c, "u1");
+        status = NULL;
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+        fake_answer(&fake.sent[0], 200, "", "{}");
+        turn();
+        assert_int_equal(fake.n_sent, 2);
+        assert_non_null(strstr(fake.sent[1].body, "Succeeded"));
+        fake_answer(&fake.sent[1], 503, "", "{}");
+        while (fake.n_sent == 2)
+                uv_run(&loop, UV_RUN_ONCE);
+        assert_string_equal(fake.sent[2].body, fake.sent[1].body);
+        fake_answer(&fake.sent[2], 200, "", "{}");
+        turn();
+        assert_int_equal(fake.n_sent, 4);
+        assert_int_equal(fake.sent[3].verb, KUBE_VERB_DELETE);
+}
+
 static void one_that_has_ended_to_be_deleted_is_told_of_once(void **state) {
         list();
         put(POD("u1", ""));
@@ -521,6 +550,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(what_is_not_taken_is_told_again, begin, end),
                 cmocka_unit_test_setup_teardown(what_was_denied_is_told_again_with_the_lease, begin, end),
                 cmocka_unit_test_setup_teardown(a_deleted_pod_is_buried_when_it_is_gone, begin, end),
+                cmocka_unit_test_setup_teardown(how_a_pod_has_ended_is_told_before_it_is_buried, begin, end),
                 cmocka_unit_test_setup_teardown(one_that_has_ended_to_be_deleted_is_told_of_once, begin, end),
                 cmocka_unit_test_setup_teardown(one_of_which_nothing_is_here_is_buried_at_once, begin, end),
                 cmocka_unit_test_setup_teardown(one_that_has_ended_is_not_started, begin, end),

@@ -27,7 +27,8 @@ static void end(void) {
 }
 
 static void tell(const char *message, int64_t now) {
-        recorder_tell_of(recorder, &pod, "spec.containers{c}", &(struct recorder_note){ "Warning", "Why", message }, now);
+        recorder_tell_of(recorder, &pod, "spec.containers{c}", &(struct recorder_note){ "Warning", "Why", message },
+                         now);
 }
 
 static void the_same_is_counted(void **state) {
@@ -128,7 +129,9 @@ static void send_one(const char *name, const char *event) {
 }
 
 static void begin_sending(unsigned retry_ms) {
-        static const struct kube_kind kind = { .group = "", .version = "v1", .kind = "Event", .resource = "events", .namespaced = true };
+        static const struct kube_kind kind = {
+                .group = "", .version = "v1", .kind = "Event", .resource = "events", .namespaced = true
+        };
 
         uv_loop_init(&loop);
         fake_init(&fake, &loop);
