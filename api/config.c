@@ -379,14 +379,13 @@ static int take_word(struct api_config *c, const char *word, struct err **err) {
 
 static int read_all(int argc, char **argv, struct api_config *c, struct err **err) {
         struct argument a;
-        int r = 0;
+        int r;
 
-        for (int i = 1; r == 0 && i < argc; i = a.next) {
-                r = read_argument(argc, argv, i, &a, err);
-                if (r == 0)
-                        r = a.flag ? set(a.flag, c, a.text, err) : take_word(c, a.text, err);
-        }
-        return r;
+        for (int i = 1; i < argc; i = a.next)
+                if ((r = read_argument(argc, argv, i, &a, err)) < 0 ||
+                    (r = a.flag ? set(a.flag, c, a.text, err) : take_word(c, a.text, err)) < 0)
+                        return r;
+        return 0;
 }
 
 /* The file first, so that flags outrank it wherever they stand. */

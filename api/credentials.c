@@ -12,8 +12,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "api/access.h"
-#include "api/bootstrap.h"
+#include "api/access/access.h"
+#include "api/bootstrap/bootstrap.h"
 #include "api/advertise.h"
 #include "api/auth/authenticate.h"
 #include "api/config.h"

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "api/access.h"
+#include "api/access/access.h"
 #include "api/admission/admission.h"
 #include "api/rbac/escalation.h"
 #include "api/server/request.h"

@@ -8,12 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "api/access.h"
+#include "api/access/access.h"
 #include "api/asks.h"
 #include "api/admission/admission.h"
 #include "api/advertise.h"
 #include "api/audit/audit.h"
-#include "api/bootstrap.h"
+#include "api/bootstrap/bootstrap.h"
 #include "api/compaction.h"
 #include "api/config.h"
 #include "api/credentials.h"

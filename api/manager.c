@@ -7,7 +7,7 @@
 #include <string.h>
 #include <uv.h>
 
-#include "api/access.h"
+#include "api/access/access.h"
 #include "api/admission/admission.h"
 #include "api/auth/issue.h"
 #include "api/config.h"

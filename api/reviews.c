@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "api/access.h"
+#include "api/access/access.h"
 #include "api/auth/review.h"
 #include "api/rbac/rbac.h"
 #include "api/server/codec.h"

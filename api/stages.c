@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include "api/access.h"
+#include "api/access/access.h"
 #include "api/admission/admission.h"
 #include "api/audit/audit.h"
 #include "api/discovery/discovery.h"
-#include "api/pages.h"
+#include "api/pages/pages.h"
 #include "api/pods/pods.h"
 #include "api/priority/priority.h"
 #include "api/proxy/proxy.h"

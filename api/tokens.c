@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "api/access.h"
+#include "api/access/access.h"
 #include "api/admission/admission.h"
 #include "api/auth/issue.h"
 #include "api/auth/jwt.h"

@@ -109,20 +109,22 @@ static int form_base(const struct dns_request *request, struct dns_config *confi
 
 /* dnsConfig of the pod goes behind what the policy gave. */
 static int add_pod_config(const struct dns_request *request, struct dns_config *config) {
-        int r = add_all(&config->servers, request->servers);
+        int r;
 
-        if (r == 0)
-                r = add_all(&config->searches, request->searches);
-        for (size_t i = 0; i < request->n_options && r == 0; i++) {
+        if ((r = add_all(&config->servers, request->servers)) < 0 ||
+            (r = add_all(&config->searches, request->searches)) < 0)
+                return r;
+        for (size_t i = 0; i < request->n_options; i++) {
                 const struct dns_option *option = &request->options[i];
                 _cleanup_free_ char *text = NULL;
 
                 if (asprintf(&text, "%s%s%s", option->name, option->value && option->value[0] ? ":" : "",
                              option->value ? option->value : "") < 0)
                         return -ENOMEM;
-                r = cni_dns_list_set_option(&config->options, text);
+                if ((r = cni_dns_list_set_option(&config->options, text)) < 0)
+                        return r;
         }
-        return r;
+        return 0;
 }
 
 static size_t joined_size(const struct dns_list *list) {

@@ -176,27 +176,27 @@ static int compare_names(const void *a, const void *b) {
         return strcmp(x->ref.image_id, y->ref.image_id) ?: strcmp(x->ref.manifest, y->ref.manifest);
 }
 
+static int add_texts(const struct name *name, struct string_list *tags, struct string_list *digests) {
+        int r;
+
+        if (!name->text)
+                return 0;
+        if (name->digest)
+                return image_string_list_add(digests, name->text);
+        if ((r = image_string_list_add(tags, name->text)) < 0)
+                return r;
+        return image_string_list_addf(digests, "%.*s@%s", (int)(strrchr(name->text, ':') - name->text), name->text,
+                                      name->ref.manifest);
+}
+
 /* Texts of the @n records at @names, which are one image's. Every tag implies a digest: NAME@MANIFEST. */
 static int set_names(struct image *image, const struct name *names, size_t n) {
         _cleanup_strings_ struct string_list tags = { 0 }, digests = { 0 };
-        int r = 0;
+        int r;
 
-        for (size_t i = 0; i < n && r == 0; i++) {
-                const char *text = names[i].text;
-
-                if (!text)
-                        continue;
-                if (names[i].digest) {
-                        r = image_string_list_add(&digests, text);
-                } else {
-                        r = image_string_list_add(&tags, text);
-                        if (r == 0)
-                                r = image_string_list_addf(&digests, "%.*s@%s", (int)(strrchr(text, ':') - text), text,
-                                                           names[i].ref.manifest);
-                }
-        }
-        if (r < 0)
-                return r;
+        for (size_t i = 0; i < n; i++)
+                if ((r = add_texts(&names[i], &tags, &digests)) < 0)
+                        return r;
         image_string_list_sort(&tags);
         image_string_list_sort(&digests);
         image->repo_tags = image_string_list_take(&tags);

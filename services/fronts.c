@@ -129,22 +129,25 @@ static int change_back(struct balance *b, const struct balancer_front *at, size_
 static int change_front(struct balance *b, const struct service_front *old, const struct service_front *now,
                         const struct balancer_back *wanted) {
         static const struct balancer_back elsewhere;
-        int r = 0;
+        int r;
 
         if (old->n != now->n || old->by_source != now->by_source) {
                 if ((r = count(b, old, false)) < 0 || (r = count(b, now, true)) < 0)
                         return r;
         }
-        for (size_t i = 0; (i < old->n || i < now->n) && r == 0; i++) {
-                bool same = i < old->n && i < now->n && compare_backs(&old->backs[i], &now->backs[i]) == 0;
+        for (size_t i = 0; i < old->n || i < now->n; i++) {
+                const struct balancer_back *was = i < old->n ? &old->backs[i] : NULL,
+                                           *is = i < now->n ? &now->backs[i] : NULL;
 
-                if (i < old->n && !same)
-                        r = change_back(b, &now->at, i,
-                                        find_back(wanted, now->n, &old->backs[i]) ? &elsewhere : &old->backs[i], false);
-                if (i < now->n && !same && r == 0)
-                        r = change_back(b, &now->at, i, &now->backs[i], true);
+                if (was && is && compare_backs(was, is) == 0)
+                        continue;
+                if (was &&
+                    (r = change_back(b, &now->at, i, find_back(wanted, now->n, was) ? &elsewhere : was, false)) < 0)
+                        return r;
+                if (is && (r = change_back(b, &now->at, i, is, true)) < 0)
+                        return r;
         }
-        return r;
+        return 0;
 }
 
 static bool same_front(const struct balancer_front *a, const struct balancer_front *b) {
@@ -195,15 +198,17 @@ static bool has_ip(const struct ip *ips, size_t n, const struct ip *ip) {
 }
 
 static int change_addresses(struct balance *b, const struct model_service *service, const struct ip *now, size_t n) {
-        int r = 0;
+        int r;
 
-        for (size_t i = 0; i < service->n_addresses && r == 0; i++)
-                if (!has_ip(now, n, &service->addresses[i]))
-                        r = change_address(b, &service->addresses[i], false);
-        for (size_t i = 0; i < n && r == 0; i++)
-                if (!has_ip(service->addresses, service->n_addresses, &now[i]))
-                        r = change_address(b, &now[i], true);
-        return r;
+        for (size_t i = 0; i < service->n_addresses; i++)
+                if (!has_ip(now, n, &service->addresses[i]) &&
+                    (r = change_address(b, &service->addresses[i], false)) < 0)
+                        return r;
+        for (size_t i = 0; i < n; i++)
+                if (!has_ip(service->addresses, service->n_addresses, &now[i]) &&
+                    (r = change_address(b, &now[i], true)) < 0)
+                        return r;
+        return 0;
 }
 
 /* -- pods that reach themselves ---------------------------------------------------------------------------- */
@@ -286,10 +291,10 @@ void fronts_done(struct model_service *service) {
 
 /* Of a service twice the same address and port is one. */
 static int make_fronts(struct balance *b, struct model_service *service, struct model_service *now) {
-        int r = 0;
+        int r;
 
         for (size_t i = 0; i < service->n_ips && service->there; i++)
-                for (size_t k = 0; k < service->n_ports && r == 0; k++) {
+                for (size_t k = 0; k < service->n_ports; k++) {
                         struct service_front *front = &now->fronts[now->n_fronts];
 
                         front->at = (struct balancer_front){ .ip = service->ips[i],
@@ -299,11 +304,13 @@ static int make_fronts(struct balance *b, struct model_service *service, struct 
                                 continue;
                         now->n_fronts++;
                         r = make_front(b, service, &service->ports[k], find_front(service, &front->at), front);
+                        if (r < 0)
+                                return r;
                 }
-        for (size_t i = 0; i < service->n_fronts && r == 0; i++)
-                if (!find_front(now, &service->fronts[i].at))
-                        r = drop_front(b, &service->fronts[i]);
-        return r;
+        for (size_t i = 0; i < service->n_fronts; i++)
+                if (!find_front(now, &service->fronts[i].at) && (r = drop_front(b, &service->fronts[i])) < 0)
+                        return r;
+        return 0;
 }
 
 /* What @service makes @now, and is to make the kernel. */

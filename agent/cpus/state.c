@@ -177,22 +177,25 @@ static int set_aside(struct cpus *cpus, const struct err *why, struct err **err)
         return 0;
 }
 
-int cpus_state_read(struct cpus *cpus, struct err **err) {
-        _cleanup_arena_ struct arena *arena = arena_new();
+static int read_all(struct cpus *cpus, struct arena *arena, struct err **why) {
         _cleanup_free_ char *text = NULL;
-        _cleanup_err_ struct err *why = NULL;
         const struct value *state;
         size_t size = 0;
-        int r = arena ? files_read(cpus->state, CPUS_STATE_MAX, &text, &size, &why) : -ENOMEM;
+        int r;
+
+        if ((r = files_read(cpus->state, CPUS_STATE_MAX, &text, &size, why)) < 0 ||
+            (r = json_parse(arena, text, size, NULL, &state, why)) < 0)
+                return r;
+        return take(cpus, state, why);
+}
+
+int cpus_state_read(struct cpus *cpus, struct err **err) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_err_ struct err *why = NULL;
+        int r = arena ? read_all(cpus, arena, &why) : -ENOMEM;
 
         cpus->fresh = r == -ENOENT;
-        if (cpus->fresh)
-                return 0;
-        if (r == 0)
-                r = json_parse(arena, text, size, NULL, &state, &why);
-        if (r == 0)
-                r = take(cpus, state, &why);
-        if (r == 0)
+        if (r == 0 || cpus->fresh)
                 return 0;
         if (r == -ENOMEM)
                 return err_set(err, ENOMEM, "out of memory");

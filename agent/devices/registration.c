@@ -68,21 +68,28 @@ static void on_registered(void *data, const struct err *err) {
                 grpc_call_reply(call, &empty.base);
 }
 
+static int begin_registering(struct devices *d, const Devices__RegisterRequest *request, struct grpc_call *call,
+                             struct err **err) {
+        _cleanup_free_ char *path = NULL;
+        int r = check(request, err);
+
+        if (r < 0)
+                return r;
+        if (count_registering(d) >= REGISTERING_MAX)
+                return err_set(err, ENOSPC, "%d plugins register already", REGISTERING_MAX);
+        if (asprintf(&path, "%s/%s", d->dir, request->endpoint) < 0) {
+                path = NULL;
+                return err_set(err, ENOMEM, "out of memory");
+        }
+        return plugin_open(d, &(struct registrant){ on_registered, call }, request->resource_name, path, err);
+}
+
 static void on_register(struct grpc_call *call, const ProtobufCMessage *message) {
         const Devices__RegisterRequest *request = (const Devices__RegisterRequest *)message;
         struct devices *d = ((struct registration *)grpc_call_data(call))->devices;
         _cleanup_err_ struct err *err = NULL;
-        _cleanup_free_ char *path = NULL;
-        int r = check(request, &err);
+        int r = begin_registering(d, request, call, &err);
 
-        if (r == 0 && count_registering(d) >= REGISTERING_MAX)
-                r = err_set(&err, ENOSPC, "%d plugins register already", REGISTERING_MAX);
-        if (r == 0 && asprintf(&path, "%s/%s", d->dir, request->endpoint) < 0) {
-                path = NULL;
-                r = err_set(&err, ENOMEM, "out of memory");
-        }
-        if (r == 0)
-                r = plugin_open(d, &(struct registrant){ on_registered, call }, request->resource_name, path, &err);
         if (r == 0)
                 return;
         log_error("device plugin that registers for \"%.253s\": %s", request->resource_name, err_text(err));

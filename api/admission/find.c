@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/access.h"
+#include "api/access/access.h"
 #include "api/admission/plugin.h"
 #include "api/auth/attributes.h"
 #include "api/auth/authorizer.h"

@@ -5,7 +5,7 @@
 
 #include "api/admission/admission.h"
 #include "api/admission/builtin.h"
-#include "api/attributes.h"
+#include "api/server/attributes.h"
 #include "api/pki/csr.h"
 #include "api/rbac/nodes.h"
 #include "api/server/request.h"

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "api/attributes.h"
+#include "api/server/attributes.h"
 #include "api/audit/event.h"
 #include "api/server/request.h"
 #include "api/server/server.h"

@@ -67,6 +67,18 @@ static int name_key(struct auth_key *key) {
         return 0;
 }
 
+/* 0; 1 where it is there already; or a negative errno. */
+static int settle_key(const struct auth_keys *keys, struct auth_key *item, struct err **err) {
+        int r;
+
+        if ((r = describe(item, err)) < 0 || (r = name_key(item)) < 0)
+                return r;
+        for (unsigned i = 0; i < keys->count; i++)
+                if (strcmp(keys->items[i].id, item->id) == 0)
+                        return 1;
+        return 0;
+}
+
 /* Takes @key over. The same key once is enough. */
 static int add_key(struct auth_keys *keys, EVP_PKEY *key, struct err **err) {
         struct auth_key *item = &keys->items[keys->count];
@@ -77,13 +89,7 @@ static int add_key(struct auth_keys *keys, EVP_PKEY *key, struct err **err) {
                 return err_set(err, E2BIG, "service account keys: more than %d", AUTH_KEYS_MAX);
         }
         item->key = key;
-        r = describe(item, err);
-        if (r >= 0)
-                r = name_key(item);
-        for (unsigned i = 0; r >= 0 && i < keys->count; i++) {
-                if (strcmp(keys->items[i].id, item->id) == 0)
-                        r = 1;
-        }
+        r = settle_key(keys, item, err);
         if (r == 0) {
                 keys->count++;
                 return 0;

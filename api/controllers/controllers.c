@@ -193,7 +193,7 @@ int controller_follow(struct controller *controller, const struct kube_kind *kin
 }
 
 static int begin(struct controllers *all, struct controller *c, const struct controller_kind *kind) {
-        int r = 0;
+        int r;
 
         c->all = all;
         c->kind = kind;
@@ -205,11 +205,10 @@ static int begin(struct controllers *all, struct controller *c, const struct con
                                   NULL;
         if (!c->recorder || !c->queue)
                 return -ENOMEM;
-        for (unsigned i = 0; r == 0 && i < CONTROLLER_WATCHES_MAX && kind->watches[i].resource; i++)
-                r = watch(c, i);
-        if (r == 0 && kind->start)
-                r = kind->start(c);
-        return r;
+        for (unsigned i = 0; i < CONTROLLER_WATCHES_MAX && kind->watches[i].resource; i++)
+                if ((r = watch(c, i)) < 0)
+                        return r;
+        return kind->start ? kind->start(c) : 0;
 }
 
 /* --- kinds --- */

@@ -96,9 +96,11 @@ int node_config_read(struct node_config *config, const char *services, struct er
                 return r;
         r = config->cluster ? read_list("cluster-cidr", config->cluster, ranges, &n, err) :
                               choose(config, ranges, &n, err);
-        for (unsigned i = 0; r == 0 && i < n; i++)
-                r = read_prefix(config, &ranges[i], n, &config->ranges[i], err);
-        if (r == 0)
-                config->n_ranges = n;
-        return r;
+        if (r < 0)
+                return r;
+        for (unsigned i = 0; i < n; i++)
+                if ((r = read_prefix(config, &ranges[i], n, &config->ranges[i], err)) < 0)
+                        return r;
+        config->n_ranges = n;
+        return 0;
 }

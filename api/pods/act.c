@@ -83,21 +83,24 @@ int act_set_condition(struct api_request *r, struct value_edit *edit, const stru
         bool same = strcmp(value_string_or(value_get(was, "status"), ""), c->status) == 0;
         const char *now = api_meta_now(r->arena, 0);
         char pointer[48];
-        int error = now ? 0 : -ENOMEM;
+        int error;
 
+        if (!now)
+                return -ENOMEM;
         snprintf(pointer, sizeof(pointer), "/status/conditions/%u", at);
-        if (error == 0 && value_is_null(list))
-                error = value_edit_set(edit, "/status/conditions", &(struct value)VALUE_EMPTY(VALUE_LIST), NULL);
-        if (error == 0 && !was)
-                error = value_edit_add(edit, pointer, &(struct value)VALUE_EMPTY(VALUE_MAP), NULL);
-        error = error ?: put(edit, pointer, "type", (struct value)VALUE_TEXT(c->type));
-        error = error ?: put(edit, pointer, "status", (struct value)VALUE_TEXT(c->status));
-        if (error == 0 && c->generation)
-                error = put(edit, pointer, "observedGeneration", (struct value)VALUE_INTEGER(c->generation));
-        if (error == 0 && !same)
-                error = put(edit, pointer, "lastTransitionTime", (struct value)VALUE_TEXT(now));
-        if (error == 0 && c->reason)
-                error = put(edit, pointer, "reason", (struct value)VALUE_TEXT(c->reason)) ?:
-                                put(edit, pointer, "message", (struct value)VALUE_TEXT(c->message));
-        return error;
+        if ((value_is_null(list) &&
+             (error = value_edit_set(edit, "/status/conditions", &(struct value)VALUE_EMPTY(VALUE_LIST), NULL)) < 0) ||
+            (!was && (error = value_edit_add(edit, pointer, &(struct value)VALUE_EMPTY(VALUE_MAP), NULL)) < 0) ||
+            (error = put(edit, pointer, "type", (struct value)VALUE_TEXT(c->type))) < 0 ||
+            (error = put(edit, pointer, "status", (struct value)VALUE_TEXT(c->status))) < 0)
+                return error;
+        if (c->generation &&
+            (error = put(edit, pointer, "observedGeneration", (struct value)VALUE_INTEGER(c->generation))) < 0)
+                return error;
+        if (!same && (error = put(edit, pointer, "lastTransitionTime", (struct value)VALUE_TEXT(now))) < 0)
+                return error;
+        if (!c->reason)
+                return 0;
+        return put(edit, pointer, "reason", (struct value)VALUE_TEXT(c->reason)) ?:
+                       put(edit, pointer, "message", (struct value)VALUE_TEXT(c->message));
 }

@@ -6,7 +6,7 @@
 
 #include "api/priority/defaults.h"
 #include "api/priority/internal.h"
-#include "api/put.h"
+#include "api/rest/put.h"
 #include "api/rest/meta.h"
 #include "api/rest/own.h"
 #include "api/server/codec.h"

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/attributes.h"
+#include "api/server/attributes.h"
 #include "api/priority/defaults.h"
 #include "api/priority/internal.h"
 #include "api/priority/match.h"
-#include "api/put.h"
+#include "api/rest/put.h"
 #include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/server.h"

@@ -86,16 +86,19 @@ static int make_role(struct arena *arena, const struct rbac_default_row *rows, u
                      struct kube_rbac_v1_cluster_role *role) {
         int r = make_meta(arena, rows->namespace, rows->name, rows->label, &role->metadata);
 
+        if (r < 0)
+                return r;
         role->kind = rows->namespace[0] ? "Role" : "ClusterRole";
         role->api_version = API_VERSION;
-        if (r >= 0 && rows->aggregates[0])
+        if (rows->aggregates[0])
                 return make_aggregation(arena, rows->aggregates, role);
         role->rules.items = arena_alloc_array(arena, n + 1, sizeof(*role->rules.items));
         if (!role->rules.items)
                 return -ENOMEM;
-        for (; r >= 0 && role->rules.count < n; role->rules.count++)
-                r = make_rule(arena, &rows[1 + role->rules.count], &role->rules.items[role->rules.count]);
-        return r;
+        for (; role->rules.count < n; role->rules.count++)
+                if ((r = make_rule(arena, &rows[1 + role->rules.count], &role->rules.items[role->rules.count])) < 0)
+                        return r;
+        return 0;
 }
 
 /* Makes @ret_roles, with room for all, of @rows. */

@@ -274,24 +274,29 @@ static enum api_step check_patched(struct api_request *r, const struct value *cu
         return api_invalid_patch(r, &problems);
 }
 
+/* The patch as a tree, of which the client is to be told what is wrong. */
+static enum api_step read_patch(struct api_request *r) {
+        const struct api_body body = { API_JSON, r->type, r->body, r->body_size };
+        _cleanup_err_ struct err *err = NULL;
+        int error = r->sent ? 0 : api_decode(r->arena, &body, &r->sent, &err);
+
+        if (error == -EINVAL)
+                return api_refuse(r, API_BAD_REQUEST, "error decoding patch: %s", err_text(err));
+        return error < 0 ? api_fail(r, error, NULL) : api_patch_check(r, r->sent);
+}
+
 static enum api_step patch(struct api_request *r) {
         _cleanup_err_ struct err *err = NULL;
         const struct value *shown, *next;
         int error = api_take_current(r);
         enum api_step step;
 
-        if (error == -ENOENT)
-                return api_not_found(r, r->name);
-        if (error == 0 && !r->sent)
-                error = api_decode(r->arena, &(struct api_body){ API_JSON, r->type, r->body, r->body_size }, &r->sent,
-                                   &err);
-        if (error == -EINVAL)
-                return api_refuse(r, API_BAD_REQUEST, "error decoding patch: %s", err_text(err));
-        step = error == 0 ? api_patch_check(r, r->sent) : API_NEXT;
+        if (error < 0)
+                return error == -ENOENT ? api_not_found(r, r->name) : api_fail(r, error, NULL);
+        step = read_patch(r);
         if (step != API_NEXT)
                 return step;
-        if (error == 0)
-                error = api_door_show(r, r->current_tree, &shown);
+        error = api_door_show(r, r->current_tree, &shown);
         if (error < 0)
                 return api_fail(r, error, NULL);
         error = apply_patch(r, shown, r->sent, &next, &err);

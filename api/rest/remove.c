@@ -100,29 +100,43 @@ static const char *end_of(struct api_request *r, int64_t grace) {
         return text;
 }
 
+/* For how long it may go on, and that it is another generation: neither of what is marked plainly. */
+static int mark_grace(const struct api_request *r, struct value_edit *edit, int64_t grace) {
+        int64_t generation = 0;
+        int error;
+
+        if (api_strategy_of(r->kind)->flags & API_MARKED_PLAINLY)
+                return 0;
+        error = value_edit_set(edit, "/metadata/deletionGracePeriodSeconds", &(struct value)VALUE_INTEGER(grace), NULL);
+        value_integer(value_find(r->current_tree, "metadata.generation"), &generation);
+        if (error < 0 || generation <= 0 || value_find(r->current_tree, "metadata.deletionTimestamp"))
+                return error;
+        return value_edit_set(edit, "/metadata/generation", &(struct value)VALUE_INTEGER(generation + 1), NULL);
+}
+
+static int put_marks(const struct api_request *r, struct value_edit *edit, int64_t grace, const char *when) {
+        const struct value *object = r->current_tree;
+        int error;
+
+        if ((error = value_edit_set(edit, "/metadata/deletionTimestamp", &(struct value)VALUE_TEXT(when), NULL)) < 0 ||
+            (error = mark_grace(r, edit, grace)) < 0 ||
+            (error = put_finalizers(edit, r->arena, object, finalizer_of(r, object))) < 0)
+                return error;
+        if (strcmp(r->kind->resource, "namespaces") != 0)
+                return 0;
+        return value_edit_set(edit, "/status/phase", &(struct value)VALUE_TEXT("Terminating"), NULL);
+}
+
 /* The object with its deletion's time: that at which it shall be gone. */
 static int mark(struct api_request *r, int64_t grace) {
         const char *when = end_of(r, grace);
-        bool first = !value_find(r->current_tree, "metadata.deletionTimestamp"),
-             plainly = api_strategy_of(r->kind)->flags & API_MARKED_PLAINLY;
-        int64_t generation = 0;
         struct value_edit edit;
         int error;
 
         if (!when)
                 return -ENOMEM;
-        value_integer(value_find(r->current_tree, "metadata.generation"), &generation);
         value_edit_begin(&edit, r->arena, r->current_tree);
-        error = value_edit_set(&edit, "/metadata/deletionTimestamp", &(struct value)VALUE_TEXT(when), NULL);
-        if (error == 0 && !plainly)
-                error = value_edit_set(&edit, "/metadata/deletionGracePeriodSeconds",
-                                       &(struct value)VALUE_INTEGER(grace), NULL);
-        if (error == 0 && generation > 0 && first && !plainly)
-                error = value_edit_set(&edit, "/metadata/generation", &(struct value)VALUE_INTEGER(generation + 1),
-                                       NULL);
-        error = error ?: put_finalizers(&edit, r->arena, r->current_tree, finalizer_of(r, r->current_tree));
-        if (error == 0 && strcmp(r->kind->resource, "namespaces") == 0)
-                error = value_edit_set(&edit, "/status/phase", &(struct value)VALUE_TEXT("Terminating"), NULL);
+        error = put_marks(r, &edit, grace, when);
         r->next = value_edit_end(&edit);
         return error ?: r->next ? api_order(r) : -ENOMEM;
 }

@@ -41,9 +41,34 @@ static int put_wanted(struct value_edit *edit, const struct value *replicas) {
                         value_edit_set(edit, "/spec/replicas", replicas, NULL);
 }
 
-int api_scale_show(struct api_request *r, const struct value *object, const struct value **ret_scale) {
+static int put_meta(struct value_edit *edit, const struct value *object) {
         static const char *const kept[] = { "/metadata/name", "/metadata/namespace", "/metadata/uid",
                                             "/metadata/resourceVersion", "/metadata/creationTimestamp" };
+        int error;
+
+        for (size_t i = 0; i < ELEMENTS(kept); i++) {
+                const struct value *part = value_get(value_get(object, "metadata"), strrchr(kept[i], '/') + 1);
+
+                if (part && (error = value_edit_set(edit, kept[i], part, NULL)) < 0)
+                        return error;
+        }
+        return 0;
+}
+
+static int put_scale(struct value_edit *edit, const struct value *object, const char *selector) {
+        const struct value *replicas = value_find(object, "status.replicas") ?: &zero;
+        int error;
+
+        if ((error = value_edit_set(edit, "/kind", &(struct value)VALUE_TEXT("Scale"), NULL)) < 0 ||
+            (error = value_edit_set(edit, "/apiVersion", &(struct value)VALUE_TEXT("autoscaling/v1"), NULL)) < 0 ||
+            (error = put_meta(edit, object)) < 0 ||
+            (error = put_wanted(edit, value_find(object, "spec.replicas"))) < 0 ||
+            (error = value_edit_set(edit, "/status/replicas", replicas, NULL)) < 0)
+                return error;
+        return *selector ? value_edit_set(edit, "/status/selector", &(struct value)VALUE_TEXT(selector), NULL) : 0;
+}
+
+int api_scale_show(struct api_request *r, const struct value *object, const struct value **ret_scale) {
         const char *selector;
         struct value_edit edit;
         int error = selector_text(r->arena, r->kind, object, &selector);
@@ -51,18 +76,7 @@ int api_scale_show(struct api_request *r, const struct value *object, const stru
         if (error < 0)
                 return error;
         value_edit_begin(&edit, r->arena, NULL);
-        error = value_edit_set(&edit, "/kind", &(struct value)VALUE_TEXT("Scale"), NULL) ?:
-                        value_edit_set(&edit, "/apiVersion", &(struct value)VALUE_TEXT("autoscaling/v1"), NULL);
-        for (size_t i = 0; error == 0 && i < ELEMENTS(kept); i++) {
-                const struct value *part = value_get(value_get(object, "metadata"), strrchr(kept[i], '/') + 1);
-
-                error = part ? value_edit_set(&edit, kept[i], part, NULL) : 0;
-        }
-        error = error                                                          ?:
-                        put_wanted(&edit, value_find(object, "spec.replicas")) ?:
-                        value_edit_set(&edit, "/status/replicas", value_find(object, "status.replicas") ?: &zero, NULL);
-        if (error == 0 && *selector)
-                error = value_edit_set(&edit, "/status/selector", &(struct value)VALUE_TEXT(selector), NULL);
+        error = put_scale(&edit, object, selector);
         *ret_scale = value_edit_end(&edit);
         return error ?: *ret_scale ? 0 : -ENOMEM;
 }

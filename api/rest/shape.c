@@ -193,6 +193,17 @@ static const struct value *since(const struct api_request *r, const struct value
         return NULL;
 }
 
+/* The member @member of the condition, where it is missing. */
+static int put_time(struct value_edit *edit, uint32_t place, const struct value *condition, const char *member,
+                    const struct value *time) {
+        char pointer[64];
+
+        if (!value_is_null(value_get(condition, member)))
+                return 0;
+        snprintf(pointer, sizeof(pointer), "/status/conditions/%u/%s", place, member);
+        return value_edit_set(edit, pointer, time, NULL);
+}
+
 static int put_times(struct api_request *r, struct value_edit *edit) {
         const struct value *list = value_find(r->next, "status.conditions");
         const char *text = api_meta_now(r->arena, 0);
@@ -201,14 +212,9 @@ static int put_times(struct api_request *r, struct value_edit *edit) {
 
         for (uint32_t i = 0; error == 0 && i < value_count(list); i++) {
                 const struct value *condition = value_at(list, i);
-                char updated[64], changed[64];
 
-                snprintf(updated, sizeof(updated), "/status/conditions/%u/lastUpdateTime", i);
-                snprintf(changed, sizeof(changed), "/status/conditions/%u/lastTransitionTime", i);
-                if (value_is_null(value_get(condition, "lastUpdateTime")))
-                        error = value_edit_set(edit, updated, &now, NULL);
-                if (error == 0 && value_is_null(value_get(condition, "lastTransitionTime")))
-                        error = value_edit_set(edit, changed, since(r, condition) ?: &now, NULL);
+                error = put_time(edit, i, condition, "lastUpdateTime", &now) ?:
+                                put_time(edit, i, condition, "lastTransitionTime", since(r, condition) ?: &now);
         }
         return error;
 }

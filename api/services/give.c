@@ -80,22 +80,24 @@ static int give_this(struct service_work *w, const char *text) {
 static int give_from(struct service_work *w, uint32_t from) {
         struct kube_service_spec *spec = &w->service->spec;
         const char *items[2] = { NULL, NULL };
-        uint32_t n = spec->ip_families.count;
-        int r = 0;
+        uint32_t n = spec->ip_families.count < 2 ? spec->ip_families.count : 2;
+        int r;
 
-        for (uint32_t i = 0; i < n && i < 2; i++)
+        for (uint32_t i = 0; i < n; i++)
                 items[i] = i < spec->cluster_ips.count ? spec->cluster_ips.items[i] : "";
-        for (uint32_t i = from; r == 0 && i < n && i < 2; i++)
+        for (uint32_t i = from; i < n; i++) {
                 r = *items[i] ? give_this(w, items[i]) :
                                 give_any(w, kube_is(spec->ip_families.items[i], "IPv6"), &items[i]);
-        if (r < 0)
-                return r;
+                if (r != 0)
+                        return r;
+        }
         spec->cluster_ips = (string_list){ 0 };
-        for (uint32_t i = 0; r == 0 && i < n && i < 2; i++)
-                r = service_list_add(w->arena, &spec->cluster_ips, items[i]);
-        if (r == 0 && n > 0)
+        for (uint32_t i = 0; i < n; i++)
+                if ((r = service_list_add(w->arena, &spec->cluster_ips, items[i])) < 0)
+                        return r;
+        if (n > 0)
                 spec->cluster_ip = items[0];
-        return r;
+        return 0;
 }
 
 int service_addresses_give(struct service_work *w) {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "api/cache/collection.h"
-#include "api/put.h"
+#include "api/rest/put.h"
 #include "api/server/codec.h"
 #include "api/services/addresses.h"
 #include "api/services/work.h"

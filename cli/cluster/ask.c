@@ -99,24 +99,33 @@ static int errno_of(int code) {
         return code < 0 ? -code : code == 404 ? ENOENT : code == 401 || code == 403 ? EACCES : EIO;
 }
 
+/* Has the loop run until there is an answer, or none in time. */
+static int wait_for_answer(struct cluster_api *api, const struct client_request *request, uv_timer_t *timer,
+                           struct asking *a) {
+        struct client_call *call = NULL;
+        int r = client_ask(api->client, request, on_answer, a, &call);
+
+        if (r < 0)
+                return r;
+        uv_timer_start(timer, on_late, ASK_MS, 0);
+        while (!a->done && !a->late)
+                uv_run(&api->cli->loop, UV_RUN_ONCE);
+        if (!a->done)
+                client_cancel(call);
+        return 0;
+}
+
 int cli_cluster_ask(struct cluster_api *api, const struct client_request *request, const struct value **ret_object,
                     struct err **err) {
         struct asking a = { .api = api };
         uv_timer_t *timer = handle_timer(&api->cli->loop, &a);
-        struct client_call *call = NULL;
-        int r = timer ? client_ask(api->client, request, on_answer, &a, &call) : -ENOMEM;
+        int r = timer ? wait_for_answer(api, request, timer, &a) : -ENOMEM;
 
-        if (r == 0)
-                uv_timer_start(timer, on_late, ASK_MS, 0);
-        while (r == 0 && !a.done && !a.late)
-                uv_run(&api->cli->loop, UV_RUN_ONCE);
         handle_free(timer);
-        if (r == 0 && !a.done) {
-                client_cancel(call);
-                return err_set(err, ETIMEDOUT, "the API service does not answer");
-        }
         if (r < 0)
                 return err_errno(err, -r, "cannot ask the API service");
+        if (!a.done)
+                return err_set(err, ETIMEDOUT, "the API service does not answer");
         if (a.code < 200 || a.code > 299)
                 return err_set(err, errno_of(a.code), "%s",
                                a.message && *a.message ? a.message : "the API service refused it");

@@ -38,11 +38,24 @@ static const char *why_unread(const struct remote_call *call, int error, const c
         return call->unreadable ? err_text(call->unreadable) : why ?: strerror(-error);
 }
 
+/* 0: the next page is asked for; 1: there is none, and @ret_revision is the list's. */
+static int end_page(struct remote_call *call, int64_t *ret_revision) {
+        struct kube_list_head head = { 0 };
+        int r = kube_list_reader_end(&call->reader, &head, &call->unreadable);
+
+        if (r < 0)
+                return r;
+        if (head.next && *head.next)
+                return ask_for_page(call, head.next);
+        *ret_revision = strtoll(head.resource_version ?: "0", NULL, 10);
+        return 1;
+}
+
 static void on_page(struct http_exchange *x, int error, const char *why) {
         struct remote_call *call = http_data(x);
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_bytes_ struct bytes *body = NULL;
-        struct kube_list_head head = { 0 };
+        int64_t revision = 0;
         const char *reason;
 
         error = error ?: call->answer.error;
@@ -51,14 +64,11 @@ static void on_page(struct http_exchange *x, int error, const char *why) {
                 why = remote_why(arena, &call->answer, body, 0, &reason);
                 return finish_list(call, remote_errno(call->answer.status), 0, why);
         }
-        error = error ?: kube_list_reader_end(&call->reader, &head, &call->unreadable);
-        if (error == 0 && head.next && *head.next) {
-                error = ask_for_page(call, head.next);
-                if (error == 0)
-                        return;
-        }
-        finish_list(call, error, error == 0 ? strtoll(head.resource_version ?: "0", NULL, 10) : 0,
-                    error < 0 ? why_unread(call, error, why) : "");
+        error = error ?: end_page(call, &revision);
+        if (error < 0)
+                finish_list(call, error, 0, why_unread(call, error, why));
+        else if (error > 0)
+                finish_list(call, 0, revision, "");
 }
 
 /* The reader is begun anew with each page; @next is its, and copied before. */

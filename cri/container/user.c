@@ -241,13 +241,14 @@ int user_resolve(struct arena *arena, const Cri__LinuxContainerSecurityContext *
 
 int user_check_sandbox(const Cri__LinuxSandboxSecurityContext *security, struct err **err) {
         struct who ignored;
-        int r = 0;
+        int r;
 
-        if (security->run_as_user)
-                r = who_of_number("user", security->run_as_user->value, &ignored, err);
-        if (r >= 0 && security->run_as_group)
-                r = who_of_number("group", security->run_as_group->value, &ignored, err);
-        for (size_t i = 0; r >= 0 && i < security->n_supplemental_groups; i++)
-                r = who_of_number("supplemental group", security->supplemental_groups[i], &ignored, err);
-        return r;
+        if (security->run_as_user && (r = who_of_number("user", security->run_as_user->value, &ignored, err)) < 0)
+                return r;
+        if (security->run_as_group && (r = who_of_number("group", security->run_as_group->value, &ignored, err)) < 0)
+                return r;
+        for (size_t i = 0; i < security->n_supplemental_groups; i++)
+                if ((r = who_of_number("supplemental group", security->supplemental_groups[i], &ignored, err)) < 0)
+                        return r;
+        return 0;
 }

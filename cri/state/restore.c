@@ -196,25 +196,30 @@ static void take_state(struct cri_sandbox *sandbox, const struct container_state
                 log_warning("container %s: %s", container->id, err_text(err));
 }
 
+static int recover_shim(struct cri_sandbox *sandbox, struct sandbox_info *ret_info, struct err **err) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct sandbox_spec spec;
+        int r = arena ? sandbox_fill_spec(sandbox, arena, &spec, err) : -ENOMEM;
+
+        if (r < 0)
+                return r;
+        r = -RUNTIME_NO_SHIM;
+        for (unsigned i = 0; i < RECOVERIES_MAX && r == -RUNTIME_NO_SHIM; i++) {
+                *err = err_free(*err);
+                r = sandbox_recover(sandbox->cri->runtime, sandbox->id, &spec, ret_info, err);
+        }
+        return r;
+}
+
 /* Finds the shim, or has another take its place. False: there is nothing left to take up. */
 static bool find_shim(struct cri_sandbox *sandbox, struct sandbox_info *ret_info) {
-        _cleanup_arena_ struct arena *arena = arena_new();
         struct cri *cri = sandbox->cri;
         _cleanup_err_ struct err *err = NULL;
-        struct sandbox_spec spec;
-        int r = sandbox_probe(cri->runtime, sandbox->id, ret_info, &err);
 
-        if (r >= 0)
+        if (sandbox_probe(cri->runtime, sandbox->id, ret_info, &err) >= 0)
                 return true;
         err = err_free(err);
-        r = arena ? sandbox_fill_spec(sandbox, arena, &spec, &err) : -ENOMEM;
-        if (r >= 0)
-                r = -RUNTIME_NO_SHIM;
-        for (unsigned i = 0; i < RECOVERIES_MAX && r == -RUNTIME_NO_SHIM; i++) {
-                err = err_free(err);
-                r = sandbox_recover(cri->runtime, sandbox->id, &spec, ret_info, &err);
-        }
-        if (r >= 0) {
+        if (recover_shim(sandbox, ret_info, &err) >= 0) {
                 cri->counters.shims_recovered++;
                 log_info("sandbox %s: its shim had died; a new one took its containers up", sandbox->id);
                 return true;

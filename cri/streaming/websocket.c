@@ -244,11 +244,11 @@ static int forward_begin(struct stream_client *client) {
         state = client->wire_state;
         state->open = 2 * request->n_ports + 1; /* and one that ends when all were begun */
         streaming_session_start(client->session);
-        for (size_t i = 0; r == 0 && i < request->n_ports; i++)
-                r = forward_port(client, (uint32_t)i);
-        if (r == 0)
-                forward_end(client, 0);
-        return r;
+        for (size_t i = 0; i < request->n_ports; i++)
+                if ((r = forward_port(client, (uint32_t)i)) < 0)
+                        return r;
+        forward_end(client, 0);
+        return 0;
 }
 
 const struct wire streaming_websocket_forward_wire = {

@@ -171,29 +171,30 @@ static bool is_idle(const struct source *source, const struct field *field, cons
                strcmp(value_string_or(value_get(from, field->v1), "0"), "0") == 0;
 }
 
+static int put_field(struct arena *arena, struct value_edit *edit, const struct source *source,
+                     const struct field *field, const struct value *from) {
+        const struct value *value = value_get(from, field->v1);
+        const char *pointer = pointer_of(arena, source->member, field->v2);
+
+        if (!pointer)
+                return -ENOMEM;
+        if (value_is_null(value))
+                value = field->zero ? &zero : NULL;
+        return value && !is_idle(source, field, from) ? convert_put(edit, pointer, value) : 0;
+}
+
 static int put_v2(struct arena *arena, struct value_edit *edit, const struct source *source, const struct value *metric,
                   bool states) {
         const struct value *from = value_get(metric, source->member);
+        const char *pointer;
         int r = convert_put(edit, "/type", value_get(metric, "type"));
 
-        for (size_t i = 0; r == 0 && i < FIELDS_MAX && source->fields[i].v1; i++) {
-                const struct field *field = &source->fields[i];
-                const struct value *value = value_get(from, field->v1);
-                const char *pointer = pointer_of(arena, source->member, field->v2);
-
-                if (value_is_null(value))
-                        value = field->zero ? &zero : NULL;
-                if (value && is_idle(source, field, from))
-                        value = NULL;
-                r = !pointer ? -ENOMEM : value ? convert_put(edit, pointer, value) : 0;
-        }
-        if (r == 0 && !states) {
-                const char *pointer = pointer_of(arena, source->member, "target.type");
-
-                r = pointer ? convert_put(edit, pointer, &(struct value)VALUE_TEXT(target_type(source, from))) :
-                              -ENOMEM;
-        }
-        return r;
+        for (size_t i = 0; r == 0 && i < FIELDS_MAX && source->fields[i].v1; i++)
+                r = put_field(arena, edit, source, &source->fields[i], from);
+        if (r < 0 || states)
+                return r;
+        pointer = pointer_of(arena, source->member, "target.type");
+        return pointer ? convert_put(edit, pointer, &(struct value)VALUE_TEXT(target_type(source, from))) : -ENOMEM;
 }
 
 /* --- lists --- */

@@ -81,12 +81,12 @@ static int descend(struct walk *w, const struct value *value, struct found *out)
 
         if (!has_parts(value) || value->count == 0)
                 return 0;
-        r = keep(w, out, value);
-        if (r == 0)
-                r = keep_all(w, value, &parts);
-        for (size_t i = 0; i < parts.n && r == 0; i++)
-                r = descend(w, parts.values[i], out);
-        return r;
+        if ((r = keep(w, out, value)) < 0 || (r = keep_all(w, value, &parts)) < 0)
+                return r;
+        for (size_t i = 0; i < parts.n; i++)
+                if ((r = descend(w, parts.values[i], out)) < 0)
+                        return r;
+        return 0;
 }
 
 static int walk_descent(struct walk *w, const struct found *in, struct found *out) {

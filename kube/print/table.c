@@ -77,22 +77,29 @@ static void write_definitions(struct json_writer *w, const struct print_columns 
         json_end_list(w);
 }
 
-/* What the columns want of an object. */
-static struct kube_wanted *want(struct arena *arena, const struct print_columns *columns) {
-        struct kube_wanted *wanted = kube_wanted_new(arena);
-        int r = wanted && columns->wants ? kube_wanted_add(arena, wanted, columns->wants) : 0;
+static int add_wanted(struct arena *arena, const struct print_columns *columns, struct kube_wanted *wanted) {
+        int r;
 
-        for (size_t i = 0; wanted && i < columns->n && r == 0; i++) {
+        if (columns->wants && (r = kube_wanted_add(arena, wanted, columns->wants)) < 0)
+                return r;
+        for (size_t i = 0; i < columns->n; i++) {
                 const struct print_column *column = &columns->columns[i];
 
                 if (column->json_path)
                         r = print_path_want(arena, wanted, column->json_path);
-                else if (column->path)
-                        r = kube_wanted_add(arena, wanted, column->path);
+                else
+                        r = column->path ? kube_wanted_add(arena, wanted, column->path) : 0;
+                if (r < 0)
+                        return r;
         }
-        if (wanted && columns->rank && r == 0)
-                r = kube_wanted_add(arena, wanted, "metadata.name");
-        return r == 0 ? wanted : NULL;
+        return columns->rank ? kube_wanted_add(arena, wanted, "metadata.name") : 0;
+}
+
+/* What the columns want of an object; NULL without memory. */
+static struct kube_wanted *want(struct arena *arena, const struct print_columns *columns) {
+        struct kube_wanted *wanted = kube_wanted_new(arena);
+
+        return wanted && add_wanted(arena, columns, wanted) == 0 ? wanted : NULL;
 }
 
 int print_table_begin(struct print_table_writer *t, const struct print_head *head, struct err **err) {

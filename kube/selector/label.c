@@ -140,27 +140,35 @@ static int take_label(struct arena *arena, const struct value_member *label, str
         return 0;
 }
 
+/* The requirement at place @i: matchLabels' come first. */
+static int take_at(struct arena *arena, const struct value *labels, const struct value *expressions, uint32_t i,
+                   struct selector_requirement *requirement, struct err **err) {
+        uint32_t n_labels = value_is(labels, VALUE_MAP) ? labels->count : 0;
+        struct selector_words words = { 0 };
+        int r = i < n_labels ? take_label(arena, &labels->members[i], requirement, err) :
+                               take_expression(arena, &expressions->items[i - n_labels], requirement, err);
+
+        if (r < 0)
+                return r;
+        if (!selector_requirement_check(requirement, &words))
+                return err_set(err, EINVAL, "%s", words.text);
+        return 0;
+}
+
 int selector_label_from(struct arena *arena, const struct value *selector, struct selector_labels *ret_selector,
                         struct err **err) {
         const struct value *labels = value_get(selector, "matchLabels");
         const struct value *expressions = value_get(selector, "matchExpressions");
-        uint32_t n_labels = value_is(labels, VALUE_MAP) ? labels->count : 0;
-        uint32_t n = n_labels + (value_is(expressions, VALUE_LIST) ? expressions->count : 0);
+        uint32_t n = (value_is(labels, VALUE_MAP) ? labels->count : 0) +
+                     (value_is(expressions, VALUE_LIST) ? expressions->count : 0);
         struct selector_requirement *requirements = arena_alloc_array(arena, (size_t)n + 1, sizeof(*requirements));
-        int r = 0;
+        int r;
 
         if (!requirements)
                 return err_set(err, ENOMEM, "label selector: out of memory");
-        for (uint32_t i = 0; i < n && r == 0; i++) {
-                struct selector_words words = { 0 };
-
-                r = i < n_labels ? take_label(arena, &labels->members[i], &requirements[i], err) :
-                                   take_expression(arena, &expressions->items[i - n_labels], &requirements[i], err);
-                if (r == 0 && !selector_requirement_check(&requirements[i], &words))
-                        r = err_set(err, EINVAL, "%s", words.text);
-        }
-        if (r < 0)
-                return r;
+        for (uint32_t i = 0; i < n; i++)
+                if ((r = take_at(arena, labels, expressions, i, &requirements[i], err)) < 0)
+                        return r;
         selector_sort(requirements, n);
         *ret_selector = (struct selector_labels){ value_is_null(selector), requirements, n };
         return 0;

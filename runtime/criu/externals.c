@@ -174,12 +174,12 @@ int criu_externals_find(struct arena *arena, pid_t pid, struct criu_externals *e
         int r;
 
         snprintf(path, sizeof(path), "/proc/%d/mountinfo", pid);
-        r = read_mounts(path, &own, err);
-        if (r == 0)
-                r = find_mounts(arena, pid, &own, externals, err);
-        for (int fd = 0; r == 0 && fd < 3; fd++)
-                r = find_stream(arena, pid, fd, &own, &externals->stdio[fd], err);
-        return r;
+        if ((r = read_mounts(path, &own, err)) < 0 || (r = find_mounts(arena, pid, &own, externals, err)) < 0)
+                return r;
+        for (int fd = 0; fd < 3; fd++)
+                if ((r = find_stream(arena, pid, fd, &own, &externals->stdio[fd], err)) < 0)
+                        return r;
+        return 0;
 }
 
 /* ---- for criu ---- */

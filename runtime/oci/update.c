@@ -84,7 +84,7 @@ static int read_resources(struct oci *oci, const char *path, struct oci_document
 static int parse(struct oci_call *call, struct oci_document_resources *resources, struct err **err) {
         struct option long_options[ELEMENTS(limits) + 2] = { 0 };
         const char *texts[ELEMENTS(limits)] = { NULL };
-        int c, r = 0;
+        int c, r;
 
         for (size_t i = 0; i < ELEMENTS(limits); i++)
                 long_options[i] = (struct option){ limits[i].option, 1, NULL, OPTION_FIRST + (int)i };
@@ -95,17 +95,15 @@ static int parse(struct oci_call *call, struct oci_document_resources *resources
                         return err_set(err, EINVAL, "unknown option; see nacelle-oci --help");
                 if (c >= OPTION_FIRST)
                         texts[c - OPTION_FIRST] = optarg;
-                else
-                        r = read_resources(call->oci, optarg, resources, err);
-                if (r < 0)
+                else if ((r = read_resources(call->oci, optarg, resources, err)) < 0)
                         return r;
         }
-        for (size_t i = 0; i < ELEMENTS(limits) && r == 0; i++)
-                if (texts[i])
-                        r = read_limit(&limits[i], texts[i], resources, err);
-        if (r == 0 && optind + 1 != call->argc)
+        for (size_t i = 0; i < ELEMENTS(limits); i++)
+                if (texts[i] && (r = read_limit(&limits[i], texts[i], resources, err)) < 0)
+                        return r;
+        if (optind + 1 != call->argc)
                 return err_set(err, EINVAL, "usage: nacelle-oci update [OPTIONS] ID");
-        return r;
+        return 0;
 }
 
 int oci_update(struct oci_call *call, struct err **err) {

@@ -192,6 +192,29 @@ static void write_stats(struct json_writer *w, const char *id, const struct cgro
         json_end_map(w);
 }
 
+/* What it uses now, as one line. */
+static int print_stats(const struct oci *oci, const struct oci_state *state, struct err **err) {
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        struct cgroup_stats stats;
+        int r = cgroup_get_stats(oci->cgroups, state->cgroup, &stats, err);
+
+        if (r < 0)
+                return r;
+        write_stats(&w, state->id, &stats);
+        r = finish_print(&w, err);
+        fflush(stdout);
+        return r;
+}
+
+/* Whether it has ended. */
+static bool ends_within(const struct oci_state *state, int ms) {
+        struct pollfd ended = { .fd = state->pid > 0 ? sys_pidfd_open(state->pid) : -EBADF, .events = POLLIN };
+        int n = poll(&ended, 1, ms);
+
+        close_fd(ended.fd);
+        return n != 0;
+}
+
 int oci_events(struct oci_call *call, struct err **err) {
         static const struct option long_options[] = { { "stats", 0, NULL, 's' },
                                                       { "interval", 1, NULL, 'i' },
@@ -212,22 +235,10 @@ int oci_events(struct oci_call *call, struct err **err) {
                 return r;
         if (strcmp(state.status, "stopped") == 0)
                 return err_set(err, ESRCH, "container with id %s is not running", state.id);
-        r = oci_own_cgroup(call->oci, &state, err);
-        while (r == 0) {
-                _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
-                struct pollfd ended = { .fd = state.pid > 0 ? sys_pidfd_open(state.pid) : -EBADF, .events = POLLIN };
-                struct cgroup_stats stats;
-
-                r = cgroup_get_stats(call->oci->cgroups, state.cgroup, &stats, err);
-                if (r == 0) {
-                        write_stats(&w, state.id, &stats);
-                        r = finish_print(&w, err);
-                        fflush(stdout);
-                }
-                c = once || r < 0 ? 1 : poll(&ended, 1, interval > 0 ? interval : 1000);
-                close_fd(ended.fd);
-                if (c != 0)
-                        break;
-        }
+        if ((r = oci_own_cgroup(call->oci, &state, err)) < 0)
+                return r;
+        do
+                r = print_stats(call->oci, &state, err);
+        while (r == 0 && !once && !ends_within(&state, interval > 0 ? interval : 1000));
         return r;
 }

@@ -184,33 +184,43 @@ static int mount_old(struct old_mount *job, const struct layers *layers, int upp
         return job->mount < 0 ? err_errno(&job->err, errno, "take the overlay") : 0;
 }
 
+static int open_upper(struct old_mount *job, int *ret_upper, int *ret_work) {
+        if (!job->root->upper)
+                return 0;
+        *ret_upper = open(job->root->upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        *ret_work = open(job->root->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (*ret_upper < 0 || *ret_work < 0)
+                return err_errno(&job->err, errno, "overlay upper %s", job->root->upper);
+        return 0;
+}
+
 /* All is opened before the place for mounts is made, which may hide it. */
+static int mount_opened(struct old_mount *job, struct layers *layers, struct layers *attached, char *options) {
+        _cleanup_close_ int upper = -EBADF, work = -EBADF;
+        int r;
+
+        if ((r = open_layers(job->of, job->user_fd, true, layers, &job->err)) < 0 ||
+            (r = open_upper(job, &upper, &work)) < 0)
+                return r;
+        if (mount("tmpfs", "/tmp", "tmpfs", 0, NULL) < 0)
+                return err_errno(&job->err, errno, "prepare the overlay");
+        if (job->user_fd < 0)
+                return mount_old(job, layers, upper, work, options);
+        if ((r = attach_layers(layers, attached)) < 0)
+                return err_errno(&job->err, -r, "attach the layers");
+        return mount_old(job, attached, upper, work, options);
+}
+
 static void *old_thread(void *data) {
         struct old_mount *job = data;
         struct layers layers = { 0 }, attached = { 0 };
         _cleanup_free_ char *options = malloc((size_t)sysconf(_SC_PAGESIZE));
-        _cleanup_close_ int upper = -EBADF, work = -EBADF;
 
         if (!options || unshare(CLONE_FS | CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
                 job->r = err_errno(&job->err, options ? errno : ENOMEM, "prepare the overlay");
                 return NULL;
         }
-        job->r = open_layers(job->of, job->user_fd, true, &layers, &job->err);
-        if (job->r == 0 && job->root->upper) {
-                upper = open(job->root->upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
-                work = open(job->root->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
-                if (upper < 0 || work < 0)
-                        job->r = err_errno(&job->err, errno, "overlay upper %s", job->root->upper);
-        }
-        if (job->r == 0 && mount("tmpfs", "/tmp", "tmpfs", 0, NULL) < 0)
-                job->r = err_errno(&job->err, errno, "prepare the overlay");
-        if (job->r == 0 && job->user_fd >= 0) {
-                job->r = attach_layers(&layers, &attached);
-                if (job->r < 0)
-                        err_errno(&job->err, -job->r, "attach the layers");
-        }
-        if (job->r == 0)
-                job->r = mount_old(job, job->user_fd >= 0 ? &attached : &layers, upper, work, options);
+        job->r = mount_opened(job, &layers, &attached, options);
         layers_close(&layers);
         layers_close(&attached);
         return NULL;

@@ -95,11 +95,11 @@ static int add_cgroups(const struct container_spec *spec, const struct mount_spe
                                           .options = "mode=755",
                                           .attributes = mount->attributes & ~(uint64_t)MOUNT_ATTR_RDONLY };
         bool hybrid = spec->n_cgroup_mounts > 0 && spec->cgroup_mounts[0].name[0] != '\0';
-        int r = 0;
+        int r;
 
         if (hybrid)
                 add_new(spec, &place, plan)->flags |= PLAN_F_HOLD;
-        for (size_t i = 0; i < spec->n_cgroup_mounts && r == 0; i++) {
+        for (size_t i = 0; i < spec->n_cgroup_mounts; i++) {
                 char path[512];
                 const struct mount_spec bind = { .source = spec->cgroup_mounts[i].source,
                                                  .source_fd = -EBADF,
@@ -108,13 +108,13 @@ static int add_cgroups(const struct container_spec *spec, const struct mount_spe
 
                 snprintf(path, sizeof(path), "%s%s%s", mount->destination, hybrid ? "/" : "",
                          spec->cgroup_mounts[i].name);
-                r = add_bind(spec, &bind, -EBADF, hybrid ? PLAN_F_HELD : 0, plan, err);
-                if (r == 0)
-                        add_cgroup_links(mount, &spec->cgroup_mounts[i], plan);
+                if ((r = add_bind(spec, &bind, -EBADF, hybrid ? PLAN_F_HELD : 0, plan, err)) < 0)
+                        return r;
+                add_cgroup_links(mount, &spec->cgroup_mounts[i], plan);
         }
-        if (hybrid && r == 0 && mount->attributes & MOUNT_ATTR_RDONLY)
+        if (hybrid && mount->attributes & MOUNT_ATTR_RDONLY)
                 plan_add_string(plan, PLAN_READONLY, mount->destination);
-        return r;
+        return 0;
 }
 
 static int add_mount(const struct container_spec *spec, const struct mount_spec *mount, int user_fd, struct plan *plan,

@@ -16,7 +16,7 @@
 #include "api/admission/plugin.h"
 #include "api/admission/quota_check.h"
 #include "api/admission/toleration.h"
-#include "api/put.h"
+#include "api/rest/put.h"
 #include "kube/codec/codec.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"

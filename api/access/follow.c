@@ -1,4 +1,4 @@
-#include "api/follow.h"
+#include "api/access/follow.h"
 
 #include <errno.h>
 #include <stdlib.h>

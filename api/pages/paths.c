@@ -1,4 +1,4 @@
-#include "api/paths.h"
+#include "api/pages/paths.h"
 
 #include <errno.h>
 #include <stdlib.h>

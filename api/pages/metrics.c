@@ -1,4 +1,4 @@
-#include "api/metrics.h"
+#include "api/pages/metrics.h"
 
 #include <errno.h>
 #include <stdlib.h>

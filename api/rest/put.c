@@ -1,4 +1,4 @@
-#include "api/put.h"
+#include "api/rest/put.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-#include "api/objects.h"
+#include "api/access/objects.h"
 
 #include <errno.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "api/auth/authenticate.h"
 #include "api/auth/legacy.h"
 #include "api/cache/collection.h"
-#include "api/put.h"
+#include "api/rest/put.h"
 #include "api/rest/own.h"
 #include "api/server/codec.h"
 #include "api/state/resource.h"

@@ -1,4 +1,4 @@
-#include "api/attributes.h"
+#include "api/server/attributes.h"
 
 #include <string.h>
 

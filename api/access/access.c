@@ -1,4 +1,4 @@
-#include "api/access.h"
+#include "api/access/access.h"
 
 #include <errno.h>
 #include <openssl/ssl.h>
@@ -6,15 +6,15 @@
 #include <string.h>
 #include <time.h>
 
-#include "api/attributes.h"
+#include "api/server/attributes.h"
 #include "api/auth/attributes.h"
 #include "api/auth/authenticate.h"
 #include "api/auth/authorizer.h"
 #include "api/auth/impersonate.h"
 #include "api/auth/issue.h"
 #include "api/auth/keys.h"
-#include "api/follow.h"
-#include "api/objects.h"
+#include "api/access/follow.h"
+#include "api/access/objects.h"
 #include "api/rbac/nodes.h"
 #include "api/rbac/rbac.h"
 #include "api/server/request.h"

@@ -1,9 +1,9 @@
-#include "api/bootstrap.h"
+#include "api/bootstrap/bootstrap.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "api/put.h"
+#include "api/rest/put.h"
 #include "api/state/resource.h"
 #include "api/state/state.h"
 #include "lib/arena.h"

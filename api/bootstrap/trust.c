@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "api/bootstrap.h"
+#include "api/bootstrap/bootstrap.h"
 #include "api/cache/collection.h"
-#include "api/put.h"
+#include "api/rest/put.h"
 #include "api/rest/own.h"
 #include "api/server/codec.h"
 #include "api/state/resource.h"

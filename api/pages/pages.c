@@ -1,14 +1,14 @@
-#include "api/pages.h"
+#include "api/pages/pages.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "api/access.h"
+#include "api/access/access.h"
 #include "api/auth/issue.h"
 #include "api/auth/keys.h"
 #include "api/discovery/openapi.h"
-#include "api/metrics.h"
-#include "api/paths.h"
+#include "api/pages/metrics.h"
+#include "api/pages/paths.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
 #include "api/server/server.h"

@@ -21,7 +21,7 @@ const char *api_bootstrap_namespace(const char *name);
 int api_keeper_new(struct api_state *state, const char *authorities, struct api_keeper **ret_keeper, struct err **err);
 struct api_keeper *api_keeper_free(struct api_keeper *keeper); /* NULL is fine */
 
-/* Others are trusted from now on. On the main thread; blocks as api/put.h does. 0 or a negative errno. */
+/* Others are trusted from now on. On the main thread; blocks as api/rest/put.h does. 0 or a negative errno. */
 int api_keeper_trust(struct api_keeper *keeper, const char *authorities);
 
 #define API_TRUST "extension-apiserver-authentication" /* in kube-system */

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "api/auth/legacy.h"
-#include "api/bootstrap.h"
+#include "api/bootstrap/bootstrap.h"
 #include "api/cache/follower.h"
-#include "api/put.h"
+#include "api/rest/put.h"
 #include "api/state/resource.h"
 #include "api/state/state.h"
 #include "lib/arena.h"
