@@ -256,8 +256,7 @@ int auth_account_token(struct auth_authenticator *a, const struct auth_bearer *b
             (r = check_subject(arena, jwt.claims, &claims, err)) < 0 ||
             (r = check_audiences(arena, &claims, &bearer->audiences, &identity.audiences, err)) < 0 ||
             (r = check_times(&claims, now, err)) < 0 || (r = check_objects(a, &claims, now, arena, err)) < 0 ||
-            (r = make_user(arena, &claims, &identity.user)) < 0 ||
-            (r = note_stale(arena, &claims, now, &identity)) < 0)
+            (r = make_user(arena, &claims, &identity.user)) < 0 || (r = note_stale(arena, &claims, now, &identity)) < 0)
                 return r;
         identity.valid_until = claims.expires + AUTH_LEEWAY;
         *ret_identity = identity;

@@ -68,16 +68,16 @@ struct api_request {
         const char *page;          /* which of the pages that are no resources, in the words of metrics; NULL: none */
         struct api_series *series; /* of a long-running one: where it is counted */
         enum api_load load;
-        bool entered;                           /* it is counted as under way */
-        bool receives;                          /* http_collect() is at work */
-        uint64_t began_ns;                      /* of uv_hrtime() */
-        uint64_t submitted_ns;                  /* when its change went to the store */
-        uint64_t timeout_ns;                    /* from then on; 0: it may take as long as it takes */
-        int code;                               /* of its answer; 0: there is none yet */
-        size_t answer_size;                     /* bytes of its body, before gzip */
-        struct audit_entry *audit;              /* NULL: nothing of it is written down */
-        string_map notes;                       /* annotations of its audit events, sorted */
-        bool keeps_answer;                      /* for audit: in @answer, JSON whatever the client gets */
+        bool entered;              /* it is counted as under way */
+        bool receives;             /* http_collect() is at work */
+        uint64_t began_ns;         /* of uv_hrtime() */
+        uint64_t submitted_ns;     /* when its change went to the store */
+        uint64_t timeout_ns;       /* from then on; 0: it may take as long as it takes */
+        int code;                  /* of its answer; 0: there is none yet */
+        size_t answer_size;        /* bytes of its body, before gzip */
+        struct audit_entry *audit; /* NULL: nothing of it is written down */
+        string_map notes;          /* annotations of its audit events, sorted */
+        bool keeps_answer;         /* for audit: in @answer, JSON whatever the client gets */
         struct bytes *answer;
         const char *status_text;     /* the answer, where it is a Status that audit wants */
         const char *audit_id;        /* of the head; NULL: not known yet */
