@@ -151,8 +151,21 @@ static enum api_step issue(struct api_request *r, token_request *request, const 
         return error < 0 ? api_fail(r, error, NULL) : api_review_show(r, request);
 }
 
+/* Of an account that was made anew. */
+static enum api_step refuse_other(struct api_request *r, const char *wanted, const char *uid) {
+        const struct kube_kind as = { .group = r->sub->group, .resource = r->sub->kind };
+        const char *text =
+                arena_printf(r->arena,
+                             "Operation cannot be fulfilled on %s.%s \"%s\": the UID in the token request (%s) "
+                             "does not match the UID of the service account (%s)",
+                             as.resource, as.group, r->path.name, wanted, uid);
+
+        return text ? refuse_as(r, &as, r->path.name, text) : api_fail(r, -ENOMEM, NULL);
+}
+
 enum api_step api_token_issue(struct api_request *r) {
         _cleanup_object_ struct object *account = NULL;
+        const char *uid, *wanted;
         const struct value *tree;
         struct problems problems;
         void *request = NULL;
@@ -182,5 +195,7 @@ enum api_step api_token_issue(struct api_request *r) {
                 return api_not_found(r, r->path.name);
         if (api_tree_of(r->arena, account, &tree) < 0)
                 return api_fail(r, -ENOMEM, NULL);
-        return issue(r, request, value_string_or(value_find(tree, "metadata.uid"), ""));
+        uid = value_string_or(value_find(tree, "metadata.uid"), "");
+        wanted = ((token_request *)request)->metadata.uid ?: "";
+        return *wanted && strcmp(wanted, uid) != 0 ? refuse_other(r, wanted, uid) : issue(r, request, uid);
 }
