@@ -6,6 +6,7 @@
 
 #include "api/access/access.h"
 #include "api/admission/admission.h"
+#include "api/audiences.h"
 #include "api/auth/issue.h"
 #include "api/auth/jwt.h"
 #include "api/cache/collection.h"
@@ -59,12 +60,23 @@ static struct api_resource *bound_resource(struct api_request *r, const token_re
         return api_state_find(r->server->config.state, "", resource);
 }
 
-/* A node asks for tokens of its own pods alone. */
+static enum api_step check_audience(struct api_request *r, const struct object *pod, const token_request *request) {
+        const char *text = "";
+        int error = api_audience_check(r, pod, request, &text);
+
+        if (error == -EACCES)
+                return api_refuse_object(r, API_FORBIDDEN, r->path.name, "serviceaccounts \"%s\" is forbidden: %s",
+                                         r->path.name, text);
+        return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
+}
+
+/* A node asks for tokens of its own pods alone, for whom these want them. */
 static enum api_step restrict_node(struct api_request *r, const token_request *request) {
         const struct kube_authentication_v1_bound_object_reference *ref = request->spec.bound_object_ref;
         struct api_resource *pods = bound_resource(r, request);
         _cleanup_object_ struct object *pod = NULL;
         const struct value *tree = NULL;
+        enum api_step step;
 
         if (!auth_user_node(&r->user))
                 return API_NEXT;
@@ -77,7 +89,8 @@ static enum api_step restrict_node(struct api_request *r, const token_request *r
                 if (api_tree_of(r->arena, pod, &tree) < 0)
                         return api_fail(r, -ENOMEM, NULL);
         }
-        return api_admit_node(r, r->sent, tree);
+        step = api_admit_node(r, r->sent, tree);
+        return step == API_NEXT && pod ? check_audience(r, pod, request) : step;
 }
 
 static enum api_step refuse_as(struct api_request *r, const struct kube_kind *kind, const char *name,
@@ -138,8 +151,21 @@ static enum api_step issue(struct api_request *r, token_request *request, const 
         return error < 0 ? api_fail(r, error, NULL) : api_review_show(r, request);
 }
 
+/* Of an account that was made anew. */
+static enum api_step refuse_other(struct api_request *r, const char *wanted, const char *uid) {
+        const struct kube_kind as = { .group = r->sub->group, .resource = r->sub->kind };
+        const char *text =
+                arena_printf(r->arena,
+                             "Operation cannot be fulfilled on %s.%s \"%s\": the UID in the token request (%s) "
+                             "does not match the UID of the service account (%s)",
+                             as.resource, as.group, r->path.name, wanted, uid);
+
+        return text ? refuse_as(r, &as, r->path.name, text) : api_fail(r, -ENOMEM, NULL);
+}
+
 enum api_step api_token_issue(struct api_request *r) {
         _cleanup_object_ struct object *account = NULL;
+        const char *uid, *wanted;
         const struct value *tree;
         struct problems problems;
         void *request = NULL;
@@ -169,5 +195,7 @@ enum api_step api_token_issue(struct api_request *r) {
                 return api_not_found(r, r->path.name);
         if (api_tree_of(r->arena, account, &tree) < 0)
                 return api_fail(r, -ENOMEM, NULL);
-        return issue(r, request, value_string_or(value_find(tree, "metadata.uid"), ""));
+        uid = value_string_or(value_find(tree, "metadata.uid"), "");
+        wanted = ((token_request *)request)->metadata.uid ?: "";
+        return *wanted && strcmp(wanted, uid) != 0 ? refuse_other(r, wanted, uid) : issue(r, request, uid);
 }

@@ -128,6 +128,12 @@ int api_meta_create(struct api_request *r, struct value_edit *edit) {
         return counts ? value_edit_put(edit, meta, "generation", &one) : 0;
 }
 
+/* A patch that makes another uid of it, which validation refuses. */
+static bool is_other(const struct api_request *r, const struct value *meta, const char *key) {
+        return r->verb == KUBE_VERB_PATCH && strcmp(key, "uid") == 0 &&
+               *value_string_or(value_get(meta, "uid"), "") != '\0';
+}
+
 int api_meta_update(struct api_request *r, struct value_edit *edit, const struct value *current) {
         static const char *const kept[] = {
                 "uid",        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
@@ -141,6 +147,8 @@ int api_meta_update(struct api_request *r, struct value_edit *edit, const struct
         for (size_t i = 0; error == 0 && i < ELEMENTS(kept); i++) {
                 const struct value *was = value_get(value_get(current, "metadata"), kept[i]);
 
+                if (is_other(r, meta, kept[i]))
+                        continue;
                 if (was)
                         error = value_edit_put(edit, meta, kept[i], was);
                 else

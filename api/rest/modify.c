@@ -130,11 +130,12 @@ static const char *registry_name(const struct kube_kind *kind) {
 static enum api_step refuse_uid(struct api_request *r, const char *uid, const char *own) {
         return api_refuse_object(r, API_CONFLICT, r->name,
                                  "Operation cannot be fulfilled on %s%s%s \"%s\": StorageError: invalid object, "
-                                 "Code: 4, Key: /registry/%s/%s%s%s, ResourceVersion: 0, AdditionalErrorMsg: "
+                                 "Code: 4, Key: %s/%s/%s%s%s, ResourceVersion: 0, AdditionalErrorMsg: "
                                  "Precondition failed: UID in precondition: %s, UID in object meta: %s",
                                  r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name,
-                                 registry_name(r->kind), r->kind->namespaced ? r->path.namespace : "",
-                                 r->kind->namespaced ? "/" : "", r->name, uid, own);
+                                 r->options.dry ? "" : "/registry", registry_name(r->kind),
+                                 r->kind->namespaced ? r->path.namespace : "", r->kind->namespaced ? "/" : "", r->name,
+                                 uid, own);
 }
 
 static enum api_step check_versions(struct api_request *r, const struct value *next) {
@@ -143,7 +144,7 @@ static enum api_step check_versions(struct api_request *r, const struct value *n
 
         r->unconditional =
                 !*version || strcmp(version, "0") == 0 || (r->verb == KUBE_VERB_PATCH && strcmp(version, current) == 0);
-        if (*uid && strcmp(uid, own) != 0)
+        if (*uid && strcmp(uid, own) != 0 && r->verb == KUBE_VERB_UPDATE) /* of a patch validation says so */
                 return refuse_uid(r, uid, own);
         if (r->unconditional && r->verb == KUBE_VERB_UPDATE && api_strategy_of(r->kind)->flags & API_CONDITIONAL)
                 return refuse_unconditional(r);
@@ -188,9 +189,12 @@ static enum api_step check_update_name(struct api_request *r, const struct value
 
 static enum api_step update(struct api_request *r) {
         const struct value *sent = r->sent;
-        enum api_step step;
-        int error = api_take_current(r);
+        enum api_step step = check_update_name(r, sent);
+        int error;
 
+        if (step != API_NEXT)
+                return step;
+        error = api_take_current(r);
         if (error == -ENOENT && (r->sub || !(api_strategy_of(r->kind)->flags & API_CREATES_ON_UPDATE)))
                 return api_not_found(r, r->name);
         if (error < 0 && error != -ENOENT)
@@ -200,9 +204,6 @@ static enum api_step update(struct api_request *r) {
                 return step;
         if (r->sub && (error = api_door_open(r, sent, &sent)) < 0)
                 return api_fail(r, error, NULL);
-        step = check_update_name(r, sent);
-        if (step != API_NEXT)
-                return step;
         if (!r->current && *meta_text(sent, "uid"))
                 return refuse_uid(r, meta_text(sent, "uid"), "");
         return r->current ? replace(r, sent) : create(r, sent);
@@ -248,6 +249,12 @@ static enum api_step apply(struct api_request *r) {
         step = api_apply(r, &next);
         if (step != API_NEXT)
                 return step;
+        if (!r->current && *meta_text(next, "uid"))
+                return api_refuse_object(r, API_CONFLICT, r->name,
+                                         "Operation cannot be fulfilled on %s%s%s \"%s\": uid mismatch: the provided "
+                                         "object specified uid %s, and no existing object was found",
+                                         r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name,
+                                         meta_text(next, "uid"));
         return r->current ? replace(r, next) : create(r, next);
 }
 

@@ -5,9 +5,13 @@
 
 #include "api/server/request.h"
 #include "api/server/status.h"
+#include "kube/autoscaling_v1.h"
+#include "kube/codec/codec.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
 #include "kube/selector/label.h"
+#include "kube/type.h"
+#include "kube/validate/validate.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/value.h"
@@ -96,18 +100,50 @@ int api_scale_open(struct api_request *r, const struct value *scale, const struc
         return error ?: *ret_object ? 0 : -ENOMEM;
 }
 
-enum api_step api_scale_check(struct api_request *r, const struct value *scale) {
-        const struct kube_kind as = { .group = "autoscaling", .kind = "Scale" }, *own = r->kind;
-        struct problems problems;
-        int64_t replicas = 0;
+/* A patch of another's; of a whole one the store says so, as of any object. */
+static enum api_step check_uid(struct api_request *r, const char *uid) {
+        const char *own = value_string_or(value_find(r->current_tree, "metadata.uid"), "");
+        const struct kube_kind as = { .group = r->kind->group,
+                                      .resource = arena_printf(r->arena, "%s/scale", r->kind->resource) };
+        const struct kube_kind *kind = r->kind;
         enum api_step step;
 
-        value_integer(value_find(scale, "spec.replicas"), &replicas);
-        if (replicas >= 0)
+        if (r->verb != KUBE_VERB_PATCH || !uid || !*uid || strcmp(uid, own) == 0)
                 return API_NEXT;
+        if (!as.resource)
+                return api_fail(r, -ENOMEM, NULL);
+        r->kind = &as;
+        step = api_refuse_object(r, API_CONFLICT, r->name,
+                                 "Operation cannot be fulfilled on %s%s%s \"%s\": Precondition failed: UID in "
+                                 "precondition: %s, UID in object meta: %s",
+                                 as.resource, *as.group ? "." : "", as.group, r->name, uid, own);
+        r->kind = kind;
+        return step;
+}
+
+/* Of what stands in it alone: what it is the scale of is looked at as it will be. */
+enum api_step api_scale_check(struct api_request *r, const struct value *scale) {
+        const struct kube_kind as = { .group = "autoscaling",
+                                      .version = "v1",
+                                      .kind = "Scale",
+                                      .type = &kube_autoscaling_v1_scale_type,
+                                      .namespaced = true };
+        const struct kube_kind *own = r->kind;
+        struct kube_autoscaling_v1_scale *read = arena_new_of(r->arena, struct kube_autoscaling_v1_scale);
+        const struct validate_case c = { .kind = &as, .object = scale, .typed = read };
+        struct problems problems;
+        enum api_step step;
+        int error;
+
         problems_init(&problems, r->arena, NULL, NULL);
-        problem_error(&problems, "spec.replicas", "Invalid value: %lld: must be greater than or equal to 0",
-                      (long long)replicas);
+        error = read ? kube_value_read(r->arena, as.type, scale, "", &problems, read) : -ENOMEM;
+        if (error == 0 && (!read->metadata.namespace || !*read->metadata.namespace))
+                read->metadata.namespace = r->path.namespace;
+        error = error ?: validate_value(r->arena, &c, &problems);
+        if (error < 0)
+                return api_fail(r, error, NULL);
+        if (problems.errors == 0)
+                return check_uid(r, read->metadata.uid);
         r->kind = &as;
         step = api_invalid(r, r->name, &problems);
         r->kind = own;

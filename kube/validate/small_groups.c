@@ -2,6 +2,7 @@
  * node, their validation, and pkg/registry). */
 #include <string.h>
 
+#include "kube/autoscaling_v1.h"
 #include "kube/coordination_v1.h"
 #include "kube/node_v1.h"
 #include "kube/scheduling_v1.h"
@@ -146,7 +147,18 @@ static void check_runtime_class(struct validation *v, const void *object, const 
         validate_immutable_text(v, FIELD(NULL, "handler"), new->handler, old->handler);
 }
 
+/* --- Scale --- */
+
+static void check_scale(struct validation *v, const void *object, const void *before) {
+        const struct kube_autoscaling_v1_scale *scale = object;
+
+        (void)before;
+        validate_meta(v, &scale->metadata, NAME_SUBDOMAIN);
+        validate_not_negative(v, FIELD(FIELD(NULL, "spec"), "replicas"), scale->spec.replicas);
+}
+
 const struct validate_rules validate_small_group_rules[] = {
+        { "autoscaling", "Scale", NAME_SUBDOMAIN, check_scale, check_scale, NULL },
         { "scheduling.k8s.io", "PriorityClass", NAME_SUBDOMAIN, create_priority_class, update_priority_class, NULL },
         { "coordination.k8s.io", "Lease", NAME_SUBDOMAIN, check_lease, check_lease, NULL },
         { "node.k8s.io", "RuntimeClass", NAME_SUBDOMAIN, check_runtime_class, check_runtime_class, NULL },

@@ -1,11 +1,13 @@
 /* Small languages that are read where objects are validated: a schedule, a time zone, a job's indexes, a webhook's URL,
- * any bytes. What is wrong has words; what is right stays right; memory is in proportion. */
+ * what names devices, pools and their addresses, any bytes. What is wrong has words; what is right stays right; memory
+ * is in proportion. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kube/problem.h"
 #include "kube/validate/admission.h"
+#include "kube/validate/device.h"
 #include "kube/validate/job.h"
 #include "kube/validate/schedule.h"
 #include "lib/arena.h"
@@ -13,7 +15,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define COMPLETIONS 1000
-#define MEMORY_BASE ((size_t)64 * 1024)
+#define MEMORY_BASE ((size_t)192 * 1024) /* PROBLEMS_MAX errors, whose words are long */
 #define MEMORY_FACTOR 64
 
 static void try_indexes(struct validation *v, const char *text) {
@@ -26,6 +28,20 @@ static void try_indexes(struct validation *v, const char *text) {
         if (!problem && *text && !validate_indexes_apart(v, text, text, COMPLETIONS))
                 abort();
         validate_indexes_apart(v, text, "3-7,9", COMPLETIONS);
+}
+
+/* A device with the text as its attribute's version, of that name as well. */
+static void try_device(struct validation *v, char *text) {
+        struct kube_resource_v1_device_attribute_entry attribute = { text, { .version = text } };
+        const struct kube_resource_v1_device device = { .attributes = { &attribute, 1 } };
+        const struct validate_set none = { 0 };
+
+        validate_device_attributes(v, FIELD(NULL, "attributes"), &device);
+        validate_device_fully_qualified(v, FIELD(NULL, "attribute"), text);
+        validate_device_request_ref(v, FIELD(NULL, "request"), text, &none);
+        validate_device_uid(v, FIELD(NULL, "uid"), text);
+        validate_pool_name(v, FIELD(NULL, "pool"), text);
+        validate_interface_address(v, FIELD(NULL, "ip"), text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -44,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 abort();
         try_indexes(&v, text);
         validate_webhook_url(&v, FIELD(NULL, "url"), text);
+        try_device(&v, text);
         if (arena_size(arena) > MEMORY_BASE + MEMORY_FACTOR * size)
                 abort();
         arena_free(arena);

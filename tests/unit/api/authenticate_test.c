@@ -547,7 +547,11 @@ static void test_tokens_that_are_extended(void **state) {
 
         extends = true;
         token = issue(&to_pod, 3607, 0, NULL);
+        assert_int_equal(by_token(token, NOW + 3607, &identity, ""), 0);
+        assert_int_equal(identity.notes.count, 0);
         assert_int_equal(by_token(token, NOW + 3607 + 61, &identity, ""), 0);
+        assert_string_equal(string_map_get(&identity.notes, "authentication.k8s.io/stale-token"),
+                            "subject: system:serviceaccount:web:robot, seconds after warning threshold: 61");
         assert_int_equal(by_token(token, NOW + 365 * 86400 + 60, &identity, ""), 0);
         assert_int_equal(by_token(token, NOW + 365 * 86400 + 61, &identity, "expired"), -EACCES);
         assert_int_equal(by_token(issue(&to_pod, 3600, 0, NULL), NOW + 3661, &identity, "expired"), -EACCES);
