@@ -12,8 +12,8 @@
 static BIO_METHOD *method;
 static pthread_once_t method_once = PTHREAD_ONCE_INIT;
 
-/* In the kernel's TLS records are the kernel's. Else send() and recv() have a shorter way to the socket than write() and
- * read(), which OpenSSL calls. */
+/* In the kernel's TLS records are the kernel's. Else send() and recv() have a shorter way to the socket than write()
+ * and read(), which OpenSSL calls. */
 static int write_socket(BIO *bio, const char *data, int size) {
         const struct transport *stream = BIO_get_app_data(bio);
         ssize_t n;
