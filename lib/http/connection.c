@@ -75,6 +75,24 @@ static void on_drained(void *data) {
         hub_settle(connection->hub);
 }
 
+static void undue(struct http_connection *connection) {
+        if (!connection->due)
+                return;
+        connection->due = false;
+        TAILQ_REMOVE(&connection->hub->due, connection, due_link);
+        connection->hub->n_due--;
+}
+
+bool connection_flush_due(struct http_hub *hub) {
+        struct http_connection *first = TAILQ_FIRST(&hub->due);
+
+        if (!first)
+                return false;
+        undue(first);
+        first->driver->flush(first);
+        return true;
+}
+
 void connection_flush(struct http_connection *connection) {
         struct http_hub *hub = connection->hub;
 
@@ -82,8 +100,11 @@ void connection_flush(struct http_connection *connection) {
                 return connection->driver->flush(connection);
         if (connection->due || connection->closing)
                 return;
+        if (hub->n_due == HTTP_HELD_MAX)
+                connection_flush_due(hub);
         connection->due = true;
         TAILQ_INSERT_TAIL(&hub->due, connection, due_link);
+        hub->n_due++;
 }
 
 static void finish_all(struct http_connection *connection, int error, const char *why) {
@@ -95,9 +116,7 @@ static void finish_all(struct http_connection *connection, int error, const char
 
 static void give_up(struct http_connection *connection) {
         connection->closing = true;
-        if (connection->due)
-                TAILQ_REMOVE(&connection->hub->due, connection, due_link);
-        connection->due = false;
+        undue(connection);
         if (connection->owner->closing)
                 connection->owner->closing(connection);
 }

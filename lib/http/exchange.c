@@ -214,17 +214,13 @@ struct http_hub *http_hold(struct http_exchange *x) {
 }
 
 void http_release(struct http_hub *hub) {
-        struct http_connection *connection;
         struct http_exchange *x;
 
         assert(hub->n_holds > 0);
         if (--hub->n_holds > 0)
                 return;
-        while ((connection = TAILQ_FIRST(&hub->due))) {
-                TAILQ_REMOVE(&hub->due, connection, due_link);
-                connection->due = false;
-                connection->driver->flush(connection);
-        }
+        while (connection_flush_due(hub))
+                ;
         while ((x = STAILQ_FIRST(&hub->held))) {
                 STAILQ_REMOVE_HEAD(&hub->held, dry_link);
                 x->held = false;

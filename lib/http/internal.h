@@ -17,6 +17,8 @@
 #define HTTP_PARAMS_MAX 8
 #define HTTP_DATE_SIZE 32
 #define HTTP_SPARE_MAX 64 /* exchanges that wait for the next request */
+#define HTTP_HELD_MAX                                                                                                  \
+        16 /* connections that http_hold() holds back: few enough that they stay in the processor's cache */
 
 struct http_connection;
 struct http_route;
@@ -27,11 +29,12 @@ TAILQ_HEAD(http_collecting, http_exchange_head);
 struct http_hub {
         uv_loop_t *loop;
         uv_idle_t later;
-        struct http_exchanges finished;     /* their closed() is to come */
-        STAILQ_HEAD(, http_exchange) dry;   /* their drained() is to come */
-        unsigned n_holds;                   /* http_hold() */
-        STAILQ_HEAD(, http_exchange) held;  /* have sent meanwhile, and did not wait before */
-        TAILQ_HEAD(, http_connection) due;  /* have something to write then */
+        struct http_exchanges finished;    /* their closed() is to come */
+        STAILQ_HEAD(, http_exchange) dry;  /* their drained() is to come */
+        unsigned n_holds;                  /* http_hold() */
+        STAILQ_HEAD(, http_exchange) held; /* have sent meanwhile, and did not wait before */
+        TAILQ_HEAD(, http_connection) due; /* have something to write then, HTTP_HELD_MAX at most */
+        unsigned n_due;
         void (*turn)(struct http_hub *hub); /* after them; may be NULL */
         void (*on_closed)(struct http_hub *hub);
         struct http_exchanges spare;
@@ -237,8 +240,11 @@ void exchange_drained(struct http_exchange *x);
 int exchange_begin_decoding(struct http_exchange *x);
 int exchange_decode(struct http_exchange *x, const uint8_t *bytes, size_t n);
 
-/* Writes what the connection has to write: once nobody holds it back. */
+/* Writes what the connection has to write: once nobody holds it back, or others take its place. */
 void connection_flush(struct http_connection *connection);
+
+/* Writes what the connection that was held back first has; false: there is none. */
+bool connection_flush_due(struct http_hub *hub);
 
 /* As exchange_drained(), later, from the loop. */
 void exchange_dry(struct http_exchange *x);

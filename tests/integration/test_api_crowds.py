@@ -18,9 +18,15 @@ def test_each_hears_all():
         heard, threads = [[] for _ in range(WATCHERS)], []
 
         def watch(i):
-            # Half of them begin with what is there now, whenever that is.
-            for event in api.client().watch(f"{MAPS}?watch=1&timeoutSeconds=6" + (f"&resourceVersion={since}" if i % 2 else "")):
-                heard[i].append((event["object"]["metadata"]["name"], int(event["object"]["metadata"]["resourceVersion"]), event["object"]["data"]["n"]))
+            # Half of them begin with what is there now, whenever that is. All end with the last changes, however long those take.
+            ended = set()
+            for event in api.client().watch(f"{MAPS}?watch=1&timeoutSeconds=60" + (f"&resourceVersion={since}" if i % 2 else "")):
+                name, n = event["object"]["metadata"]["name"], event["object"]["data"]["n"]
+                heard[i].append((name, int(event["object"]["metadata"]["resourceVersion"]), n))
+                if n == str(CHANGES):
+                    ended.add(name)
+                if len(ended) == WRITERS:
+                    return
 
         def write(i):
             writer = api.client()

@@ -22,10 +22,12 @@
 
 static uv_loop_t loop;
 static struct http_server *server;
-static struct http_client *client;
+static struct http_client *client, *others[HTTP_HELD_MAX];
+static struct http_client_config to;
+static struct sockaddr_storage address;
 
 /* The server's exchanges, in the order in which they came, and what the client has got of each. */
-static struct http_exchange *served[STREAMS];
+static struct http_exchange *served[STREAMS + HTTP_HELD_MAX];
 static unsigned n_served, n_closed, n_drained;
 
 struct seen {
@@ -82,13 +84,12 @@ static int set_up(void **state) {
         static const struct http_route routes[] = { { "GET", "/", handle, 0 } };
         static const struct http_events events = { .data = on_data, .end = on_end };
         struct http_server_config config = { .routes = routes, .n_routes = ELEMENTS(routes) };
-        struct http_client_config to = { .authority = "test", .version = HTTP_VERSION_2 };
         struct http_client_request request = { .method = "GET", .target = "/" };
-        struct sockaddr_storage address;
         struct http_exchange *x;
         char text[64];
         int fd;
 
+        to = (struct http_client_config){ .authority = "test", .version = HTTP_VERSION_2 };
         n_served = n_closed = n_drained = 0;
         memset(seen, 0, sizeof(seen));
         uv_loop_init(&loop);
@@ -117,15 +118,19 @@ static int tear_down(void **state) {
 #define DATA_SEGS_OUT 156 /* tcpi_data_segs_out, which glibc's struct tcp_info is too short for */
 
 /* Pieces that the server's socket has sent. */
-static unsigned segments(void) {
+static unsigned segments_of(struct http_exchange *x) {
         uint8_t info[256];
         socklen_t size = sizeof(info);
         uint32_t n;
 
-        assert_int_equal(getsockopt(transport_fd(http_transport(served[0])), IPPROTO_TCP, TCP_INFO, info, &size), 0);
+        assert_int_equal(getsockopt(transport_fd(http_transport(x)), IPPROTO_TCP, TCP_INFO, info, &size), 0);
         assert_true(size >= DATA_SEGS_OUT + sizeof(n));
         memcpy(&n, info + DATA_SEGS_OUT, sizeof(n));
         return n;
+}
+
+static unsigned segments(void) {
+        return segments_of(served[0]);
 }
 
 static void send_all(const char *text) {
@@ -210,6 +215,35 @@ static void test_who_waits_is_told(void **state) {
         assert_int_equal(n_drained, 1);
 }
 
+/* Of many connections those that are held longest go. */
+static void test_so_many_are_held(void **state) {
+        static const struct http_events none = { 0 };
+        struct http_client_request request = { .method = "GET", .target = "/" };
+        unsigned first, second;
+        struct http_exchange *x;
+        struct http_hub *hub;
+
+        for (unsigned i = 0; i < HTTP_HELD_MAX; i++) {
+                assert_int_equal(http_client_new(&loop, &to, &others[i]), 0);
+                assert_int_equal(http_client_request(others[i], &request, &none, NULL, &x), 0);
+        }
+        for (int i = 0; i < 1000 && n_served < STREAMS + HTTP_HELD_MAX; i++)
+                uv_run(&loop, UV_RUN_ONCE);
+        first = segments();
+        second = segments_of(served[STREAMS]);
+        hub = http_hold(served[0]);
+        for (unsigned i = STREAMS - 1; i < STREAMS + HTTP_HELD_MAX; i++) {
+                assert_int_equal(segments(), first);
+                assert_int_equal(http_send(served[i], "much", 4), 0);
+        }
+        assert_int_equal(segments(), first + 1);
+        assert_int_equal(segments_of(served[STREAMS]), second);
+        http_release(hub);
+        assert_int_equal(segments_of(served[STREAMS]), second + 1);
+        for (unsigned i = 0; i < HTTP_HELD_MAX; i++)
+                http_client_free(others[i]);
+}
+
 /* An exchange, or its connection, that goes meanwhile. */
 static void test_what_is_held_may_go(void **state) {
         static const struct http_events deaf = { 0 };
@@ -239,6 +273,7 @@ int main(void) {
                 TEST(test_what_is_held_may_be_pushed),
                 TEST(test_who_waits_is_told),
                 TEST(test_what_is_held_may_go),
+                TEST(test_so_many_are_held),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
