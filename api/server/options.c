@@ -184,7 +184,7 @@ static bool is_plain_patch(const struct api_request *r) {
         return r->verb == KUBE_VERB_PATCH && (api_form_of(type, &form) < 0 || form != API_PATCH_APPLY);
 }
 
-static enum api_step check(struct api_request *r, const struct dry_runs *d) {
+static enum api_step check(struct api_request *r, const char *kind, const struct dry_runs *d) {
         static const char *const validations[] = { "", "Ignore", "Strict", "Warn", NULL };
         const struct api_options *o = &r->options;
         struct problems problems;
@@ -199,7 +199,7 @@ static enum api_step check(struct api_request *r, const struct dry_runs *d) {
                               "Unsupported value: \"%s\": supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"",
                               o->field_validation);
         check_dry_runs(r, d, &problems);
-        return problems.errors > 0 ? api_invalid_options(r, options_kind(r->verb), &problems) : API_NEXT;
+        return problems.errors > 0 ? api_invalid_options(r, kind, &problems) : API_NEXT;
 }
 
 static enum api_step check_include(struct api_request *r) {
@@ -237,7 +237,7 @@ enum api_step api_options_read(struct api_request *r) {
         if (step != API_NEXT)
                 return step;
         d = dry_runs_of_query(r, q->query);
-        return check(r, &d);
+        return check(r, options_kind(r->verb), &d);
 }
 
 /* What becomes of dependents is said in one way, the new one or the old. */
@@ -280,5 +280,5 @@ enum api_step api_options_of_deletion(struct api_request *r, const struct value 
         o->resource_version = value_string(value_get(conditions, "resourceVersion"));
         if (d.n == 0 && r->options.dry)
                 d = (struct dry_runs){ .n = 1 };
-        return check_dependents(r) ?: check(r, &d);
+        return check_dependents(r) ?: check(r, "DeleteOptions", &d);
 }
