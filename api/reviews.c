@@ -25,11 +25,7 @@
 #include "lib/value_edit.h"
 
 static int review_token(struct api_request *r, void *object, struct problems *problems) {
-        int error = auth_review_token(api_access_authenticator(r->server->config.data), time(NULL), r->arena, object);
-
-        if (error == -EINVAL)
-                problem_error(problems, "spec.token", "%s", AUTH_REVIEW_NO_TOKEN);
-        return error;
+        return auth_review_token(api_access_authenticator(r->server->config.data), time(NULL), r->arena, object);
 }
 
 static int review_self(struct api_request *r, void *object, struct problems *problems) {
@@ -144,5 +140,7 @@ enum api_step api_review(struct api_request *r) {
                 return api_invalid(r, "", &problems);
         if (error == -ENODATA)
                 return api_refuse(r, API_BAD_REQUEST, "no namespace on request");
+        if (error == -EINVAL)
+                return api_refuse(r, API_BAD_REQUEST, AUTH_REVIEW_NO_TOKEN);
         return error < 0 ? api_fail(r, error, NULL) : api_review_show(r, object);
 }

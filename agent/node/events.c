@@ -14,8 +14,8 @@
 #define EVENT_COMPONENT "nacelle"
 
 struct event {
-        char *namespace_, *name, *uid, *field, *text;
-        const char *kind, *reason;
+        char *namespace_, *name, *uid, *field, *reason, *text;
+        const char *kind;
         int64_t first, last; /* seconds since 1970 */
         uint32_t count;
         bool warning;
@@ -44,6 +44,7 @@ static void clear(struct event *e) {
         free(e->name);
         free(e->uid);
         free(e->field);
+        free(e->reason);
         free(e->text);
         *e = (struct event){ 0 };
 }
@@ -77,7 +78,7 @@ static struct event *find(struct events *events, const struct event_object *o, c
 static void add(struct events *events, struct event *new) {
         struct event *e = &events->rows[events->added % EVENTS_MAX];
 
-        if (!new->namespace_ || !new->name || !new->uid || !new->field || !new->text) {
+        if (!new->namespace_ || !new->name || !new->uid || !new->field || !new->reason || !new->text) {
                 clear(new);
                 return;
         }
@@ -122,9 +123,9 @@ void events_add(struct events *events, const struct event_object *o, bool warnin
                             .name = strdup(o->name),
                             .uid = strdup(o->uid),
                             .field = strdup(field),
+                            .reason = strdup(reason),
                             .text = strdup(text),
                             .kind = o->kind ?: "Pod",
-                            .reason = reason,
                             .first = time(NULL),
                             .last = time(NULL),
                             .count = 1,

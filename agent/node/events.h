@@ -25,7 +25,7 @@ struct event_object {
 struct events *events_new(const char *node_name);
 void events_free(struct events *events); /* NULL is fine */
 
-/* Adds an event; @warning tells Warning from Normal. @reason must be a literal. */
+/* Adds an event; @warning tells Warning from Normal. All texts are copied, but the kind. */
 void events_add(struct events *events, const struct event_object *object, bool warning, const char *reason,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
 

@@ -59,17 +59,21 @@ static void on_end(void *data, const char *uid, int64_t grace) {
         pods_reconcile(pods);
 }
 
-/* What was kept from before, and is not wanted any more. */
+/* What was kept from before, and is not wanted any more: nobody knows when its time began, and as nobody can ask for a
+ * shorter one any more, it is over, as for kubelet (HandlePodCleanups()). */
 static void on_listed(void *data) {
         struct pods *pods = data;
 
         for (size_t i = pods->desired.n; i-- > 0;) {
                 const struct desired *d = &pods->desired.items[i];
                 const char *uid = d->pod->metadata.uid;
+                const struct pods_slot *slot = pods_slot_by_uid(pods, uid);
 
                 if (d->remote && !cluster_wants(pods->cluster, uid)) {
                         log_info("pod %s/%s: the API service does not want it any more", d->pod->metadata.namespace,
                                  d->pod->metadata.name);
+                        if (slot && !slot->gone)
+                                worker_set_grace(slot->worker, WORKER_GRACE_MIN_S);
                         drop(pods, uid);
                 }
         }

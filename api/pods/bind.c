@@ -131,6 +131,8 @@ enum api_step act_bind(struct api_request *r) {
         if (step != API_NEXT)
                 return step;
         r->name = meta_text(r->sent, "name");
+        if (!*r->name)
+                return api_refuse(r, API_BAD_REQUEST, "Name parameter required.");
         error = act_take(r);
         if (error < 0)
                 return error == -ENOENT ? api_not_found(r, r->name) : api_fail(r, error, NULL);

@@ -54,6 +54,26 @@ static enum api_step check_fields(struct api_request *r) {
                           r->kind->version, kind_of(r), problem);
 }
 
+/* What a deletion's options hold is of the types that it is to be: "dryRun": "All" deletes nothing. Members that are
+ * not known are nobody's business there. */
+static enum api_step check_deletion(struct api_request *r) {
+        const char *validation = r->options.field_validation, *problem;
+        const struct kube_type *own = r->type;
+        int error;
+
+        r->type = &kube_delete_options_type;
+        r->options.field_validation = "Ignore";
+        error = api_look(r, NULL, 0, r->sent, &problem);
+        r->type = own;
+        r->options.field_validation = validation;
+        if (error < 0)
+                return api_fail(r, error, NULL);
+        if (problem)
+                return api_refuse(r, API_BAD_REQUEST,
+                                  "DeleteOptions in version \"v1\" cannot be handled as a DeleteOptions: %s", problem);
+        return api_options_of_deletion(r, r->sent);
+}
+
 /* --- kind and apiVersion --- */
 
 /* In which other version a subresource takes its kind: one of the same fields. */
@@ -132,7 +152,12 @@ static enum api_step check_kind(struct api_request *r) {
                         "\"json:\\\"kind,omitempty\\\"\" } (%s)",
                         wanted, api_go_kind(r->sent), hex_of(r->arena, r->body, r->body_size));
         if (r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION))
-                return API_NEXT;
+                return !*kind || strcmp(kind, wanted) == 0 ?
+                               API_NEXT :
+                               api_refuse(r, API_BAD_REQUEST,
+                                          "no kind \"%s\" is registered for version \"%s\" in scheme "
+                                          "\"pkg/runtime/scheme.go:111\"",
+                                          kind, *version ? version : "meta.k8s.io/v1");
         if ((*kind && strcmp(kind, wanted) != 0) || (*version && !is_version(r, version)))
                 return refuse_kind(r, *kind ? kind : wanted, *version ? version : r->kind->version, wanted);
         return API_NEXT;
@@ -179,7 +204,5 @@ enum api_step api_decode_body(struct api_request *r) {
         step = patches ? API_NEXT : decode(r);
         if (step != API_NEXT || patches)
                 return step;
-        if (deletes)
-                return api_options_of_deletion(r, r->sent);
-        return check_fields(r);
+        return deletes ? check_deletion(r) : check_fields(r);
 }

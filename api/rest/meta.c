@@ -144,6 +144,7 @@ int api_meta_update(struct api_request *r, struct value_edit *edit, const struct
 
         if (!meta || (error = put_place(r, edit, meta)) < 0)
                 return error;
+        drop(meta, "selfLink");
         for (size_t i = 0; error == 0 && i < ELEMENTS(kept); i++) {
                 const struct value *was = value_get(value_get(current, "metadata"), kept[i]);
 

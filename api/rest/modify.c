@@ -1,5 +1,7 @@
 /* What an object is to be: of a body, of what is there and a body, of what is there and a patch. */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/rest/door.h"
@@ -48,6 +50,8 @@ static enum api_step finish(struct api_request *r, struct value_edit *edit, int 
                 return api_refuse(r, API_BAD_REQUEST,
                                   "%s in version \"%s\" cannot be handled as a %s: metadata is no map", r->kind->kind,
                                   r->kind->version, r->kind->kind);
+        if (error == 0 && r->next)
+                error = api_merge_owners(r);
         if (error < 0 || !r->next)
                 return api_fail(r, error ?: -ENOMEM, NULL);
         return API_NEXT;
@@ -138,6 +142,47 @@ static enum api_step refuse_uid(struct api_request *r, const char *uid, const ch
                                  uid, own);
 }
 
+/* What of the metadata is the server's alone: it is said here, since an object that is about to be changed never has
+ * other than its own (api_meta_update()). Twice, as kube-apiserver says it. A deletion's time is its own once it has
+ * begun. */
+static void add_frozen(struct api_request *r, const struct value *next, const char *key, struct problems *problems) {
+        const struct value *is = value_get(value_get(next, "metadata"), key),
+                           *was = value_get(value_get(r->current_tree, "metadata"), key);
+        _cleanup_free_ char *json = NULL;
+        char path[64];
+
+        if (value_is_null(is) || (value_is(is, VALUE_STRING) && !*is->text) || value_equal(is, was) ||
+            (was && strcmp(key, "deletionTimestamp") == 0) || json_format(is, false, &json, NULL) < 0)
+                return;
+        snprintf(path, sizeof(path), "metadata.%s", key);
+        for (unsigned i = 0; i < 2; i++)
+                problem_error(problems, path, "Invalid value: %s: field is immutable", json);
+}
+
+static enum api_step check_frozen(struct api_request *r, const struct value *next) {
+        static const char *const frozen[] = { "uid", "deletionTimestamp", "deletionGracePeriodSeconds" };
+        struct problems problems;
+
+        if (r->sub && strcmp(r->sub->kind, r->kind->kind) != 0) /* a Scale's metadata is looked at by nobody */
+                return API_NEXT;
+        problems_init(&problems, r->arena, NULL, NULL);
+        for (size_t i = 0; i < ELEMENTS(frozen); i++)
+                add_frozen(r, next, frozen[i], &problems);
+        return problems.errors > 0 ? api_invalid(r, r->name, &problems) : API_NEXT;
+}
+
+/* Go's strconv.ParseUint() of 64 bits, as the store's versioner reads them there. */
+static enum api_step check_revision(struct api_request *r, const char *version) {
+        char *end;
+
+        errno = 0;
+        strtoull(version, &end, 10);
+        if (*version >= '0' && *version <= '9' && !*end && errno == 0)
+                return API_NEXT;
+        return api_refuse(r, API_BROKEN, "strconv.ParseUint: parsing \"%s\": %s", version,
+                          errno == ERANGE && !*end ? "value out of range" : "invalid syntax");
+}
+
 static enum api_step check_versions(struct api_request *r, const struct value *next) {
         const char *version = meta_text(next, "resourceVersion"), *uid = meta_text(next, "uid"),
                    *current = meta_text(r->current_tree, "resourceVersion"), *own = meta_text(r->current_tree, "uid");
@@ -146,11 +191,13 @@ static enum api_step check_versions(struct api_request *r, const struct value *n
                 !*version || strcmp(version, "0") == 0 || (r->verb == KUBE_VERB_PATCH && strcmp(version, current) == 0);
         if (*uid && strcmp(uid, own) != 0 && r->verb == KUBE_VERB_UPDATE) /* of a patch validation says so */
                 return refuse_uid(r, uid, own);
+        if (*version && check_revision(r, version) != API_NEXT)
+                return API_END;
         if (r->unconditional && r->verb == KUBE_VERB_UPDATE && api_strategy_of(r->kind)->flags & API_CONDITIONAL)
                 return refuse_unconditional(r);
         if (*version && strcmp(version, "0") != 0 && strcmp(version, current) != 0)
                 return api_conflict(r, r->name);
-        return API_NEXT;
+        return check_frozen(r, next);
 }
 
 /* --- update --- */
@@ -172,6 +219,10 @@ static enum api_step replace(struct api_request *r, const struct value *next) {
 static enum api_step check_update_name(struct api_request *r, const struct value *sent) {
         const char *name = meta_text(sent, "name"), *namespace = meta_text(sent, "namespace");
 
+        if (r->kind->namespaced && *namespace && strcmp(namespace, r->path.namespace) != 0)
+                return api_refuse(
+                        r, API_BAD_REQUEST,
+                        "the namespace of the provided object does not match the namespace sent on the request");
         if (!*name)
                 return api_refuse(r, API_BAD_REQUEST,
                                   "the name of the object (%s based on URL) was undeterminable: name must be provided",
@@ -180,10 +231,6 @@ static enum api_step check_update_name(struct api_request *r, const struct value
                 return api_refuse(r, API_BAD_REQUEST,
                                   "the name of the object (%s) does not match the name on the URL (%s)", name,
                                   r->path.name);
-        if (r->kind->namespaced && *namespace && strcmp(namespace, r->path.namespace) != 0)
-                return api_refuse(
-                        r, API_BAD_REQUEST,
-                        "the namespace of the provided object does not match the namespace sent on the request");
         return API_NEXT;
 }
 
@@ -220,7 +267,7 @@ static enum api_step refuse_patch(struct api_request *r, int error, const struct
         case 422:
                 return api_refuse(r, API_INVALID, "the server rejected our request due to an error in our request");
         default:
-                return api_fail(r, error, err_text(err));
+                return api_refuse_change(r, error, err);
         }
 }
 
@@ -255,7 +302,10 @@ static enum api_step apply(struct api_request *r) {
                                          "object specified uid %s, and no existing object was found",
                                          r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name,
                                          meta_text(next, "uid"));
-        return r->current ? replace(r, next) : create(r, next);
+        if (!r->current)
+                return create(r, next);
+        step = check_update_name(r, next);
+        return step == API_NEXT ? replace(r, next) : step;
 }
 
 /* What the patch has made has to be of its type. */
@@ -287,7 +337,7 @@ static enum api_step read_patch(struct api_request *r) {
         _cleanup_err_ struct err *err = NULL;
         int error = r->sent ? 0 : api_decode(r->arena, &body, &r->sent, &err);
 
-        if (error == -EINVAL)
+        if (error == -EINVAL || error == -E2BIG)
                 return api_refuse(r, API_BAD_REQUEST, "error decoding patch: %s", err_text(err));
         return error < 0 ? api_fail(r, error, NULL) : api_patch_check(r, r->sent);
 }

@@ -196,7 +196,7 @@ static enum api_step refuse(struct api_request *r, int error, const struct apply
         case 409:
                 return api_refuse_owned(r, err_text(err), result->causes, result->n_causes);
         default:
-                return api_fail(r, error, err_text(err));
+                return api_refuse_change(r, error, err);
         }
 }
 

@@ -4,7 +4,9 @@
 
 #include "api/server/codec.h"
 #include "api/server/request.h"
+#include "api/server/server.h"
 #include "api/server/status.h"
+#include "kube/codec/codec.h"
 #include "kube/kinds.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -58,11 +60,27 @@ enum api_step api_patch_check(struct api_request *r, const struct value *patch) 
         return value_is(patch, VALUE_MAP) ? API_NEXT : refuse(r, patch, "value of type map[string]interface {}");
 }
 
+static const char *version_problem(struct api_request *r, const char *kind, const char *version) {
+        char group[KUBE_NAME_BYTES_MAX];
+        const char *rest;
+
+        if (kube_split_api_version(version, group, sizeof(group), &rest) == 0 &&
+            kube_registry_kind(r->server->config.registry, group, rest, kind))
+                return NULL;
+        return arena_printf(r->arena,
+                            "no kind \"%s\" is registered for version \"%s\" in scheme \"pkg/runtime/scheme.go:111\"",
+                            kind, version);
+}
+
 const char *api_patch_kind_problem(struct api_request *r, const struct value *current, const struct value *next) {
-        const char *was = value_string(value_get(current, "kind")), *is = value_string(value_get(next, "kind"));
+        const char *was = value_string(value_get(current, "kind")), *is = value_string(value_get(next, "kind")),
+                   *old = value_string(value_get(current, "apiVersion")),
+                   *new = value_string(value_get(next, "apiVersion"));
 
         /* A strategic patch is made into the type of what it changes, whatever it says; none is as before. */
         if (r->body_form == API_PATCH_STRATEGIC || !was || !is || !*is)
                 return NULL;
-        return strcmp(was, is) == 0 ? NULL : arena_printf(r->arena, "kind: a patch cannot make a %s of a %s", is, was);
+        if (strcmp(was, is) != 0)
+                return arena_printf(r->arena, "kind: a patch cannot make a %s of a %s", is, was);
+        return !new || !*new || (old && strcmp(old, new) == 0) ? NULL : version_problem(r, is, new);
 }

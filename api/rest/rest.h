@@ -37,6 +37,9 @@ enum api_step api_default(struct api_request *r);
 /* What a new object has from the beginning, once admission has been at it; and what a change cannot change. */
 enum api_step api_prepare(struct api_request *r);
 
+/* Of the next object's owners that are named twice one goes, with a warning. 0 or -ENOMEM. */
+int api_merge_owners(struct api_request *r);
+
 /* r->next, of the version that is kept, in the order in which its type writes it. 0 or a negative errno. */
 int api_order(struct api_request *r);
 

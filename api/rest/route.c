@@ -108,7 +108,7 @@ enum api_step api_route(struct api_request *r) {
                 return refuse_path(r);
         if (p->sub)
                 r->sub = kube_kind_subresource(r->kind, p->sub);
-        if ((p->sub && !r->sub) || !fits_scope(r))
+        if ((p->sub && !r->sub) || !fits_scope(r) || (p->rest && strcmp(p->sub, "proxy") != 0))
                 return api_refuse(r, API_NOT_FOUND, NO_RESOURCE);
         if (!fits_verb(r))
                 return api_refuse(r, API_METHOD_NOT_ALLOWED,

@@ -94,8 +94,9 @@ int api_scale_open(struct api_request *r, const struct value *scale, const struc
         value_edit_begin(&edit, r->arena, r->current_tree);
         error = value_edit_set(&edit, "/spec/replicas", value_find(scale, "spec.replicas") ?: &zero, NULL) ?:
                         value_edit_set(&edit, "/metadata/resourceVersion", value_get(meta, "resourceVersion") ?: &none, NULL) ?:
-                        value_edit_set(&edit, "/metadata/uid", value_get(meta, "uid") ?: &none, NULL) ?:
-                        value_edit_set(&edit, "/metadata/name", value_get(meta, "name") ?: &none, NULL);
+                        value_edit_set(&edit, "/metadata/uid", value_get(meta, "uid") ?: &none, NULL)   ?:
+                        value_edit_set(&edit, "/metadata/name", value_get(meta, "name") ?: &none, NULL) ?:
+                        value_edit_set(&edit, "/metadata/namespace", value_get(meta, "namespace") ?: &none, NULL);
         *ret_object = value_edit_end(&edit);
         return error ?: *ret_object ? 0 : -ENOMEM;
 }

@@ -71,7 +71,7 @@ int sched_cluster_hold_images(struct sched_cluster *cluster, struct sched_node *
 
         list_for_each (image, &node->images)
                 list_for_each (name, &image->names)
-                        r = r ?: hold(cluster, node, *name, image->size_bytes);
+                        r = r ?: hold(cluster, node, *name, sched_bounded(image->size_bytes));
         return r;
 }
 

@@ -11,7 +11,7 @@
 static const char *const fixed[SCHED_AMOUNTS] = { "cpu", "memory", "ephemeral-storage" };
 
 static int64_t amount_of(const struct resource_amount *a, enum sched_amount which) {
-        return which == SCHED_CPU ? quantity_milli(a->amount) : quantity_units(a->amount);
+        return sched_bounded(which == SCHED_CPU ? quantity_milli(a->amount) : quantity_units(a->amount));
 }
 
 static int fixed_of(const char *name) {
@@ -26,7 +26,7 @@ static int read_scalar(struct arena *arena, const struct resource_amount *a, str
 
         scalar->lacking = arena_printf(arena, "Insufficient %s", a->name);
         scalar->name = scalar->lacking ? scalar->lacking + strlen("Insufficient ") : NULL;
-        scalar->amount = quantity_units(a->amount);
+        scalar->amount = sched_bounded(quantity_units(a->amount));
         return scalar->lacking ? 0 : -ENOMEM;
 }
 

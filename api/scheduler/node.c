@@ -82,7 +82,7 @@ static bool set_allocatable(struct sched_node *node, const resource_list *list) 
         for (unsigned i = 0; i < SCHED_AMOUNTS; i++) {
                 const struct quantity *q = resource_get(list, fixed[i]);
 
-                node->allocatable[i] = !q ? 0 : i == SCHED_CPU ? quantity_milli(*q) : quantity_units(*q);
+                node->allocatable[i] = !q ? 0 : sched_bounded(i == SCHED_CPU ? quantity_milli(*q) : quantity_units(*q));
         }
         node->pods_max = pods ? quantity_units(*pods) : 0;
         for (uint32_t i = 0; i < node->n_stocks; i++)
@@ -96,7 +96,7 @@ static bool set_allocatable(struct sched_node *node, const resource_list *list) 
                 stock = get_stock(node, a->name);
                 if (!stock)
                         return false;
-                stock->allocatable = quantity_units(a->amount);
+                stock->allocatable = sched_bounded(quantity_units(a->amount));
         }
         return true;
 }

@@ -21,6 +21,14 @@ enum sched_amount { SCHED_CPU, SCHED_MEMORY, SCHED_STORAGE, SCHED_AMOUNTS };
 #define SCHED_DEFAULT_CPU INT64_C(100)            /* thousandths */
 #define SCHED_DEFAULT_MEMORY (INT64_C(200) << 20) /* bytes */
 
+/* As much as is counted of anything: no node has more, and sums over what some thousand pods ask for are sums still,
+ * whatever they ask for. */
+#define SCHED_AMOUNT_MAX (INT64_C(1) << 52)
+
+static inline int64_t sched_bounded(int64_t amount) {
+        return amount > SCHED_AMOUNT_MAX ? SCHED_AMOUNT_MAX : amount < -SCHED_AMOUNT_MAX ? -SCHED_AMOUNT_MAX : amount;
+}
+
 /* An amount of another resource: of huge pages, of devices. */
 struct sched_scalar {
         const char *name;

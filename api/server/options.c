@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/server/negotiate.h"
 #include "api/server/request.h"
 #include "api/server/status.h"
 #include "kube/kinds.h"
@@ -14,6 +15,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/go_text.h"
 #include "lib/http/exchange.h"
 #include "lib/http/message.h"
 #include "lib/value.h"
@@ -46,7 +48,7 @@ static const struct option {
         { "allowWatchBookmarks", OPTION_BOOL, AT(bookmarks), NO_FLAG },
         { "sendInitialEvents", OPTION_BOOL, AT(initial_events), AT(initial_events_set) },
         { "orphanDependents", OPTION_BOOL, AT(orphan), AT(orphan_set) },
-        { "force", OPTION_BOOL, AT(force), NO_FLAG },
+        { "force", OPTION_BOOL, AT(force), AT(force_set) },
 };
 
 /* As Kubernetes reads a query: what does not say no says yes. */
@@ -115,21 +117,89 @@ static bool is_one_of(const char *text, const char *const *words) {
         return false;
 }
 
-static enum api_step check(struct api_request *r) {
+/* How often it was said, and with what, as the error has it. */
+struct dry_runs {
+        const char *shown; /* without memory: NULL */
+        unsigned n;
+        bool wrong;
+};
+
+static void add_dry_run(struct api_request *r, struct dry_runs *d, const char *text) {
+        const char *quoted = go_text_quote(r->arena, text);
+
+        d->shown = quoted ? arena_printf(r->arena, "%s%s%s", d->n ? d->shown : "", d->n ? "," : "", quoted) : NULL;
+        d->wrong |= strcmp(text, "All") != 0 || !d->shown;
+        d->n++;
+}
+
+static struct dry_runs dry_runs_of_query(struct api_request *r, const char *query) {
+        struct dry_runs d = { 0 };
+        const char *text;
+
+        while (*query && (text = http_query_next(r->arena, &query, "dryRun")))
+                add_dry_run(r, &d, text);
+        return d;
+}
+
+static struct dry_runs dry_runs_of_list(struct api_request *r, const struct value *list) {
+        struct dry_runs d = { 0 };
+
+        for (uint32_t i = 0; i < value_count(list); i++)
+                add_dry_run(r, &d, value_string_or(value_at(list, i), ""));
+        return d;
+}
+
+static void check_dry_runs(struct api_request *r, const struct dry_runs *d, struct problems *problems) {
+        if (d->wrong)
+                problem_error(problems, "dryRun", "Unsupported value: [%s]: supported values: \"All\"", d->shown ?: "");
+        r->options.dry = d->n > 0;
+}
+
+#define MANAGER_BYTES_MAX 128 /* apimachinery's FieldManagerMaxLength */
+
+/* apimachinery's ValidateFieldManager. */
+static void check_manager(const char *manager, struct arena *arena, struct problems *problems) {
+        size_t length = strlen(manager), took;
+
+        if (length > MANAGER_BYTES_MAX)
+                problem_error(problems, "fieldManager", "Too long: may not be more than %d bytes", MANAGER_BYTES_MAX);
+        for (size_t i = 0; i < length; i += took) {
+                int32_t rune;
+
+                took = go_text_rune(manager + i, length - i, &rune);
+                /* What is no character is U+FFFD to Go, which can be printed. */
+                if (rune < 0 || go_text_printable(rune))
+                        continue;
+                problem_error(problems, "fieldManager", "Invalid value: %s: invalid character U+%04X (at position %zu)",
+                              go_text_quote(arena, manager) ?: "", (unsigned)rune, i);
+                return;
+        }
+}
+
+/* Asked before the body is there. */
+static bool is_plain_patch(const struct api_request *r) {
+        const char *type = r->x ? http_fields_get(&http_request_of(r->x)->fields, "content-type") : NULL;
+        enum api_form form;
+
+        return r->verb == KUBE_VERB_PATCH && (api_form_of(type, &form) < 0 || form != API_PATCH_APPLY);
+}
+
+static enum api_step check(struct api_request *r, const char *kind, const struct dry_runs *d) {
         static const char *const validations[] = { "", "Ignore", "Strict", "Warn", NULL };
         const struct api_options *o = &r->options;
         struct problems problems;
 
         problems_init(&problems, r->arena, NULL, NULL);
+        if (o->force_set && is_plain_patch(r))
+                problem_error(&problems, "force", "Forbidden: may not be specified for non-apply patch");
+        if (o->field_manager && r->verb & (KUBE_VERB_CREATE | KUBE_VERB_UPDATE | KUBE_VERB_PATCH))
+                check_manager(o->field_manager, r->arena, &problems);
         if (o->field_validation && !is_one_of(o->field_validation, validations))
                 problem_error(&problems, "fieldValidation",
                               "Unsupported value: \"%s\": supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"",
                               o->field_validation);
-        if (o->dry_run && *o->dry_run && strcmp(o->dry_run, "All") != 0)
-                problem_error(&problems, "dryRun", "Unsupported value: [\"%s\"]: supported values: \"All\"",
-                              o->dry_run);
-        r->options.dry = o->dry_run && *o->dry_run;
-        return problems.errors > 0 ? api_invalid_options(r, options_kind(r->verb), &problems) : API_NEXT;
+        check_dry_runs(r, d, &problems);
+        return problems.errors > 0 ? api_invalid_options(r, kind, &problems) : API_NEXT;
 }
 
 static enum api_step check_include(struct api_request *r) {
@@ -154,6 +224,7 @@ enum api_step api_read_form(struct api_request *r) {
 
 enum api_step api_options_read(struct api_request *r) {
         const struct http_request *q = http_request_of(r->x);
+        struct dry_runs d;
         enum api_step step;
 
         for (size_t i = 0; *q->query && i < ELEMENTS(table); i++) {
@@ -163,7 +234,10 @@ enum api_step api_options_read(struct api_request *r) {
                         return api_refuse(r, API_BAD_REQUEST, "strconv.ParseInt: parsing \"%s\": invalid syntax", text);
         }
         step = check_include(r);
-        return step == API_NEXT ? check(r) : step;
+        if (step != API_NEXT)
+                return step;
+        d = dry_runs_of_query(r, q->query);
+        return check(r, options_kind(r->verb), &d);
 }
 
 /* What becomes of dependents is said in one way, the new one or the old. */
@@ -191,20 +265,20 @@ enum api_step api_options_of_deletion(struct api_request *r, const struct value 
         struct api_options *o = &r->options;
         const struct value *grace = value_get(options, "gracePeriodSeconds"),
                            *orphan = value_get(options, "orphanDependents"),
-                           *conditions = value_get(options, "preconditions");
+                           *conditions = value_get(options, "preconditions"), *dry = value_get(options, "dryRun");
+        struct dry_runs d = dry_runs_of_list(r, dry);
 
-        if (!value_is_null(grace)) {
-                if (!value_integer(grace, &o->grace_s))
-                        return api_refuse(r, API_BAD_REQUEST, "gracePeriodSeconds is no number");
-                o->grace_set = true;
-        }
+        if (!value_is_null(grace))
+                o->grace_set = value_integer(grace, &o->grace_s);
         if (!value_is_null(orphan)) {
                 o->orphan = value_bool_or(orphan, false);
                 o->orphan_set = true;
         }
         o->propagation = value_string_or(value_get(options, "propagationPolicy"), o->propagation);
-        o->dry_run = value_string_or(value_at(value_get(options, "dryRun"), 0), o->dry_run);
+        o->dry_run = value_string_or(value_at(dry, 0), o->dry_run);
         o->uid = value_string(value_get(conditions, "uid"));
         o->resource_version = value_string(value_get(conditions, "resourceVersion"));
-        return check_dependents(r) ?: check(r);
+        if (d.n == 0 && r->options.dry)
+                d = (struct dry_runs){ .n = 1 };
+        return check_dependents(r) ?: check(r, "DeleteOptions", &d);
 }

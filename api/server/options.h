@@ -13,5 +13,5 @@ enum api_step api_options_read(struct api_request *r);
  * JSON, and refused later. */
 enum api_step api_read_form(struct api_request *r);
 
-/* Takes DeleteOptions from the body of a deletion; they outrank the query. */
+/* Takes DeleteOptions from the body of a deletion, whose members are of their types; they outrank the query. */
 enum api_step api_options_of_deletion(struct api_request *r, const struct value *options);

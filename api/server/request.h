@@ -47,7 +47,8 @@ struct api_options {
         const char *uid;            /* DeleteOptions' preconditions */
         enum print_include include; /* of a table's rows */
         int64_t limit, timeout_s, grace_s;
-        bool watch, bookmarks, initial_events, initial_events_set, dry, force, pretty, grace_set, orphan, orphan_set;
+        bool watch, bookmarks, initial_events, initial_events_set, dry, force, force_set, pretty, grace_set, orphan,
+                orphan_set;
 };
 
 /* A tree, and the struct of the kept kind's type that it is (api/rest/typed.h). */

@@ -12,6 +12,7 @@
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/err.h"
 #include "lib/json_writer.h"
 
 static const struct {
@@ -332,6 +333,12 @@ enum api_step api_fail(struct api_request *r, int error, const char *what) {
                 return api_refuse(r, API_TOO_MANY, "too many changes are waiting to be made, please try again later");
         d.cause.message = what ?: error == -ENOMEM ? "no memory" : strerror(-error);
         return answer(r, API_INTERNAL, arena_printf(r->arena, "Internal error occurred: %s", d.cause.message), &d);
+}
+
+enum api_step api_refuse_change(struct api_request *r, int error, const struct err *err) {
+        if (!err || error == -ENOMEM)
+                return api_fail(r, error, NULL);
+        return api_refuse(r, API_BROKEN, "%s", err_text(err));
 }
 
 enum api_step api_succeed(struct api_request *r, const char *name, const char *uid) {

@@ -7,6 +7,7 @@
 
 struct api_request;
 struct arena;
+struct err;
 struct problems;
 
 enum api_reason {
@@ -85,6 +86,9 @@ enum api_step api_too_new(struct api_request *r, int64_t asked, int64_t now);
 
 /* The status @code, which no stage has words for. */
 enum api_step api_fail(struct api_request *r, int error, const char *what);
+
+/* 500 of what is wrong with a change, of which kube-apiserver says no reason; without words it is api_fail(). */
+enum api_step api_refuse_change(struct api_request *r, int error, const struct err *err);
 
 /* Success: of a deletion. */
 enum api_step api_succeed(struct api_request *r, const char *name, const char *uid);

@@ -119,7 +119,30 @@ int cli_cluster_join_line(struct cluster_api *api, const char *token, const char
         return *ret_line ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
+static const char *datum(struct arena *arena, const struct value *secret, const char *key) {
+        const char *text = value_string_or(value_get(value_get(secret, "data"), key), "");
+        char *data = arena_alloc(arena, strlen(text) / 4 * 3 + 4);
+        struct base64_decoder decoder = { 0 };
+
+        return data && base64_decode(&decoder, text, strlen(text), data) >= 0 ? data : "";
+}
+
 /* --- the verbs --- */
+
+/* A token that others may have is not taken from them: -EEXIST when its first letters are another one's. */
+static int check_free(struct cluster_api *api, const char *token, struct err **err) {
+        const char *name = arena_printf(api->arena, CLUSTER_TOKEN_PREFIX "%.*s", ID_SIZE, token);
+        _cleanup_err_ struct err *why = NULL;
+        const struct value *there;
+        int r = name ? cli_cluster_get(api, &cli_cluster_secrets, SYSTEM, name, &there, &why) : -ENOMEM;
+
+        if (r == -ENOENT || (r == 0 && strcmp(datum(api->arena, there, "token-secret"), token + ID_SIZE + 1) == 0))
+                return 0;
+        if (r < 0)
+                return err_set(err, -r, "token %.*s: %s", ID_SIZE, token, err_text(why));
+        return err_set(err, EEXIST, "there is another token %.*s; delete it first, or give other letters", ID_SIZE,
+                       token);
+}
 
 static int create(struct cluster_api *api, char **arguments, int n, struct err **err) {
         char made[CLUSTER_TOKEN_SIZE + 1];
@@ -135,7 +158,7 @@ static int create(struct cluster_api *api, char **arguments, int n, struct err *
         if (ttl)
                 token.ttl_s = ns / 1000000000;
         if ((r = n > 0 ? cli_cluster_token_check(token.text, err) : cli_cluster_token_new(made, err)) < 0 ||
-            (r = cli_cluster_token_put(api, &token, err)) < 0)
+            (n > 0 && (r = check_free(api, token.text, err)) < 0) || (r = cli_cluster_token_put(api, &token, err)) < 0)
                 return r;
         if (!print_line) {
                 puts(token.text);
@@ -145,14 +168,6 @@ static int create(struct cluster_api *api, char **arguments, int n, struct err *
                 return r;
         puts(line);
         return 0;
-}
-
-static const char *datum(struct arena *arena, const struct value *secret, const char *key) {
-        const char *text = value_string_or(value_get(value_get(secret, "data"), key), "");
-        char *data = arena_alloc(arena, strlen(text) / 4 * 3 + 4);
-        struct base64_decoder decoder = { 0 };
-
-        return data && base64_decode(&decoder, text, strlen(text), data) >= 0 ? data : "";
 }
 
 static void print_token(struct columns *columns, struct arena *arena, const struct value *secret) {
@@ -211,7 +226,15 @@ static int list(struct cluster_api *api, char **arguments, int n, struct err **e
         return 0;
 }
 
+static bool is_token_or_id(const char *text) {
+        return (strlen(text) == ID_SIZE && strspn(text, LETTERS) == ID_SIZE) ||
+               cli_cluster_token_check(text, NULL) == 0;
+}
+
 static int delete (struct cluster_api *api, char **arguments, int n, struct err **err) {
+        for (int i = 0; i < n; i++)
+                if (!is_token_or_id(arguments[i]))
+                        return err_set(err, EINVAL, "%s: give the token, or its first six letters", arguments[i]);
         for (int i = 0; i < n; i++) {
                 const char *name = arena_printf(api->arena, CLUSTER_TOKEN_PREFIX "%.*s", ID_SIZE, arguments[i]);
                 const struct client_request q = {

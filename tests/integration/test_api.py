@@ -382,7 +382,25 @@ def test_large_bodies_and_deep_ones(api):
     client.connection = None
     status, answer = client.ask("POST", MAPS, b'{"metadata":' * 200 + b"1" + b"}" * 200)
     assert status == 400, answer
+    for kind in ("merge-patch", "strategic-merge-patch", "json-patch"):
+        status, answer = client.ask("PATCH", revisions + "/large", b'{"metadata":' * 200 + b"1" + b"}" * 200, **{"Content-Type": f"application/{kind}+json"})
+        assert (status, answer["message"]) == (400, "error decoding patch: line 1: nested deeper than 100 levels")
     client.ask("DELETE", revisions + "/large")
+
+
+@pytest.mark.parametrize("options", [
+    '{"dryRun":"All"}', '{"dryRun":["All","None"]}', '{"dryRun":[5]}', '{"propagationPolicy":5}', '{"preconditions":{"uid":5}}', '{"preconditions":"x"}', '{"orphanDependents":"no"}',
+    '{"gracePeriodSeconds":"5"}', '{"kind":"ConfigMap","apiVersion":"v1"}', "[]", "dryRun: All",
+])
+def test_what_cannot_be_read_deletes_nothing(api, options):
+    client = api.client()
+    client.ask("POST", MAPS, config_map("kept"))
+    for path in (MAPS + "/kept", MAPS + "?fieldSelector=metadata.name%3Dkept"):
+        for kind in ("application/json", "application/yaml"):
+            status, answer = client.ask("DELETE", path, options.encode(), **{"Content-Type": kind})
+            assert status in (400, 422), answer
+            assert client.raw("GET", MAPS + "/kept")[0] == 200
+    client.ask("DELETE", MAPS + "/kept")
 
 
 def test_clients_that_leave(api):

@@ -178,6 +178,13 @@ def test_tokens(first):
     assert len(listed) == 1 and "mine" in listed[0] and "authentication,signing" in listed[0]
     line = token("create", "ninety.0123456789abcdef", "--print-join-command").stdout.split()
     assert line == first.line[:4] + ["ninety.0123456789abcdef"] + first.line[5:]
+    assert token("create", "ninety.0123456789abcdef", "--ttl", "2h").returncode == 0
+    taken = token("create", "ninety.fedcba9876543210")
+    assert taken.returncode == 1 and "there is another token ninety; delete it first" in taken.stderr
+    for wrong in ("ninety.", "ninetynine", "ninety.0123456789abcdeF", "../../", ""):
+        done = token("delete", made, wrong)
+        assert done.returncode == 1 and f"{wrong}: give the token, or its first six letters" in done.stderr
+    assert all(text in token("list").stdout for text in (made, "ninety.0123456789abcdef"))
     assert token("delete", made, "ninety").returncode == 0
     assert not any(text in token("list").stdout for text in (made, "ninety"))
     assert token("delete", made).returncode == 1 and token("create", "wrong").returncode == 1

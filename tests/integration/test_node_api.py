@@ -228,6 +228,16 @@ def test_the_agent_killed(api, client, joined):
     wait_for("end", lambda: get(client, f"{PODS}/kept") is None, timeout=40)
 
 
+def test_what_was_forgotten_while_the_agent_was_down_has_no_time_left(client, joined):
+    """Nobody could ask for a shorter time any more."""
+    run(client, "forgotten", {"name": "forgotten", "command": ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]}, node=joined, terminationGracePeriodSeconds=3600)
+    phase(client, "forgotten", "Running")
+    joined.kill()
+    client.ask("DELETE", f"{PODS}/forgotten", {"gracePeriodSeconds": 0})
+    joined.start()
+    wait_for("its end", lambda: joined.container("forgotten") is None)
+
+
 def test_static_pods_beside(client, joined):
     joined.write("own.yaml", pod("own", "exec sleep 1000"))
     joined.running("main")
