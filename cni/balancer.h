@@ -6,9 +6,10 @@
  *   addresses  all of these addresses: what is still for one after the translation has nobody behind it, and is refused
  *
  * A Service is elements of maps alone: a change of one is a handful of elements in one transaction, whatever the number
- * of the others. One that keeps senders (sessionAffinity) has chains and sets beside them: see cni/balancer_kept.h. What a pod sends by a Service's address to itself is masqueraded; what it sends to another of this
- * node too where the kernel does not show bridged packets to the rules (br_netfilter): the answer would go past what
- * translates it back.
+ * of the others. One that keeps senders (sessionAffinity) has chains and sets beside them: see cni/balancer_kept.h.
+ *
+ * What a pod sends by a Service's address to itself is masqueraded; what it sends to another of this node too where the
+ * kernel does not show bridged packets to the rules (br_netfilter): the answer would go past what translates it back.
  *
  * The table stays when the agent ends. Calls block. Not for two threads at once.
  */
