@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cni/balancer_kept.h"
 #include "cni/balancer_rules.h"
 #include "cni/flows.h"
 #include "cni/nft.h"
@@ -17,8 +18,8 @@
 
 struct balancer {
         struct balancer_rules rules;
-        struct netlink netlink;                             /* kept open: see cni/firewall.c */
-        bool made[2][RULE_CHOICES][BALANCER_BACKS_MAX + 1]; /* the chains that there are */
+        struct netlink netlink;               /* kept open: see cni/firewall.c */
+        bool made[2][BALANCER_BACKS_MAX + 1]; /* the chains that there are */
 };
 
 int cni_balancer_new(const struct balancer_options *options, struct balancer **ret_balancer) {
@@ -54,14 +55,13 @@ static void fill_front(struct nft_bytes *key, const struct balancer_front *front
 }
 
 static struct balancer_choice choice_of(const struct balancer_change *change) {
-        return (struct balancer_choice){ change->front.ip.family, change->by_source ? RULE_BY_SOURCE : RULE_RANDOM,
-                                         change->n };
+        return (struct balancer_choice){ change->front.ip.family, change->n };
 }
 
 static void put_change(struct nft_elements *elements, const struct balancer_change *change) {
         const struct balancer_choice choice = choice_of(change);
         struct nft_element element = { 0 };
-        char chain[BALANCER_CHAIN_MAX];
+        char chain[BALANCER_KEPT_NAME_MAX];
 
         switch (change->kind) {
         case BALANCER_ADDRESS:
@@ -73,7 +73,10 @@ static void put_change(struct nft_elements *elements, const struct balancer_chan
                 break;
         case BALANCER_COUNT:
                 fill_front(&element.key, &change->front);
-                cni_balancer_chain(&choice, chain);
+                if (change->keep)
+                        cni_balancer_keeps_name(&change->front, chain);
+                else
+                        cni_balancer_chain(&choice, chain);
                 element.chain = chain;
                 break;
         case BALANCER_BACK:
@@ -82,6 +85,8 @@ static void put_change(struct nft_elements *elements, const struct balancer_chan
                 cni_nft_add_ip(&element.data, &change->back.ip);
                 cni_nft_add_port(&element.data, change->back.port);
                 break;
+        default: /* no elements: cni/balancer_kept.h */
+                return;
         }
         cni_nft_elements_put(elements, &element);
 }
@@ -108,9 +113,9 @@ static int put_chains(struct balancer *b, const struct balancer_change *changes,
                 bool *made;
                 int r;
 
-                if (changes[i].kind != BALANCER_COUNT || !changes[i].add)
+                if (changes[i].kind != BALANCER_COUNT || !changes[i].add || changes[i].keep)
                         continue;
-                made = &b->made[choice.family == AF_INET6][choice.how][choice.n];
+                made = &b->made[choice.family == AF_INET6][choice.n];
                 if (*made)
                         continue;
                 r = cni_balancer_put_chain(&b->rules, &b->netlink, &choice);
@@ -119,6 +124,16 @@ static int put_chains(struct balancer *b, const struct balancer_change *changes,
                 *made = true;
         }
         return 0;
+}
+
+/* All that is removed, or added, of fronts that keep senders. */
+static int put_kept(struct balancer *b, const struct balancer_change *changes, size_t n, bool add) {
+        int r = 0;
+
+        for (size_t i = 0; i < n && r == 0; i++)
+                if (changes[i].kind >= BALANCER_END && changes[i].add == add)
+                        r = cni_balancer_put_kept(&b->rules, &b->netlink, &changes[i]);
+        return r;
 }
 
 static int put_all(struct balancer *b, const struct balancer_change *changes, size_t n, bool anew) {
@@ -130,13 +145,19 @@ static int put_all(struct balancer *b, const struct balancer_change *changes, si
                 r = cni_balancer_rules_put(&b->rules, &b->netlink);
         }
         r = r < 0 ? r : put_chains(b, changes, n);
-        for (int add = anew; add <= 1 && r == 0; add++)
+        for (int add = anew; add <= 1 && r == 0; add++) {
+                /* Counts lead to chains: these come before them, and go behind. */
+                if (add && (r = put_kept(b, changes, n, true)) < 0)
+                        return r;
                 for (int kind = BALANCER_ADDRESS; kind <= BALANCER_BACK; kind++)
                         for (int six = 0; six <= 1; six++)
                                 put_some(b, changes, n,
                                          &(struct balancer_change){ .kind = (uint8_t)kind,
                                                                     .add = add,
                                                                     .front.ip.family = six ? AF_INET6 : AF_INET });
+                if (!add)
+                        r = put_kept(b, changes, n, false);
+        }
         return r;
 }
 

@@ -1,15 +1,15 @@
 /* Services' addresses, as the nftables table `nacelle_services_BRIDGE`: what is sent to one goes to one of those behind
  * it.
  *
- *   counts     address . protocol . port → the chain that draws a number below how many are behind it: at random, or by
- *              the sender's address
+ *   counts     address . protocol . port → the chain that draws a number below how many are behind it
  *   backs      address . protocol . port . number → address . port of one behind it
  *   addresses  all of these addresses: what is still for one after the translation has nobody behind it, and is refused
  *
  * A Service is elements of maps alone: a change of one is a handful of elements in one transaction, whatever the number
- * of the others. What a pod sends by a Service's address to itself is masqueraded; what it sends to another of this
- * node too where the kernel does not show bridged packets to the rules (br_netfilter): the answer would go past what
- * translates it back.
+ * of the others. One that keeps senders (sessionAffinity) has chains and sets beside them: see cni/balancer_kept.h.
+ *
+ * What a pod sends by a Service's address to itself is masqueraded; what it sends to another of this node too where the
+ * kernel does not show bridged packets to the rules (br_netfilter): the answer would go past what translates it back.
  *
  * The table stays when the agent ends. Calls block. Not for two threads at once.
  */
@@ -27,6 +27,9 @@ struct err;
 /* Behind one address and port, at most. */
 #define BALANCER_BACKS_MAX 1024
 
+/* Senders that are kept at one end, at most; who comes when there are so many is led there, and not kept. */
+#define BALANCER_KEPT_MAX 65536
+
 /* Changes at a time, at most: what one transaction has room for. */
 #define BALANCER_CHANGES_MAX 400000
 
@@ -42,14 +45,24 @@ struct balancer_back {
 };
 
 /* A self is an address of a back on this node: a pod that reaches itself must see another sender than itself. */
-enum balancer_kind { BALANCER_ADDRESS, BALANCER_SELF, BALANCER_COUNT, BALANCER_BACK };
+enum balancer_kind {
+        BALANCER_ADDRESS,
+        BALANCER_SELF,
+        BALANCER_COUNT,
+        BALANCER_BACK,
+        /* Of fronts that keep senders; in this order among the changes of one front. */
+        BALANCER_END,   /* a back that senders are kept at */
+        BALANCER_KEEPS, /* added: the ends follow, all of them, as BALANCER_STAYS; removed: it keeps nobody any more */
+        BALANCER_STAYS, /* added only */
+};
 
 struct balancer_change {
         uint8_t kind;
         bool add;                    /* else it is removed */
-        bool by_source;              /* of a count: the same sender gets the same one */
+        uint32_t keep;               /* of a count and an end: seconds that senders are kept; 0: they are not */
         struct balancer_front front; /* of an address and a self: .ip */
-        uint32_t n;                  /* the count, 1 to BALANCER_BACKS_MAX; the back's number */
+        uint32_t n;                  /* the count, 1 to BALANCER_BACKS_MAX; the back's number; of STAYS: 0: who is kept
+                                        there goes there; else: one in so many does */
         struct balancer_back
                 back; /* that is added, or has gone: flows of UDP to it end. Family 0: it has another number */
 };

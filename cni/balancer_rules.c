@@ -50,8 +50,7 @@ const struct nft_set *cni_balancer_set(uint8_t family, enum balancer_kind kind) 
 }
 
 void cni_balancer_chain(const struct balancer_choice *choice, char ret_name[BALANCER_CHAIN_MAX]) {
-        snprintf(ret_name, BALANCER_CHAIN_MAX, "%s%d_%u", choice->how == RULE_BY_SOURCE ? "source" : "random",
-                 choice->family == AF_INET6 ? 6 : 4, choice->n);
+        snprintf(ret_name, BALANCER_CHAIN_MAX, "random%d_%u", choice->family == AF_INET6 ? 6 : 4, choice->n);
 }
 
 static int put_jump(const struct balancer_rules *rules, struct netlink *netlink, const char *chain) {
@@ -155,6 +154,6 @@ int cni_balancer_put_chain(const struct balancer_rules *rules, struct netlink *n
         rule = cni_rule_begin(rules->table, name);
         cni_rule_match_family(&rule, choice->family); /* always so, but nft(8) is told what the addresses are */
         cni_rule_translate_choice(&rule, cni_balancer_set(choice->family, BALANCER_BACK)->name, choice->family,
-                                  choice->how, choice->n);
+                                  choice->n);
         return cni_rule_put(&rule, netlink);
 }

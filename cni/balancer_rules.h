@@ -10,7 +10,6 @@
 #include "cni/rule.h"
 
 #define BALANCER_TABLE_MAX (sizeof("nacelle_services_") + IFNAMSIZ)
-#define RULE_CHOICES (RULE_BY_SOURCE + 1)
 
 struct balancer_rules {
         char table[BALANCER_TABLE_MAX];
@@ -24,10 +23,9 @@ void cni_balancer_table(const char *bridge, char ret_table[BALANCER_TABLE_MAX]);
 /* The set that changes of @kind are elements of. */
 const struct nft_set *cni_balancer_set(uint8_t family, enum balancer_kind kind);
 
-/* One of @n, chosen so. */
+/* One of @n. */
 struct balancer_choice {
         uint8_t family;
-        enum rule_choice how;
         uint32_t n;
 };
 

@@ -85,6 +85,27 @@ void cni_nft_put_chain(struct netlink *netlink, const char *table, const struct 
         cni_netlink_end(netlink, message);
 }
 
+static void put_named(struct netlink *netlink, uint16_t type, uint16_t table_attribute, const char *table,
+                      uint16_t name_attribute, const char *name, const char *purpose) {
+        struct nlmsghdr *message = cni_nft_begin(netlink, type, 0, purpose, 0);
+
+        mnl_attr_put_strz(message, table_attribute, table);
+        mnl_attr_put_strz(message, name_attribute, name);
+        cni_netlink_end(netlink, message);
+}
+
+void cni_nft_put_flush_chain(struct netlink *netlink, const char *table, const char *chain) {
+        put_named(netlink, NFT_MSG_DELRULE, NFTA_RULE_TABLE, table, NFTA_RULE_CHAIN, chain, "remove nftables rules");
+}
+
+void cni_nft_put_delete_chain(struct netlink *netlink, const char *table, const char *chain) {
+        put_named(netlink, NFT_MSG_DELCHAIN, NFTA_CHAIN_TABLE, table, NFTA_CHAIN_NAME, chain, "remove nftables chain");
+}
+
+void cni_nft_put_delete_set(struct netlink *netlink, const char *table, const char *set) {
+        put_named(netlink, NFT_MSG_DELSET, NFTA_SET_TABLE, table, NFTA_SET_NAME, set, "remove nftables set");
+}
+
 static uint32_t address_type(uint8_t family) {
         return family == AF_INET ? TYPE_IPV4 : TYPE_IPV6;
 }

@@ -35,6 +35,10 @@ struct nft_chain {
 };
 
 void cni_nft_put_chain(struct netlink *netlink, const char *table, const struct nft_chain *chain);
+/* Removes the rules of @chain; it, when it has none and nothing leads to it; the set that no rule knows. */
+void cni_nft_put_flush_chain(struct netlink *netlink, const char *table, const char *chain);
+void cni_nft_put_delete_chain(struct netlink *netlink, const char *table, const char *chain);
+void cni_nft_put_delete_set(struct netlink *netlink, const char *table, const char *set);
 
 /* A set whose keys are [address .] protocol . port, as a map to address . port or as a plain set. */
 struct nft_ports {

@@ -67,6 +67,8 @@ void cni_nft_put_set(struct netlink *netlink, const char *table, const struct nf
                 flags |= NFT_SET_MAP;
         if (set->intervals)
                 flags |= NFT_SET_INTERVAL;
+        if (set->learns)
+                flags |= NFT_SET_EVAL | NFT_SET_TIMEOUT;
         mnl_attr_put_strz(message, NFTA_SET_TABLE, table);
         mnl_attr_put_strz(message, NFTA_SET_NAME, set->name);
         mnl_attr_put_u32(message, NFTA_SET_ID, htonl(1u << 31 | ++id));
@@ -80,6 +82,12 @@ void cni_nft_put_set(struct netlink *netlink, const char *table, const struct nf
         else if (size > 0) {
                 mnl_attr_put_u32(message, NFTA_SET_DATA_TYPE, htonl(type));
                 mnl_attr_put_u32(message, NFTA_SET_DATA_LEN, htonl(size));
+        }
+        if (set->learns) {
+                struct nlattr *description = mnl_attr_nest_start(message, NFTA_SET_DESC);
+
+                mnl_attr_put_u32(message, NFTA_SET_DESC_SIZE, htonl(set->learns));
+                mnl_attr_nest_end(message, description);
         }
         cni_netlink_end(netlink, message);
 }

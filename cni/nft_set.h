@@ -38,6 +38,7 @@ struct nft_set {
         uint8_t key[NFT_FIELDS_MAX], data[NFT_FIELDS_MAX]; /* fields up to the first 0; no data: a plain set */
         bool verdicts;                                     /* a map whose data are chains to go to */
         bool intervals;                                    /* keys are where ranges begin, and where they have ended */
+        uint32_t learns;                                   /* rules add elements, which end; so many at most. 0: no */
 };
 
 void cni_nft_put_set(struct netlink *netlink, const char *table, const struct nft_set *set);

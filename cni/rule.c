@@ -191,13 +191,18 @@ void cni_rule_match_port(struct rule *rule, const char *set, uint8_t address_fam
         LOOK_UP(rule, set, { NFTNL_EXPR_LOOKUP_SREG, REGISTER });
 }
 
-/* What was looked up, an address and a port, is the new destination. */
-static void translate(struct rule *rule, const char *map, uint8_t family) {
-        LOOK_UP(rule, map, { NFTNL_EXPR_LOOKUP_SREG, REGISTER }, { NFTNL_EXPR_LOOKUP_DREG, REGISTER });
+/* The address and port in the registers are the new destination. */
+static void translate_to(struct rule *rule, uint8_t family) {
         ADD(rule, "nat", { NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT },
             { NFTNL_EXPR_NAT_FAMILY, family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6 },
             { NFTNL_EXPR_NAT_REG_ADDR_MIN, REGISTER },
             { NFTNL_EXPR_NAT_REG_PROTO_MIN, REGISTER + (uint32_t)ip_size(family) / 4 });
+}
+
+/* What is looked up is. */
+static void translate(struct rule *rule, const char *map, uint8_t family) {
+        LOOK_UP(rule, map, { NFTNL_EXPR_LOOKUP_SREG, REGISTER }, { NFTNL_EXPR_LOOKUP_DREG, REGISTER });
+        translate_to(rule, family);
 }
 
 void cni_rule_translate_port(struct rule *rule, const char *map, uint8_t family, bool by_address) {
@@ -210,20 +215,50 @@ void cni_rule_choose_chain(struct rule *rule, const char *chains, uint8_t family
         LOOK_UP(rule, chains, { NFTNL_EXPR_LOOKUP_SREG, REGISTER }, { NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT });
 }
 
-void cni_rule_translate_choice(struct rule *rule, const char *map, uint8_t family, enum rule_choice how, uint32_t n) {
+void cni_rule_translate_choice(struct rule *rule, const char *map, uint8_t family, uint32_t n) {
         uint32_t reg = REGISTER + (uint32_t)ip_size(family) / 4 + 2;
 
-        /* The source first: it is loaded to where the key will be. */
-        if (how == RULE_BY_SOURCE) {
-                load_address(rule, family, RULE_SOURCE, REGISTER);
-                ADD(rule, "hash", { NFTNL_EXPR_HASH_SREG, REGISTER }, { NFTNL_EXPR_HASH_DREG, reg },
-                    { NFTNL_EXPR_HASH_LEN, (uint32_t)ip_size(family) }, { NFTNL_EXPR_HASH_MODULUS, n },
-                    { NFTNL_EXPR_HASH_TYPE, NFT_HASH_JENKINS }, { NFTNL_EXPR_HASH_SEED, 1 });
-        } else
-                ADD(rule, "numgen", { NFTNL_EXPR_NG_DREG, reg }, { NFTNL_EXPR_NG_MODULUS, n },
-                    { NFTNL_EXPR_NG_TYPE, NFT_NG_RANDOM });
+        ADD(rule, "numgen", { NFTNL_EXPR_NG_DREG, reg }, { NFTNL_EXPR_NG_MODULUS, n },
+            { NFTNL_EXPR_NG_TYPE, NFT_NG_RANDOM });
         load_port_key(rule, family);
         translate(rule, map, family);
+}
+
+void cni_rule_match_one_in(struct rule *rule, uint32_t n) {
+        uint32_t zero = 0;
+
+        ADD(rule, "numgen", { NFTNL_EXPR_NG_DREG, REGISTER }, { NFTNL_EXPR_NG_MODULUS, n },
+            { NFTNL_EXPR_NG_TYPE, NFT_NG_RANDOM });
+        compare(rule, true, &zero, sizeof(zero));
+}
+
+static void load_value(struct rule *rule, const void *value, uint32_t size, uint32_t reg) {
+        struct nftnl_expr *expression = ADD(rule, "immediate", { NFTNL_EXPR_IMM_DREG, reg });
+
+        if (expression && nftnl_expr_set(expression, NFTNL_EXPR_IMM_DATA, value, size) < 0)
+                rule->failed = true;
+}
+
+void cni_rule_translate(struct rule *rule, const struct ip *ip, uint16_t port) {
+        const uint8_t bytes[2] = { (uint8_t)(port >> 8), (uint8_t)port };
+        uint32_t size = (uint32_t)ip_size(ip->family);
+
+        load_value(rule, ip->bytes, size, REGISTER);
+        load_value(rule, bytes, sizeof(bytes), REGISTER + size / 4);
+        translate_to(rule, ip->family);
+}
+
+void cni_rule_learn_source(struct rule *rule, const char *set, uint8_t family, uint32_t seconds) {
+        struct nftnl_expr *expression;
+
+        load_address(rule, family, RULE_SOURCE, REGISTER);
+        expression = ADD(rule, "dynset", { NFTNL_EXPR_DYNSET_SREG_KEY, REGISTER },
+                         { NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE });
+        if (!expression)
+                return;
+        nftnl_expr_set_u64(expression, NFTNL_EXPR_DYNSET_TIMEOUT, (uint64_t)seconds * 1000);
+        if (nftnl_expr_set_str(expression, NFTNL_EXPR_DYNSET_SET_NAME, set) < 0)
+                rule->failed = true;
 }
 
 void cni_rule_reject(struct rule *rule, bool reset) {
@@ -247,11 +282,19 @@ void cni_rule_drop(struct rule *rule) {
         verdict(rule, NF_DROP);
 }
 
-void cni_rule_jump(struct rule *rule, const char *chain) {
-        struct nftnl_expr *expression = verdict(rule, NFT_JUMP);
+static void go(struct rule *rule, int how, const char *chain) {
+        struct nftnl_expr *expression = verdict(rule, how);
 
         if (expression && nftnl_expr_set_str(expression, NFTNL_EXPR_IMM_CHAIN, chain) < 0)
                 rule->failed = true;
+}
+
+void cni_rule_jump(struct rule *rule, const char *chain) {
+        go(rule, NFT_JUMP, chain);
+}
+
+void cni_rule_goto(struct rule *rule, const char *chain) {
+        go(rule, NFT_GOTO, chain);
 }
 
 int cni_rule_put(struct rule *rule, struct netlink *netlink) {

@@ -59,11 +59,18 @@ void cni_rule_translate_port(struct rule *rule, const char *map, uint8_t family,
 /* ip daddr . meta l4proto . th dport vmap @chains */
 void cni_rule_choose_chain(struct rule *rule, const char *chains, uint8_t family);
 
-/* How one of several is chosen: at random, or always the same for a sender's address. */
-enum rule_choice { RULE_RANDOM, RULE_BY_SOURCE };
+/* dnat ip to ip daddr . meta l4proto . th dport . (a number below @n, at random) map @map, an address . port of
+ * @family. */
+void cni_rule_translate_choice(struct rule *rule, const char *map, uint8_t family, uint32_t n);
 
-/* dnat ip to ip daddr . meta l4proto . th dport . (a number below @n) map @map, an address . port of @family. */
-void cni_rule_translate_choice(struct rule *rule, const char *map, uint8_t family, enum rule_choice how, uint32_t n);
+/* numgen random mod @n 0 */
+void cni_rule_match_one_in(struct rule *rule, uint32_t n);
+
+/* dnat ip to @ip:@port */
+void cni_rule_translate(struct rule *rule, const struct ip *ip, uint16_t port);
+
+/* update @set { ip saddr timeout @seconds }. Where the set is full the rule ends here. */
+void cni_rule_learn_source(struct rule *rule, const char *set, uint8_t family, uint32_t seconds);
 
 /* reject with tcp reset, for what was matched so; or with icmpx port-unreachable. In filter chains. */
 void cni_rule_reject(struct rule *rule, bool reset);
@@ -73,6 +80,7 @@ void cni_rule_masquerade(struct rule *rule, bool random);
 
 void cni_rule_drop(struct rule *rule);
 void cni_rule_jump(struct rule *rule, const char *chain);
+void cni_rule_goto(struct rule *rule, const char *chain);
 
 /* Appends the rule to @netlink's batch and frees it. Returns 0 or -ENOMEM. */
 int cni_rule_put(struct rule *rule, struct netlink *netlink);

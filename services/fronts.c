@@ -109,7 +109,7 @@ static void number(const struct service_front *old, const struct balancer_back *
 static int count(struct balance *b, const struct service_front *front, bool add) {
         const struct balancer_change change = { .kind = BALANCER_COUNT,
                                                 .add = add,
-                                                .by_source = front->by_source,
+                                                .keep = front->keep,
                                                 .front = front->at,
                                                 .n = (uint32_t)front->n };
 
@@ -125,13 +125,69 @@ static int change_back(struct balance *b, const struct balancer_front *at, size_
         return append(b, &change);
 }
 
+/* -- fronts that keep senders ------------------------------------------------------------------------------ */
+
+static int change_kept(struct balance *b, enum balancer_kind kind, bool add, const struct service_front *front,
+                       const struct balancer_back *back, uint32_t n) {
+        struct balancer_change change = {
+                .kind = (uint8_t)kind, .add = add, .keep = front->keep, .front = front->at, .n = n
+        };
+
+        if (back)
+                change.back = *back;
+        return append(b, &change);
+}
+
+/* The rules of a front: first who is kept at an end, then, for who is at none, one of the ends. */
+static int tell_ways(struct balance *b, const struct service_front *now, const struct balancer_back *wanted) {
+        int r = change_kept(b, BALANCER_KEEPS, true, now, NULL, 0);
+
+        for (size_t i = 0; i < now->n && r == 0; i++)
+                r = change_kept(b, BALANCER_STAYS, true, now, &wanted[i], 0);
+        for (size_t i = 0; i < now->n && r == 0; i++)
+                r = change_kept(b, BALANCER_STAYS, true, now, &wanted[i], (uint32_t)(now->n - i));
+        return r;
+}
+
+/* An end that stays keeps whom it has, unless for another time. */
+static int change_ends(struct balance *b, const struct service_front *old, const struct service_front *now,
+                       const struct balancer_back *wanted) {
+        _cleanup_free_ bool *had = calloc(now->n + 1, sizeof(*had));
+        bool changed = old->keep != now->keep;
+        int r = had ? 0 : -ENOMEM;
+
+        for (size_t i = 0; i < old->n && old->keep && r == 0; i++) {
+                const struct balancer_back *stays =
+                        old->keep == now->keep ? find_back(wanted, now->n, &old->backs[i]) : NULL;
+
+                if (stays) {
+                        had[stays - wanted] = true;
+                        continue;
+                }
+                changed = true;
+                r = change_kept(b, BALANCER_END, false, old, &old->backs[i], 0);
+        }
+        for (size_t i = 0; i < now->n && now->keep && r == 0; i++)
+                if (!had[i]) {
+                        changed = true;
+                        r = change_kept(b, BALANCER_END, true, now, &wanted[i], 0);
+                }
+        if (r < 0 || !changed)
+                return r;
+        if (now->keep && now->n > 0)
+                return tell_ways(b, now, wanted);
+        return old->keep && old->n > 0 ? change_kept(b, BALANCER_KEEPS, false, old, NULL, 0) : 0;
+}
+
 /* @now has the same address and port; its backs are numbered. */
 static int change_front(struct balance *b, const struct service_front *old, const struct service_front *now,
                         const struct balancer_back *wanted) {
         static const struct balancer_back elsewhere;
         int r;
 
-        if (old->n != now->n || old->by_source != now->by_source) {
+        if ((old->keep || now->keep) && (r = change_ends(b, old, now, wanted)) < 0)
+                return r;
+        if (old->n != now->n || old->keep != now->keep) {
                 if ((r = count(b, old, false)) < 0 || (r = count(b, now, true)) < 0)
                         return r;
         }
@@ -173,7 +229,7 @@ static int make_front(struct balance *b, const struct model_service *service, co
         front->backs = calloc(front->n + 1, sizeof(*front->backs));
         if (!front->backs)
                 return -ENOMEM;
-        front->by_source = service->by_source;
+        front->keep = service->keep;
         number(old ?: &none, wanted, front->n, front->backs);
         return change_front(b, old ?: &none, front, wanted);
 }

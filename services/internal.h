@@ -65,7 +65,7 @@ struct service_front {
         struct balancer_front at;
         struct balancer_back *backs;
         size_t n;
-        bool by_source;
+        uint32_t keep; /* seconds that a sender stays with one of them after it came last; 0: it does not */
 };
 
 struct slice_end {
@@ -97,7 +97,8 @@ struct model_service {
         const struct ip *ips;
         const struct model_port *ports;
         size_t n_ips, n_ports;
-        bool by_source, local_only;
+        bool local_only;
+        uint32_t keep; /* of its fronts */
         /* What the kernel has, or is about to. */
         struct service_front *fronts;
         struct ip *addresses;

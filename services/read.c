@@ -8,6 +8,9 @@
 #include "lib/cleanup.h"
 #include "services/internal.h"
 
+#define KEEP_DEFAULT_S 10800 /* sessionAffinityConfig.clientIP.timeoutSeconds */
+#define KEEP_MAX_S 86400
+
 /* Of what is kept of one Service or slice. */
 #define ARENA_FIRST 512
 
@@ -93,6 +96,18 @@ static int add_ips(struct arena *arena, const struct kube_service_spec *spec, st
         return 0;
 }
 
+/* What nobody has said is Kubernetes' default, and what nobody may say is brought to what may be. */
+static uint32_t keep_of(const struct kube_service_spec *spec) {
+        const struct kube_client_ip_config *by = spec->session_affinity_config ?
+                                                         spec->session_affinity_config->client_ip :
+                                                         NULL;
+        int64_t seconds = by && by->timeout_seconds.set ? by->timeout_seconds.value : KEEP_DEFAULT_S;
+
+        if (!is(spec->session_affinity, "ClientIP"))
+                return 0;
+        return seconds < 1 ? 1 : seconds > KEEP_MAX_S ? KEEP_MAX_S : (uint32_t)seconds;
+}
+
 static int fill_service(struct arena *arena, const struct kube_service *read, struct model_service *service) {
         struct model_port *ports = arena_alloc_array(arena, (size_t)read->spec.ports.count + 1, sizeof(*ports));
         int r;
@@ -100,7 +115,7 @@ static int fill_service(struct arena *arena, const struct kube_service *read, st
         if (!ports)
                 return -ENOMEM;
         service->ports = ports;
-        service->by_source = is(read->spec.session_affinity, "ClientIP");
+        service->keep = keep_of(&read->spec);
         service->local_only = is(read->spec.internal_traffic_policy, "Local");
         /* Another proxy's (kube-proxy's own label), or a name alone. */
         if (string_map_get(&read->metadata.labels, "service.kubernetes.io/service-proxy-name") ||
@@ -128,7 +143,7 @@ int read_service(const struct client_object *object, struct model_service *ret_s
         ret_service->n_ips = made.n_ips;
         ret_service->ports = made.ports;
         ret_service->n_ports = made.n_ports;
-        ret_service->by_source = made.by_source;
+        ret_service->keep = made.keep;
         ret_service->local_only = made.local_only;
         return 0;
 }

@@ -18,12 +18,36 @@ struct resource *resource_find(const struct devices *d, const char *name) {
         return NULL;
 }
 
+static bool is_over(const struct resource *r, uint64_t now) {
+        return !r->plugin && now - r->gone_at >= DEVICES_GONE_MS;
+}
+
+static bool is_held(const struct devices *d, const struct resource *r) {
+        LIST_EACH (holders, h, &d->holders)
+                LIST_EACH (grants, g, &h->grants)
+                        if (strcmp(g->resource, r->name) == 0)
+                                return true;
+        return false;
+}
+
+/* Makes room by one that counts as nothing any more, and that no pod has. The Node goes on saying that there is none. */
+static bool forget_one(struct devices *d) {
+        LIST_EACH (resources, r, &d->resources)
+                if (is_over(r, uv_now(d->world.loop)) && !is_held(d, r)) {
+                        resources_remove(r);
+                        resource_free(r);
+                        d->n_resources--;
+                        return true;
+                }
+        return false;
+}
+
 struct resource *resource_make(struct devices *d, const char *name, struct err **err) {
         struct resource *r = resource_find(d, name);
 
         if (r)
                 return r;
-        if (d->n_resources == DEVICES_PLUGINS_MAX) {
+        if (d->n_resources == DEVICES_PLUGINS_MAX && !forget_one(d)) {
                 err_set(err, ENOSPC, "%d resources have device plugins already, the most that there may be",
                         DEVICES_PLUGINS_MAX);
                 return NULL;
@@ -136,10 +160,6 @@ int resource_set(struct resource *r, struct devices *d, const Devices__DeviceLis
 }
 
 /* -- without a plugin -------------------------------------------------------------------------------------- */
-
-static bool is_over(const struct resource *r, uint64_t now) {
-        return !r->plugin && now - r->gone_at >= DEVICES_GONE_MS;
-}
 
 static void on_gone(uv_timer_t *timer) {
         struct devices *d = timer->data;

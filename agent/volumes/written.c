@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/volumes/atomic_writer.h"
+#include "agent/volumes/nested.h"
 #include "agent/volumes/tmpfs.h"
 #include "agent/volumes/tree.h"
 #include "kube/pod/resources.h"
@@ -312,5 +313,7 @@ int written_make(const struct pod_files *files, const struct kube_volume *volume
                 return r == -EAGAIN && was_made(path) ? 0 : err_move(err, TAKE_PTR(inner));
         if ((r = drop_doubles(&w, err)) < 0 || (r = make_directory(files, volume, path, err)) < 0)
                 return r;
-        return atomic_write(path, w.list, w.n, group_of(files), err);
+        if ((r = atomic_write(path, w.list, w.n, group_of(files), err)) < 0)
+                return r;
+        return nested_make(files, volume, path, err);
 }

@@ -1,6 +1,7 @@
 """Pods of several hosts reach each other and Services: agents of one cluster in network namespaces (support/hosts.py)."""
 import json
 import os
+import re
 import signal
 import time
 
@@ -193,8 +194,8 @@ def test_a_service_leads_to_all_behind_it(lan, pods, service):
         for where in [p.netns for p in pods] + [netns(h) for h in lan.nodes]:
             wait_for("both answer", lambda: answers(where, ip, 8000) == {"p0", "p1"}, timeout=5)
     far = service("far", pods[1], port=8001)
-    wait_for("answer", lambda: answers(pods[0].netns, far.ips[0], 8001, n=1) == {"p1"}, timeout=5)
     for family in 0, 1:
+        wait_for("answer", lambda: answers(pods[0].netns, far.ips[family], 8001, n=1) == {"p1"}, timeout=5)
         assert ask(pods[0].netns, far.ips[family], 8001) == ("p1", pods[0].ips[family])
         assert ask(netns(lan.nodes[0]), far.ips[family], 8001) == ("p1", [lan.nodes[0].address, lan.nodes[0].address6][family])
         assert ask(pods[1].netns, far.ips[family], 8001)[0] == "p1"  # itself
@@ -276,6 +277,46 @@ def test_a_sender_stays_where_it_was(pods, service):
         wait_for("one of them", lambda: len(answers(p.netns, made.ips[0], 8000) & {"p0", "p1"}) == 1, timeout=5)
     first = answers(pods[0].netns, made.ips[0], 8000)
     assert len(first) == 1 and answers(pods[0].netns, made.ips[0], 8000) == first
+
+
+def test_a_sender_stays_while_others_come_and_go(pods, service):
+    """And goes elsewhere when its end has gone, to stay there."""
+    made, where = service("kept", pods[0], port=8000, sessionAffinity="ClientIP"), pods[0].netns
+
+    def set_ends(*ends):
+        made.set(*ends)
+        later = service(f"later{len(ends)}{ends[0].name}", *ends, port=8000)  # what is told later is known later
+        for ip in later.ips:
+            wait_for("all of them", lambda: answers(where, ip, 8000) == {p.name for p in ends}, timeout=5)
+        later.delete()
+
+    for ends, expected in ((pods[:1], "p0"), (pods, "p0"), (pods[1:], "p1"), (pods[::-1], "p1")):
+        set_ends(*ends)
+        for ip in made.ips:
+            assert answers(where, ip, 8000) == {expected}
+    for ip in made.ips:
+        assert len(answers(pods[1].netns, ip, 8000)) == 1
+    # What nft(8) reads of it: the senders at their end, which alone has them.
+    table = f"nacelle_services_{pods[0].host.node.bridge}"
+    rules = pods[0].host.run("nft", "list", "table", "inet", table)
+    sets = dict(re.findall(r"\tset (end_6_\w+) \{\n(.*?)\n\t\}", rules, re.S))
+    assert len([name for name, of in sets.items() if pods[0].ips[0] in of or pods[0].ips[1] in of]) == 2, rules
+    made.delete()
+    wait_for("nothing of it", lambda: "end_" not in (r := pods[0].host.run("nft", "list", "table", "inet", table)) and "keeps_" not in r, timeout=5)
+
+
+def test_a_sender_stays_for_its_time(pods, service):
+    """Counted from when it came last: timeoutSeconds."""
+    kept, soon = (service(name, *pods, port=8000, sessionAffinity="ClientIP", sessionAffinityConfig={"clientIP": {"timeoutSeconds": seconds}}) for name, seconds in (("timed", 5), ("short", 1)))
+    where, seen = pods[0].netns, set()
+    wait_for("both", lambda: answers(where, kept.ips[0], 8000, n=1) | answers(where, soon.ips[0], 8000, n=1) <= {"p0", "p1"}, timeout=5)
+    wait_for("another end after its time", lambda: seen.update(answers(where, soon.ips[0], 8000, n=3)) or len(seen) == 2 or time.sleep(1.2), timeout=60)
+    first, last = answers(where, kept.ips[0], 8000, n=1), time.monotonic()
+    for _ in range(5):
+        time.sleep(2)
+        again, now = answers(where, kept.ips[0], 8000, n=1), time.monotonic()
+        assert again == first or now - last >= 5  # a machine that stood still
+        first, last = again, now
 
 
 def test_a_flow_of_udp_is_led_to_who_is_there(pods, service):

@@ -133,6 +133,27 @@ def test_volumes(client, joined):
     gone(client, joined, "volumes")
 
 
+def test_mounts_within_volumes(client, joined):
+    """Where one volume is mounted within another, which containers cannot write; a file over a file; a change leaves them there."""
+    made_map = make(client, "ConfigMap", "nm", data={"a": "1", "b.conf": "two"})
+    make(client, "Secret", "ns", data={"k": b64("secret")})
+    volumes = [{"name": "map", "configMap": {"name": "nm"}}, {"name": "secret", "secret": {"secretName": "ns"}}, {"name": "empty", "emptyDir": {}},
+               {"name": "both", "projected": {"sources": [{"configMap": {"name": "nm"}}]}}]
+    at = lambda name, path, **more: {"name": name, "mountPath": path, **more}  # noqa: E731
+    run(client, "nested", {"command": ["sleep", "1000"], "volumeMounts": [
+        at("map", "/etc/x"), at("secret", "/etc/x/sub/deep", readOnly=True), at("empty", "/etc/x/sub/deep/er"), at("secret", "/etc/x/b.conf", subPath="k"),
+        at("both", "/etc/y/"), at("empty", "/etc/y//z")]}, node=joined, volumes=volumes)
+    phase(client, "nested", "Running")
+    look = lambda command: inside(joined, "nested", command)  # noqa: E731
+    assert look("cat /etc/x/a /etc/x/sub/deep/k /etc/x/b.conf /etc/y/a") == "1secretsecret1"
+    look("touch /etc/x/sub/deep/er/written")
+    assert look("ls /etc/y/z /etc/x/sub").split() == ["/etc/x/sub:", "deep", "/etc/y/z:", "written"]
+    assert client.ask("PUT", f"{CORE}/configmaps/nm", {**made_map, "data": {"a": "2", "b.conf": "two"}})[0] == 200
+    wait_for("the change", lambda: look("cat /etc/x/a /etc/y/a") == "22")
+    assert look("cat /etc/x/sub/deep/k; ls /etc/y/z") == "secretwritten\n"
+    gone(client, joined, "nested")
+
+
 def test_group_and_user(client, joined):
     """fsGroup as kubelet gives it; a token is the containers' user's, where they have one."""
     make(client, "Secret", "gs", data={"k": b64("x")})

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "agent/volumes/atomic_writer.h"
+#include "agent/volumes/nested.h"
 #include "agent/volumes/subpath.h"
 #include "agent/volumes/tree.h"
 #include "lib/cleanup.h"
@@ -99,6 +100,42 @@ static void test_subpath_refusals(void **state) {
                 assert_int_not_equal(access(at("t/x"), F_OK), 0);
                 assert_int_not_equal(access(at("out/new"), F_OK), 0);
         }
+}
+
+/* What a container mounts below the volume's place: links are not followed, and names lead nowhere else. */
+static void test_nested_mount_points(void **state) {
+        static const struct {
+                const char *path, *made, *not_made;
+                int r;
+        } cases[] = {
+                { "/v/new/deep", "vol/new/deep", NULL, 0 },
+                { "/v//./x/", "vol/x", NULL, 0 },
+                { "/v/link/y", NULL, "out/y", 0 },
+                { "/v/file/y", NULL, NULL, 0 },
+                { "/v/../z", NULL, "z", -EINVAL },
+                { "/v/a/../../z", NULL, "z", -EINVAL },
+                { "/v/..data/z", NULL, "vol/..data", -EINVAL },
+                { "/vw/z", NULL, "vol/z", 0 },
+                { "/v", NULL, NULL, 0 },
+        };
+        struct kube_volume_mount mounts[] = { { .name = "v", .mount_path = "/v/" }, { .name = "other" } };
+        struct kube_container container = { .volume_mounts = { mounts, ELEMENTS(mounts) } };
+        const struct kube_volume volume = { .name = "v" };
+        struct pod pod = { .spec.containers = { &container, 1 } };
+        const struct pod_files files = { .pod = &pod };
+
+        assert_int_equal(symlink("../out", at("vol/link")), 0);
+        put("vol/file", "text");
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                mounts[1].mount_path = cases[i].path;
+                assert_int_equal(nested_make(&files, &volume, at("vol"), NULL), cases[i].r);
+                assert_true(!cases[i].made || access(at(cases[i].made), F_OK) == 0);
+                assert_true(!cases[i].not_made || access(at(cases[i].not_made), F_OK) < 0);
+        }
+        mounts[0].sub_path = "d"; /* what is mounted there is no place of the volume's own */
+        mounts[1].mount_path = "/v/other";
+        assert_int_equal(nested_make(&files, &volume, at("vol"), NULL), 0);
+        assert_int_not_equal(access(at("vol/other"), F_OK), 0);
 }
 
 static void test_remove_follows_no_link(void **state) {
@@ -215,6 +252,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_subpath, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_subpath_refusals, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_nested_mount_points, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_remove_follows_no_link, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_remove_unmounts_and_leaves_what_was_mounted, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_remove_leaves_what_was_mounted_of_one_device, setup, teardown),

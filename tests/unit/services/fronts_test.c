@@ -20,9 +20,10 @@
 struct kernel {
         bool address, selfs[ENDS];
         struct {
-                uint32_t count;
-                bool by_source;
+                uint32_t count, keep;
                 struct balancer_back backs[64];
+                bool keeps, ends[ENDS]; /* of senders that are kept: the front, who may have some, */
+                size_t ways[ENDS], drawn; /* and rules */
         } ports[PORTS];
 };
 
@@ -36,6 +37,42 @@ static struct slice_end ends[ENDS];
 
 /* Whether some of the ends are of this node. */
 static bool with_selfs;
+
+static size_t end_of(const struct balancer_back *back) {
+        size_t i = 0;
+
+        while (i < ENDS && !ip_equal(&ends[i].ip, &back->ip))
+                i++;
+        assert_true(i < ENDS);
+        return i;
+}
+
+/* As the kernel would: what is not there is not removed, and what rules lead to is. */
+static void apply_kept(const struct balancer_change *c, size_t port) {
+        bool *has = kernel.ports[port].ends;
+
+        switch (c->kind) {
+        case BALANCER_END:
+                assert_int_not_equal(has[end_of(&c->back)], c->add);
+                has[end_of(&c->back)] = c->add;
+                assert_true(!c->add || c->keep);
+                if (!c->add)
+                        memset(kernel.ports[port].ways, 0, sizeof(kernel.ports[port].ways));
+                break;
+        case BALANCER_KEEPS:
+                assert_true(c->add || kernel.ports[port].keeps);
+                kernel.ports[port].keeps = c->add;
+                memset(kernel.ports[port].ways, 0, sizeof(kernel.ports[port].ways));
+                kernel.ports[port].drawn = 0;
+                break;
+        default:
+                assert_true(c->add && kernel.ports[port].keeps && has[end_of(&c->back)]);
+                if (c->n == 0)
+                        kernel.ports[port].ways[end_of(&c->back)]++;
+                else /* the last is always taken */
+                        kernel.ports[port].drawn = c->n;
+        }
+}
 
 static void apply_one(const struct balancer_change *c) {
         size_t port = c->front.port == 53;
@@ -58,7 +95,12 @@ static void apply_one(const struct balancer_change *c) {
                 assert_int_equal(kernel.ports[port].count, c->add ? 0 : c->n);
                 assert_true(c->n > 0);
                 kernel.ports[port].count = c->add ? c->n : 0;
-                kernel.ports[port].by_source = c->by_source;
+                kernel.ports[port].keep = c->add ? c->keep : 0;
+                break;
+        case BALANCER_END:
+        case BALANCER_KEEPS:
+        case BALANCER_STAYS:
+                apply_kept(c, port);
                 break;
         case BALANCER_BACK:
                 back = &kernel.ports[port].backs[c->n];
@@ -110,7 +152,15 @@ static void assert_all(void) {
                 assert_int_equal(kernel.ports[port].count, n);
                 for (size_t i = n; i < 64; i++)
                         assert_int_equal(kernel.ports[port].backs[i].ip.family, 0);
-                assert_true(n == 0 || kernel.ports[port].by_source == service->by_source);
+                assert_int_equal(kernel.ports[port].keep, n > 0 ? service->keep : 0);
+                for (size_t i = 0; i < ENDS; i++) {
+                        bool keeps = service->keep && is_behind(port, &ends[i].ip);
+
+                        assert_int_equal(kernel.ports[port].ends[i], keeps);
+                        assert_int_equal(kernel.ports[port].ways[i], keeps);
+                }
+                assert_int_equal(kernel.ports[port].keeps, n > 0 && service->keep);
+                assert_true(!kernel.ports[port].keeps || kernel.ports[port].drawn == 1);
         }
         assert_int_equal(kernel.address, service->there);
         for (size_t i = 0; i < ENDS; i++) /* of this node, and behind it */
@@ -183,8 +233,8 @@ static void test_nobody_then_somebody(void **state) {
         ends[4].ready = true;
         update();
         assert_all();
-        service->by_source = true;
-        assert_int_equal(update(), PORTS * 2);
+        service->keep = 10800;
+        assert_int_equal(update(), PORTS * 6); /* the count, the end, the front and its two rules */
         assert_all();
         service->there = false;
         update();
@@ -231,7 +281,7 @@ static void test_whatever_comes(void **state) {
                         e->local = rand() % 2;
                 }
                 service->there = rand() % 10 > 0;
-                service->by_source = rand() % 20 == 0 ? !service->by_source : service->by_source;
+                service->keep = rand() % 20 == 0 ? (uint32_t)rand() % 3 : service->keep;
                 service->local_only = rand() % 20 == 0 ? !service->local_only : service->local_only;
                 if (rand() % 50 == 0) { /* begun anew */
                         kernel = (struct kernel){ 0 };
