@@ -29,8 +29,10 @@ struct restore {
         struct checkpoint_options *options;
         struct criu_externals externals;
         struct criu_inherited inherited[INHERITED_MAX];
-        const char *root; /* where criu finds the root file system */
-        struct init init; /* its root's descriptor, for looking into it */
+        const char *top;   /* a directory for criu, which holds: */
+        const char *root;  /* the root file system */
+        const char *empty; /* nothing, for masks */
+        struct init init;  /* its root's descriptor, for looking into it */
 };
 
 /* criu mounts beside its files and wants the root to be a mount point that nobody else sees: all in a mount namespace
@@ -42,14 +44,31 @@ static int leave_mounts(struct err **err) {
         return 0;
 }
 
+/* A file system of our own with two directories: criu finds only what has a path. */
+static int make_top(struct restore *r, struct err **err) {
+        const struct creation *c = &r->creation;
+
+        r->top = arena_printf(c->oci->arena, "%s/.%s", c->oci->root, c->options->id);
+        r->root = arena_printf(c->oci->arena, "%s/root", r->top);
+        r->empty = arena_printf(c->oci->arena, "%s/empty", r->top);
+        if (!r->top || !r->root || !r->empty)
+                return err_set(err, ENOMEM, "out of memory");
+        if (mkdir(r->top, 0700) < 0 && errno != EEXIST)
+                return err_errno(err, errno, "%s", r->top);
+        if (mount("tmpfs", r->top, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=64k,mode=755") < 0 ||
+            mkdir(r->root, 0755) < 0 || mkdir(r->empty, 0555) < 0 ||
+            mount(NULL, r->top, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+                return err_errno(err, errno, "make %s for criu", r->top);
+        return 0;
+}
+
 /* Not in the container's directory, which is removed with all in it. */
 static int mount_root(struct restore *r, struct err **err) {
-        const struct creation *c = &r->creation;
-        const char *source = c->config.spec.root.path;
+        const char *source = r->creation.config.spec.root.path;
+        int result = make_top(r, err);
 
-        r->root = arena_printf(c->oci->arena, "%s/.%s", c->oci->root, c->options->id);
-        if (mkdir(r->root, 0700) < 0 && errno != EEXIST)
-                return err_errno(err, errno, "%s", r->root);
+        if (result < 0)
+                return result;
         if (mount(source, r->root, NULL, MS_BIND | MS_REC, NULL) < 0)
                 return err_errno(err, errno, "mount %s for criu", source);
         init_prepare(&r->init, NULL, 0, NULL, 0);
@@ -58,10 +77,10 @@ static int mount_root(struct restore *r, struct err **err) {
 }
 
 static void unmount_root(const struct restore *r) {
-        if (!r->root)
+        if (!r->top)
                 return;
-        umount2(r->root, MNT_DETACH);
-        rmdir(r->root);
+        umount2(r->top, MNT_DETACH);
+        rmdir(r->top);
 }
 
 /* ---- mounts ---- */
@@ -134,12 +153,20 @@ static const char *cgroup_of(const struct container_spec *spec, const struct mou
         return NULL;
 }
 
+/* What masks @path: what lies in no root is the kernel's, in /proc or /sys, and the same in the host's. */
+static const char *mask_of(struct restore *r, const char *path) {
+        _cleanup_close_ int fd = init_open(&r->init, path, false);
+        struct stat st;
+
+        return (fd >= 0 ? fstat(fd, &st) : stat(path, &st)) == 0 && S_ISDIR(st.st_mode) ? r->empty : "/dev/null";
+}
+
 static const char *source_of(struct restore *r, const char *path) {
         const struct container_spec *spec = &r->creation.config.spec;
 
         for (const char *const *mask = spec->masked_paths; mask && *mask; mask++)
                 if (strcmp(path, *mask) == 0)
-                        return "/dev/null";
+                        return mask_of(r, path);
         for (size_t i = spec->n_mounts; i > 0; i--) {
                 const struct mount_spec *mount = &spec->mounts[i - 1];
                 const char *destination = is_bind(mount) && mount->source ? resolve(r, mount->destination) : NULL;

@@ -3,6 +3,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -10,9 +11,10 @@ import subprocess
 import threading
 
 import pytest
+from support import leaks
 from support.api import Client, free_port
 from support.join import openssl
-from support.node import BUILD, Node, pod, processes, wait_for
+from support.node import BUILD, Node, parent, pod, processes, wait_for
 
 
 class Host:
@@ -108,6 +110,41 @@ def test_join_and_reset(first, second, busybox_archive):
     first.ask("DELETE", "/api/v1/namespaces/default/pods/here?gracePeriodSeconds=0")
     assert os.listdir(second.config) == [] and not os.path.exists(second.node.root + "/pki")
     first.ask("DELETE", f"/api/v1/nodes/{second.node.name}")
+
+
+def test_reset_after_a_reboot(first, second, busybox_archive):
+    """Pods that were there before it leave sandboxes that are no more, beside those of now."""
+    done = second.join(*first.line[2:])
+    assert done.returncode == 0, done.stderr + second.logs()
+    n = second.node
+    n.nacelle("import", busybox_archive)
+    path = "/api/v1/namespaces/default/pods"
+
+    def phase(name):
+        return first.ask("GET", f"{path}/{name}").get("status", {}).get("phase")
+    for name, command, policy in (("goes-on", "sleep 1000", "Always"), ("ended", "exit 0", "Never"), ("killed", "sleep 1000", "Never")):
+        first.ask("POST", path, pod(name, command, nodeName=n.name, restartPolicy=policy))
+    wait_for("pods", lambda: [phase("goes-on"), phase("ended"), phase("killed")] == ["Running", "Succeeded", "Running"])
+    for _ in range(2):
+        agent = int(open(f"{n.run}/nacelle-agent.pid").read())
+        pids = [n.inspect(c)["info"]["pid"] for c in n.containers() if c["state"] == "CONTAINER_RUNNING"]
+        shims = [shim for shim in processes("nacelle-shim") if parent(shim) == agent]
+        for process in (agent, *pids, *shims):
+            os.kill(process, signal.SIGKILL)
+        wait_for("their ends", lambda: not any(os.path.exists(f"/proc/{process}") for process in (agent, *pids, *shims)))
+        for mount in reversed(leaks.mounts(n)):
+            subprocess.run(["umount", "-l", mount], check=True)
+        shutil.rmtree(n.run)
+        done = second.join(*first.line[2:])
+        assert done.returncode == 0, done.stderr + second.logs()
+        wait_for("pods of after", lambda: [phase("goes-on"), phase("killed")] == ["Running", "Failed"])
+        wait_for("a container of after", lambda: [c for c in n.containers() if c["state"] == "CONTAINER_RUNNING"])
+    done = second.nacelle("reset", "--force", *second.places)
+    assert done.returncode == 0, done.stderr + second.logs()
+    assert not os.listdir(n.root + "/sandboxes")
+    for name in ("goes-on", "ended", "killed"):
+        first.ask("DELETE", f"{path}/{name}?gracePeriodSeconds=0")
+    first.ask("DELETE", f"/api/v1/nodes/{n.name}")
 
 
 def test_the_systems_own_tools_know_the_hash(first):

@@ -81,7 +81,8 @@ def cut(w):
 
 
 def reset(w):
-    w.guest.run("timeout 250 nacelle reset --force")
+    done = w.guest.ask("timeout 250 nacelle reset --force")
+    w.check("reset succeeds", done.status == 0, lambda: f"{done.status} {done.output} {w.guest.ask('busybox ps').output}\n{w.trouble()}")
     w.equal("reset: neither is of the default runlevel", "", w.guest.ask("rc-update show default | grep nacelle-api").output)
     w.equal("reset: the API service is stopped", "", w.guest.ask("pidof nacelle-api").output)
 
