@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "api/access/access.h"
-#include "api/asks.h"
+#include "api/access/asks.h"
 #include "api/admission/admission.h"
 #include "api/advertise.h"
 #include "api/audit/audit.h"

@@ -6,7 +6,7 @@
 
 #include "api/access/access.h"
 #include "api/admission/admission.h"
-#include "api/audiences.h"
+#include "api/access/audiences.h"
 #include "api/auth/issue.h"
 #include "api/auth/jwt.h"
 #include "api/cache/collection.h"

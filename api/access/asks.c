@@ -1,7 +1,7 @@
-#include "api/asks.h"
+#include "api/access/asks.h"
 
-#include "api/access.h"
-#include "api/attributes.h"
+#include "api/access/access.h"
+#include "api/server/attributes.h"
 #include "api/auth/authorizer.h"
 #include "api/auth/user.h"
 #include "api/cache/collection.h"

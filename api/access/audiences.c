@@ -1,9 +1,9 @@
-#include "api/audiences.h"
+#include "api/access/audiences.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "api/access.h"
+#include "api/access/access.h"
 #include "api/auth/attributes.h"
 #include "api/auth/authorizer.h"
 #include "api/cache/collection.h"
