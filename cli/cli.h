@@ -14,7 +14,7 @@
 #include "cri/api.pb-c.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/grpc_client.h"
+#include "lib/grpc/client.h"
 
 #define CLI_ENDPOINT "unix:///run/nacelle/nacelle.sock"
 #define CLI_TIMEOUT_SECONDS 10

@@ -1,4 +1,4 @@
-/* What stands behind a client: for those who make one (api/local/local.c, client/remote.c). */
+/* What stands behind a client: for those who make one (api/local, client/remote). */
 #pragma once
 
 #include <uv.h>

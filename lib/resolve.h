@@ -12,7 +12,7 @@ struct resolve;
 /* Whether @endpoint is HOST:PORT, [ADDRESS]:PORT, each also behind dns:///, or unix:///PATH. 0 or -EINVAL. */
 int resolve_check(const char *endpoint);
 
-/* Called once on the loop with the targets, as lib/grpc_client.h takes them; with none, @why says what went wrong. */
+/* Called once on the loop with the targets, as lib/grpc/client.h takes them; with none, @why says what went wrong. */
 typedef void (*resolve_done)(void *data, const char (*targets)[RESOLVE_TARGET_MAX], size_t n, const char *why);
 
 /* Begins a look-up of a checked endpoint; @done may be called before it returns, and *@ret_resolve is NULL then.

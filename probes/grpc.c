@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/grpc_client.h"
+#include "lib/grpc/client.h"
 #include "probes/health.pb-c.h"
 #include "probes/internal.h"
 

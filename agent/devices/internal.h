@@ -3,8 +3,8 @@
 
 #include "agent/devices/devices.h"
 #include "agent/devices/plugin.pb-c.h"
-#include "lib/grpc_client.h"
-#include "lib/grpc_server.h"
+#include "lib/grpc/client.h"
+#include "lib/grpc/server.h"
 #include "lib/list.h"
 #include "lib/table.h"
 

@@ -14,7 +14,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/files.h"
-#include "lib/grpc_server.h"
+#include "lib/grpc/server.h"
 #include "lib/listen.h"
 #include "lib/log.h"
 

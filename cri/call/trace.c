@@ -1,6 +1,6 @@
 #include "cri/call/trace.h"
 
-#include "lib/grpc.h"
+#include "lib/grpc/grpc.h"
 
 /* What a server answers that is its own failure; the rest is its client's (OpenTelemetry, "Semantic conventions for
  * gRPC"). */

@@ -11,7 +11,7 @@
 #include "images/transfer.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/grpc_server.h"
+#include "lib/grpc/server.h"
 #include "lib/pool.h"
 
 #define PATH(name) "/nacelle.v1.Images/" name

@@ -7,7 +7,7 @@
 #include "cri/node.h"
 #include "cri/state/state.h"
 #include "lib/err.h"
-#include "lib/grpc_server.h"
+#include "lib/grpc/server.h"
 
 /* What may wait for a client: all parts are written in one go. */
 #define PARTS_BUFFER_MAX (64u << 20)

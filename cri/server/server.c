@@ -12,7 +12,7 @@
 #include "cri/call/trace.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/grpc_server.h"
+#include "lib/grpc/server.h"
 #include "lib/listen.h"
 
 /* Bytes of one streamed list (StreamContainers and its like) that may wait for the client: cri gives it in one go. */

@@ -7,7 +7,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/grpc_client.h"
+#include "lib/grpc/client.h"
 #include "lib/log.h"
 #include "lib/trace/otlp.pb-c.h"
 #include "lib/resolve.h"

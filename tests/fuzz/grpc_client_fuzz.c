@@ -10,7 +10,7 @@
 
 #include "cri/api.pb-c.h"
 #include "lib/cleanup.h"
-#include "lib/grpc_client.h"
+#include "lib/grpc/client.h"
 #include "tests/fuzz/frames.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

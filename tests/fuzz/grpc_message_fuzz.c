@@ -5,7 +5,7 @@
 #include "cri/api.pb-c.h"
 #include "cri/extension.pb-c.h"
 #include "lib/bytes.h"
-#include "lib/grpc.h"
+#include "lib/grpc/grpc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -10,7 +10,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "cri/api.pb-c.h"
-#include "lib/grpc_server.h"
+#include "lib/grpc/server.h"
 #include "tests/fuzz/frames.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

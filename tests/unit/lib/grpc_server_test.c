@@ -1,4 +1,4 @@
-#include "lib/grpc_server.h"
+#include "lib/grpc/server.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -16,7 +16,7 @@
 #include "cri/api.pb-c.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/grpc_client.h"
+#include "lib/grpc/client.h"
 #include "lib/listen.h"
 
 #define SERVICE "/runtime.v1.RuntimeService/"

@@ -1,4 +1,4 @@
-#include "lib/grpc.h"
+#include "lib/grpc/grpc.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -12,7 +12,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/grpc_server.h"
+#include "lib/grpc/server.h"
 #include "lib/listen.h"
 #include "lib/log.h"
 #include "lib/trace/otlp.pb-c.h"

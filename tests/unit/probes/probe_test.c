@@ -19,7 +19,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/grpc_server.h"
+#include "lib/grpc/server.h"
 #include "lib/http/server.h"
 #include "probes/health.pb-c.h"
 

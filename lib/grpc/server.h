@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <uv.h>
 
-#include "lib/grpc.h"
+#include "lib/grpc/grpc.h"
 #include "lib/trace/span.h"
 
 /* One connection more, and the one that has been without a call for the longest time is closed; when all have calls,

@@ -8,7 +8,7 @@
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/grpc_server_internal.h"
+#include "lib/grpc/internal.h"
 #include "lib/handle.h"
 #include "lib/transport/transport.h"
 

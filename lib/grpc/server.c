@@ -1,4 +1,4 @@
-#include "lib/grpc_server.h"
+#include "lib/grpc/server.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -7,7 +7,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/grpc_server_internal.h"
+#include "lib/grpc/internal.h"
 
 static const struct http_route routes[] = { { NULL, "/{method...}", grpc_call_begin, 0 } };
 

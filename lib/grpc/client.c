@@ -1,4 +1,4 @@
-#include "lib/grpc_client.h"
+#include "lib/grpc/client.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -3,7 +3,7 @@
 
 #include <sys/queue.h>
 
-#include "lib/grpc_server.h"
+#include "lib/grpc/server.h"
 #include "lib/http/server.h"
 
 /* Calls that are over and wait for the next one, with their arenas and timers. */

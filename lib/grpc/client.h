@@ -7,7 +7,7 @@
 
 #include <uv.h>
 
-#include "lib/grpc.h"
+#include "lib/grpc/grpc.h"
 
 struct err;
 struct grpc_client;
