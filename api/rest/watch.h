@@ -62,6 +62,9 @@ struct watch {
         struct list_node in_open;
 };
 
+#define WATCH_SIZE_MAX 176 /* bytes: with all else that is kept for one it is less than 1 KB */
+_Static_assert(sizeof(struct watch) <= WATCH_SIZE_MAX, "an idle watch has grown");
+
 LIST_DEFINE(open_watches, struct watch, in_open)
 
 /* --- watch.c --- */

@@ -86,7 +86,8 @@ struct http_driver {
         int (*ping)(struct http_connection *connection);
         /* Clients: sends the request of @x. */
         int (*request)(struct http_exchange *x);
-        /* Servers: the head (x->response), with what is there of the body; @bytes, if not NULL, holds the piece. */
+        /* Servers: the head (x->head->response), with what is there of the body; @bytes, if not NULL, holds the piece.
+         */
         int (*respond)(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
         int (*inform)(struct http_exchange *x, int status, const struct http_field *fields, size_t n);
         int (*send)(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);

@@ -195,6 +195,8 @@ WANTED = {"memory at rest": "≤ 15 MB", "written at rest": "≤ 10 MB a day", "
           "LIST of 10,000 in pages of 500": "≥ 15", "LIST of 10,000 in protobuf": "≥ 15", "server-side apply, 16 clients": "≥ 8",
           "strategic patch, 16 clients": "≥ 8", "server-side apply, 16 clients on one object": "≥ 20", "strategic patch, 16 clients on one object": "≥ 20",
           "1,000 watchers, 10 changes/s: p99": "≤ 10 ms", "1,000 watchers, 100 changes/s: p99": "≤ 25 ms", "10,000 watchers, 1000 changes/s: made": "keeps up",
+          "1,000 watches of 10 clients, 10 changes/s: p99": "≤ 10 ms", "1,000 watches of 10 clients, 100 changes/s: p99": "≤ 25 ms",
+          "memory of a watch of one field, 100 on a connection, beside that": "≤ 1 KB",
           "memory with 100,000 objects after the load": "≥ 10", "memory with 100,000 objects after a restart": "≥ 10", "start, empty": "≤ 0.1 s",
           "start with 100,000 objects": "≤ 1 s"}
 

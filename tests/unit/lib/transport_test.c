@@ -184,6 +184,38 @@ static void test_tls(void **state) {
         identity_done(&own);
 }
 
+/* In place of the C library's: who asks a socket, and how often. */
+static unsigned n_asked;
+
+ssize_t recv(int fd, void *buffer, size_t size, int flags) {
+        n_asked++;
+        return recvfrom(fd, buffer, size, flags, NULL, NULL);
+}
+
+/* A socket that has given all that it had is not asked whether there is more. */
+static void test_each_record_is_asked_for_once(void **state) {
+        struct identity own = make_identity("api.test");
+        struct tls_context *s = make_tls(TLS_SERVER, TLS_VERIFY_NONE, &own, NULL, NULL),
+                           *c = make_tls(TLS_CLIENT, TLS_VERIFY_REQUIRED, NULL, own.certificate, NULL);
+
+        connect_pair(s, c, "api.test");
+        run_until(&client.opened);
+        run_until(&server.opened);
+        for (int i = 0; i < 10; i++) /* tickets */
+                uv_run(&loop, UV_RUN_NOWAIT);
+        n_asked = 0;
+        for (unsigned i = 1; i <= 3; i++) {
+                say(&client, "hello");
+                while (server.received < 5 * i)
+                        uv_run(&loop, UV_RUN_ONCE);
+                uv_run(&loop, UV_RUN_NOWAIT);
+                assert_int_equal(n_asked, i);
+        }
+        tls_context_unref(s);
+        tls_context_unref(c);
+        identity_done(&own);
+}
+
 /* By address, the peer is checked and no name is sent. */
 static void test_tls_address(void **state) {
         struct identity own = make_identity("api.test");
@@ -409,6 +441,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_plain, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_tls, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_each_record_is_asked_for_once, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_tls_address, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_tls_refusals, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_client_certificate_and_resumption, set_up, tear_down),
