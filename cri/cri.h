@@ -87,8 +87,8 @@ void cri_call_traced(struct cri *cri, enum cri_method method, const ProtobufCMes
  * The answer comes as usual, soon; other calls take their course. */
 void cri_cancel(struct cri *cri, const void *data);
 
-/* The value of a metric of what cri_call() has answered to ListPodSandboxMetrics: CPU time is in seconds with a fraction
- * there, where the message has whole ones. */
+/* The value of a metric of what cri_call() has answered to ListPodSandboxMetrics: CPU time is in seconds with a
+ * fraction there, where the message has whole ones. */
 double cri_metric_value(const Cri__Metric *metric);
 
 /* The number of calls not answered yet: wait for 0 before cri_free(). */

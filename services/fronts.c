@@ -107,11 +107,9 @@ static void number(const struct service_front *old, const struct balancer_back *
 }
 
 static int count(struct balance *b, const struct service_front *front, bool add) {
-        const struct balancer_change change = { .kind = BALANCER_COUNT,
-                                                .add = add,
-                                                .keep = front->keep,
-                                                .front = front->at,
-                                                .n = (uint32_t)front->n };
+        const struct balancer_change change = {
+                .kind = BALANCER_COUNT, .add = add, .keep = front->keep, .front = front->at, .n = (uint32_t)front->n
+        };
 
         return front->n > 0 ? append(b, &change) : 0;
 }

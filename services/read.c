@@ -98,9 +98,8 @@ static int add_ips(struct arena *arena, const struct kube_service_spec *spec, st
 
 /* What nobody has said is Kubernetes' default, and what nobody may say is brought to what may be. */
 static uint32_t keep_of(const struct kube_service_spec *spec) {
-        const struct kube_client_ip_config *by = spec->session_affinity_config ?
-                                                         spec->session_affinity_config->client_ip :
-                                                         NULL;
+        const struct kube_client_ip_config *by =
+                spec->session_affinity_config ? spec->session_affinity_config->client_ip : NULL;
         int64_t seconds = by && by->timeout_seconds.set ? by->timeout_seconds.value : KEEP_DEFAULT_S;
 
         if (!is(spec->session_affinity, "ClientIP"))

@@ -30,7 +30,8 @@ static bool is_held(const struct devices *d, const struct resource *r) {
         return false;
 }
 
-/* Makes room by one that counts as nothing any more, and that no pod has. The Node goes on saying that there is none. */
+/* Makes room by one that counts as nothing any more, and that no pod has. The Node goes on saying that there is none.
+ */
 static bool forget_one(struct devices *d) {
         LIST_EACH (resources, r, &d->resources)
                 if (is_over(r, uv_now(d->world.loop)) && !is_held(d, r)) {

@@ -107,8 +107,8 @@ static bool list_resources(const struct eviction *e, struct arena *arena, const 
                                                        quantity_from_units(huge->sizes[i].all_bytes, QUANTITY_BINARY) };
         }
         items[n++] = (struct resource_amount){ "memory", quantity_from_units(memory, QUANTITY_BINARY) };
-        items[n++] = (struct resource_amount){ "pods",
-                                               quantity_from_units(e->world.options->max_pods, QUANTITY_DECIMAL) };
+        items[n++] =
+                (struct resource_amount){ "pods", quantity_from_units(e->world.options->max_pods, QUANTITY_DECIMAL) };
         *ret_list = (resource_list){ items, n };
         return true;
 }

@@ -1,5 +1,5 @@
-/* The machine's families of /metrics/cadvisor, by cAdvisor's names (metrics/prometheus_machine.go there). Memory modules
- * and persistent memory are left out: they are nothing to a node's pods. */
+/* The machine's families of /metrics/cadvisor, by cAdvisor's names (metrics/prometheus_machine.go there). Memory
+ * modules and persistent memory are left out: they are nothing to a node's pods. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,7 +113,8 @@ static void write_node_memory(struct machine *m, const char *path, unsigned long
                 return;
         snprintf(id, sizeof(id), "%lu", node);
         m->labels[BASE_LABELS] = (struct metrics_label){ "node_id", id };
-        metrics_sample(m->w, m->labels, BASE_LABELS + 1, (double)strtoull(total + strlen("MemTotal:"), NULL, 10) * 1024);
+        metrics_sample(m->w, m->labels, BASE_LABELS + 1,
+                       (double)strtoull(total + strlen("MemTotal:"), NULL, 10) * 1024);
 }
 
 static void write_pages(struct machine *m, const char *path, unsigned long kib) {
@@ -135,7 +136,8 @@ static void write_node_pages(struct machine *m, const char *path, unsigned long 
 }
 
 static void write_memory(struct machine *m) {
-        write_one(m, "machine_memory_bytes", "Amount of memory installed on the machine.", (double)m->stats.memory_total);
+        write_one(m, "machine_memory_bytes", "Amount of memory installed on the machine.",
+                  (double)m->stats.memory_total);
         write_one(m, "machine_swap_bytes", "Amount of swap memory available on the machine.",
                   (double)m->stats.swap_total);
         metrics_family(m->w, "machine_node_memory_capacity_bytes", METRICS_GAUGE,

@@ -125,7 +125,8 @@ static int find_main(const char *routes, const struct kubelet_node_stats *s) {
 
 static void read_rest(struct kubelet_node_stats *s) {
         _cleanup_free_ char *vmstat = kubelet_read_text("/proc/vmstat"), *dev = kubelet_read_text("/proc/net/dev"),
-                            *routes = kubelet_read_text("/proc/net/route"), *pid_max = kubelet_read_text("/proc/sys/kernel/pid_max");
+                            *routes = kubelet_read_text("/proc/net/route"),
+                            *pid_max = kubelet_read_text("/proc/sys/kernel/pid_max");
         struct sysinfo info;
 
         if (vmstat) {

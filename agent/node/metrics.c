@@ -112,8 +112,8 @@ static void write_all(struct metrics_writer *w, const struct cri_counters *c, un
         metrics_one(w, "nacelle_oom_kills_total", METRICS_COUNTER, "Processes killed for their memory.",
                     (double)c->oom_kills);
         metrics_one(w, "kubelet_started_containers_total", METRICS_COUNTER, "Containers started.", (double)c->started);
-        metrics_one(w, "kubelet_started_pods_total", METRICS_COUNTER,
-                    "[ALPHA] Cumulative number of pods started", (double)c->calls[CRI_RUN_POD_SANDBOX]);
+        metrics_one(w, "kubelet_started_pods_total", METRICS_COUNTER, "[ALPHA] Cumulative number of pods started",
+                    (double)c->calls[CRI_RUN_POD_SANDBOX]);
         metrics_one(w, "kubelet_started_pods_errors_total", METRICS_COUNTER,
                     "[ALPHA] Cumulative number of errors when starting pods", (double)c->errors[CRI_RUN_POD_SANDBOX]);
         metrics_one(w, "nacelle_container_restarts_total", METRICS_COUNTER,

@@ -65,7 +65,7 @@ static int make_of(const struct kube_container *c, const char *volume, const cha
                 list_for_each (other, &c->volume_mounts) {
                         const char *rest = below(other->mount_path, own->mount_path);
                         int r = rest && !is_of_another(c, other->mount_path, own->mount_path) ? make(path, rest, err) :
-                                                                                                 0;
+                                                                                                0;
 
                         if (r < 0)
                                 return r;

@@ -22,7 +22,7 @@ struct kernel {
         struct {
                 uint32_t count, keep;
                 struct balancer_back backs[64];
-                bool keeps, ends[ENDS]; /* of senders that are kept: the front, who may have some, */
+                bool keeps, ends[ENDS];   /* of senders that are kept: the front, who may have some, */
                 size_t ways[ENDS], drawn; /* and rules */
         } ports[PORTS];
 };
