@@ -240,7 +240,7 @@ struct recorder *recorder_new(struct client *client, const struct kube_kind *kin
         struct recorder *r = calloc(1, sizeof(*r));
 
         if (r)
-                *r = (struct recorder){ .sender = { client, kind, component },
+                *r = (struct recorder){ .sender = { .client = client, .kind = kind, .component = component },
                                         .component = component,
                                         .host = host ?: "" };
         return r;
