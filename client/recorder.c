@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "client/event_sender.h"
+#include "client/recorder_sender.h"
 #include "kube/codec/codec.h"
 #include "kube/core_v1.h"
 #include "kube/kinds.h"
@@ -35,7 +35,7 @@ struct memory_of {
 };
 
 struct recorder {
-        struct event_sender sender;
+        struct recorder_sender sender;
         const char *component, *host;
         struct memory_of same, similar, allowed;
 };
@@ -122,23 +122,34 @@ static const char *namespace_of(const struct recorder_object *object) {
         return *object->namespace ? object->namespace : "default";
 }
 
-static int write_event(struct recorder *r, const struct recorder_object *o, const char *field,
-                       const struct recorder_note *note, const struct memory *m, int64_t now, struct event_telling *t) {
-        const struct kube_time first = { .seconds = m->first, .set = true }, last = { .seconds = now, .set = true };
+/* What is told now. */
+struct told {
+        const struct recorder_object *object;
+        const char *field;
+        const struct recorder_note *note;
+        int64_t now;
+};
+
+static int write_event(struct recorder *r, const struct told *told, const struct memory *m,
+                       struct recorder_telling *t) {
+        const struct recorder_object *o = told->object;
+        const struct kube_time first = { .seconds = m->first, .set = true },
+                               last = { .seconds = told->now, .set = true };
         const struct kube_event event = { .metadata = { .name = m->event, .namespace = namespace_of(o) },
                                           .involved_object = { .kind = o->kind,
                                                                .namespace = o->namespace,
                                                                .name = o->name,
                                                                .uid = o->uid,
                                                                .api_version = o->api_version,
-                                                               .field_path = field },
-                                          .reason = note->reason,
-                                          .message = note->message,
+
+                                                               .field_path = told->field },
+                                          .reason = told->note->reason,
+                                          .message = told->note->message,
                                           .source = { .component = r->component, .host = r->host },
                                           .first_timestamp = first,
                                           .last_timestamp = last,
                                           .count = (int32_t)m->count,
-                                          .type = note->type,
+                                          .type = told->note->type,
                                           .reporting_component = r->component,
                                           .reporting_instance = r->host };
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
@@ -147,17 +158,17 @@ static int write_event(struct recorder *r, const struct recorder_object *o, cons
         return json_writer_finish(&w, &t->event, &t->event_length);
 }
 
-static int write_patch(const struct recorder_note *note, const struct memory *m, int64_t now, struct event_telling *t) {
+static int write_patch(const struct told *told, const struct memory *m, struct recorder_telling *t) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         char at[sizeof("2006-01-02T15:04:05Z") + 12];
         struct tm tm;
 
-        gmtime_r(&(time_t){ now }, &tm);
+        gmtime_r(&(time_t){ told->now }, &tm);
         strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", &tm);
         json_begin_map(&w);
         json_add_int(&w, "count", m->count);
         json_add_string(&w, "lastTimestamp", at);
-        json_add_string(&w, "message", note->message);
+        json_add_string(&w, "message", told->note->message);
         json_end_map(&w);
         return json_writer_finish(&w, &t->patch, &t->patch_length);
 }
@@ -174,21 +185,20 @@ static char *event_name(const struct recorder_object *o) {
         return name;
 }
 
-static void tell_once(struct recorder *r, const struct recorder_object *object, const char *field,
-                      const struct recorder_note *note, struct memory *m, int64_t now) {
-        struct event_telling *t = event_telling_new(namespace_of(object));
+static void tell_once(struct recorder *r, const struct told *told, struct memory *m) {
+        struct recorder_telling *t = recorder_telling_new(namespace_of(told->object));
         bool again = m->event;
 
         m->count++;
         if (!again) {
-                m->event = event_name(object);
-                m->first = now;
+                m->event = event_name(told->object);
+                m->first = told->now;
         }
-        if (t && m->event && (t->name = strdup(m->event)) && write_event(r, object, field, note, m, now, t) == 0 &&
-            (!again || write_patch(note, m, now, t) == 0))
-                event_sender_send(&r->sender, t);
+        if (t && m->event && (t->name = strdup(m->event)) && write_event(r, told, m, t) == 0 &&
+            (!again || write_patch(told, m, t) == 0))
+                recorder_sender_send(&r->sender, t);
         else
-                event_telling_free(t);
+                recorder_telling_free(t);
 }
 
 void recorder_tell_of(struct recorder *recorder, const struct recorder_object *object, const char *field,
@@ -215,7 +225,7 @@ void recorder_tell_of(struct recorder *recorder, const struct recorder_object *o
                 told.message ? arena_strndup(arena, told.message, strnlen(told.message, RECORDER_MESSAGE_MAX)) : NULL;
         m = same && told.message && is_allowed(recorder, of, now) ? remember(&recorder->same, same) : NULL;
         if (m)
-                tell_once(recorder, object, field, &told, m, now);
+                tell_once(recorder, &(struct told){ object, field, &told, now }, m);
 }
 
 void recorder_tell(struct recorder *recorder, const struct recorder_object *object, const struct recorder_note *note,
@@ -230,7 +240,7 @@ struct recorder *recorder_new(struct client *client, const struct kube_kind *kin
         struct recorder *r = calloc(1, sizeof(*r));
 
         if (r)
-                *r = (struct recorder){ .sender = { client, kind, component },
+                *r = (struct recorder){ .sender = { .client = client, .kind = kind, .component = component },
                                         .component = component,
                                         .host = host ?: "" };
         return r;
@@ -239,7 +249,7 @@ struct recorder *recorder_new(struct client *client, const struct kube_kind *kin
 void recorder_free(struct recorder *recorder) {
         if (!recorder)
                 return;
-        event_sender_done(&recorder->sender);
+        recorder_sender_done(&recorder->sender);
         forget_all(&recorder->same);
         forget_all(&recorder->similar);
         forget_all(&recorder->allowed);

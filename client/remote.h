@@ -38,6 +38,17 @@ void client_remote_reconnect(struct client *client);
  * with -ECANCELED, and is asked again by who wants it, on a new connection. */
 int client_remote_renew(struct client *client, const struct client_remote_config *config, struct err **err);
 
+/* How many requests were answered so, by method and status (0: there was no answer). Lent until the next answer;
+ * @ret_host is the server's HOST:PORT. Returns how many there are; pairs beyond that many are counted in none. */
+#define CLIENT_REMOTE_COUNTS_MAX 64
+struct client_remote_count {
+        const char *method; /* a literal */
+        int status;
+        uint64_t n;
+};
+unsigned client_remote_counts(const struct client *client, const struct client_remote_count **ret_counts,
+                              const char **ret_host);
+
 /* Nothing of it is under way any more, or is told. Memory goes once the loop has closed the handles. NULL is fine. */
 void client_remote_free(struct client *client);
 

@@ -85,25 +85,37 @@ void cni_nft_put_chain(struct netlink *netlink, const char *table, const struct 
         cni_netlink_end(netlink, message);
 }
 
-static void put_named(struct netlink *netlink, uint16_t type, uint16_t table_attribute, const char *table,
-                      uint16_t name_attribute, const char *name, const char *purpose) {
-        struct nlmsghdr *message = cni_nft_begin(netlink, type, 0, purpose, 0);
+/* What a message says of a thing that has a name in a table. */
+struct named {
+        uint16_t type, table, name; /* the message's; the attributes of these two */
+        const char *purpose;
+};
 
-        mnl_attr_put_strz(message, table_attribute, table);
-        mnl_attr_put_strz(message, name_attribute, name);
+static void put_named(struct netlink *netlink, const struct named *named, const char *table, const char *name) {
+        struct nlmsghdr *message = cni_nft_begin(netlink, named->type, 0, named->purpose, 0);
+
+        mnl_attr_put_strz(message, named->table, table);
+        mnl_attr_put_strz(message, named->name, name);
         cni_netlink_end(netlink, message);
 }
 
 void cni_nft_put_flush_chain(struct netlink *netlink, const char *table, const char *chain) {
-        put_named(netlink, NFT_MSG_DELRULE, NFTA_RULE_TABLE, table, NFTA_RULE_CHAIN, chain, "remove nftables rules");
+        static const struct named rules = { NFT_MSG_DELRULE, NFTA_RULE_TABLE, NFTA_RULE_CHAIN,
+                                            "remove nftables rules" };
+
+        put_named(netlink, &rules, table, chain);
 }
 
 void cni_nft_put_delete_chain(struct netlink *netlink, const char *table, const char *chain) {
-        put_named(netlink, NFT_MSG_DELCHAIN, NFTA_CHAIN_TABLE, table, NFTA_CHAIN_NAME, chain, "remove nftables chain");
+        static const struct named of = { NFT_MSG_DELCHAIN, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME, "remove nftables chain" };
+
+        put_named(netlink, &of, table, chain);
 }
 
 void cni_nft_put_delete_set(struct netlink *netlink, const char *table, const char *set) {
-        put_named(netlink, NFT_MSG_DELSET, NFTA_SET_TABLE, table, NFTA_SET_NAME, set, "remove nftables set");
+        static const struct named of = { NFT_MSG_DELSET, NFTA_SET_TABLE, NFTA_SET_NAME, "remove nftables set" };
+
+        put_named(netlink, &of, table, set);
 }
 
 static uint32_t address_type(uint8_t family) {

@@ -9,6 +9,7 @@
 
 #include "agent/eviction/eviction.h"
 #include "agent/shutdown/shutdown.h"
+#include "client/remote.h"
 #include "cri/cri.h"
 #include "kube/version.h"
 #include "lib/cleanup.h"
@@ -193,6 +194,26 @@ static void write_pods(struct metrics_writer *w, const struct metrics_node *node
         write_labelled(w, "static", "true", node->of_files.active);
 }
 
+/* As client-go counts them: who has no answer has "<error>". */
+static void write_requests(struct metrics_writer *w, const struct client *client) {
+        const struct client_remote_count *counts;
+        const char *host;
+        unsigned n = client_remote_counts(client, &counts, &host);
+
+        metrics_family(w, "rest_client_requests_total", METRICS_COUNTER,
+                       "[ALPHA] Number of HTTP requests, partitioned by status code, method, and host.");
+        for (unsigned i = 0; i < n; i++) {
+                char code[16] = "<error>";
+
+                if (counts[i].status)
+                        snprintf(code, sizeof(code), "%d", counts[i].status);
+                metrics_sample(w,
+                               (const struct metrics_label[]){
+                                       { "code", code }, { "host", host }, { "method", counts[i].method } },
+                               3, (double)counts[i].n);
+        }
+}
+
 /* Seconds that are left; where there is none it has all the time. */
 static void write_ttl(struct metrics_writer *w, const char *name, const char *help, int64_t ends) {
         metrics_one(w, name, METRICS_GAUGE, help, ends ? (double)(ends - time(NULL)) : INFINITY);
@@ -215,7 +236,8 @@ char *metrics_text(struct cri *cri, const struct metrics_node *node) {
                 write_evictions(w, node->evictions);
                 write_shutdown(w, node->shutdown);
         }
-        if (node && node->has_identity) {
+        if (node && node->client) {
+                write_requests(w, node->client);
                 write_ttl(w, "kubelet_certificate_manager_client_ttl_seconds",
                           "[ALPHA] Gauge of the TTL (time-to-live) of the Kubelet's client certificate. The value is "
                           "in seconds until certificate expiry (negative if already expired).",

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 struct cri;
+struct client;
 struct eviction_counters;
 struct metrics_buckets;
 struct metrics_histogram;
@@ -22,7 +23,7 @@ struct metrics_node {
                 unsigned desired, active;
         } of_api, of_files;
         const struct metrics_histogram *pod_starts;
-        bool has_identity;                 /* it belongs to a cluster: */
+        const struct client *client;       /* of the API service; NULL: it belongs to no cluster */
         int64_t client_ends, serving_ends; /* its certificates, in seconds since 1970; 0: none */
         const struct eviction_counters *evictions;
         const struct shutdown_times *shutdown;

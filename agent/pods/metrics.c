@@ -28,8 +28,10 @@ static void count(const struct pods *pods, struct metrics_node *node) {
         LIST_EACH (pods_slots, slot, &pods->slots)
                 if (!slot->gone)
                         count_pod(is_of_api(worker_pod(slot->worker)) ? &node->of_api : &node->of_files, slot->worker);
-        if ((node->has_identity = pods->cluster))
+        if (pods->cluster) {
+                node->client = cluster_client(pods->cluster);
                 cluster_certificates_end(pods->cluster, &node->client_ends, &node->serving_ends);
+        }
 }
 
 char *pods_metrics(void *data) {

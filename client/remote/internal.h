@@ -22,6 +22,8 @@ struct remote {
         struct arena *arena;
         const char *authorization; /* the header's value; NULL: none */
         unsigned n_calls;
+        struct client_remote_count counts[CLIENT_REMOTE_COUNTS_MAX];
+        unsigned n_counts;
 };
 
 /* An answer that is gathered, up to CLIENT_BODY_MAX bytes. */
@@ -35,6 +37,7 @@ struct remote_call {
         struct client_call base;
         struct http_exchange *x;
         void *data;
+        const char *method; /* a literal */
         struct remote_gathered answer;
         client_done done; /* a request's */
 
@@ -70,6 +73,9 @@ void remote_gather(struct remote_gathered *g, const uint8_t *bytes, size_t n);
 /* A call of at most CLIENT_CALLS_MAX, with nothing asked yet. NULL: @ret_error is -EBUSY or -ENOMEM. */
 struct remote_call *remote_call_begin(struct client *client, void *data, int *ret_error);
 void remote_call_end(struct remote_call *call);
+
+/* An answer has come; @status 0: it never will. */
+void remote_count(struct remote *remote, const char *method, int status);
 
 /* An exchange's events that requests and lists take alike. */
 void remote_call_head(struct http_exchange *x, const struct http_response *response);

@@ -58,6 +58,8 @@ static void on_page(struct http_exchange *x, int error, const char *why) {
         int64_t revision = 0;
         const char *reason;
 
+        if (call->answer.status == 0)
+                remote_count(remote_of(call->base.client), call->method, 0);
         error = error ?: call->answer.error;
         if (error == 0 && !call->reads) {
                 body = bytes_copy(call->answer.data ?: "", call->answer.size);
@@ -80,6 +82,8 @@ static int ask_for_page(struct remote_call *call, const char *next) {
 
         if (++call->n_pages > CLIENT_PAGES_MAX)
                 return -EMSGSIZE;
+        call->method = asking.method;
+        call->answer.status = 0;
         asking.target = token ? arena_printf(call->arena, "%s?limit=%d%s%s%s", call->path, CLIENT_PAGE, call->query,
                                              *token ? "&continue=" : "", token) :
                                 NULL;

@@ -105,6 +105,15 @@ int client_remote_renew(struct client *client, const struct client_remote_config
         return 0;
 }
 
+unsigned client_remote_counts(const struct client *client, const struct client_remote_count **ret_counts,
+                              const char **ret_host) {
+        const struct remote *remote = (const struct remote *)client;
+
+        *ret_counts = remote->counts;
+        *ret_host = remote->place.authority;
+        return remote->n_counts;
+}
+
 void client_remote_free(struct client *client) {
         struct remote *remote = (struct remote *)client;
 

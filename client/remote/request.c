@@ -108,10 +108,25 @@ struct remote_call *remote_call_begin(struct client *client, void *data, int *re
         return call;
 }
 
+void remote_count(struct remote *remote, const char *method, int status) {
+        struct client_remote_count *end = remote->counts + remote->n_counts;
+
+        for (struct client_remote_count *c = remote->counts; c < end; c++)
+                if (c->status == status && strcmp(c->method, method) == 0) {
+                        c->n++;
+                        return;
+                }
+        if (remote->n_counts == CLIENT_REMOTE_COUNTS_MAX)
+                return;
+        *end = (struct client_remote_count){ method, status, 1 };
+        remote->n_counts++;
+}
+
 void remote_call_head(struct http_exchange *x, const struct http_response *response) {
         struct remote_call *call = http_data(x);
 
         call->answer.status = response->status;
+        remote_count(remote_of(call->base.client), call->method, response->status);
         call->reads = call->events && response->status == 200;
 }
 
@@ -133,6 +148,8 @@ static void on_answered(struct http_exchange *x, int error, const char *why) {
         if (error == 0 && !body)
                 error = -ENOMEM;
         answer.code = error ?: call->answer.status;
+        if (call->answer.status == 0)
+                remote_count(remote_of(call->base.client), call->method, 0);
         if (!client_succeeded(&answer))
                 answer.message = error < 0 && why ? why : remote_why(arena, &call->answer, body, error, &answer.reason);
         remote_call_end(call);
@@ -151,6 +168,7 @@ int remote_send(struct client *client, const struct client_request *request, con
         if (!call)
                 return r;
         call->done = done;
+        call->method = asking.method;
         r = remote_ask(remote_of(client), &asking, &events, call, &call->x);
         if (r < 0)
                 remote_call_end(call);

@@ -45,6 +45,7 @@ static void on_watch_head(struct http_exchange *x, const struct http_response *r
         struct watched *watch = http_data(x);
 
         watch->answer.status = response->status;
+        remote_count(remote_of(watch->base.client), "GET", response->status);
 }
 
 /* What cannot be told, or is wrong, ends the watch: what was missed is listed anew. */
@@ -71,6 +72,8 @@ static void on_watch_closed(struct http_exchange *x, int error, const char *why)
         const struct client_watch_events *events = watch->events;
         void *data = watch->data;
 
+        if (watch->answer.status == 0)
+                remote_count(remote_of(watch->base.client), "GET", 0);
         if (error == 0 && watch->answer.status != 200)
                 error = remote_errno(watch->answer.status);
         else if (watch->error < 0)

@@ -264,6 +264,7 @@ def test_probes_are_counted(client, joined, admin):
     assert number("count", "Readiness", "") == number("bucket", "Readiness", ',le="+Inf"') >= 1 and 0 < number("sum", "Readiness", "") < 30
     assert series % ("count", "Liveness", "") not in text
     metrics = admin.get("/metrics")
+    assert int(re.search(r'^rest_client_requests_total\{code="200",host="127\.0\.0\.1:\d+",method="PATCH"\} (\d+)$', metrics, re.M)[1]) >= 1
     assert re.search(r'^kubelet_desired_pods\{static=""\} [1-9]', metrics, re.M) and re.search(r'^kubelet_certificate_manager_client_ttl_seconds (\+Inf|\d+)$', metrics, re.M)
 
 

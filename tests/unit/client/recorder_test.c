@@ -1,6 +1,6 @@
 #include "tests/unit/support/fake_client.h"
 
-#include "client/event_sender.h"
+#include "client/recorder_sender.h"
 #include "client/recorder.h"
 #include "kube/kinds.h"
 
@@ -116,16 +116,16 @@ static void one_that_is_gone_is_made_anew(void **state) {
         end();
 }
 
-static struct event_sender sender;
+static struct recorder_sender sender;
 
 static void send_one(const char *name, const char *event) {
-        struct event_telling *t = event_telling_new("n");
+        struct recorder_telling *t = recorder_telling_new("n");
 
         assert_non_null(t);
         t->name = strdup(name);
         t->event = strdup(event);
         t->event_length = strlen(event);
-        event_sender_send(&sender, t);
+        recorder_sender_send(&sender, t);
 }
 
 static void begin_sending(unsigned retry_ms) {
@@ -135,11 +135,11 @@ static void begin_sending(unsigned retry_ms) {
 
         uv_loop_init(&loop);
         fake_init(&fake, &loop);
-        sender = (struct event_sender){ &fake.base, &kind, "tests", .retry_ms = retry_ms };
+        sender = (struct recorder_sender){ &fake.base, &kind, "tests", .retry_ms = retry_ms };
 }
 
 static void end_sending(void) {
-        event_sender_done(&sender);
+        recorder_sender_done(&sender);
         fake_done(&fake);
         uv_run(&loop, UV_RUN_DEFAULT);
         assert_int_equal(uv_loop_close(&loop), 0);
@@ -151,15 +151,15 @@ static void what_found_no_service_is_sent_again(void **state) {
 
         begin_sending(1);
         send_one("a", "{}");
-        for (unsigned i = 0; i < EVENT_SENDER_TRIES; i++) {
+        for (unsigned i = 0; i < RECORDER_TRIES; i++) {
                 assert_int_equal(fake.n_sent, i + 1);
                 fake_answer(&fake.sent[i], codes[i % 3], "made up", "{}");
-                assert_int_equal(sender.n_waiting, i + 1 < EVENT_SENDER_TRIES);
+                assert_int_equal(sender.n_waiting, i + 1 < RECORDER_TRIES);
                 uv_run(&loop, UV_RUN_DEFAULT);
         }
-        assert_int_equal(fake.n_sent, EVENT_SENDER_TRIES);
+        assert_int_equal(fake.n_sent, RECORDER_TRIES);
         send_one("b", "{}");
-        fake_answer(&fake.sent[EVENT_SENDER_TRIES], 403, "Forbidden", "{}");
+        fake_answer(&fake.sent[RECORDER_TRIES], 403, "Forbidden", "{}");
         assert_int_equal(sender.n_waiting, 0);
         end_sending();
 }
@@ -169,16 +169,16 @@ static void so_many_wait(void **state) {
         char name[16];
 
         begin_sending(60000);
-        for (unsigned i = 0; i <= EVENT_SENDER_WAITING_MAX; i++) {
+        for (unsigned i = 0; i <= RECORDER_WAITING_MAX; i++) {
                 snprintf(name, sizeof(name), "e%u", i);
                 send_one(name, "{}");
                 fake_answer(&fake.sent[i], -ENETUNREACH, "made up", "{}");
         }
-        assert_int_equal(sender.n_waiting, EVENT_SENDER_WAITING_MAX);
-        assert_string_equal(event_tellings_first(&sender.waiting)->name, "e1");
+        assert_int_equal(sender.n_waiting, RECORDER_WAITING_MAX);
+        assert_string_equal(recorder_tellings_first(&sender.waiting)->name, "e1");
         send_one("e1", "{}");
-        assert_int_equal(sender.n_waiting, EVENT_SENDER_WAITING_MAX - 1);
-        assert_string_equal(event_tellings_first(&sender.waiting)->name, "e2");
+        assert_int_equal(sender.n_waiting, RECORDER_WAITING_MAX - 1);
+        assert_string_equal(recorder_tellings_first(&sender.waiting)->name, "e2");
         end_sending();
 }
 

@@ -117,6 +117,20 @@ static void test_large_answers(void **state) {
         assert_int_equal(ask(2), 200);
 }
 
+/* One that fails after its head was answered; one that nobody answers was not. */
+static void test_answers_are_counted(void **state) {
+        const struct client_remote_count *counts;
+        const char *host;
+
+        ask(2);
+        ask(CLIENT_BODY_MAX + 1);
+        assert_int_equal(client_remote_counts(client, &counts, &host), 1);
+        assert_string_equal(counts[0].method, "GET");
+        assert_int_equal(counts[0].status, 200);
+        assert_int_equal(counts[0].n, 2);
+        assert_non_null(strstr(host, "127.0.0.1:"));
+}
+
 static void on_object(void *data, struct client_object *object) {
         fail();
 }
@@ -144,6 +158,7 @@ static void test_endless_list(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_large_answers, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_answers_are_counted, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_endless_list, set_up, tear_down),
         };
 
