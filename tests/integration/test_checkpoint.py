@@ -159,6 +159,25 @@ def test_restored(checkpoints):
     assert checkpoints.call("delete", "c").returncode == 0
 
 
+def test_masks_of_an_agents_container(checkpoints):
+    """Those of its shim come from outside, also the empty directory over one: what it is given in its place is one too."""
+    dumped(checkpoints)
+    with open(checkpoints.dir + "/image/nacelle.json") as f:
+        externals = json.load(f)
+    externals["mounts"] += ["/proc/bus"]
+    with open(checkpoints.dir + "/image/nacelle.json", "w") as f:
+        json.dump(externals, f)
+    with open(checkpoints.dir + "/config.json") as f:
+        config = json.load(f)
+    config["linux"]["maskedPaths"] = ["/proc/keys", "/proc/bus"]
+    with open(checkpoints.dir + "/config.json", "w") as f:
+        json.dump(config, f)
+    done = checkpoints.criu("restore", "--image-path", "image", "--work-path", "work", "c", mode="restore", FAKE_COMMAND=f"ls -A {checkpoints.dir}/state/.c/empty; touch {checkpoints.dir}/state/.c/empty/x")
+    assert done.returncode == 1 and done.stdout == "" and "Read-only file system" in done.stderr, done
+    assert {"mnt[/proc/keys]:/dev/null", f"mnt[/proc/bus]:{checkpoints.dir}/state/.c/empty"} <= set(checkpoints.request("work")["external"])
+    assert not os.path.exists(checkpoints.dir + "/state/.c")
+
+
 def test_exit_code(checkpoints):
     """In the foreground: the program's status, its output ours, and nothing is left."""
     dumped(checkpoints)
