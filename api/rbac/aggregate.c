@@ -1,10 +1,13 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/auth/text.h"
 #include "api/rbac/escalation.h"
 #include "api/rbac/internal.h"
 #include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/table.h"
 
 /* A label selector's requirement (meta/v1): of labels that are not there only "not" is true. */
 static bool meets(const string_map *labels, const struct kube_label_selector_requirement *wanted) {
@@ -33,69 +36,110 @@ static bool selects(const struct kube_label_selector *selector, const string_map
         return true;
 }
 
-static bool same_list(const string_list *a, const string_list *b) {
-        if (a->count != b->count)
-                return false;
-        for (uint32_t i = 0; i < a->count; i++) {
-                if (strcmp(a->items[i], b->items[i]) != 0)
-                        return false;
-        }
-        return true;
+/* Rules that are there, each once, found by what they say. */
+struct collected {
+        struct arena *arena;
+        rbac_rules all;
+        uint32_t room;
+        struct table known;
+};
+
+#define LENGTH_MAX 11 /* digits of a text's length, and what divides it from the text */
+
+static size_t size_of(const string_list *list) {
+        size_t size = LENGTH_MAX;
+
+        list_for_each (text, list)
+                size += strlen(*text) + LENGTH_MAX;
+        return size;
 }
 
-static bool same_rule(const struct kube_rbac_v1_policy_rule *a, const struct kube_rbac_v1_policy_rule *b) {
-        return same_list(&a->verbs, &b->verbs) && same_list(&a->api_groups, &b->api_groups) &&
-               same_list(&a->resources, &b->resources) && same_list(&a->resource_names, &b->resource_names) &&
-               same_list(&a->non_resource_urls, &b->non_resource_urls);
+static char *write_list(char *to, const string_list *list) {
+        to += sprintf(to, "%u;", list->count);
+        list_for_each (text, list)
+                to += sprintf(to, "%zu:%s", strlen(*text), *text);
+        return to;
 }
 
-static int add_new(struct arena *arena, const rbac_rules *rules, rbac_rules *all) {
-        struct kube_rbac_v1_policy_rule *items =
-                arena_alloc_array(arena, all->count + rules->count + 1, sizeof(*items));
+/* All that @rule says, in a text that no other rule has. */
+static const char *text_of(struct arena *arena, const struct kube_rbac_v1_policy_rule *rule) {
+        const string_list *const lists[] = { &rule->verbs, &rule->api_groups, &rule->resources, &rule->resource_names,
+                                             &rule->non_resource_urls };
+        size_t size = 1;
+        char *text, *to;
 
-        if (!items)
+        for (size_t i = 0; i < ELEMENTS(lists); i++)
+                size += size_of(lists[i]);
+        text = to = arena_alloc(arena, size);
+        for (size_t i = 0; text && i < ELEMENTS(lists); i++)
+                to = write_list(to, lists[i]);
+        return text;
+}
+
+/* 1: it is new; 0: it is there already. */
+static int note(struct collected *c, const struct kube_rbac_v1_policy_rule *rule) {
+        struct table_node *node = arena_new_of(c->arena, struct table_node);
+        const char *text = text_of(c->arena, rule);
+        int r = node && text ? table_add(&c->known, node, text) : -ENOMEM;
+
+        return r == -EEXIST ? 0 : r < 0 ? r : 1;
+}
+
+static int make_room(struct collected *c) {
+        uint32_t room = c->room ? 2 * c->room : 64;
+        struct kube_rbac_v1_policy_rule *items;
+
+        if (c->all.count < c->room)
+                return 0;
+        if (!(items = arena_alloc_array(c->arena, room, sizeof(*items))))
                 return -ENOMEM;
-        if (all->count > 0)
-                memcpy(items, all->items, all->count * sizeof(*items));
-        all->items = items;
-        list_for_each (rule, rules) {
-                bool there = false;
+        if (c->all.count > 0)
+                memcpy(items, c->all.items, c->all.count * sizeof(*items));
+        c->all.items = items;
+        c->room = room;
+        return 0;
+}
 
-                list_for_each (old, all)
-                        there |= same_rule(old, rule);
-                if (!there)
-                        items[all->count++] = *rule;
+static int add_new(struct collected *c, const rbac_rules *rules) {
+        list_for_each (rule, rules) {
+                int r = make_room(c);
+
+                if (r < 0 || (r = note(c, rule)) < 0)
+                        return r;
+                if (r > 0)
+                        c->all.items[c->all.count++] = *rule;
         }
         return 0;
 }
 
 /* The rules of the ClusterRoles that @selector chooses, in the order of their names; not copied. */
 static int add_selected(const struct rbac *rbac, const struct kube_label_selector *selector, const char *but,
-                        struct arena *arena, rbac_rules *all) {
+                        struct collected *c) {
         struct index_cursor at = index_seek(&rbac->cluster_roles, NULL, NULL);
         int r = 0;
 
         for (struct rbac_role *role = index_at(&at); r >= 0 && role; role = index_next(&at)) {
                 if (strcmp(role->name, but) != 0 && selects(selector, &role->labels))
-                        r = add_new(arena, &role->rules, all);
+                        r = add_new(c, &role->rules);
         }
         return r;
 }
 
 int rbac_aggregate(struct rbac *rbac, const struct kube_rbac_v1_cluster_role *role, struct arena *arena,
                    rbac_rules *ret_rules) {
-        rbac_rules all = { 0 };
+        struct collected c = { .arena = arena };
         int r = 0;
 
         pthread_rwlock_rdlock(&rbac->lock);
         if (role->aggregation_rule) {
                 list_for_each (selector, &role->aggregation_rule->cluster_role_selectors) {
                         if (r >= 0)
-                                r = add_selected(rbac, selector, role->metadata.name, arena, &all);
+                                r = add_selected(rbac, selector, role->metadata.name, &c);
                 }
         }
         if (r >= 0)
-                r = rbac_copy_rules(arena, &all, ret_rules);
+                r = rbac_copy_rules(arena, &c.all, ret_rules);
         pthread_rwlock_unlock(&rbac->lock);
+        table_clear(&c.known);
         return r;
 }

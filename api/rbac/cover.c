@@ -9,6 +9,8 @@
 
 typedef struct kube_rbac_v1_policy_rule rule;
 
+#define MISSING_WEIGHT 1000 /* what is missing is kept, and told: it counts as so many texts that are compared */
+
 static bool has_all(const string_list *list, const string_list *wanted) {
         list_for_each (text, wanted) {
                 if (!auth_list_has(list, *text))
@@ -66,20 +68,32 @@ static bool covers_names(const string_list *owned, const string_list *asked) {
         return owned->count == 0 || (asked->count > 0 && has_all(owned, asked));
 }
 
-static bool covers_rule(const rule *owned, const rule *asked) {
-        return has_or_all(&owned->verbs, &asked->verbs) && has_or_all(&owned->api_groups, &asked->api_groups) &&
-               covers_resources(&owned->resources, &asked->resources) &&
-               covers_urls(&owned->non_resource_urls, &asked->non_resource_urls) &&
-               covers_names(&owned->resource_names, &asked->resource_names);
-}
-
 struct search {
         struct arena *arena;
         const rbac_rules *owned;
         rbac_rules missing;
         uint32_t room;
-        bool no_memory;
+        uint64_t left; /* texts that may still be compared */
+        int error;     /* -ENOMEM, -E2BIG: it is over */
 };
+
+static bool pay(struct search *s, uint64_t texts) {
+        if (s->left < texts)
+                s->error = -E2BIG;
+        else
+                s->left -= texts;
+        return s->error == 0;
+}
+
+static bool covers_rule(struct search *s, const rule *owned, const rule *asked) {
+        if (!pay(s, 1 + (uint64_t)owned->verbs.count) || !has_or_all(&owned->verbs, &asked->verbs) ||
+            !pay(s, owned->api_groups.count) || !has_or_all(&owned->api_groups, &asked->api_groups) ||
+            !pay(s, (uint64_t)owned->resources.count + owned->non_resource_urls.count + owned->resource_names.count))
+                return false;
+        return covers_resources(&owned->resources, &asked->resources) &&
+               covers_urls(&owned->non_resource_urls, &asked->non_resource_urls) &&
+               covers_names(&owned->resource_names, &asked->resource_names);
+}
 
 static string_list one(const char **text) {
         return text ? (string_list){ text, 1 } : (string_list){ 0 };
@@ -88,15 +102,17 @@ static string_list one(const char **text) {
 /* A smallest rule: its lists point at one text each. */
 static void look_for(struct search *s, const rule *asked) {
         list_for_each (own, s->owned) {
-                if (covers_rule(own, asked))
+                if (covers_rule(s, own, asked) || s->error)
                         return;
         }
+        if (!pay(s, MISSING_WEIGHT))
+                return;
         if (s->missing.count == s->room) {
                 uint32_t room = s->room ? 2 * s->room : 16;
                 rule *items = arena_alloc_array(s->arena, room, sizeof(*items));
 
                 if (!items) {
-                        s->no_memory = true;
+                        s->error = -ENOMEM;
                         return;
                 }
                 if (s->missing.count > 0)
@@ -111,6 +127,8 @@ static void look_for_names(struct search *s, rule *small, const string_list *nam
         if (names->count == 0)
                 look_for(s, small);
         list_for_each (name, names) {
+                if (s->error)
+                        break;
                 small->resource_names = one(name);
                 look_for(s, small);
         }
@@ -123,6 +141,8 @@ static void look_for_parts(struct search *s, const rule *asked) {
         list_for_each (group, &asked->api_groups) {
                 list_for_each (resource, &asked->resources) {
                         list_for_each (verb, &asked->verbs) {
+                                if (s->error)
+                                        return;
                                 small.api_groups = one(group);
                                 small.resources = one(resource);
                                 small.verbs = one(verb);
@@ -133,6 +153,8 @@ static void look_for_parts(struct search *s, const rule *asked) {
         small = (rule){ 0 };
         list_for_each (url, &asked->non_resource_urls) {
                 list_for_each (verb, &asked->verbs) {
+                        if (s->error)
+                                return;
                         small.non_resource_urls = one(url);
                         small.verbs = one(verb);
                         look_for(s, &small);
@@ -140,13 +162,16 @@ static void look_for_parts(struct search *s, const rule *asked) {
         }
 }
 
-int rbac_covers(struct arena *arena, const rbac_rules *owned, const rbac_rules *asked, rbac_rules *ret_missing) {
-        struct search s = { .arena = arena, .owned = owned };
+int rbac_covers(struct arena *arena, const rbac_rules *owned, const rbac_rules *asked, uint64_t texts_max,
+                rbac_rules *ret_missing) {
+        struct search s = { .arena = arena, .owned = owned, .left = texts_max };
 
-        list_for_each (r, asked)
-                look_for_parts(&s, r);
-        if (s.no_memory)
-                return -ENOMEM;
+        list_for_each (r, asked) {
+                if (s.error == 0)
+                        look_for_parts(&s, r);
+        }
+        if (s.error)
+                return s.error;
         *ret_missing = s.missing;
         return s.missing.count == 0;
 }

@@ -29,6 +29,17 @@ static int refuse(struct arena *arena, const struct auth_user *user, const rbac_
         return *ret_message ? -EACCES : -ENOMEM;
 }
 
+static int refuse_many(struct arena *arena, const struct auth_user *user, const char **ret_message) {
+        const char *name = go_text_quote(arena, user->name);
+
+        *ret_message = name ? arena_printf(arena,
+                                           "user %s is attempting to grant more RBAC permissions than can be "
+                                           "compared with those held; grant them by several roles",
+                                           name) :
+                              NULL;
+        return *ret_message ? -EACCES : -ENOMEM;
+}
+
 /* Whether the user has all of @rules. */
 static int check_rules(const struct rbac_grant *grant, const rbac_rules *rules, struct arena *arena,
                        const char **ret_message) {
@@ -37,7 +48,9 @@ static int check_rules(const struct rbac_grant *grant, const rbac_rules *rules, 
         int r = rbac_rules_for(grant->rbac, grant->user, grant->namespace, arena, &owned, &error);
 
         if (r >= 0)
-                r = rbac_covers(arena, &owned, rules, &missing);
+                r = rbac_covers(arena, &owned, rules, RBAC_TEXTS_MAX, &missing);
+        if (r == -E2BIG)
+                return refuse_many(arena, grant->user, ret_message);
         if (r != 0)
                 return r < 0 ? r : 0;
         return refuse(arena, grant->user, &missing, error, ret_message);

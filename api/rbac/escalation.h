@@ -3,12 +3,18 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "api/rbac/rbac.h"
 
 /* Whether @owned covers all of @asked: 1; 0, with what it does not cover, taken apart, in *@ret_missing, which points
- * into @asked; -ENOMEM. */
-int rbac_covers(struct arena *arena, const rbac_rules *owned, const rbac_rules *asked, rbac_rules *ret_missing);
+ * into @asked; -ENOMEM; -E2BIG when more than @texts_max texts would have to be compared: a rule of 300 groups,
+ * resources and verbs is 27 million smallest ones. */
+int rbac_covers(struct arena *arena, const rbac_rules *owned, const rbac_rules *asked, uint64_t texts_max,
+                rbac_rules *ret_missing);
+
+/* That a request may have compared: some tenths of a second of its loop. */
+#define RBAC_TEXTS_MAX UINT64_C(50000000)
 
 /* A role or binding that is to be written, and who writes it. */
 struct rbac_grant {

@@ -47,7 +47,7 @@ static bool is_protected(const struct kube_object_meta *meta) {
 static int merge_rules(struct arena *arena, const rbac_rules *wanted, rbac_rules *there) {
         struct kube_rbac_v1_policy_rule *items;
         rbac_rules missing;
-        int r = rbac_covers(arena, there, wanted, &missing);
+        int r = rbac_covers(arena, there, wanted, UINT64_MAX, &missing);
 
         if (r != 0)
                 return r < 0 ? r : 0;

@@ -329,6 +329,9 @@ enum api_step api_fail(struct api_request *r, int error, const char *what) {
 
         if (error == -ENOSPC)
                 return api_refuse(r, API_INTERNAL, "Internal error occurred: the disk is full: %s", what ?: "");
+        if (error == -E2BIG && !what)
+                return api_refuse(r, API_TOO_LARGE,
+                                  "Request entity too large: the object holds more than can be worked on");
         if (error == -EAGAIN)
                 return api_refuse(r, API_TOO_MANY, "too many changes are waiting to be made, please try again later");
         d.cause.message = what ?: error == -ENOMEM ? "no memory" : strerror(-error);

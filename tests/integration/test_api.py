@@ -382,6 +382,10 @@ def test_large_bodies_and_deep_ones(api):
     client.connection = None
     status, answer = client.ask("POST", MAPS, b'{"metadata":' * 200 + b"1" + b"}" * 200)
     assert status == 400, answer
+    client.ask("POST", "/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "default"}})
+    many = {"metadata": {"name": "many"}, "spec": {"containers": [{"name": f"c{i}", "image": "i"} for i in range(20000)]}}
+    status, answer = client.ask("POST", "/api/v1/namespaces/default/pods", many)
+    assert (status, answer["reason"]) == (413, "RequestEntityTooLarge"), answer
     for kind in ("merge-patch", "strategic-merge-patch", "json-patch"):
         status, answer = client.ask("PATCH", revisions + "/large", b'{"metadata":' * 200 + b"1" + b"}" * 200, **{"Content-Type": f"application/{kind}+json"})
         assert (status, answer["message"]) == (400, "error decoding patch: line 1: nested deeper than 100 levels")

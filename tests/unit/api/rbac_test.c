@@ -189,9 +189,30 @@ static void test_covering(void **state) {
                         rules[k] = (struct kube_rbac_v1_policy_rule){ words(from[0]), words(from[1]), words(from[2]),
                                                                       words(from[3] ?: ""), words(from[4] ?: "") };
                 }
-                if (rbac_covers(arena, &owned, &asked, &missing) != cases[i].covers)
+                if (rbac_covers(arena, &owned, &asked, RBAC_TEXTS_MAX, &missing) != cases[i].covers)
                         fail_msg("case %u", i);
         }
+}
+
+/* What nobody has, and what somebody has after very many others. */
+static void test_covering_is_bounded(void **state) {
+        static const char *texts[3000];
+        struct kube_rbac_v1_policy_rule rules[2] = { { words("get"), words("g"), words("pods"), words(""),
+                                                       words("") } };
+        rbac_rules owned = { &rules[0], 1 }, asked = { &rules[1], 1 }, missing;
+
+        for (unsigned i = 0; i < 3000; i++)
+                assert_non_null(texts[i] = arena_printf(arena, "t%u", i));
+        rules[1] = (struct kube_rbac_v1_policy_rule){
+                { texts, 3000 }, { texts, 3000 }, { texts, 3000 }, words(""), words("")
+        };
+        assert_int_equal(rbac_covers(arena, &owned, &asked, RBAC_TEXTS_MAX, &missing), -E2BIG);
+        owned = (rbac_rules){ &rules[1], 1 };
+        assert_int_equal(rbac_covers(arena, &owned, &asked, RBAC_TEXTS_MAX, &missing), -E2BIG);
+        rules[1].verbs.count = rules[1].api_groups.count = 1;
+        assert_int_equal(rbac_covers(arena, &owned, &asked, RBAC_TEXTS_MAX, &missing), 1);
+        assert_int_equal(rbac_covers(arena, &(rbac_rules){ 0 }, &asked, RBAC_TEXTS_MAX, &missing), 0);
+        assert_int_equal(missing.count, 3000);
 }
 
 static void test_default_roles_are_put_right(void **state) {
@@ -589,6 +610,7 @@ int main(void) {
                 TEST(test_names_are_not_keys),
                 TEST(test_ten_thousand_bindings),
                 TEST(test_covering),
+                TEST(test_covering_is_bounded),
                 TEST(test_default_roles_are_put_right),
                 TEST(test_impersonation),
                 TEST(test_what_nodes_write),
