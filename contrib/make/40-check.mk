@@ -18,7 +18,7 @@ integration-ready:
 	$(build_peers) agnhost crictl critest device-plugin helm http-peer informers kubectl kubectl-debian prometheus python-kubernetes sample-device-plugin
 	@$(MAKE) integration-build
 
-integration-build: programs $(BUILD)/tests/faults.so $(HTTP_PROGRAMS)
+integration-build: programs $(BUILD)/tests/faults.so $(BUILD)/tests/conformance/run_scheduler $(HTTP_PROGRAMS)
 
 integration: integration-ready ## run the integration tests (TESTS='-k name' for some)
 	/usr/bin/python3 -m pytest -q -x tests/integration $(TESTS)

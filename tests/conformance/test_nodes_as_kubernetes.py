@@ -77,6 +77,7 @@ def scenario(client, a):
         phase = lambda n: (t.get(client, f"{t.PODS}/{n}") or {"status": {}})["status"].get("phase")  # noqa: E731
         assert t.eventually(lambda: phase("unscheduled") == "Failed" and phase("orphan") == "Failed")
         assert t.eventually(lambda: t.get(client, t.PODS + "/orphan")["metadata"].get("deletionTimestamp"))
+        assert t.eventually(lambda: not t.get(client, t.PODS + "/on-lost"))
         assert t.eventually(lambda: sum(phase(f"ended{i}") is not None for i in range(5)) <= 3)
         said["left"] = sorted(p["metadata"]["name"] for p in t.get(client, t.PODS)["items"])
         for name in "orphan", "unscheduled":
