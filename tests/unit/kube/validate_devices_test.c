@@ -81,7 +81,7 @@ static const char *check(struct asker *asker, const char *kind, const char *sub,
         static const struct validate_asks asks = { label, verb, account_node, refuses };
         const struct value *head =
                 read_text(arena_printf(arena, "{\"group\":\"resource.k8s.io/v1\",\"kind\":\"%s\"}", kind));
-        struct validate_case c = { .kind = validate_case_kind(head),
+        struct validate_case c = { .kind = case_kind(head),
                                    .sub = sub,
                                    .object = read_text(object),
                                    .old = old ? read_text(old) : NULL,
