@@ -40,7 +40,7 @@ struct recorder_sender {
         unsigned retry_ms;     /* 0: RECORDER_RETRY_MS */
         struct recorder_tellings under_way, waiting;
         unsigned n_waiting;
-        uint64_t number; /* of the last one */
+        uint64_t number;   /* of the last one */
         uv_timer_t *timer; /* NULL: nothing has waited yet */
 };
 
