@@ -31,7 +31,8 @@ def test_the_node_is_there(api, client, joined):
     assert {t: c["status"] for t, c in conditions(node).items()} == {"Ready": "True", "MemoryPressure": "False", "DiskPressure": "False", "PIDPressure": "False"}
     assert node["metadata"]["labels"]["kubernetes.io/hostname"] == joined.name and node["metadata"]["labels"]["kubernetes.io/os"] == "linux"
     assert {a["type"]: a["address"] for a in node["status"]["addresses"]} == {"InternalIP": "127.0.0.1", "Hostname": joined.name}
-    assert set(node["status"]["capacity"]) == set(node["status"]["allocatable"]) == {"cpu", "memory", "pods", "ephemeral-storage"}
+    huge = {name for name in node["status"]["capacity"] if name.startswith("hugepages-")}  # of the host: see test_a_node_tells_its_huge_pages
+    assert set(node["status"]["capacity"]) == set(node["status"]["allocatable"]) == {"cpu", "memory", "pods", "ephemeral-storage"} | huge
     assert node["status"]["nodeInfo"]["kernelVersion"] == os.uname().release
     listed = api.kubectl("get", "nodes", "-o", "wide").stdout.splitlines()
     assert listed[1].split()[:2] == [joined.name, "Ready"], listed
