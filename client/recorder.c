@@ -91,6 +91,8 @@ static bool is_allowed(struct recorder *r, const char *key, int64_t now) {
                 m->first = now;
                 m->count = RECORDER_BURST;
         }
+        if (m->first > now) /* the clock was set back: what is to come would be waited for until then */
+                m->first = now;
         refilled = now > m->first ? (now - m->first) / RECORDER_REFILL_S : 0;
         if (refilled > 0) {
                 m->first += refilled * RECORDER_REFILL_S;
@@ -108,7 +110,7 @@ static bool is_one_of_many(struct recorder *r, const char *key, bool new, int64_
 
         if (!m)
                 return false;
-        if (now - m->first > RECORDER_SIMILAR_S) {
+        if (m->first > now || now - m->first > RECORDER_SIMILAR_S) { /* the clock may be set back */
                 m->first = now;
                 m->count = 0;
         }

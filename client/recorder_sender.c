@@ -66,14 +66,28 @@ static void drop(struct recorder_telling *t, const char *why) {
         recorder_telling_free(t);
 }
 
+static struct recorder_telling *find_same(struct recorder_tellings *list, const struct recorder_telling *t) {
+        LIST_EACH (recorder_tellings, other, list)
+                if (strcmp(other->name, t->name) == 0 && strcmp(other->namespace, t->namespace) == 0)
+                        return other;
+        return NULL;
+}
+
 /* Of each event one waits at most. */
 static void forget_waiting(struct recorder_sender *s, const struct recorder_telling *t) {
-        LIST_EACH (recorder_tellings, other, &s->waiting)
-                if (strcmp(other->name, t->name) == 0 && strcmp(other->namespace, t->namespace) == 0) {
-                        stop_waiting(other);
-                        recorder_telling_free(other);
-                        return;
-                }
+        struct recorder_telling *other = find_same(&s->waiting, t);
+
+        if (other) {
+                stop_waiting(other);
+                recorder_telling_free(other);
+        }
+}
+
+/* Answers come in any order: the newer may have been refused before @t. */
+static bool newer_waits(struct recorder_sender *s, const struct recorder_telling *t) {
+        const struct recorder_telling *other = find_same(&s->waiting, t);
+
+        return other && other->number > t->number;
 }
 
 static void wait_for_service(struct recorder_sender *s, struct recorder_telling *t, const char *why) {
@@ -83,6 +97,8 @@ static void wait_for_service(struct recorder_sender *s, struct recorder_telling 
                 s->timer = handle_timer(s->client->loop, s);
         if (!s->timer || ++t->tries >= RECORDER_TRIES)
                 return drop(t, why);
+        if (newer_waits(s, t))
+                return drop(t, "there is a newer one");
         forget_waiting(s, t);
         if (s->n_waiting == RECORDER_WAITING_MAX) {
                 oldest = recorder_tellings_first(&s->waiting);
@@ -142,6 +158,7 @@ static void ask(struct recorder_sender *s, struct recorder_telling *t) {
 
 void recorder_sender_send(struct recorder_sender *s, struct recorder_telling *t) {
         t->sender = s;
+        t->number = ++s->number;
         forget_waiting(s, t);
         ask(s, t);
 }

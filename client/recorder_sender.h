@@ -25,7 +25,8 @@ struct recorder_telling {
         struct recorder_sender *sender;
         struct client_call *call; /* NULL: it waits, until @due */
         unsigned tries;
-        uint64_t due; /* ms of the loop */
+        uint64_t number; /* of the sender's: the higher, the newer */
+        uint64_t due;    /* ms of the loop */
         struct list_node in_sender;
 };
 
@@ -39,6 +40,7 @@ struct recorder_sender {
         unsigned retry_ms;     /* 0: RECORDER_RETRY_MS */
         struct recorder_tellings under_way, waiting;
         unsigned n_waiting;
+        uint64_t number;   /* of the last one */
         uv_timer_t *timer; /* NULL: nothing has waited yet */
 };
 
@@ -46,7 +48,8 @@ struct recorder_sender {
 struct recorder_telling *recorder_telling_new(const char *namespace);
 void recorder_telling_free(struct recorder_telling *telling); /* NULL is fine */
 
-/* Takes @telling. What waits of the same event is not sent any more. */
+/* Takes @telling. What waits of the same event is not sent any more; what is under way of it waits no more behind this
+ * one when it is not taken. */
 void recorder_sender_send(struct recorder_sender *sender, struct recorder_telling *telling);
 
 /* Nothing more is sent or heard. */

@@ -15,6 +15,7 @@ struct finder;
 struct device {
         const char *id;
         int64_t numa_node; /* the first; -1: none */
+        uint32_t order;    /* in which it was told */
         bool healthy;
 };
 

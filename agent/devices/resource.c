@@ -81,11 +81,19 @@ const struct device *resource_device(const struct resource *r, const char *id) {
         return r->list.n ? bsearch(&key, r->list.items, r->list.n, sizeof(key), by_id) : NULL;
 }
 
+/* Those of one name as they were told: qsort(3) alone says nothing of their order. */
+static int by_id_and_order(const void *a, const void *b) {
+        const struct device *one = a, *other = b;
+        int order = by_id(a, b);
+
+        return order ? order : (one->order > other->order) - (one->order < other->order);
+}
+
 /* The last one of a name counts, as in kubelet's map. */
 static void sort(struct device_list *list) {
         size_t n = 0;
 
-        qsort(list->items, list->n, sizeof(*list->items), by_id);
+        qsort(list->items, list->n, sizeof(*list->items), by_id_and_order);
         for (size_t i = 0; i < list->n; i++) {
                 if (n > 0 && strcmp(list->items[n - 1].id, list->items[i].id) == 0)
                         n--;
@@ -114,6 +122,7 @@ static int copy(const Devices__DeviceList *told, struct device_list *list, size_
                         return -ENOMEM;
                 d->healthy = strcmp(one->health, HEALTHY) == 0;
                 d->numa_node = placed ? one->topology->nodes[0]->id : -1;
+                d->order = (uint32_t)i;
                 list->n++;
         }
         return 0;

@@ -23,7 +23,7 @@ struct desired {
         struct pod *pod;
         enum desired_claim claim;
         bool remote;                  /* the API service wants it: @file is no file, and has a slash */
-        bool displaces;               /* others end for it; it starts when they hold nothing any more */
+        bool displaces;               /* others end, perhaps for it; it starts when they hold nothing any more */
         bool gone;                    /* the file is away, but may come back in a moment: editors do so */
         bool duplicate;               /* another file has the pod: this one has no effect */
         const struct desired *holder; /* of a duplicate; valid until the next change */

@@ -283,6 +283,10 @@ bool worker_is_discarding(const struct worker *w) {
         return w->state == WORKER_DISCARDING || w->state == WORKER_DROPPING;
 }
 
+bool worker_has_ended(const struct worker *w) {
+        return w->has_status && pod_phase_is_final(w->status.phase);
+}
+
 bool worker_holds(const struct worker *w) {
         return w->state < WORKER_RESTING;
 }

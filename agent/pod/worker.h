@@ -167,7 +167,8 @@ const struct pod *worker_pod(const struct worker *worker);
 void worker_set_owner(struct worker *worker, void *owner); /* the caller's own pointer */
 void *worker_owner(const struct worker *worker);
 const char *worker_sandbox(const struct worker *worker); /* its id; NULL: none */
-bool worker_holds(const struct worker *worker); /* what the pod asks of the node: until its containers have ended */
+bool worker_has_ended(const struct worker *worker); /* Succeeded or Failed, as is told; it may hold something still */
+bool worker_holds(const struct worker *worker);     /* what the pod asks of the node: until its containers have ended */
 
 /* The pod's status, in @arena or of the pod, and which generation of it that is. -ENOMEM. */
 int worker_status(struct worker *worker, struct arena *arena, struct kube_pod_status *ret_status);

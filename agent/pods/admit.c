@@ -38,7 +38,7 @@ void pods_others_clear(struct pods_others *others) {
 
 static void add_worker(struct pods_others *others, struct worker *worker, size_t *n) {
         if (!worker_holds(worker) || worker == others->except ||
-            (others->without_preempted && worker_is_preempted(worker)))
+            (others->without_ending && (worker_is_preempted(worker) || worker_has_ended(worker))))
                 return;
         others->workers[*n] = worker;
         others->before[*n] = worker_before(worker);
@@ -77,15 +77,23 @@ struct admission_node pods_admission(const struct pods *pods, const struct pod *
 
 /* -- those that go for it ---------------------------------------------------------------------------------- */
 
-static bool displace(struct pods *pods, const struct pod *pod, struct pods_others *others) {
+/* What ends already leaves enough. Of a pod that has ended the cluster may know so before its sandbox has gone: who
+ * takes its place is not sent away, but waits until it is free. */
+static bool is_left_enough(struct pods *pods, const struct pod *pod, struct pods_others *others) {
         struct admission_node node;
         struct rejection ignored;
+
+        others->without_ending = true;
+        node = pods_admission(pods, pod, others);
+        return admission_ask(&node, pod, &ignored);
+}
+
+static bool displace(struct pods *pods, const struct pod *pod, struct pods_others *others) {
+        struct admission_node node;
         _cleanup_free_ bool *victims = NULL;
 
-        others->without_preempted = true;
+        others->without_ending = true;
         node = pods_admission(pods, pod, others);
-        if (admission_ask(&node, pod, &ignored))
-                return true; /* they end already */
         if (!(victims = calloc(node.n_pods + 1, sizeof(*victims))) || !admission_displace(&node, pod, victims))
                 return false;
         for (size_t i = 0; i < node.n_pods; i++) {
@@ -99,7 +107,8 @@ static bool displace(struct pods *pods, const struct pod *pod, struct pods_other
 }
 
 bool pods_displace(struct pods *pods, struct desired *d, struct pods_others *others) {
-        d->displaces = admission_is_critical(d->pod) && displace(pods, d->pod, others);
+        d->displaces = is_left_enough(pods, d->pod, others) ||
+                       (admission_is_critical(d->pod) && displace(pods, d->pod, others));
         pods->waits |= d->displaces;
         return d->displaces;
 }

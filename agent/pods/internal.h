@@ -119,7 +119,7 @@ void pods_give_up(struct pods_slot *slot); /* there was no memory to begin with 
 /* admit.c: the node as admission sees it for @pod: all others that hold something of it, or that others end for. */
 struct pods_others {
         const struct worker *except; /* NULL: none; set by who asks */
-        bool without_preempted;      /* those that end for a critical pod hold nothing; likewise */
+        bool without_ending;         /* those that have ended, or end for a critical pod, hold nothing; likewise */
         const struct pod **pods, **before;
         struct worker **workers; /* NULL: it has none yet */
 };
@@ -129,7 +129,7 @@ struct admission_node pods_admission(const struct pods *pods, const struct pod *
 
 /* Starts the pod if the node takes it, at once or when those that go for it hold nothing any more; or it has failed. */
 void pods_start_one(struct pods *pods, struct desired *d);
-bool pods_displace(struct pods *pods, struct desired *d, struct pods_others *others); /* others end for it */
+bool pods_displace(struct pods *pods, struct desired *d, struct pods_others *others); /* others end, perhaps for it */
 
 /* grants.c: what pods get of the node beside its amounts */
 int pods_begin_grants(struct pods *pods, struct err **err);

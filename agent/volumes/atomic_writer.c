@@ -129,6 +129,11 @@ static bool is_wanted(const char *name, const struct atomic_file *files, size_t 
         return false;
 }
 
+/* Of any year: a clock may not have been set yet. */
+static bool is_data_dir(const char *name) {
+        return strncmp(name, "..", 2) == 0 && name[2] >= '0' && name[2] <= '9';
+}
+
 /* Removes links to files that are no more, and data directories of before. */
 static void remove_stale(const char *path, int dir, const char *current, const struct atomic_file *files, size_t n) {
         int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -141,7 +146,7 @@ static void remove_stale(const char *path, int dir, const char *current, const s
                 if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, "..data") == 0 ||
                     strcmp(name, current) == 0)
                         continue;
-                if (strncmp(name, "..2", 3) == 0) {
+                if (is_data_dir(name)) {
                         _cleanup_free_ char *old = NULL;
                         if (asprintf(&old, "%s/%s", path, name) > 0)
                                 pod_tree_remove(old, NULL);
@@ -165,6 +170,31 @@ static int make_data_dir(int dir, char name[64], gid_t gid, struct err **err) {
         return set_group(dir, name, gid, err);
 }
 
+/* A new data directory with all of @files. */
+static int fill_data_dir(int dir, const char *name, const struct atomic_file *files, size_t n, gid_t gid,
+                         struct err **err) {
+        _cleanup_close_ int data = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int r;
+
+        if (data < 0)
+                return err_errno(err, errno, "cannot open %s", name);
+        for (size_t i = 0; i < n; i++)
+                if ((r = write_file(data, &files[i], gid, err)) < 0)
+                        return r;
+        unlinkat(dir, "..data_tmp", 0);
+        if (symlinkat(name, dir, "..data_tmp") < 0 || renameat(dir, "..data_tmp", dir, "..data") < 0)
+                return err_errno(err, errno, "cannot swap ..data for %s", name);
+        return 0;
+}
+
+/* It is tried again and again, perhaps because the disk is full: nothing of it stays there. */
+static void drop_data_dir(const char *path, const char *name) {
+        _cleanup_free_ char *whole = NULL;
+
+        if (asprintf(&whole, "%s/%s", path, name) > 0)
+                pod_tree_remove(whole, NULL);
+}
+
 int atomic_write(const char *path, const struct atomic_file *files, size_t n, gid_t gid, struct err **err) {
         _cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), data = -EBADF;
         char name[64];
@@ -178,18 +208,12 @@ int atomic_write(const char *path, const struct atomic_file *files, size_t n, gi
         data = openat(dir, "..data", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (data >= 0 && holds_all(data, files, n))
                 return 0;
-        data = close_fd(data);
         if ((r = make_data_dir(dir, name, gid, err)) < 0)
                 return r;
-        data = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (data < 0)
-                return err_errno(err, errno, "cannot open %s", name);
-        for (size_t i = 0; i < n; i++)
-                if ((r = write_file(data, &files[i], gid, err)) < 0)
-                        return r;
-        unlinkat(dir, "..data_tmp", 0);
-        if (symlinkat(name, dir, "..data_tmp") < 0 || renameat(dir, "..data_tmp", dir, "..data") < 0)
-                return err_errno(err, errno, "cannot swap ..data in %s", path);
+        if ((r = fill_data_dir(dir, name, files, n, gid, err)) < 0) {
+                drop_data_dir(path, name);
+                return r;
+        }
         for (size_t i = 0; i < n; i++)
                 if ((r = link_entry(dir, files[i].path, err)) < 0)
                         return r;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/volumes/hugepages.h"
 #include "agent/volumes/tmpfs.h"
 #include "agent/volumes/tree.h"
 #include "agent/volumes/written.h"
@@ -69,20 +70,6 @@ static int check_host_path(const struct kube_host_path_volume_source *wanted, st
 
 /* -- emptyDir ---------------------------------------------------------------------------------------------- */
 
-static int make_hugepages(const struct pod_files *files, const struct kube_empty_dir_volume_source *wanted,
-                          const char *path, struct err **err) {
-        char options[64] = "";
-
-        if (tmpfs_is_mounted(path))
-                return 0;
-        if (wanted->medium[strlen("HugePages")] == '-')
-                snprintf(options, sizeof(options), "pagesize=%.*s", (int)strlen(wanted->medium + 10) - 1,
-                         wanted->medium + 10);
-        if (mount("nodev", path, "hugetlbfs", 0, options) < 0)
-                return err_errno(err, errno, "cannot mount hugetlbfs (%s) at %s", options, path);
-        return 0;
-}
-
 static int set_group(const struct pod_files *files, const char *path, struct err **err) {
         const struct kube_pod_security_context *security = files->pod->spec.security_context;
 
@@ -100,7 +87,7 @@ static int make_empty_dir(const struct pod_files *files, const struct kube_empty
         if ((r = pod_tree_make(path, 0777, err)) < 0 ||
             (strcmp(medium, "Memory") == 0 &&
              (r = tmpfs_make(files, quantity_units(wanted->size_limit.amount), path, err)) < 0) ||
-            (strncmp(medium, "HugePages", 9) == 0 && (r = make_hugepages(files, wanted, path, err)) < 0))
+            (strncmp(medium, "HugePages", 9) == 0 && (r = hugepages_make(files, medium, path, err)) < 0))
                 return r;
         return set_group(files, path, err);
 }

@@ -94,10 +94,20 @@ static int check(struct arena *arena, struct err **err) {
         return good ? 0 : CLI_UNWELL_EXIT;
 }
 
-/* The service makes anew what is not there, when it starts: each is put in place by it alone. */
+static bool has_authority(struct arena *arena) {
+        const char *path = path_of(arena, 0);
+
+        return path && access(path, F_OK) == 0;
+}
+
+/* The service makes anew what is not there, when it starts: each is put in place by it alone. Also when none is there
+ * any more: who renewed them was interrupted then, and the service may not even run. */
 static int renew(struct arena *arena, struct err **err) {
         unsigned n = 0;
 
+        if (!has_authority(arena))
+                return err_set(err, ENOENT, "there are no certificates of an API service in %s/pki",
+                               cli_cluster_places.data);
         for (size_t i = 0; i < ELEMENTS(files); i++) {
                 const char *path = path_of(arena, i);
 
@@ -105,14 +115,10 @@ static int renew(struct arena *arena, struct err **err) {
                         return err_set(err, ENOMEM, "out of memory");
                 if (!files[i].leaf)
                         continue;
-                if (unlink(path) == 0)
-                        n++;
-                else if (errno != ENOENT)
+                if (unlink(path) < 0 && errno != ENOENT)
                         return err_errno(err, errno, "%s", path);
+                n++;
         }
-        if (n == 0)
-                return err_set(err, ENOENT, "there are no certificates of an API service in %s/pki",
-                               cli_cluster_places.data);
         printf("%u certificates are made anew\n", n);
         return cli_cluster_start(&cli_cluster_api, err);
 }

@@ -288,13 +288,18 @@ static int start_by(struct arena *arena, enum how how, const char *name, struct 
         return how == BY_SYSTEMD ? run(arena, "systemctl", restart, err) : run(arena, "rc-service", again, err);
 }
 
+/* `rc-update del` fails where there is nothing to take away, as behind an init that went wrong and a reset that was
+ * interrupted; `add` does not where it is there. */
 static int stop_by(struct arena *arena, enum how how, const char *name, struct err **err) {
         const char *const disable[] = { "systemctl", "disable", "--now", name, NULL };
-        const char *const stop[] = { "rc-service", name, "stop", NULL }, *const drop[] = { "rc-update", "del", name,
-                                                                                           "default", NULL };
+        const char *const stop[] = { "rc-service", name, "stop", NULL }, *const add[] = { "rc-update", "add", name,
+                                                                                          "default", NULL };
+        const char *const drop[] = { "rc-update", "del", name, "default", NULL };
         int r = how == BY_SYSTEMD ? run(arena, "systemctl", disable, err) : run(arena, "rc-service", stop, err);
 
-        return r < 0 || how == BY_SYSTEMD ? r : run(arena, "rc-update", drop, err);
+        if (r < 0 || how == BY_SYSTEMD || (r = run(arena, "rc-update", add, err)) < 0)
+                return r;
+        return run(arena, "rc-update", drop, err);
 }
 
 int cli_cluster_start(const struct cluster_program *program, struct err **err) {

@@ -14,6 +14,7 @@
 #include "cri/container/spec.h"
 #include "lib/err.h"
 #include "lib/files.h"
+#include "lib/path.h"
 #include "runtime/defaults.h"
 #include "runtime/plan/userns.h"
 
@@ -26,33 +27,12 @@ struct filler {
         const char **asked;  /* where the container's own mounts go, as clean paths */
 };
 
-static const char *clean_path(struct arena *arena, const char *path) {
-        char *clean = arena_printf(arena, "/%s", path), *to = clean;
-
-        for (const char *from = clean; clean && *from;) {
-                if (from[0] == '/' && from[1] == '/') {
-                        from++;
-                        continue;
-                }
-                if (from[0] == '/' && from[1] == '.' && (from[2] == '/' || from[2] == '\0')) {
-                        from += 2;
-                        continue;
-                }
-                *to++ = *from++;
-        }
-        if (clean && to > clean + 1 && to[-1] == '/')
-                to--;
-        if (clean)
-                *to = '\0';
-        return clean;
-}
-
 /* Where the container's own mounts go; NULL without memory. */
 static const char **asked_paths(const Cri__ContainerConfig *config, struct arena *arena) {
         const char **asked = arena_alloc_array(arena, config->n_mounts + 1, sizeof(*asked));
 
         for (size_t i = 0; asked && i < config->n_mounts; i++)
-                if (!(asked[i] = clean_path(arena, config->mounts[i]->container_path)))
+                if (!(asked[i] = path_clean(arena, config->mounts[i]->container_path)))
                         return NULL;
         return asked;
 }

@@ -9,6 +9,7 @@
 #include "lib/err.h"
 #include "lib/files.h"
 #include "lib/json.h"
+#include "lib/path.h"
 #include "runtime/oci/oci.h"
 
 static const struct {
@@ -148,29 +149,6 @@ static const char *systemd_path(struct oci *oci, const char *path) {
         return arena_printf(oci->arena, "%s/%.*s-%s.scope", slice, (int)(second - first - 1), first + 1, second + 1);
 }
 
-/* As runc cleans it, by the name alone: without "." and empty parts, and ".." takes the part before it away. */
-static const char *clean_path(struct oci *oci, const char *path) {
-        char *clean = path ? arena_alloc(oci->arena, strlen(path) + 2) : NULL;
-        size_t used = 0;
-
-        if (!clean)
-                return NULL;
-        for (size_t n; path += strspn(path, "/"), n = strcspn(path, "/"), n > 0; path += n) {
-                if (n == 1 && path[0] == '.')
-                        continue;
-                if (n == 2 && strncmp(path, "..", 2) == 0) {
-                        while (used > 0 && clean[--used] != '/')
-                                ;
-                        continue;
-                }
-                clean[used++] = '/';
-                memcpy(clean + used, path, n);
-                used += n;
-        }
-        clean[used] = '\0';
-        return used > 0 ? clean : "/";
-}
-
 static int read_cgroup(struct oci *oci, const char *path, const char *id, struct oci_config *config, struct err **err) {
         if (!path || path[0] == '\0')
                 path = arena_printf(oci->arena, "/%s", id);
@@ -182,7 +160,7 @@ static int read_cgroup(struct oci *oci, const char *path, const char *id, struct
                                path);
         else if (path[0] != '/')
                 path = arena_printf(oci->arena, "/%s", path);
-        config->cgroup = clean_path(oci, path);
+        config->cgroup = path_clean(oci->arena, path); /* as runc does */
         if (!config->cgroup)
                 return err_set(err, ENOMEM, "out of memory");
         if (strcmp(config->cgroup, "/") == 0)

@@ -320,6 +320,54 @@ def test_who_is_interrupted_goes_on(second):
     assert not processes(f"nacelle-api --data-dir={second.data} ")
 
 
+def test_a_renewal_that_was_killed(second):
+    """At whatever moment: given again it ends with certificates that are new, and a service that runs."""
+    command = ["init", "--skip-node", "--apiserver-advertise-address=127.0.0.1", f"--apiserver-bind-port={free_port()}", *second.places]
+    assert second.nacelle(*command).returncode == 0
+    for n in range(6):
+        with subprocess.Popen([BUILD + "/nacelle", "certs", "renew", *second.places], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as p:
+            try:
+                p.wait(0.01 * n)
+            except subprocess.TimeoutExpired:
+                p.kill()
+        done = second.nacelle("certs", "renew", *second.places)
+        assert done.returncode == 0 and done.stdout == "4 certificates are made anew\n", done
+        wait_for("service", lambda: second.nacelle("token", "list", "--data-dir", second.data).returncode == 0)
+        assert len(processes(f"nacelle-api --data-dir={second.data} ")) == 1
+    assert second.nacelle("certs", "check", *second.places).returncode == 0
+
+
+RC_SERVICE = """#!/bin/sh
+echo "rc-service $*" >> {dir}/calls
+"""
+RC_UPDATE = """#!/bin/sh
+# as OpenRC's: what is there may be added, what is not there cannot be deleted
+echo "rc-update $*" >> {dir}/calls
+case $1 in
+add) touch {dir}/default-$2;;
+del) rm {dir}/default-$2 2>/dev/null || {{ echo " * rc-update: service \\`$2' is not in the runlevel \\`$3'" >&2; exit 1; }};;
+esac
+"""
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_reset_by_openrc(second, tmp_path, there):
+    """Also where the service is in no runlevel: of an init that did not come so far, or of a reset that was interrupted."""
+    shutil.copy(BUILD + "/nacelle", tmp_path)
+    for name, text in ("rc-service", RC_SERVICE), ("rc-update", RC_UPDATE):
+        (tmp_path / name).write_text(text.format(dir=tmp_path))
+        (tmp_path / name).chmod(0o755)
+    if there:
+        (tmp_path / "default-nacelle-api").touch()
+    os.makedirs(second.config)
+    with open(second.config + "/api.env", "w") as f:
+        f.write('NACELLE_API_ARGS="--data-dir=/nowhere"\n')
+    done = subprocess.run([tmp_path / "nacelle", "reset", "--force", *second.places[:-1], "openrc"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done
+    assert os.listdir(second.config) == [] and not (tmp_path / "default-nacelle-api").exists()
+    assert (tmp_path / "calls").read_text().splitlines()[0] == "rc-service nacelle-api stop"
+
+
 def test_a_full_disk(second):
     os.makedirs(second.config)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "full", second.config], check=True)

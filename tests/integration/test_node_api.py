@@ -31,7 +31,8 @@ def test_the_node_is_there(api, client, joined):
     assert {t: c["status"] for t, c in conditions(node).items()} == {"Ready": "True", "MemoryPressure": "False", "DiskPressure": "False", "PIDPressure": "False"}
     assert node["metadata"]["labels"]["kubernetes.io/hostname"] == joined.name and node["metadata"]["labels"]["kubernetes.io/os"] == "linux"
     assert {a["type"]: a["address"] for a in node["status"]["addresses"]} == {"InternalIP": "127.0.0.1", "Hostname": joined.name}
-    assert set(node["status"]["capacity"]) == set(node["status"]["allocatable"]) == {"cpu", "memory", "pods", "ephemeral-storage"}
+    huge = {name for name in node["status"]["capacity"] if name.startswith("hugepages-")}  # of the host: see test_a_node_tells_its_huge_pages
+    assert set(node["status"]["capacity"]) == set(node["status"]["allocatable"]) == {"cpu", "memory", "pods", "ephemeral-storage"} | huge
     assert node["status"]["nodeInfo"]["kernelVersion"] == os.uname().release
     listed = api.kubectl("get", "nodes", "-o", "wide").stdout.splitlines()
     assert listed[1].split()[:2] == [joined.name, "Ready"], listed
@@ -403,3 +404,51 @@ def test_one_pod_more_than_the_node_runs(api, client, busybox_archive, tmp_path)
         goes(client, "first")
     finally:
         n.stop()
+
+
+HOLDS = """#!/bin/sh
+case $CNI_COMMAND in
+VERSION) echo '{{"cniVersion":"1.0.0","supportedVersions":["1.0.0"]}}';;
+ADD) echo '{{"cniVersion":"1.0.0","ips":[{{"address":"10.212.250.9/24"}}]}}';;
+DEL) n=0; while [ -e {dir}/hold ] && [ $n -lt 400 ]; do sleep 0.05; n=$((n + 1)); done;;
+esac
+"""
+
+
+def test_the_place_of_one_that_has_ended(api, client, busybox_archive, tmp_path):
+    """The cluster knows of its end before its sandbox has gone: who gets its place waits for it, and has not failed."""
+    (tmp_path / "net.d").mkdir()
+    (tmp_path / "net.d/1.conflist").write_text(json.dumps({"cniVersion": "1.0.0", "name": "held", "plugins": [{"type": "holds"}]}))
+    (tmp_path / "holds").write_text(HOLDS.format(dir=tmp_path))
+    (tmp_path / "holds").chmod(0o755)
+    n = Node()
+    n.options += ["--kubeconfig", kubeconfig(api, tmp_path, n.name), "--cni-conf-dir", f"{tmp_path}/net.d", "--cni-bin-dir", str(tmp_path)]
+    n.start()
+    try:
+        n.nacelle("import", busybox_archive)
+        cpus = wait_for("Node", lambda: get(client, f"/api/v1/nodes/{n.name}").get("status", {}).get("allocatable", {}).get("cpu"))
+        path = "/api/v1/namespaces/default/pods"
+        phase = lambda name: get(client, f"{path}/{name}").get("status", {}).get("phase")  # noqa: E731
+
+        def create(name, command):
+            made = pod(name, {"command": ["sh", "-c", command], "resources": {"requests": {"cpu": cpus}}}, nodeName=n.name, restartPolicy="Never",
+                       automountServiceAccountToken=False, terminationGracePeriodSeconds=1)
+            assert client.ask("POST", path, made)[0] == 201
+        create("ended", "sleep 1")
+        wait_for("start", lambda: phase("ended") == "Running")
+        (tmp_path / "hold").touch()
+        wait_for("end", lambda: phase("ended") == "Succeeded")
+        create("next", "sleep 1000")
+        time.sleep(1)
+        assert phase("next") == "Pending"
+        create("none-left", "sleep 1000")
+        wait_for("refusal", lambda: phase("none-left") == "Failed")
+        (tmp_path / "hold").unlink()
+        wait_for("its place", lambda: phase("next") == "Running")
+    finally:
+        (tmp_path / "hold").unlink(missing_ok=True)
+        for name in "ended", "next", "none-left":
+            client.ask("DELETE", f"/api/v1/namespaces/default/pods/{name}", {"gracePeriodSeconds": 1})
+        wait_for("the end of all", lambda: not n.pods())
+        n.stop()
+        client.ask("DELETE", f"/api/v1/nodes/{n.name}")

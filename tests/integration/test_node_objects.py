@@ -142,12 +142,13 @@ def test_mounts_within_volumes(client, joined):
     at = lambda name, path, **more: {"name": name, "mountPath": path, **more}  # noqa: E731
     run(client, "nested", {"command": ["sleep", "1000"], "volumeMounts": [
         at("map", "/etc/x"), at("secret", "/etc/x/sub/deep", readOnly=True), at("empty", "/etc/x/sub/deep/er"), at("secret", "/etc/x/b.conf", subPath="k"),
-        at("both", "/etc/y/"), at("empty", "/etc/y//z")]}, node=joined, volumes=volumes)
+        at("both", "/etc/y/"), at("empty", "/etc/y//z"), at("empty", "/etc/nowhere/../y/./up")]}, node=joined, volumes=volumes)
     phase(client, "nested", "Running")
     look = lambda command: inside(joined, "nested", command)  # noqa: E731
     assert look("cat /etc/x/a /etc/x/sub/deep/k /etc/x/b.conf /etc/y/a") == "1secretsecret1"
     look("touch /etc/x/sub/deep/er/written")
     assert look("ls /etc/y/z /etc/x/sub").split() == ["/etc/x/sub:", "deep", "/etc/y/z:", "written"]
+    assert look("ls /etc/y/up; ls -d /etc/nowhere 2>&1 || true").startswith("written\nls: /etc/nowhere: No such file")
     assert client.ask("PUT", f"{CORE}/configmaps/nm", {**made_map, "data": {"a": "2", "b.conf": "two"}})[0] == 200
     wait_for("the change", lambda: look("cat /etc/x/a /etc/y/a") == "22")
     assert look("cat /etc/x/sub/deep/k; ls /etc/y/z") == "secretwritten\n"

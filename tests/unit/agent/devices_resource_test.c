@@ -69,9 +69,43 @@ static void one_that_is_gone_makes_room(void **state) {
         uv_loop_close(&loop);
 }
 
+static void ignore(void *data) {
+}
+
+/* Of those that have one name the last counts, however many there are. */
+static void the_last_of_a_name_counts(void **state) {
+        enum { N = 3000, NAMES = 7 };
+        static Devices__Device items[N], *list[N];
+        static char names[NAMES][8], good[] = "Healthy", bad[] = "Unhealthy";
+        Devices__DeviceList told = DEVICES__DEVICE_LIST__INIT;
+        struct resource *r;
+
+        uv_loop_init(&loop);
+        devices = (struct devices){ .world = { .loop = &loop, .changed = ignore } };
+        r = make(0);
+        for (int i = 0; i < N; i++) {
+                snprintf(names[i % NAMES], sizeof(names[0]), "d%d", i % NAMES);
+                devices__device__init(&items[i]);
+                items[i].id = names[i % NAMES];
+                items[i].health = i >= N - NAMES && i % NAMES % 2 == 0 ? good : bad;
+                list[i] = &items[i];
+        }
+        told.devices = list;
+        told.n_devices = N;
+        assert_int_equal(resource_set(r, &devices, &told, NULL), 0);
+        assert_int_equal(r->list.n, NAMES);
+        assert_int_equal(r->list.n_healthy, (NAMES + 1) / 2);
+        for (int k = 0; k < NAMES; k++)
+                assert_int_equal(resource_device(r, names[k])->healthy, k % 2 == 0);
+        resources_remove(r);
+        resource_free(r);
+        uv_loop_close(&loop);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(one_that_is_gone_makes_room),
+                cmocka_unit_test(the_last_of_a_name_counts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

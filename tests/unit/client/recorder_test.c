@@ -83,6 +83,30 @@ static void there_may_not_be_too_many(void **state) {
         end();
 }
 
+/* A clock that was wrong at first: nothing is counted from a time that is yet to come. */
+static void a_clock_may_be_set_back(void **state) {
+        const int64_t ahead = 1896000000, right = 1796000000;
+        char message[16];
+
+        begin();
+        for (int i = 0; i < RECORDER_BURST + 5; i++)
+                tell("m", ahead);
+        assert_int_equal(fake.n_sent, RECORDER_BURST);
+        tell("m", right);
+        tell("m", right + RECORDER_REFILL_S);
+        assert_int_equal(fake.n_sent, RECORDER_BURST + 1);
+        end();
+        begin();
+        for (int i = 0; i < RECORDER_SIMILAR_MAX; i++) {
+                snprintf(message, sizeof(message), "m%d", i);
+                tell(message, ahead);
+        }
+        assert_non_null(strstr(fake.sent[RECORDER_SIMILAR_MAX - 1].body, "(combined from similar events): "));
+        tell("another", right);
+        assert_null(strstr(fake.sent[RECORDER_SIMILAR_MAX].body, "(combined from similar events): "));
+        end();
+}
+
 static void the_oldest_is_forgotten(void **state) {
         static char names[RECORDER_OBJECTS_MAX + 2][16];
 
@@ -182,15 +206,30 @@ static void so_many_wait(void **state) {
         end_sending();
 }
 
+/* The older one of an event comes back behind the newer, which goes on waiting. */
+static void the_newer_one_waits(void **state) {
+        begin_sending(60000);
+        send_one("a", "{\"count\":1}");
+        send_one("a", "{\"count\":2}");
+        fake_answer(&fake.sent[1], 503, "made up", "{}");
+        assert_int_equal(sender.n_waiting, 1);
+        fake_answer(&fake.sent[0], 503, "made up", "{}");
+        assert_int_equal(sender.n_waiting, 1);
+        assert_string_equal(recorder_tellings_first(&sender.waiting)->event, "{\"count\":2}");
+        end_sending();
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_same_is_counted),
                 cmocka_unit_test(similar_ones_become_one),
                 cmocka_unit_test(there_may_not_be_too_many),
+                cmocka_unit_test(a_clock_may_be_set_back),
                 cmocka_unit_test(the_oldest_is_forgotten),
                 cmocka_unit_test(one_that_is_gone_is_made_anew),
                 cmocka_unit_test(what_found_no_service_is_sent_again),
                 cmocka_unit_test(so_many_wait),
+                cmocka_unit_test(the_newer_one_waits),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
