@@ -318,6 +318,21 @@ def test_pages_are_of_one_moment(api):
     assert client.ask("GET", MAPS)[1]["items"] == []
 
 
+def test_a_watch_of_what_is_to_come(api):
+    """It is told what comes behind the revision it begins with, and nothing before."""
+    client, maps = api.client(), "/api/v1/namespaces/default/configmaps"
+    begin = int(client.ask("GET", maps)[1]["metadata"]["resourceVersion"]) + 3
+    events = client.watch(f"{maps}?watch=1&resourceVersion={begin}&allowWatchBookmarks=true&timeoutSeconds=3")
+    told = threading.Thread(target=lambda: heard.extend(events))
+    heard = []
+    told.start()
+    time.sleep(0.5)
+    made = [int(client.ask("POST", maps, {"metadata": {"generateName": "to-come-"}})[1]["metadata"]["resourceVersion"]) for _ in range(6)]
+    told.join(20)
+    assert made[0] <= begin < made[-1]
+    assert [int(e["object"]["metadata"]["resourceVersion"]) for e in heard] == [r for r in made if r > begin]
+
+
 def test_the_past_ends(api):
     """410: as an error of a list, and as the event that ends a watch."""
     client = api.client()
