@@ -49,8 +49,12 @@ static void test_without(void **state) {
                 int result;
                 uint64_t number;
         } rows[] = {
-                { "0", 0, 0 },        { "18446744073709551615", 0, UINT64_MAX }, { "18446744073709551616", -ERANGE, 0 },
-                { "+5", -EINVAL, 0 }, { "-0", -EINVAL, 0 },                      { "", -EINVAL, 0 },
+                { "0", 0, 0 },
+                { "18446744073709551615", 0, UINT64_MAX },
+                { "18446744073709551616", -ERANGE, 0 },
+                { "+5", -EINVAL, 0 },
+                { "-0", -EINVAL, 0 },
+                { "", -EINVAL, 0 },
         };
 
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
