@@ -16,6 +16,25 @@ static size_t text_width(const char *text) {
         return n;
 }
 
+unsigned columns_control(const char *text) {
+        unsigned char c = (unsigned char)text[0], next = c ? (unsigned char)text[1] : 0;
+
+        if (c == 0xc2 && next >= 0x80 && next < 0xa0)
+                return 2;
+        return (c != 0 && c < 0x20) || c == 0x7f;
+}
+
+/* In place, for it only gets shorter. */
+static void mask(char *text) {
+        char *to = text;
+
+        for (unsigned n; *text; text += n ?: 1) {
+                n = columns_control(text);
+                *to++ = n > 0 ? '?' : *text;
+        }
+        *to = '\0';
+}
+
 static void add_cell(struct columns *columns, const char *text, size_t n) {
         char *cell = strndup(text, n);
 
@@ -30,9 +49,8 @@ static void add_cell(struct columns *columns, const char *text, size_t n) {
                 columns->cells = cells;
                 columns->allocated = more;
         }
-        for (char *c = cell; c && *c; c++)
-                if ((unsigned char)*c < 0x20 || *c == 0x7f)
-                        *c = '?';
+        if (cell)
+                mask(cell);
         columns->cells[columns->n++] = cell;
 }
 
@@ -41,10 +59,10 @@ static unsigned add_row(struct columns *columns, const char *text, unsigned widt
         unsigned n = 0;
 
         for (bool more = true; more && n < COLUMNS_MAX && (width == 0 || n < width); n++) {
-                size_t length = strcspn(text, "\t");
+                size_t length = strcspn(text, COLUMNS_NEXT);
 
                 add_cell(columns, text, length);
-                more = text[length] == '\t';
+                more = text[length] != '\0';
                 text += length + more;
         }
         for (; n < width; n++)
@@ -52,17 +70,28 @@ static unsigned add_row(struct columns *columns, const char *text, unsigned widt
         return n;
 }
 
+/* A copy in which the tabs are what divides cells. NULL without memory. */
+static char *divide(const char *text) {
+        char *copy = strdup(text);
+
+        for (char *c = copy; c && *c; c++)
+                *c = *c == '\t' ? *COLUMNS_NEXT : *c;
+        return copy;
+}
+
 void columns_begin(struct columns *columns, const char *headings) {
+        _cleanup_free_ char *text = divide(headings);
+
         *columns = (struct columns){};
-        columns->width = add_row(columns, headings, 0);
+        columns->width = add_row(columns, text ?: headings, 0);
 }
 
 void columns_row(struct columns *columns, const char *format, ...) {
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *text = NULL, *divided = divide(format);
         va_list args;
 
         va_start(args, format);
-        if (vasprintf(&text, format, args) < 0)
+        if (!divided || vasprintf(&text, divided, args) < 0)
                 text = NULL;
         va_end(args);
         if (text)

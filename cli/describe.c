@@ -20,13 +20,12 @@ static const struct { int indent, text; } levels[] = { { 0, 18 }, { 2, 18 }, { 4
 
 /* What containers and manifests say must not reach the terminal as commands. */
 static void print_text(const char *text, int indent) {
-        for (; *text; text++) {
-                unsigned char c = (unsigned char)*text;
-
-                if (c == '\n' && text[1])
+        for (unsigned n; *text; text += n ?: 1) {
+                n = columns_control(text);
+                if (*text == '\n' && text[1])
                         printf("\n%*s", indent, "");
-                else if (c != '\n')
-                        putchar(c < 0x20 || c == 0x7f ? '?' : c);
+                else if (*text != '\n')
+                        putchar(n > 0 ? '?' : *text);
         }
         putchar('\n');
 }

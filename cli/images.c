@@ -61,8 +61,8 @@ static void print_row(struct columns *columns, const Cri__Image *image, const ch
         char id[FORMAT_MAX], size[FORMAT_MAX], digest[FORMAT_MAX];
 
         columns_row(columns, "%s\t%s\t%s%s%s\t%s%s%s", name, tag, options.digests ? digest_of(image, digest) : "",
-                    options.digests ? "\t" : "", options.no_trunc ? image->id : format_id(image->id, id),
-                    format_size(image->size, size), options.pinned ? "\t" : "",
+                    options.digests ? COLUMNS_NEXT : "", options.no_trunc ? image->id : format_id(image->id, id),
+                    format_size(image->size, size), options.pinned ? COLUMNS_NEXT : "",
                     options.pinned ? (image->pinned ? "true" : "false") : "");
 }
 

@@ -147,6 +147,22 @@ static void refuse(struct kubelet_request *q, int error) {
                 kubelet_text(q, 500, "500 Internal Server Error\n");
 }
 
+/* A directory's place ends with a slash, for the links in its list begin there: as http.FileServer sends on to it. */
+static int send_on(const struct host_file *f) {
+        const char *query = http_request_of(f->pieces.q->x)->query, *slash = strrchr(f->path, '/');
+        _cleanup_free_ char *place = NULL;
+        size_t size;
+        FILE *out = open_memstream(&place, &size);
+
+        if (!out)
+                return -ENOMEM;
+        write_escaped(out, slash ? slash + 1 : f->path, false);
+        fprintf(out, "/%s%s", *query ? "?" : "", query);
+        if (fclose(out) != 0)
+                return -ENOMEM;
+        return http_respond_whole(f->pieces.q->x, 301, &(struct http_field){ "location", place }, 1, NULL);
+}
+
 static int begin(struct kubelet_pieces *p, int result) {
         const struct host_file *f = (struct host_file *)p;
         struct kubelet_request *q = p->q;
@@ -161,7 +177,8 @@ static int begin(struct kubelet_pieces *p, int result) {
         }
         if (!f->is_directory)
                 return http_respond(q->x, 200, &type, 1, f->left);
-        r = http_respond_whole(q->x, 200, &type, 1, p->piece);
+        r = *f->path && f->path[strlen(f->path) - 1] != '/' ? send_on(f) :
+                                                              http_respond_whole(q->x, 200, &type, 1, p->piece);
         kubelet_pieces_free(p);
         return r < 0 ? r : 1;
 }

@@ -32,13 +32,20 @@ static const char *extra_key(struct arena *arena, const char *text) {
 static int read_field(struct arena *arena, const struct http_field *field, struct wanted *w) {
         const char *key;
 
+        /* The first of either counts, and one without text is none. */
         if (strcmp(field->name, "impersonate-user") == 0) {
                 if (!w->user.name)
                         w->user.name = field->value;
-        } else if (strcmp(field->name, "impersonate-uid") == 0) {
+                w->any |= *w->user.name != '\0';
+                return 0;
+        }
+        if (strcmp(field->name, "impersonate-uid") == 0) {
                 if (!w->user.uid)
                         w->user.uid = field->value;
-        } else if (strcmp(field->name, "impersonate-group") == 0) {
+                w->any |= *w->user.uid != '\0';
+                return 0;
+        }
+        if (strcmp(field->name, "impersonate-group") == 0) {
                 if (auth_list_add(arena, &w->user.groups, field->value) < 0)
                         return -ENOMEM;
         } else if (strncmp(field->name, EXTRA, strlen(EXTRA)) == 0) {
@@ -56,6 +63,8 @@ static int read_fields(struct arena *arena, const struct http_fields *fields, st
 
         for (uint32_t i = 0; r >= 0 && i < fields->count; i++)
                 r = read_field(arena, &fields->items[i], ret);
+        if (ret->user.uid && !*ret->user.uid)
+                ret->user.uid = NULL;
         return r;
 }
 

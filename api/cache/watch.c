@@ -22,7 +22,7 @@ struct watcher {
         bool (*on_event)(void *data, const struct watch_event *event);
         void (*on_gone)(void *data);
         void *data;
-        int64_t begin; /* the revision it began after */
+        int64_t begin; /* the revision it began after, which may be yet to come */
         uint64_t next; /* number of the next event to look at; where it is not behind, at least the set's */
         bool behind, takes;
         struct list_node in_list; /* of its topic, or of those that are behind */
@@ -132,7 +132,7 @@ static void tell(struct watcher *w, const struct collection_event *event) {
         bool is = event->type != COLLECTION_DELETED && wants(w, event->object);
         struct watch_event told = { .revision = event->revision, .object = event->object };
 
-        if (!was && !is)
+        if ((!was && !is) || event->revision <= w->begin)
                 return;
         told.type = !was ? COLLECTION_ADDED : is ? COLLECTION_MODIFIED : COLLECTION_DELETED;
         if (told.type == COLLECTION_DELETED && event->type != COLLECTION_DELETED)

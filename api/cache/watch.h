@@ -45,8 +45,8 @@ void watch_set_free(struct watch_set *set); /* no watcher is left; NULL is fine 
 /* Tells all watchers what they have not been told yet. On the loop. */
 void watch_set_run(struct watch_set *set);
 
-/* Begins after @revision. -ESTALE: what comes next is gone; -ENOMEM. Nothing is told before watch_set_run() or
- * watcher_resume(). */
+/* Begins after @revision, which may be yet to come. -ESTALE: what comes next is gone; -ENOMEM. Nothing is told before
+ * watch_set_run() or watcher_resume(). */
 int watcher_new(struct watch_set *set, const struct watch_config *config, int64_t revision,
                 struct watcher **ret_watcher);
 void watcher_free(struct watcher *watcher); /* NULL is fine */
@@ -54,5 +54,6 @@ void watcher_free(struct watcher *watcher); /* NULL is fine */
 /* It takes events again. */
 void watcher_resume(struct watcher *watcher);
 
-/* The revision up to which it has been told all: for a bookmark. 0 while it is behind. */
+/* The revision up to which it has been told all: for a bookmark. 0 while it is behind; where it began, if that is yet
+ * to come. */
 int64_t watcher_revision(const struct watcher *watcher);

@@ -12,12 +12,14 @@
 #include "api/state/resource.h"
 #include "kube/codec/codec.h"
 #include "kube/kinds.h"
+#include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
 #include "lib/value_edit.h"
+#include "store/store.h"
 
 static bool is_held(const struct api_request *r, const struct value *object) {
         const struct api_strategy *strategy = api_strategy_of(r->kind);
@@ -143,6 +145,15 @@ static bool leads_away(const struct api_request *r, size_t length) {
                (length <= LEAVING_MAX || length <= object_json_size(r->current) + LEAVING_MORE);
 }
 
+static enum api_step refuse_name(struct api_request *r) {
+        struct problems problems;
+
+        problems_init(&problems, r->arena, NULL, NULL);
+        problem_error(&problems, "metadata.name",
+                      "Too long: with its kind and namespace it may not be more than %d bytes", STORE_KEY_MAX - 1);
+        return api_invalid(r, "", &problems);
+}
+
 enum api_step api_commit(struct api_request *r) {
         int64_t expected = r->change.expected;
         struct api_json json;
@@ -168,6 +179,8 @@ enum api_step api_commit(struct api_request *r) {
         error = api_change_init(&r->change, r->server->config.state, r->resource, r->arena, r->next, &json);
         if (error == -EFBIG)
                 return api_refuse(r, API_TOO_LARGE, "etcdserver: request is too large");
+        if (error == -ENAMETOOLONG)
+                return refuse_name(r);
         if (error < 0)
                 return api_fail(r, error, NULL);
         r->change.expected = expected;

@@ -13,27 +13,6 @@
 
 #define TOKEN_VERSION "meta.k8s.io/v1"
 
-static void to_url(char *text) {
-        for (; *text; text++)
-                *text = *text == '+' ? '-' : *text == '/' ? '_' : *text;
-        while (text[-1] == '=')
-                *--text = '\0';
-}
-
-static char *from_url(struct arena *arena, const char *token) {
-        size_t n = strlen(token);
-        char *text = arena_alloc(arena, n + 4);
-
-        if (!text)
-                return NULL;
-        memcpy(text, token, n);
-        for (char *c = text; *c; c++)
-                *c = *c == '-' ? '+' : *c == '_' ? '/' : *c;
-        while (n % 4)
-                text[n++] = '=';
-        return text;
-}
-
 /* Names have in them whatever a path's segment may have. */
 static const char *write_place(struct arena *arena, const char *scope, const struct api_place *place) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
@@ -52,12 +31,11 @@ static const char *write_place(struct arena *arena, const char *scope, const str
 
 const char *api_place_token(struct arena *arena, const char *scope, const struct api_place *place) {
         const char *json = write_place(arena, scope, place);
-        char *text = json ? arena_alloc(arena, BASE64_LENGTH(strlen(json)) + 1) : NULL;
+        char *text = json ? arena_alloc(arena, BASE64_URL_LENGTH(strlen(json)) + 1) : NULL;
 
         if (!text)
                 return NULL;
-        base64_encode(json, strlen(json), text);
-        to_url(text);
+        base64_url_encode(json, strlen(json), text);
         return text;
 }
 
@@ -80,18 +58,32 @@ static bool split(struct arena *arena, const char *start, struct api_place *plac
         return place->namespace;
 }
 
+/* Whether it stays what it is as a path below the list's: no empty segment, no dots, no slash at the end. */
+static bool is_clean(const char *start) {
+        for (const char *end; *start; start = end + 1) {
+                size_t n = (size_t)((end = strchrnul(start, '/')) - start);
+
+                if (n == 0 || (n <= 2 && strncmp(start, "..", n) == 0))
+                        return false;
+                if (!*end)
+                        return true;
+        }
+        return false;
+}
+
 int api_place_parse(struct arena *arena, const char *token, const char *scope, struct api_place *ret_place,
                     struct err **err) {
-        char *text = from_url(arena, token), *json = text ? arena_alloc(arena, strlen(text) + 1) : NULL;
+        char *json = arena_alloc(arena, strlen(token) + 1);
         const struct value *tree = NULL;
         const char *start;
         struct api_place place = { 0 };
-        struct base64_decoder decoder = { 0 };
         int64_t n;
 
         if (!json)
                 return -ENOMEM;
-        n = base64_decode(&decoder, text, strlen(text), json);
+        n = base64_url_decode(token, strlen(token), json);
+        if (n >= 0)
+                json[n] = '\0';
         if (n < 0 || memchr(json, '\0', (size_t)n) || !cut_nul(json) ||
             json_parse(arena, json, strlen(json), NULL, &tree, NULL) < 0)
                 return err_set(err, EINVAL,
@@ -102,6 +94,9 @@ int api_place_parse(struct arena *arena, const char *token, const char *scope, s
                 return err_set(err, EINVAL,
                                "invalid continue token: continue key is not valid: incorrect encoded start "
                                "resourceVersion (version meta.k8s.io/v1)");
+        if (!is_clean(start + (*start == '/')))
+                return err_set(err, EINVAL, "invalid continue token: continue key is not valid: %s", start);
+        start += *start == '/';
         if (place.revision < 0)
                 place.revision = API_PLACE_NOW;
         if (scope)

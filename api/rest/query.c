@@ -1,7 +1,6 @@
 #include "api/rest/query.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/rest/page.h"
@@ -15,6 +14,8 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/go_number.h"
+#include "lib/go_text.h"
 
 static bool matches(const char *text, const char *word) {
         return text && strcmp(text, word) == 0;
@@ -59,26 +60,33 @@ static void check_options(const struct api_options *o, bool watch, struct proble
                               "Forbidden: resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
 }
 
+static enum api_step refuse_revision(struct api_request *r, int error) {
+        bool lists = r->verb & (KUBE_VERB_LIST | KUBE_VERB_DELETECOLLECTION);
+        const char *text = go_text_quote(r->arena, r->options.resource_version) ?: "";
+
+        return api_refuse(r, lists ? API_BAD_REQUEST : API_BROKEN,
+                          "%sresourceVersion: Invalid value: %s: strconv.ParseUint: parsing %s: %s",
+                          lists ? "invalid resource version: " : "", text, text, go_number_error(error));
+}
+
 static enum api_step read_revision(struct api_request *r, bool watch, int64_t *ret_revision) {
         const struct api_options *o = &r->options;
-        int64_t now = api_state_revision(r->server->config.state), revision;
-        bool lists = r->verb & (KUBE_VERB_LIST | KUBE_VERB_DELETECOLLECTION);
-        char *end;
+        int64_t now = api_state_revision(r->server->config.state);
+        uint64_t asked;
+        int error;
 
         *ret_revision = 0;
         if (!o->resource_version || !*o->resource_version)
                 return API_NEXT;
-        revision = strtoll(o->resource_version, &end, 10);
-        if (*end || revision < 0)
-                return api_refuse(r, lists ? API_BAD_REQUEST : API_BROKEN,
-                                  "%sresourceVersion: Invalid value: \"%s\": strconv.ParseUint: parsing \"%s\": "
-                                  "invalid syntax",
-                                  lists ? "invalid resource version: " : "", o->resource_version, o->resource_version);
-        if (revision > now)
-                return api_too_new(r, revision, now);
-        /* A page of what was then, or exactly that; else the present is not older than anything. */
+        error = go_number_uint(o->resource_version, &asked);
+        if (error < 0)
+                return refuse_revision(r, error);
+        if (asked > (uint64_t)now && (!watch || o->initial_events))
+                return api_too_new(r, asked, now);
+        /* A page of what was then, or exactly that; else the present is not older than anything. What a watch
+         * is told may be yet to come, what it is told first may not. */
         if (watch || matches(o->resource_version_match, "Exact") || (o->limit > 0 && !o->resource_version_match))
-                *ret_revision = revision;
+                *ret_revision = asked < INT64_MAX ? (int64_t)asked : INT64_MAX;
         return API_NEXT;
 }
 
@@ -104,6 +112,7 @@ static enum api_step read_place(struct api_request *r, struct collection_query *
         _cleanup_err_ struct err *err = NULL;
         struct api_place place;
         int error = api_place_parse(r->arena, r->options.continue_, scope_of(r), &place, &err);
+        int64_t now = api_state_revision(r->server->config.state);
 
         if (error == -EINVAL)
                 return api_refuse(r, API_BAD_REQUEST, "%s", err_text(err));
@@ -112,6 +121,8 @@ static enum api_step read_place(struct api_request *r, struct collection_query *
         if (r->options.resource_version && *r->options.resource_version &&
             strcmp(r->options.resource_version, "0") != 0)
                 return api_refuse(r, API_BAD_REQUEST, "specifying resource version is not allowed when using continue");
+        if (place.revision > now)
+                return api_too_new(r, (uint64_t)place.revision, now);
         q->revision = place.revision == API_PLACE_NOW ? 0 : place.revision;
         q->after_namespace = place.namespace;
         q->after_name = place.name;

@@ -5,6 +5,7 @@
 #include "api/rest/watch.h"
 #include "api/server/server.h"
 #include "api/state/resource.h"
+#include "api/state/state.h"
 #include "lib/http/exchange.h"
 
 #define WATCH_SECONDS 1800 /* and up to as much again, where the client does not say */
@@ -113,7 +114,7 @@ static void on_due(struct watch *w, uint64_t now) {
 
         if (now >= w->end_ms)
                 return watch_end(w);
-        if (revision > 0 && w->bookmarks)
+        if (revision > 0 && revision <= api_state_revision(w->of->loop->server->config.state) && w->bookmarks)
                 watch_tell(w, watch_bookmark_bytes(w, revision, false));
         plan(w, now);
 }

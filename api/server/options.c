@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -15,6 +14,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/go_number.h"
 #include "lib/go_text.h"
 #include "lib/http/exchange.h"
 #include "lib/http/message.h"
@@ -25,43 +25,40 @@ enum option_kind { OPTION_TEXT, OPTION_NUMBER, OPTION_BOOL };
 #define AT(member) offsetof(struct api_options, member)
 #define NO_FLAG 0
 
+#define LISTS (KUBE_VERB_LIST | KUBE_VERB_WATCH | KUBE_VERB_DELETECOLLECTION)
+#define ANY UINT16_MAX
+#define DELETES (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION)
+
 static const struct option {
         const char *name;
         enum option_kind kind;
         size_t at;
-        size_t given; /* where a bool says that it was given */
+        size_t given;   /* where a bool says that it was given */
+        uint16_t verbs; /* that know it: with others it is not even read */
 } table[] = {
-        { "labelSelector", OPTION_TEXT, AT(label_selector), NO_FLAG },
-        { "fieldSelector", OPTION_TEXT, AT(field_selector), NO_FLAG },
-        { "resourceVersion", OPTION_TEXT, AT(resource_version), NO_FLAG },
-        { "resourceVersionMatch", OPTION_TEXT, AT(resource_version_match), NO_FLAG },
-        { "continue", OPTION_TEXT, AT(continue_), NO_FLAG },
-        { "fieldManager", OPTION_TEXT, AT(field_manager), NO_FLAG },
-        { "fieldValidation", OPTION_TEXT, AT(field_validation), NO_FLAG },
-        { "includeObject", OPTION_TEXT, AT(include_object), NO_FLAG },
-        { "dryRun", OPTION_TEXT, AT(dry_run), NO_FLAG },
-        { "propagationPolicy", OPTION_TEXT, AT(propagation), NO_FLAG },
-        { "limit", OPTION_NUMBER, AT(limit), NO_FLAG },
-        { "timeoutSeconds", OPTION_NUMBER, AT(timeout_s), NO_FLAG },
-        { "gracePeriodSeconds", OPTION_NUMBER, AT(grace_s), AT(grace_set) },
-        { "watch", OPTION_BOOL, AT(watch), NO_FLAG },
-        { "allowWatchBookmarks", OPTION_BOOL, AT(bookmarks), NO_FLAG },
-        { "sendInitialEvents", OPTION_BOOL, AT(initial_events), AT(initial_events_set) },
-        { "orphanDependents", OPTION_BOOL, AT(orphan), AT(orphan_set) },
-        { "force", OPTION_BOOL, AT(force), AT(force_set) },
+        { "labelSelector", OPTION_TEXT, AT(label_selector), NO_FLAG, ANY },
+        { "fieldSelector", OPTION_TEXT, AT(field_selector), NO_FLAG, ANY },
+        { "resourceVersion", OPTION_TEXT, AT(resource_version), NO_FLAG, ANY },
+        { "resourceVersionMatch", OPTION_TEXT, AT(resource_version_match), NO_FLAG, ANY },
+        { "continue", OPTION_TEXT, AT(continue_), NO_FLAG, ANY },
+        { "fieldManager", OPTION_TEXT, AT(field_manager), NO_FLAG, ANY },
+        { "fieldValidation", OPTION_TEXT, AT(field_validation), NO_FLAG, ANY },
+        { "includeObject", OPTION_TEXT, AT(include_object), NO_FLAG, ANY },
+        { "dryRun", OPTION_TEXT, AT(dry_run), NO_FLAG, ANY },
+        { "propagationPolicy", OPTION_TEXT, AT(propagation), NO_FLAG, ANY },
+        { "limit", OPTION_NUMBER, AT(limit), NO_FLAG, LISTS },
+        { "timeoutSeconds", OPTION_NUMBER, AT(timeout_s), NO_FLAG, LISTS },
+        { "gracePeriodSeconds", OPTION_NUMBER, AT(grace_s), AT(grace_set), DELETES },
+        { "watch", OPTION_BOOL, AT(watch), NO_FLAG, ANY },
+        { "allowWatchBookmarks", OPTION_BOOL, AT(bookmarks), NO_FLAG, ANY },
+        { "sendInitialEvents", OPTION_BOOL, AT(initial_events), AT(initial_events_set), ANY },
+        { "orphanDependents", OPTION_BOOL, AT(orphan), AT(orphan_set), ANY },
+        { "force", OPTION_BOOL, AT(force), AT(force_set), ANY },
 };
 
 /* As Kubernetes reads a query: what does not say no says yes. */
 static bool read_bool(const char *text) {
         return strcmp(text, "0") != 0 && strcasecmp(text, "false") != 0;
-}
-
-static int read_number(const char *text, int64_t *ret) {
-        char *end;
-
-        errno = 0;
-        *ret = strtoll(text, &end, 10);
-        return *text && !*end && errno == 0 ? 0 : -EINVAL;
 }
 
 static int read_option(struct api_options *options, const struct option *o, const char *text) {
@@ -74,7 +71,7 @@ static int read_option(struct api_options *options, const struct option *o, cons
                 *(const char **)at = text;
                 return 0;
         case OPTION_NUMBER:
-                return *text ? read_number(text, at) : 0;
+                return go_number_int(text, at);
         default:
                 *(bool *)at = read_bool(text);
                 return 0;
@@ -228,10 +225,13 @@ enum api_step api_options_read(struct api_request *r) {
         enum api_step step;
 
         for (size_t i = 0; *q->query && i < ELEMENTS(table); i++) {
-                const char *text = http_query(r->arena, q->query, table[i].name);
+                bool known = table[i].verbs & (r->path.watch ? LISTS : r->verb);
+                const char *text = known ? http_query(r->arena, q->query, table[i].name) : NULL;
+                int error = text ? read_option(&r->options, &table[i], text) : 0;
 
-                if (text && read_option(&r->options, &table[i], text) < 0)
-                        return api_refuse(r, API_BAD_REQUEST, "strconv.ParseInt: parsing \"%s\": invalid syntax", text);
+                if (error < 0)
+                        return api_refuse(r, API_BAD_REQUEST, "strconv.ParseInt: parsing %s: %s",
+                                          go_text_quote(r->arena, text) ?: "", go_number_error(error));
         }
         step = check_include(r);
         if (step != API_NEXT)

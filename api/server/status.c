@@ -313,14 +313,14 @@ enum api_step api_refuse_patch_form(struct api_request *r) {
         return answer(r, API_UNSUPPORTED_MEDIA, "415: Unsupported Media Type", &d);
 }
 
-enum api_step api_too_new(struct api_request *r, int64_t asked, int64_t now) {
+enum api_step api_too_new(struct api_request *r, uint64_t asked, int64_t now) {
         struct details d = { .given = true,
                              .cause = { "ResourceVersionTooLarge", "Too large resource version", NULL },
                              .retry_after_s = 1 };
 
         return answer(r, API_TIMEOUT,
-                      arena_printf(r->arena, "Timeout: Too large resource version: %lld, current: %lld",
-                                   (long long)asked, (long long)now),
+                      arena_printf(r->arena, "Timeout: Too large resource version: %llu, current: %lld",
+                                   (unsigned long long)asked, (long long)now),
                       &d);
 }
 

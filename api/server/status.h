@@ -82,7 +82,7 @@ enum api_step api_refuse_owned(struct api_request *r, const char *message, const
 enum api_step api_refuse_patch_form(struct api_request *r);
 
 /* 504: the revision that is asked for has not been yet. */
-enum api_step api_too_new(struct api_request *r, int64_t asked, int64_t now);
+enum api_step api_too_new(struct api_request *r, uint64_t asked, int64_t now);
 
 /* The status @code, which no stage has words for. */
 enum api_step api_fail(struct api_request *r, int error, const char *what);

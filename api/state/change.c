@@ -106,6 +106,10 @@ int api_change_init(struct api_change *change, struct api_state *state, struct a
                 object_unref(c.object);
                 return -ENOMEM;
         }
+        if (strlen(c.key) >= STORE_KEY_MAX) {
+                api_change_deinit(&c);
+                return -ENAMETOOLONG;
+        }
         c.json = TAKE_PTR(bytes);
         *change = c;
         return 0;

@@ -89,7 +89,8 @@ struct api_change {
 };
 
 /* Prepares a change to @tree, whose JSON is @json: compact, by api_settle() and thus with "resourceVersion" in its
- * metadata. 0, or a negative errno. */
+ * metadata. 0, or a negative errno: -ENAMETOOLONG for a name that no key has room for, which is for those that need be
+ * no more than a path's segment. */
 int api_change_init(struct api_change *change, struct api_state *state, struct api_resource *resource,
                     struct arena *arena, const struct value *tree, const struct api_json *json);
 void api_change_deinit(struct api_change *change); /* a zeroed one is fine */

@@ -71,6 +71,33 @@ static int add_field(struct http_fields *fields, struct arena *arena, nghttp2_rc
                                arena_strndup(arena, (const char *)text.base, text.len));
 }
 
+/* What costs us more than the peer may come now and then: a level that rises with each and sinks with time, and a peer
+ * that reaches the brim is sent away. @weight is in thousandths of a millisecond of the time that it sinks in. */
+static void count_cost(struct http_connection *connection, uint64_t weight) {
+        struct h2 *h2 = connection->state;
+        uint64_t now = uv_now(connection->hub->loop), passed = (now - h2->cost_at) * 1000;
+
+        h2->cost = (h2->cost > passed ? h2->cost - passed : 0) + weight;
+        h2->cost_at = now;
+        if (h2->cost > (uint64_t)HTTP_RESETS_MS * 1000)
+                nghttp2_session_terminate_session(h2->session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+/* Streams that are opened only to be reset (CVE-2023-44487), by either side (CVE-2025-8671). */
+static void count_reset(struct http_connection *connection) {
+        count_cost(connection, (uint64_t)HTTP_RESETS_MS * 1000 / HTTP_RESETS_MAX);
+}
+
+/* A few bytes that name a large field of HPACK's table, again and again, are a head of any size, all of which is to be
+ * looked at: each HEAD_MAX of it counts as a stream that is reset. */
+static void count_head(struct http_connection *connection, struct http_exchange *x, size_t n) {
+        size_t before = x->head->head_bytes / connection->head_max;
+
+        x->head->head_bytes += n;
+        if (connection->server && x->head->head_bytes / connection->head_max > before)
+                count_reset(connection);
+}
+
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name, nghttp2_rcbuf *value,
                      uint8_t flags, void *user_data) {
         struct http_connection *connection = user_data;
@@ -81,7 +108,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
 
         if (!x || !x->head || frame->hd.type != NGHTTP2_HEADERS)
                 return 0;
-        x->head->head_bytes += name_text.len + value_text.len + 32;
+        count_head(connection, x, name_text.len + value_text.len + 32);
         if (x->head->head_bytes > connection->head_max)
                 return connection->server && !x->head_in && !connection->reset_large_heads ?
                                0 :
@@ -160,23 +187,6 @@ static void send_goaway(struct http_connection *connection) {
         connection->drain_since = 0;
         nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h2->session),
                               NGHTTP2_NO_ERROR, NULL, 0);
-}
-
-/* What costs us more than the peer may come now and then: a level that rises with each and sinks with time, and a peer
- * that reaches the brim is sent away. @weight is in thousandths of a millisecond of the time that it sinks in. */
-static void count_cost(struct http_connection *connection, uint64_t weight) {
-        struct h2 *h2 = connection->state;
-        uint64_t now = uv_now(connection->hub->loop), passed = (now - h2->cost_at) * 1000;
-
-        h2->cost = (h2->cost > passed ? h2->cost - passed : 0) + weight;
-        h2->cost_at = now;
-        if (h2->cost > (uint64_t)HTTP_RESETS_MS * 1000)
-                nghttp2_session_terminate_session(h2->session, NGHTTP2_ENHANCE_YOUR_CALM);
-}
-
-/* Streams that are opened only to be reset (CVE-2023-44487), by either side (CVE-2025-8671). */
-static void count_reset(struct http_connection *connection) {
-        count_cost(connection, (uint64_t)HTTP_RESETS_MS * 1000 / HTTP_RESETS_MAX);
 }
 
 /* Frames that bring nothing (CVE-2019-9512, -9515, -9518). */

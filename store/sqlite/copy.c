@@ -165,25 +165,19 @@ static int skip_revisions(const char *path, struct err **err) {
         return r;
 }
 
-/* Makes DIRECTORY/state.db.new of the backup, complete and durable. */
-static int make_new(const char *path, const char *directory, struct err **err) {
+/* Makes DIRECTORY/state.db.new of the backup @db, complete and durable. */
+static int make_new(sqlite3 *db, const char *path, const char *directory, struct err **err) {
         _cleanup_free_ char *new = NULL, *made = NULL;
-        sqlite3 *db = NULL;
         int r;
 
         if (asprintf(&new, "%s/" SQLITE_STORE_NEW, directory) < 0) {
                 new = NULL;
                 return err_set(err, ENOMEM, "out of memory");
         }
-        r = sqlite_connect(path, SQLITE_OPEN_READONLY, &db, err);
-        if (r < 0)
-                return r;
-        if ((r = sqlite_check_kind(db, path, err)) == 0 && (r = check_whole(db, path, err)) == 0 &&
-            (r = make_beside(new, &made, err)) == 0 && (r = give_to_owner(made, directory, err)) == 0 &&
+        if ((r = make_beside(new, &made, err)) == 0 && (r = give_to_owner(made, directory, err)) == 0 &&
             (r = copy_into(db, path, made, err)) == 0 && (r = skip_revisions(made, err)) == 0 &&
             (r = sync_path(made, O_RDONLY, err)) == 0 && rename(made, new) < 0)
                 r = err_errno(err, errno, "%s", new);
-        sqlite3_close(db);
         if (r < 0 && made)
                 unlink(made);
         return r < 0 ? r : sync_path(directory, O_RDONLY | O_DIRECTORY, err);
@@ -211,8 +205,20 @@ int sqlite_finish_restore(const char *directory, struct err **err) {
         return 0;
 }
 
-int store_restore(const char *path, const char *directory, struct err **err) {
+/* What is no backup leaves nothing behind, not even a directory. */
+static int restore(sqlite3 *db, const char *path, const char *directory, struct err **err) {
         _cleanup_close_ int lock = -EBADF;
+        int r;
+
+        if ((r = sqlite_check_kind(db, path, err)) < 0 || (r = check_whole(db, path, err)) < 0 ||
+            (r = files_make_private(directory, err)) < 0 || (r = lock = sqlite_lock(directory, err)) < 0 ||
+            (r = make_new(db, path, directory, err)) < 0)
+                return r;
+        return sqlite_finish_restore(directory, err);
+}
+
+int store_restore(const char *path, const char *directory, struct err **err) {
+        sqlite3 *db = NULL;
         struct stat st;
         int r;
 
@@ -220,8 +226,8 @@ int store_restore(const char *path, const char *directory, struct err **err) {
                 return err_errno(err, errno, "restore of %s", path);
         if (!S_ISREG(st.st_mode))
                 return err_set(err, EINVAL, "restore of %s: it is no file; give a backup's", path);
-        if ((r = files_make_private(directory, err)) < 0 || (r = lock = sqlite_lock(directory, err)) < 0 ||
-            (r = make_new(path, directory, err)) < 0 || (r = sqlite_finish_restore(directory, err)) < 0)
-                return err_wrap(err, r, "restore of %s", path);
-        return 0;
+        if ((r = sqlite_connect(path, SQLITE_OPEN_READONLY, &db, err)) == 0)
+                r = restore(db, path, directory, err);
+        sqlite3_close(db);
+        return r < 0 ? err_wrap(err, r, "restore of %s", path) : 0;
 }

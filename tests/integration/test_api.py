@@ -318,6 +318,33 @@ def test_pages_are_of_one_moment(api):
     assert client.ask("GET", MAPS)[1]["items"] == []
 
 
+def test_a_name_that_no_key_has_room_for(api):
+    """Roles are called whatever a path's segment may be, of any length on kube-apiserver."""
+    client, roles = api.client(), "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles"
+    room = 1023 - len("rbac.authorization.k8s.io/roles/default/")
+    assert client.ask("POST", roles, {"metadata": {"name": "(" * room}, "rules": []})[0] == 201
+    status, answer = client.ask("POST", roles, {"metadata": {"name": "(" * (room + 1)}, "rules": []})
+    assert (status, answer["details"]["causes"][0]["field"]) == (422, "metadata.name")
+    assert client.ask("PATCH", f"{roles}/{'x' * (room + 1)}?fieldManager=a", {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"},
+                      **{"Content-Type": "application/apply-patch+yaml"})[0] == 422
+    assert client.raw("DELETE", roles + "/" + "(" * room)[0] == 200
+
+
+def test_a_watch_of_what_is_to_come(api):
+    """It is told what comes behind the revision it begins with, and nothing before."""
+    client, maps = api.client(), "/api/v1/namespaces/default/configmaps"
+    begin = int(client.ask("GET", maps)[1]["metadata"]["resourceVersion"]) + 3
+    events = client.watch(f"{maps}?watch=1&resourceVersion={begin}&allowWatchBookmarks=true&timeoutSeconds=3")
+    told = threading.Thread(target=lambda: heard.extend(events))
+    heard = []
+    told.start()
+    time.sleep(0.5)
+    made = [int(client.ask("POST", maps, {"metadata": {"generateName": "to-come-"}})[1]["metadata"]["resourceVersion"]) for _ in range(6)]
+    told.join(20)
+    assert made[0] <= begin < made[-1]
+    assert [int(e["object"]["metadata"]["resourceVersion"]) for e in heard] == [r for r in made if r > begin]
+
+
 def test_the_past_ends(api):
     """410: as an error of a list, and as the event that ends a watch."""
     client = api.client()

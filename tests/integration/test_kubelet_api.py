@@ -280,6 +280,10 @@ def test_host_logs_are_those_below_var_log(admin, tmp_path):
         os.mkfifo(f"{name}/fifo")
         top = "/logs" + name[len("/var/log"):]
         assert '<a href="large%20%3C%26%3E.log">large &#60;&#38;&#62;.log</a>' in admin.get(top + "/")
+        connection = admin.open()
+        connection.request("GET", top + "?a=b", headers=admin.headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Location"]) == (301, os.path.basename(name) + "/?a=b")
         with open(f"{name}/inside", "rb") as f:
             assert admin.raw(top + "/inside") == (200, f.read())
         for path in ("absolute", "relative", "fifo"):

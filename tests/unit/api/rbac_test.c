@@ -278,6 +278,10 @@ static const struct {
         int r;
 } impersonations[] = {
         { "boss", { NULL }, "", 1 },
+        { "boss", { "Impersonate-User", "" }, "", 1 }, /* without a text it is as if it were not there */
+        { "boss", { "Impersonate-Uid", "" }, "", 1 },
+        { "old", { "Impersonate-User", "jane", "Impersonate-Uid", "" }, "jane system:authenticated", 0 },
+        { "boss", { "Impersonate-User", "", "Impersonate-User", "jane" }, "", 1 }, /* the first of them counts */
         { "boss", { "Impersonate-User", "jane" }, "jane system:authenticated", 0 },
         { "boss",
           { "Impersonate-User", "jane", "Impersonate-Group", "a", "Impersonate-Group", "system:unauthenticated" },

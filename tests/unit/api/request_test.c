@@ -251,7 +251,17 @@ static void expect_place(struct arena *arena, const char *scope, const struct ap
 }
 
 static void test_places(void **state) {
-        static const char *const wrong[] = { "", "x", "nonsense", "e30", "eyJ2IjoibWV0YS5rOHMuaW8vdjEifQ" };
+        static const char *const wrong[] = {
+                "",
+                "x",
+                "nonsense",
+                "e30",
+                "eyJ2IjoibWV0YS5rOHMuaW8vdjEifQ",
+                /* padding, the other alphabet's digits, and a place that is outside of the list */
+                "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6LTEsInN0YXJ0IjoiZGVmYXVsdC9hXHUwMDAwIn0=",
+                "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6LTEsInN0YXJ0IjoiZGVmYXVsdC9hP39+In0",
+                "eyJ2IjoibWV0YS5rOHMuaW8vdjEiLCJydiI6LTEsInN0YXJ0IjoiLi4vc2VjcmV0cy9kZWZhdWx0L2FcdTAwMDAifQ",
+        };
         /* Roles and their bindings are called whatever a path's segment may be. */
         static const char *const odd[] = { "a\"b", "a\\", "a\\u0000", "a\\u0000\"b", "<\xc3\xa9 & \t>" };
         _cleanup_arena_ struct arena *arena = arena_new();

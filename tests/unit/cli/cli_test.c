@@ -202,6 +202,10 @@ static void print_columns(FILE *out, const void *data) {
         columns_row(&columns, "%s\t%s\t%s", "a-rather-long-name", "ü", "end");
         columns_row(&columns, "%s\t%s\t%s", "b", "evil\033[2J", "x");
         columns_row(&columns, "%s", "short");
+        columns_row(&columns, "%s%s%s\t%s", "one\tcell", COLUMNS_NEXT,
+                    "evil\xc2\x9b"
+                    "2J\u00a0",
+                    "y\n");
         columns_end(&columns, out);
 }
 
@@ -209,7 +213,8 @@ static void test_columns(void **state) {
         assert_string_equal(printed(print_columns, NULL), "NAME                 STATE       LAST\n"
                                                           "a-rather-long-name   ü           end\n"
                                                           "b                    evil?[2J    x\n"
-                                                          "short                            \n");
+                                                          "short                            \n"
+                                                          "one?cell             evil?2J\u00a0    y?\n");
 }
 
 static void print_yaml(FILE *out, const void *data) {

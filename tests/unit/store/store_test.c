@@ -723,7 +723,7 @@ static void refuse_own_files(struct fixture *f) {
 static void test_backup(void **state) {
         struct fixture *f = *state;
         _cleanup_err_ struct err *err = NULL;
-        char path[128], other[128];
+        char path[128], other[128], none[128];
         struct fixture restored = { .backend = &store_sqlite };
         int64_t a, b;
 
@@ -759,6 +759,11 @@ static void test_backup(void **state) {
         open_store(&restored);
         expect(restored.store, "a", "1", a);
         store_close(restored.store);
+
+        snprintf(none, sizeof(none), "%s/none", f->dir);
+        err = err_free(err);
+        assert_int_equal(store_restore(path, none, &err), -EBADMSG);
+        assert_int_equal(access(none, F_OK), -1); /* nor is a directory made */
 }
 
 /* A restore that was cut off between any two steps is ended by the next start. */
