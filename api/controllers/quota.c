@@ -20,7 +20,7 @@
 /* A quota, and the kinds that it counts: a bit each, by their number among all. */
 struct tracked {
         struct table_node in_all;
-        uint64_t due; /* its last recount for what went; ns */
+        uint64_t due; /* when what goes may be counted next; ns */
         uint64_t kinds[CONTROLLER_KINDS_MAX / WORD_BITS];
         char key[];
 };
@@ -118,17 +118,15 @@ static bool may_use_less(const struct quota_handler *h, const struct client_obje
                !mentions(object, "\"generation\":1,");
 }
 
-/* The first is counted at once: who has deleted something may look. */
+/* The first is counted at once: who has deleted something may look. What waits already may be due sooner; then what
+ * comes behind that has to wait anew. */
 static void add_gathered(struct controller *controller, struct tracked *tracked) {
         uint64_t now = controller_now(controller);
 
         if (tracked->due > now)
-                return;
-        tracked->due = tracked->due + GATHER > now ? tracked->due + GATHER : now;
-        if (tracked->due > now)
-                controller_add_after(controller, tracked->key, tracked->due - now);
-        else
-                controller_add(controller, tracked->key);
+                return controller_add_after(controller, tracked->key, tracked->due - now);
+        tracked->due = now + GATHER;
+        controller_add(controller, tracked->key);
 }
 
 /* Quotas of @namespace (NULL: all) that count the kind. */
