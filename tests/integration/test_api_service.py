@@ -107,6 +107,8 @@ def test_a_copy_for_an_empty_directory(tmp_path):
     try:
         assert api.client().raw("POST", MAPS, {"metadata": {"name": "moved"}})[0] == 201
         assert run("backup", copy, "--data-dir", api.data).returncode == 0
+        nowhere = run("restore", "--data-dir", "/dev/null/x", copy)
+        assert nowhere.returncode == 1 and "/dev/null/x" in nowhere.stderr, nowhere
         os.makedirs(new.data)
         assert run("restore", "--data-dir", new.data, copy).returncode == 0
         new.start()
@@ -168,7 +170,7 @@ def test_a_damaged_object_is_named(value, words):
 
 
 @pytest.mark.parametrize("args, words", [
-    (("backup",), "give the file"), (("backup", "a", "b"), "b: one file is enough"), (("restore", "--data-dir", "/dev/null/x", "/etc/hostname"), "/dev/null/x"),
+    (("backup",), "give the file"), (("backup", "a", "b"), "b: one file is enough"), (("restore", "--data-dir", "/dev/null/x", "/etc/hostname"), "/etc/hostname: cannot be read: file is not a database; restore a backup"),
     (("backup", "--data-dir", "/nonexistent", "x"), "/nonexistent/state.db: No such file"), (("serve",), "serve: no such command; there are backup and restore"),
 ])
 def test_commands_that_are_wrong(args, words):
