@@ -8,3 +8,8 @@
 /* "v1.36.3+nacelle-0.1": what follows the plus is of no version's order (semver.org, 10). */
 #define KUBE_GIT_VERSION                                                                                               \
         "v" KUBE_VERSION_MAJOR "." KUBE_VERSION_MINOR "." KUBE_VERSION_PATCH "+nacelle-" NACELLE_VERSION
+
+struct metrics_writer;
+
+/* kubernetes_build_info, by which Prometheus' rules see a program that is behind the others. */
+void kube_version_write(struct metrics_writer *w);

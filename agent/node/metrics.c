@@ -87,19 +87,8 @@ static void write_containers(struct metrics_writer *w, const struct cri_counters
         write_labelled(w, "container_state", "exited", c->containers - c->created - c->running);
 }
 
-/* By which Prometheus' rules see a node that is behind the others. */
-static void write_build(struct metrics_writer *w) {
-        const struct metrics_label labels[] = { { "git_version", KUBE_GIT_VERSION },
-                                                { "major", KUBE_VERSION_MAJOR },
-                                                { "minor", KUBE_VERSION_MINOR } };
-
-        metrics_family(w, "kubernetes_build_info", METRICS_GAUGE,
-                       "[BETA] A metric with a constant '1' value labeled by major, minor, git version.");
-        metrics_sample(w, labels, ELEMENTS(labels), 1);
-}
-
 static void write_all(struct metrics_writer *w, const struct cri_counters *c, unsigned pods) {
-        write_build(w);
+        kube_version_write(w);
         metrics_family(w, "nacelle_build_info", METRICS_GAUGE, "The agent's version.");
         write_labelled(w, "version", NACELLE_VERSION, 1);
         write_family(w, "kubelet_runtime_operations_total", "CRI calls.", c->calls);

@@ -317,16 +317,6 @@ static void write_identities(struct metrics_writer *w, const struct api_counts *
         write_outcomes(w, may, counts->authorizations);
 }
 
-static void write_build(struct metrics_writer *w) {
-        const struct metrics_label labels[] = { { "git_version", KUBE_GIT_VERSION },
-                                                { "major", KUBE_VERSION_MAJOR },
-                                                { "minor", KUBE_VERSION_MINOR } };
-
-        metrics_family(w, "kubernetes_build_info", METRICS_GAUGE,
-                       "[BETA] A metric with a constant '1' value labeled by major, minor, git version.");
-        metrics_sample(w, labels, ELEMENTS(labels), 1);
-}
-
 static void write_page(struct metrics_writer *w, struct api_server *server, struct sum *sum) {
         const struct api_limits *limits = &server->config.limits;
 
@@ -360,7 +350,7 @@ static void write_page(struct metrics_writer *w, struct api_server *server, stru
         metrics_family(w, "etcd_request_duration_seconds", METRICS_HISTOGRAM,
                        "[ALPHA] Etcd request latency in seconds for each operation and object type.");
         write_merged(w, sum, &stored);
-        write_build(w);
+        kube_version_write(w);
         metrics_one(w, "nacelle_api_revision", METRICS_GAUGE, "The revision of the last change.",
                     (double)api_state_revision(server->config.state));
         metrics_process(w);

@@ -6,6 +6,7 @@
 #include "kube/validate/pod.h"
 #include "kube/validate/pod_rules.h"
 
+#define COUNTERS_MAX 32 /* of a set */
 #define POOL_NAME_MAX 253
 #define IDENTIFIER_MAX 32
 #define EXPRESSION_BYTES_MAX (10 * 1024)
@@ -32,6 +33,15 @@ void validate_device_unique_texts(struct validation *v, const struct place *at, 
 }
 
 /* --- names --- */
+
+void validate_device_counters(struct validation *v, const struct place *at,
+                              const struct kube_resource_v1_counter_entry *counters, uint32_t n) {
+        if (n == 0)
+                validate_required(v, at, "");
+        else if (validate_device_count(v, at, n, COUNTERS_MAX))
+                for (uint32_t i = 0; i < n; i++)
+                        validate_name(v, at, NAME_LABEL, counters[i].key);
+}
 
 void validate_pool_name(struct validation *v, const struct place *at, const char *name) {
         if (!name || !*name) {

@@ -24,6 +24,10 @@ void validate_device_unique(struct validation *v, const struct place *at, const 
 /* The same of a list of texts. */
 void validate_device_unique_texts(struct validation *v, const struct place *at, const string_list *texts);
 
+/* The @n counters of a set, or of what a device takes of one: at least one. */
+void validate_device_counters(struct validation *v, const struct place *at,
+                              const struct kube_resource_v1_counter_entry *counters, uint32_t n);
+
 void validate_pool_name(struct validation *v, const struct place *at, const char *name);
 
 /* "name" or "example.com/name"; the second, which says so where it is the first. */

@@ -10,7 +10,6 @@
 #define VALUES_MAX 48     /* of attributes, each of a list counting */
 #define TAINTS_MAX 16
 #define CONSUMPTIONS_MAX 2
-#define COUNTERS_MAX 32
 
 /* --- how much it may say --- */
 
@@ -60,14 +59,9 @@ static void check_consumption(struct validation *v, const struct place *at,
                 return;
         for (uint32_t i = 0; i < list->count; i++) {
                 const struct kube_resource_v1_device_counter_consumption *c = &list->items[i];
-                const struct place *counters = FIELD(ITEM(at, i), "counters");
 
                 validate_name_required(v, FIELD(ITEM(at, i), "counterSet"), NAME_LABEL, c->counter_set);
-                if (c->counters.count == 0)
-                        validate_required(v, counters, "");
-                else if (validate_device_count(v, counters, c->counters.count, COUNTERS_MAX))
-                        list_for_each (entry, &c->counters)
-                                validate_name(v, counters, NAME_LABEL, entry->key);
+                validate_device_counters(v, FIELD(ITEM(at, i), "counters"), c->counters.items, c->counters.count);
                 names[i] = c->counter_set;
         }
         validate_device_unique(v, at, names, list->count);

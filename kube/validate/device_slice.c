@@ -10,7 +10,6 @@
 #define DEVICES_MAX 128
 #define DEVICES_MAX_ADVANCED 64 /* where devices have taints, consume counters, or have lists as attributes */
 #define COUNTER_SETS_MAX 8
-#define COUNTERS_MAX 32
 
 /* --- pool and counters --- */
 
@@ -33,14 +32,9 @@ static void check_counter_sets(struct validation *v, const struct place *at,
                 return;
         for (uint32_t i = 0; i < sets->count; i++) {
                 const struct kube_resource_v1_counter_set *set = &sets->items[i];
-                const struct place *counters = FIELD(ITEM(at, i), "counters");
 
                 validate_name_required(v, FIELD(ITEM(at, i), "name"), NAME_LABEL, set->name);
-                if (set->counters.count == 0)
-                        validate_required(v, counters, "");
-                else if (validate_device_count(v, counters, set->counters.count, COUNTERS_MAX))
-                        list_for_each (entry, &set->counters)
-                                validate_name(v, counters, NAME_LABEL, entry->key);
+                validate_device_counters(v, FIELD(ITEM(at, i), "counters"), set->counters.items, set->counters.count);
                 names[i] = set->name;
         }
         validate_device_unique(v, at, names, sets->count);
