@@ -290,10 +290,34 @@ static int stream_new(uv_loop_t *loop, int fd, struct tls_context *tls, const ch
         return 0;
 }
 
-/* Small writes are whole messages here: none waits for the acknowledgement of the one before. */
-static void set_no_delay(int fd, int family) {
-        if (family == AF_INET || family == AF_INET6)
-                setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+static bool is_tcp(int family) {
+        return family == AF_INET || family == AF_INET6;
+}
+
+/* Whether both ends of a connected @fd have one address, and nothing of a network between them. */
+static bool is_within_host(int fd, int family) {
+        union {
+                struct sockaddr any;
+                struct sockaddr_in v4;
+                struct sockaddr_in6 v6;
+        } own, peer;
+
+        if (getsockname(fd, &own.any, &(socklen_t){ sizeof(own) }) < 0 ||
+            getpeername(fd, &peer.any, &(socklen_t){ sizeof(peer) }) < 0)
+                return false;
+        return family == AF_INET ? own.v4.sin_addr.s_addr == peer.v4.sin_addr.s_addr :
+                                   memcmp(&own.v6.sin6_addr, &peer.v6.sin6_addr, sizeof(own.v6.sin6_addr)) == 0;
+}
+
+/* Small writes are whole messages here: none waits for the acknowledgement of the one before. Within a host there is no
+ * congestion, and BBR, where that is the host's choice, would take a reader that waits for a processor for a narrow
+ * path and send at that pace for seconds. Reno is in every kernel, and everyone's to choose (tcp(7)). */
+static void set_tcp(int fd, int family) {
+        if (!is_tcp(family))
+                return;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+        if (is_within_host(fd, family))
+                setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", strlen("reno"));
 }
 
 int transport_accept(uv_loop_t *loop, int fd, struct tls_context *tls, const struct transport_events *events,
@@ -302,7 +326,7 @@ int transport_accept(uv_loop_t *loop, int fd, struct tls_context *tls, const str
 
         sigpipe_survive();
         getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &(socklen_t){ sizeof(family) });
-        set_no_delay(fd, family);
+        set_tcp(fd, family);
         r = stream_new(loop, fd, tls, NULL, ret_stream);
         if (r < 0)
                 return r;
@@ -333,10 +357,10 @@ int transport_connect(uv_loop_t *loop, const struct transport_target *target, co
         sigpipe_survive();
         if (fd < 0)
                 return -errno;
-        set_no_delay(fd, target->address->sa_family);
         connected = connect_now(fd, target);
         if (connected < 0 && connected != -EINPROGRESS)
                 return connected;
+        set_tcp(fd, target->address->sa_family);
         r = stream_new(loop, TAKE_FD(fd), target->tls, target->name, ret_stream);
         if (r < 0)
                 return r;

@@ -1,6 +1,8 @@
 #include "lib/transport/transport.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -166,6 +168,43 @@ static void test_plain(void **state) {
         connect_pair(NULL, NULL, NULL);
         check_conversation();
         assert_null(transport_protocol(client.stream, &n));
+}
+
+static void assert_congestion(int fd, const char *wanted) {
+        char name[16] = "";
+
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &(socklen_t){ sizeof(name) - 1 }), 0);
+        assert_string_equal(name, wanted);
+}
+
+/* Between one address and itself there is no path to be paced for; between two the host's choice stands. */
+static void test_congestion_control(void **state) {
+        struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
+        char hosts[16] = "";
+        int fd, from = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), accepted;
+        FILE *f;
+
+        connect_pair(NULL, NULL, NULL);
+        assert_congestion(transport_fd(client.stream), "reno");
+        assert_congestion(transport_fd(server.stream), "reno");
+        transport_close(server.stream, 0);
+
+        f = fopen("/proc/sys/net/ipv4/tcp_congestion_control", "re");
+        assert_non_null(f);
+        assert_int_equal(fscanf(f, "%15s", hosts), 1);
+        fclose(f);
+        assert_int_equal(listener_tcp("127.0.0.1:0", &fd, NULL), 0);
+        assert_int_equal(bind(from, (struct sockaddr *)&address, sizeof(address)), 0);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address.sin_port = htons((uint16_t)listener_port(fd));
+        assert_int_equal(connect(from, (struct sockaddr *)&address, sizeof(address)), 0);
+        do
+                accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        while (accepted < 0);
+        close(fd);
+        assert_int_equal(transport_accept(&loop, accepted, NULL, &events, &server, &server.stream), 0);
+        assert_congestion(transport_fd(server.stream), hosts);
+        close(from);
 }
 
 static void test_tls(void **state) {
@@ -440,6 +479,7 @@ static void test_addresses(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_plain, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_congestion_control, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_tls, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_each_record_is_asked_for_once, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_tls_address, set_up, tear_down),
