@@ -17,7 +17,8 @@ REST_S = float(os.environ.get("API_REST", "20"))
 LISTED = 10_000
 CONFIGMAPS, DEPLOYMENTS = "/api/v1/namespaces/{}/configmaps", "/apis/apps/v1/namespaces/default/deployments/{}-"
 PROTOBUF = "accept: application/vnd.kubernetes.protobuf"
-NAMESPACES = ("lists", "few", "many", "fields")
+EVENT_BYTES = 1400
+NAMESPACES = ("floors", "lists", "few", "many", "fields")
 
 
 class Subject:
@@ -117,6 +118,27 @@ def gets(s):
     return out
 
 
+def floor(pki, size, connections, *rate):
+    """What OpenSSL alone takes to bring so many bytes to so many connections over the loopback."""
+    said = subprocess.run([f"{BUILD}/tests/bench/tls_floor", f"{pki}/admin.crt", f"{pki}/admin.key", str(size), str(connections), SECONDS, *map(str, rate)],
+                          check=True, stdout=subprocess.PIPE)
+    return json.loads(said.stdout)
+
+
+def floors(s):
+    """Not a server's: the least that the same bytes take on this machine."""
+    s.fill("floors", LISTED)
+    _, _, listed = s.server.client().raw("GET", CONFIGMAPS.format("floors"))
+    said = floor(s.pki, len(listed), os.cpu_count())
+    out = {"a list's bytes by OpenSSL alone": (said["rate"], "lists/s"), "a list's bytes by OpenSSL alone: CPU of the sender": (said["cpu_ms"], "ms"),
+           "a list's bytes by OpenSSL alone: CPU of the reader": (said["reader_cpu_ms"], "ms")}
+    for rate in (10, 100):
+        said, name = floor(s.pki, EVENT_BYTES, 1000, rate), f"{EVENT_BYTES} bytes to 1,000 connections, {rate} times/s, by OpenSSL alone"
+        out.update({f"{name}: made": (said["rate"], "1/s"), f"{name}: p99": (said["p99_ms"], "ms"), f"{name}: CPU of the sender": (said["cpu_ms"], "ms"),
+                    f"{name}: CPU of the reader": (said["reader_cpu_ms"], "ms")})
+    return out
+
+
 def lists(s):
     s.fill("lists", LISTED)
     path, out = CONFIGMAPS.format("lists"), {}
@@ -188,7 +210,7 @@ def large(s):
             "start with 100,000 objects": (ready, "s")}
 
 
-PARTS = {f.__name__: f for f in (rest, creates, gets, lists, patches, watches, fields, large)}
+PARTS = {f.__name__: f for f in (rest, creates, gets, floors, lists, patches, watches, fields, large)}
 WANTED = {"memory at rest": "≤ 15 MB", "written at rest": "≤ 10 MB a day", "durable creates, 1 clients": "≥ 3", "durable creates, 16 clients": "≥ 6",
           "durable creates, 64 clients": "≥ 8", "durable creates, 64 clients: p99": "≥ 8", "durable creates, 64 clients: CPU each": "≥ 12",
           "GET, 1 clients": "≥ 4", "GET, 16 clients": "≥ 8", "LIST of 10,000": "≥ 15", "LIST of 10,000 with gzip": "≥ 15",
@@ -257,7 +279,7 @@ def bench_api(row):
         figures = ours(api, parts)
         api.end()
         if os.environ.get("API_PEER") != "no":
-            peers = theirs(api.pki, parts)
+            peers = theirs(api.pki, [name for name in parts if name != "floors"])
     finally:
         api.stop()
     for name, (value, unit) in figures.items():
