@@ -69,7 +69,8 @@ void sqlite_keeper_leave(struct sqlite_store *store) {
 static int move_log(struct sqlite_keeper *k, int *ret_log) {
         int in_log = 0, moved = 0;
 
-        if (sqlite3_wal_checkpoint_v2(k->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved) != SQLITE_OK)
+        if (sqlite3_wal_checkpoint_v2(k->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved) != SQLITE_OK ||
+            in_log < 0)
                 return -1;
         *ret_log = in_log;
         return in_log - moved;
@@ -112,6 +113,8 @@ int sqlite_keeper_start(struct sqlite_store *store, struct err **err) {
         struct sqlite_keeper *k = &store->keeper;
         int r = sqlite_connect(store->path, SQLITE_OPEN_READWRITE, &k->db, err);
 
+        if (r == 0) /* a connection that has read nothing knows of no log, and would move none */
+                r = sqlite_check_kind(k->db, store->path, err);
         if (r < 0)
                 return r;
         pthread_mutex_init(&k->lock, NULL);

@@ -790,6 +790,42 @@ static void test_restore_cut(void **state) {
         }
 }
 
+/* How often the log has begun anew, as its head says (https://sqlite.org/fileformat2.html#walformat, 4.1). */
+static uint32_t log_beginnings(const struct fixture *f) {
+        char path[128];
+        uint8_t head[16];
+        FILE *log;
+
+        snprintf(path, sizeof(path), "%s/state.db-wal", f->dir);
+        log = fopen(path, "re");
+        assert_non_null(log);
+        assert_int_equal(fread(head, 1, sizeof(head), log), sizeof(head));
+        fclose(log);
+        return (uint32_t)head[12] << 24 | (uint32_t)head[13] << 16 | (uint32_t)head[14] << 8 | head[15];
+}
+
+/* What is in the log is moved before there is so much of it that a change would have to wait for it. */
+static void test_log_is_moved_beside_the_writer(void **state) {
+        struct fixture *f = *state;
+        char key[32], *large = malloc(600001);
+        uint32_t before;
+
+        memset(large, 'l', 600000);
+        large[600000] = '\0';
+        put(f->store, "a", "1", STORE_ABSENT);
+        before = log_beginnings(f);
+        for (int i = 0; i < 8; i++) {
+                snprintf(key, sizeof(key), "large-%d", i);
+                put(f->store, key, large, STORE_ABSENT);
+        }
+        for (int i = 0; i < 100 && log_beginnings(f) == before; i++) {
+                usleep(100000);
+                put(f->store, "a", "1", STORE_ANY);
+        }
+        assert_int_not_equal(log_beginnings(f), before);
+        free(large);
+}
+
 /* The log stays short under steady writing, and what was deleted is given back. */
 static void test_log_stays_short(void **state) {
         struct fixture *f = *state;
@@ -840,15 +876,25 @@ static void test_log_stays_short(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                BOTH(test_refusals),      BOTH(test_stamp),
-                BOTH(test_changes),       BOTH(test_bounds),
-                BOTH(test_scan),          BOTH(test_threads),
-                BOTH(test_queue_ends),    BOTH(test_lazy),
-                SQLITE(test_kill),        SQLITE(test_in_use),
-                SQLITE(test_damaged),     SQLITE(test_backup),
-                SQLITE(test_restore_cut), SQLITE(test_log_stays_short),
-                SQLITE(test_full_disk),   SQLITE(test_room_on_a_full_disk),
-                SQLITE(test_long_reads),  SQLITE(test_half_a_reserve),
+                BOTH(test_refusals),
+                BOTH(test_stamp),
+                BOTH(test_changes),
+                BOTH(test_bounds),
+                BOTH(test_scan),
+                BOTH(test_threads),
+                BOTH(test_queue_ends),
+                BOTH(test_lazy),
+                SQLITE(test_kill),
+                SQLITE(test_in_use),
+                SQLITE(test_damaged),
+                SQLITE(test_backup),
+                SQLITE(test_restore_cut),
+                SQLITE(test_log_is_moved_beside_the_writer),
+                SQLITE(test_log_stays_short),
+                SQLITE(test_full_disk),
+                SQLITE(test_room_on_a_full_disk),
+                SQLITE(test_long_reads),
+                SQLITE(test_half_a_reserve),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
