@@ -14,13 +14,16 @@
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
-#define GATHER (WORK_SECOND / 50) /* between two recounts: much that goes at once is one, or two */
+#define GAP_FIRST                                                                                                      \
+        (WORK_SECOND / 1000)       /* between two recounts; those that follow closely are further and further apart */
+#define GAP_MAX (WORK_SECOND / 50) /* so that much that goes at once is few of them */
 #define WORD_BITS 64
 
 /* A quota, and the kinds that it counts: a bit each, by their number among all. */
 struct tracked {
         struct table_node in_all;
         uint64_t due; /* when what goes may be counted next; ns */
+        uint64_t gap; /* between that and the recount before; ns */
         uint64_t kinds[CONTROLLER_KINDS_MAX / WORD_BITS];
         char key[];
 };
@@ -118,15 +121,32 @@ static bool may_use_less(const struct quota_handler *h, const struct client_obje
                !mentions(object, "\"generation\":1,");
 }
 
-/* The first is counted at once: who has deleted something may look. What waits already may be due sooner; then what
- * comes behind that has to wait anew. */
+static void widen_gap(struct tracked *tracked, uint64_t now) {
+        if (now > tracked->due + GAP_MAX)
+                tracked->gap = GAP_FIRST;
+        else
+                tracked->gap = 2 * tracked->gap < GAP_MAX ? 2 * tracked->gap : GAP_MAX;
+        tracked->due = now + tracked->gap;
+}
+
+/* The first is counted at once, and the second nearly so: who has deleted something may look. What waits already may be
+ * due sooner; then what comes behind that has to wait anew. */
 static void add_gathered(struct controller *controller, struct tracked *tracked) {
         uint64_t now = controller_now(controller);
 
         if (tracked->due > now)
                 return controller_add_after(controller, tracked->key, tracked->due - now);
-        tracked->due = now + GATHER;
+        widen_gap(tracked, now);
         controller_add(controller, tracked->key);
+}
+
+uint64_t quota_gap(const struct quotas *q, const char *key) {
+        struct tracked *tracked = find(q, key);
+
+        if (!tracked)
+                return GAP_MAX;
+        widen_gap(tracked, controller_now(q->controller));
+        return tracked->gap;
 }
 
 /* Quotas of @namespace (NULL: all) that count the kind. */

@@ -21,4 +21,7 @@ struct quotas {
         unsigned n;
 };
 
+/* How long a recount of the quota @key that met other writers waits for its next try, in ns: longer each time. */
+uint64_t quota_gap(const struct quotas *q, const char *key);
+
 int quota_count(struct task *task); /* controller_kind.reconcile */

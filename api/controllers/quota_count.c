@@ -13,7 +13,6 @@
 
 #define RESYNC (300 * WORK_SECOND) /* kube-controller-manager's --resource-quota-sync-period */
 #define AGAIN (5 * WORK_SECOND)    /* new bounds: what was admitted before them is there by then */
-#define SOON (WORK_SECOND / 20)    /* while others write */
 
 struct counting {
         struct kube_resource_quota quota;
@@ -55,13 +54,18 @@ static void on_listed(struct task *task, const struct kube_kind *kind, struct cl
                             object->name, strerror(-r));
 }
 
+/* A charge is there in a moment, but the next may be on its way by then. */
+static void wait_for_others(struct task *task) {
+        task_again(task, quota_gap(controller_data(task_controller(task)), task_key(task)));
+}
+
 static int on_written(struct task *task, const struct client_answer *answer, void *data) {
         const struct counting *counting = data;
 
         if (client_succeeded(answer))
                 task_again(task, counting->recount.differs ? AGAIN : RESYNC);
         else if (answer->code == 409 || answer->code == 429)
-                task_again(task, SOON);
+                wait_for_others(task);
         else if (answer->code != 404)
                 task_fail(task, answer->code < 0 ? -answer->code : EIO, answer->message);
         return 0;
@@ -112,7 +116,7 @@ int quota_count(struct task *task) {
         if (r < 0 || !object)
                 return r;
         if (is_charged(controller_config(c), task_namespace(task))) {
-                task_again(task, SOON);
+                wait_for_others(task);
                 return 0;
         }
         if ((r = client_object_read(task_arena(task), object, &kube_resource_quota_type, &counting->quota)) < 0 ||
