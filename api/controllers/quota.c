@@ -14,9 +14,10 @@
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
-#define GAP_FIRST                                                                                                      \
-        (WORK_SECOND / 1000)       /* between two recounts; those that follow closely are further and further apart */
-#define GAP_MAX (WORK_SECOND / 50) /* so that much that goes at once is few of them */
+/* Between two recounts: those that follow closely are further and further apart, so that much that goes is few. */
+#define GAP_FIRST (WORK_SECOND / 4000)
+#define GAP_MAX (WORK_SECOND / 50)
+
 #define WORD_BITS 64
 
 /* A quota, and the kinds that it counts: a bit each, by their number among all. */

@@ -45,7 +45,7 @@ static const struct api_strategy table[] = {
           .update = shape_pod_update, .grace = pod_grace },
         { "", "podtemplates", .flags = API_RETURNS_DELETED | API_GENERATION },
         { "", "replicationcontrollers", .flags = API_GENERATION | API_ORPHANS },
-        { "", "resourcequotas", .flags = API_RETURNS_DELETED },
+        { "", "resourcequotas", .flags = API_RETURNS_DELETED | API_RECOUNTED },
         { "", "endpoints", .flags = API_CREATES_ON_UPDATE },
         { "", "events", .flags = API_CREATES_ON_UPDATE | API_NO_GARBAGE },
         { "events.k8s.io", "events", .flags = API_CREATES_ON_UPDATE | API_NO_GARBAGE },

@@ -37,6 +37,7 @@ enum {
 
         API_MARKED_PLAINLY = 1 << 17, /* one that is to go is told no grace, and is no other generation */
         API_RENEWS = 1 << 24,         /* what renews itself (spec.renewTime) may be lost with a power cut */
+        API_RECOUNTED = 1 << 25,      /* so may its status, which is counted anew at each start */
 };
 
 struct api_strategy {

@@ -3,6 +3,7 @@ import signal
 import time
 
 from support.api import Api
+from support.workloads import eventually
 
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
 
@@ -50,5 +51,31 @@ def test_renewals():
         assert api.end() == 0  # what was not on disk is by now
         api.start()
         assert api.client().ask("GET", f"{LEASES}/l")[1] == lease
+    finally:
+        api.stop()
+
+
+def test_what_a_quota_counts_is_not_waited_for():
+    """It is told at once and on disk some time later: a start counts it anew."""
+    api = Api(controllers="*").start()
+    try:
+        client, path = api.client(), "/api/v1/namespaces/default/resourcequotas/q"
+        used = lambda: (api.client().ask("GET", path)[1].get("status") or {}).get("used")
+        assert client.ask("POST", "/api/v1/namespaces/default/resourcequotas", {"metadata": {"name": "q"}, "spec": {"hard": {"count/secrets": "9"}}})[0] == 201
+        assert eventually(lambda: used() == {"count/secrets": "0"})
+        before = settled(api)
+        for n in range(5):
+            quota = client.ask("GET", path)[1]
+            quota["status"]["used"] = {"count/secrets": str(n + 1)}
+            assert client.ask("PUT", path + "/status", quota)[0] == 200
+        assert written(api) == before
+        quota = client.ask("GET", path)[1]
+        quota["spec"]["hard"]["count/secrets"] = "8"
+        assert client.ask("PUT", path, quota)[0] == 200
+        assert written(api) > before
+        api.end(signal.SIGKILL)
+        api.start()
+        assert api.client().ask("GET", path)[1]["spec"] == {"hard": {"count/secrets": "8"}}
+        assert eventually(lambda: used() == {"count/secrets": "0"})
     finally:
         api.stop()
