@@ -5,12 +5,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cgroups/tree.h"
 #include "cgroups/v1.h"
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 
 static uint64_t times(uint64_t value, uint64_t factor) {
@@ -167,7 +167,6 @@ int cgroup_get_stats(const struct cgroups *c, const char *path, struct cgroup_st
         const struct hierarchy *cpu = c->by_controller[CGROUP_CPU], *io = c->by_controller[CGROUP_IO];
         struct cgroup_stats *s = ret_stats;
         char rel[CGROUP_PATH_MAX];
-        struct timespec ts;
         int r = cg_resolve(c, path, rel, err);
 
         if (r < 0)
@@ -175,8 +174,7 @@ int cgroup_get_stats(const struct cgroups *c, const char *path, struct cgroup_st
         if (!cgroup_exists(c, path))
                 return err_errno(err, ENOENT, "cgroup %s", rel);
         clear(s);
-        clock_gettime(CLOCK_REALTIME, &ts);
-        s->time_ns = (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+        s->time_ns = (uint64_t)clock_ns(CLOCK_REALTIME);
         if (c->v2)
                 get_v2(c, rel, s);
         if (cpu && !cpu->mount.v2)
