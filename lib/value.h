@@ -107,6 +107,13 @@ bool value_is_null(const struct value *value);
 /* The number of items or members; 0 for anything else. */
 uint32_t value_count(const struct value *value);
 
+/* The first item of @list whose @key is @text: a condition by its type, a container by its name. Without such a key, or
+ * with another thing than a text there, it is "". NULL when there is none. */
+const struct value *value_item(const struct value *list, const char *key, const char *text);
+
+/* Whether one of @list's items is @text. */
+bool value_has_text(const struct value *list, const char *text);
+
 /* "a string", "a list": for messages. NULL reads "nothing". */
 const char *value_kind_name(const struct value *value);
 

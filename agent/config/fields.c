@@ -240,10 +240,7 @@ static int set_eviction(const struct value *value, const char *name, enum evicti
 static int set_enforce(const struct value *value, const char *name, struct options *o, struct err **err) {
         if (!value_is(value, VALUE_LIST))
                 return config_want(value, name, "a list", err);
-        o->eviction.enforce = false;
-        for (uint32_t i = 0; i < value_count(value); i++)
-                if (strcmp(value_string_or(value_at(value, i), ""), "pods") == 0)
-                        o->eviction.enforce = true;
+        o->eviction.enforce = value_has_text(value, "pods");
         return 0;
 }
 

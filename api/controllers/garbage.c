@@ -64,18 +64,10 @@ static void read_owner(const struct garbage *g, const struct value *reference, s
         ret_reference->namespaced = ret_reference->kind && ret_reference->kind->namespaced;
 }
 
-static bool has_finalizer(const struct value *meta, const char *name) {
-        const struct value *finalizers = value_get(meta, "finalizers");
-
-        for (uint32_t i = 0; i < value_count(finalizers); i++)
-                if (strcmp(value_string_or(value_at(finalizers, i), ""), name) == 0)
-                        return true;
-        return false;
-}
-
 int garbage_read_meta(const struct garbage *garbage, struct arena *arena, const struct kube_kind *kind,
                       const struct value *tree, struct garbage_meta *ret_meta) {
-        const struct value *meta = value_get(tree, "metadata"), *owners = value_get(meta, "ownerReferences");
+        const struct value *meta = value_get(tree, "metadata"), *owners = value_get(meta, "ownerReferences"),
+                           *finalizers = value_get(meta, "finalizers");
         struct graph_object *object = &ret_meta->object;
         uint32_t n = value_count(owners);
 
@@ -92,9 +84,9 @@ int garbage_read_meta(const struct garbage *garbage, struct arena *arena, const 
         if (!object->uid)
                 return -EINVAL;
         if (object->deleting)
-                object->waits = has_finalizer(meta, "orphan")             ? GRAPH_ORPHAN :
-                                has_finalizer(meta, "foregroundDeletion") ? GRAPH_FOREGROUND :
-                                                                            GRAPH_GOES;
+                object->waits = value_has_text(finalizers, "orphan")             ? GRAPH_ORPHAN :
+                                value_has_text(finalizers, "foregroundDeletion") ? GRAPH_FOREGROUND :
+                                                                                   GRAPH_GOES;
         for (uint32_t i = 0; i < n; i++)
                 read_owner(garbage, value_at(owners, i), &ret_meta->owners[i]);
         return 0;

@@ -177,12 +177,9 @@ static enum api_step on_counted(struct api_request *r) {
 }
 
 static bool is_ready(const struct value *pod) {
-        const struct value *list = value_find(pod, "status.conditions");
+        const struct value *ready = value_item(value_find(pod, "status.conditions"), "type", "Ready");
 
-        for (uint32_t i = 0; i < value_count(list); i++)
-                if (strcmp(value_string_or(value_get(value_at(list, i), "type"), ""), "Ready") == 0)
-                        return strcmp(value_string_or(value_get(value_at(list, i), "status"), ""), "True") == 0;
-        return false;
+        return strcmp(value_string_or(value_get(ready, "status"), ""), "True") == 0;
 }
 
 static enum api_step count(struct api_request *r, struct eviction *e, struct object *budget) {
