@@ -41,14 +41,6 @@ char *auth_quote_list(struct arena *arena, const string_list *list) {
         return joined ? arena_printf(arena, "[%s]", joined) : NULL;
 }
 
-bool auth_list_has(const string_list *list, const char *text) {
-        list_for_each (item, list) {
-                if (strcmp(*item, text) == 0)
-                        return true;
-        }
-        return false;
-}
-
 int auth_list_add(struct arena *arena, string_list *list, const char *text) {
         const char **items = arena_alloc_array(arena, list->count + 1, sizeof(*items));
 

@@ -23,14 +23,12 @@ bool claim_has(const struct known_object *owner, const struct known_object *depe
 
 bool claim_reference(struct arena *arena, const struct kube_kind *kind, const struct known_object *owner,
                      struct kube_owner_reference *ret_reference) {
-        *ret_reference = (struct kube_owner_reference){
-                .api_version = *kind->group ? arena_printf(arena, "%s/%s", kind->group, kind->version) : kind->version,
-                .kind = kind->kind,
-                .name = arena_strdup(arena, owner->name),
-                .uid = arena_strdup(arena, owner->uid),
-                .controller = TRI_TRUE,
-                .block_owner_deletion = TRI_TRUE
-        };
+        *ret_reference = (struct kube_owner_reference){ .api_version = kube_api_version(arena, kind),
+                                                        .kind = kind->kind,
+                                                        .name = arena_strdup(arena, owner->name),
+                                                        .uid = arena_strdup(arena, owner->uid),
+                                                        .controller = TRI_TRUE,
+                                                        .block_owner_deletion = TRI_TRUE };
         return ret_reference->api_version && ret_reference->name && ret_reference->uid;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/controllers/kinds.h"
+#include "kube/kinds.h"
 #include "kube/project.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
@@ -128,16 +129,12 @@ bool garbage_is_odd(const struct graph_edge *edge) {
         return *owner->namespace && strcmp(owner->namespace, edge->node->namespace) != 0;
 }
 
-static const char *version_of(struct arena *arena, const struct kube_kind *kind) {
-        return arena_printf(arena, "%s%s%s", kind->group, *kind->group ? "/" : "", kind->version);
-}
-
 void garbage_report(struct garbage *garbage, const struct graph_edge *edge) {
         const struct graph_node *node = edge->node;
         const struct graph_owner *owner = edge->owner;
         _cleanup_arena_ struct arena *arena = owner->kind ? arena_new() : NULL;
-        const char *version = arena ? version_of(arena, node->kind) : NULL,
-                   *owners = arena ? version_of(arena, owner->kind) : NULL;
+        const char *version = arena ? kube_api_version(arena, node->kind) : NULL,
+                   *owners = arena ? kube_api_version(arena, owner->kind) : NULL;
         const char *message = owners ? arena_printf(arena,
                                                     "ownerRef [%s/%s, namespace: %s, name: %s, uid: %s] does not exist "
                                                     "in namespace \"%s\"",

@@ -31,12 +31,8 @@ static const char *meta_text(const struct value *object, const char *key) {
         return value_string_or(value_get(value_get(object, "metadata"), key), "");
 }
 
-static const char *api_version_of(struct api_request *r) {
-        return arena_printf(r->arena, "%s%s%s", r->kind->group, *r->kind->group ? "/" : "", r->kind->version);
-}
-
 static int set_kind(struct api_request *r, struct value_edit *edit) {
-        const char *version = api_version_of(r);
+        const char *version = kube_api_version(r->arena, r->kind);
 
         if (!version)
                 return -ENOMEM;

@@ -108,17 +108,10 @@ static void check_owners(struct validation *v, const struct place *at, const kub
 
 /* --- finalizers --- */
 
-static bool contains(const string_list *list, const char *text) {
-        list_for_each (item, list)
-                if (kube_is(*item, text))
-                        return true;
-        return false;
-}
-
 static void check_finalizers(struct validation *v, const struct place *at, const string_list *finalizers) {
         list_for_each (finalizer, finalizers)
                 validate_name(v, at, NAME_QUALIFIED, *finalizer);
-        if (contains(finalizers, "orphan") && contains(finalizers, "foregroundDeletion"))
+        if (kube_has(finalizers, "orphan") && kube_has(finalizers, "foregroundDeletion"))
                 validate_invalid_json(v, at, validate_json_strings(v, finalizers),
                                       "finalizer orphan and foregroundDeletion cannot be both set");
 }
