@@ -22,10 +22,6 @@ static int ask_for_log(struct proxy_relay *relay, struct http_client_request *re
         return 0;
 }
 
-static bool is_redirect(int status) {
-        return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
 /* Whether there is one; else it is refused, perhaps behind what the kubelet says of it. */
 static bool is_given(struct proxy_relay *relay, const struct http_response *response) {
         const char *location = http_fields_get(&response->fields, "location");
@@ -33,7 +29,7 @@ static bool is_given(struct proxy_relay *relay, const struct http_response *resp
 
         if (response->status >= 200 && response->status <= 206)
                 return true;
-        if (location && is_redirect(response->status)) {
+        if (location && http_is_redirect(response->status)) {
                 proxy_relay_refuse_redirect(relay, location);
         } else if ((refusal = calloc(1, sizeof(*refusal)))) {
                 refusal->status = response->status;
