@@ -1,7 +1,6 @@
 #include "images/tar_writer.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -10,7 +10,6 @@
 #include "agent/config/parts.h"
 #include "agent/config/values.h"
 #include "lib/cleanup.h"
-#include "lib/duration.h"
 #include "lib/trace/tracer.h"
 
 enum field_kind {

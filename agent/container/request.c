@@ -1,7 +1,6 @@
 /* A container as CRI's message: what kubelet's generateContainerConfig() makes of it. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/config/options.h"

@@ -1,5 +1,4 @@
 /* What is mounted in a container: its volumes, the pod's /etc/hosts, the file of its termination message. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/config/options.h"

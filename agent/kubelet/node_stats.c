@@ -1,6 +1,5 @@
 #include "agent/kubelet/node_stats.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>

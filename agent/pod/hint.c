@@ -1,7 +1,6 @@
 #include "agent/pod/hint.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -16,7 +16,6 @@
 #include "lib/files.h"
 #include "lib/grpc/server.h"
 #include "lib/listen.h"
-#include "lib/log.h"
 
 #define SERVICE "/v1.PodResourcesLister/"
 

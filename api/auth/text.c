@@ -1,7 +1,6 @@
 #include "api/auth/text.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/arena.h"

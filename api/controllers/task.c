@@ -8,7 +8,6 @@
 #include "kube/codec/codec.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
-#include "lib/err.h"
 #include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/log.h"

@@ -10,7 +10,6 @@
 #include "kube/problem.h"
 #include "kube/scalar.h"
 #include "lib/arena.h"
-#include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/http/exchange.h"
 #include "lib/value.h"

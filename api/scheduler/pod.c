@@ -8,7 +8,6 @@
 #include "client/client.h"
 #include "kube/codec/codec.h"
 #include "lib/arena.h"
-#include "lib/bytes.h"
 #include "lib/cleanup.h"
 
 #define BOUND_ARENA 512 /* bytes of the first chunk: there are many of them */

@@ -1,7 +1,5 @@
 /* A container's mounts: the runtime's defaults, the pod's shared files, and what the configuration asks for. */
 #include <fcntl.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>

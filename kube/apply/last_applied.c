@@ -7,7 +7,6 @@
 #include "kube/apply/job.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
-#include "lib/err.h"
 #include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/value_edit.h"

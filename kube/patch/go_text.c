@@ -1,7 +1,6 @@
 #include "kube/patch/go_text.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,5 @@
 /* What the API server fills in when a pod is created: pkg/apis/core/v1/defaults.go. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/pod/image_name.h"

@@ -12,7 +12,6 @@
 #include "kube/scalar.h"
 #include "kube/selector/label.h"
 #include "lib/arena.h"
-#include "lib/err.h"
 #include "lib/json_writer.h"
 #include "lib/texts.h"
 #include "lib/value_sort.h"

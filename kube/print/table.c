@@ -1,7 +1,6 @@
 #include "kube/print/table.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/print/column.h"

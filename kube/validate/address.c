@@ -1,6 +1,5 @@
 /* Addresses as apimachinery reads them (k8s.io/apimachinery/pkg/util/validation/ip.go). */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/validate/common.h"

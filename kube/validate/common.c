@@ -1,6 +1,5 @@
 #include "kube/validate/common.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "kube/type.h"

@@ -1,12 +1,10 @@
 /* Metadata: k8s.io/apimachinery/pkg/api/validation/objectmeta.go, and what core adds to it. Maps are looked at in the
  * order of their keys, where Go has none. */
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kube/kinds.h"
-#include "kube/scalar.h"
 #include "kube/validate/common.h"
 #include "lib/cleanup.h"
 #include "lib/go_text.h"

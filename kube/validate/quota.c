@@ -1,5 +1,4 @@
 /* LimitRanges and ResourceQuotas. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/validate/core.h"

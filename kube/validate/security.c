@@ -1,5 +1,4 @@
 /* Security contexts, of containers and pods; what Windows' and Linux' pods may not say. */
-#include <stdio.h>
 #include <string.h>
 
 #include "kube/names.h"

@@ -1,6 +1,5 @@
 #include "kube/validate/workload.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
