@@ -134,14 +134,14 @@ void call_fail(struct cri_call *call) {
 }
 
 void call_refuse(struct cri_call *call, int code, const char *format, ...) {
-        char text[ERR_TEXT_MAX];
+        struct err *err = NULL; /* the arguments may be of the one before */
         va_list ap;
 
         va_start(ap, format);
-        vsnprintf(text, sizeof(text), format, ap);
+        err_setv(&err, code, format, ap);
         va_end(ap);
-        call->err = err_free(call->err);
-        err_set(&call->err, code, "%s", text);
+        err_free(call->err);
+        call->err = err;
         call_fail(call);
 }
 

@@ -42,13 +42,13 @@ struct place {
 };
 
 __attribute__((format(printf, 2, 3))) static int unfit(struct patching *p, const char *format, ...) {
-        char text[ERR_TEXT_MAX];
         va_list ap;
+        int r;
 
         va_start(ap, format);
-        vsnprintf(text, sizeof(text), format, ap);
+        r = err_setv(p->err, PATCH_UNFIT, format, ap);
         va_end(ap);
-        return err_set(p->err, PATCH_UNFIT, "%s", text);
+        return r;
 }
 
 static int no_memory(struct patching *p) {
