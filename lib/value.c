@@ -83,6 +83,12 @@ bool value_integer(const struct value *value, int64_t *ret_integer) {
         return true;
 }
 
+int64_t value_integer_or(const struct value *value, int64_t fallback) {
+        int64_t integer;
+
+        return value_integer(value, &integer) ? integer : fallback;
+}
+
 bool value_double(const struct value *value, double *ret_double) {
         if (value_is(value, VALUE_INT))
                 *ret_double = (double)value->integer;

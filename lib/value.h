@@ -96,6 +96,9 @@ bool value_bool_or(const struct value *value, bool fallback);
 /* A whole number: an int, or a number such as 1e3 or 2.0 that is one. False for anything else. */
 bool value_integer(const struct value *value, int64_t *ret_integer);
 
+/* As value_integer(), but @fallback for anything else. */
+int64_t value_integer_or(const struct value *value, int64_t fallback);
+
 /* Any number as a double. False for anything else. */
 bool value_double(const struct value *value, double *ret_double);
 
