@@ -162,3 +162,33 @@ int claim_settle(struct task *task, const struct claim *claim) {
         task_then(task, claim->next);
         return 0;
 }
+
+/* --- what makes one due --- */
+
+static void add_owner(struct controller *c, const struct known *owners, const struct known_object *dependent,
+                      uint64_t ns) {
+        const struct known_object *owner =
+                *dependent->owner ? known_find(owners, dependent->namespace, dependent->owner_name) : NULL;
+
+        if (owner && strcmp(owner->uid, dependent->owner) == 0)
+                controller_add_named(c, owner->namespace, owner->name, ns);
+}
+
+static void add_who_selects(struct controller *c, const struct known *owners, const struct known_object *dependent,
+                            uint64_t ns) {
+        for (struct known_walk w = known_first(owners, dependent->namespace); w.object; known_next(&w))
+                if (known_selects(&w.object->selector, dependent))
+                        controller_add_named(c, w.object->namespace, w.object->name, ns);
+}
+
+void claim_add(struct controller *controller, const struct known *owners, const struct known_change *change,
+               uint64_t ns) {
+        const struct known_object *before = change->before, *now = change->now;
+
+        if (before && (!now || strcmp(before->owner, now->owner) != 0))
+                add_owner(controller, owners, before, ns);
+        if (now)
+                add_owner(controller, owners, now, ns);
+        if (now && !*now->owner && !now->deleting)
+                add_who_selects(controller, owners, now, ns);
+}

@@ -210,30 +210,10 @@ static int reconcile(struct task *task) {
 
 /* --- what makes one due --- */
 
-static void add_owner(struct controller *c, const struct known_object *set) {
-        const struct known *all = controller_known(c, DEPLOYMENT_DEPLOYMENTS);
-        const struct known_object *d = *set->owner ? known_find(all, set->namespace, set->owner_name) : NULL;
-
-        if (d && strcmp(d->uid, set->owner) == 0)
-                controller_add_named(c, d->namespace, d->name, 0);
-}
-
-static void add_who_selects(struct controller *c, const struct known_object *set) {
-        for (struct known_walk w = known_first(controller_known(c, DEPLOYMENT_DEPLOYMENTS), set->namespace); w.object;
-             known_next(&w))
-                if (known_selects(&w.object->selector, set))
-                        controller_add_named(c, w.object->namespace, w.object->name, 0);
-}
-
 static void on_set(struct controller *controller, const struct client_object *object, const struct client_object *old) {
         const struct known_change change = known_change(controller_known(controller, DEPLOYMENT_SETS));
 
-        if (change.before && (!change.now || strcmp(change.before->owner, change.now->owner) != 0))
-                add_owner(controller, change.before);
-        if (change.now)
-                add_owner(controller, change.now);
-        if (change.now && !*change.now->owner && !change.now->deleting)
-                add_who_selects(controller, change.now);
+        claim_add(controller, controller_known(controller, DEPLOYMENT_DEPLOYMENTS), &change, 0);
 }
 
 static bool has_ended(const struct known_object *pod) {

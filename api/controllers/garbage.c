@@ -95,14 +95,10 @@ int garbage_read_meta(const struct garbage *garbage, struct arena *arena, const 
 
 /* --- changes --- */
 
-static bool mentions(const struct client_object *object, const char *text) {
-        return memmem(object->json->data, object->json->size, text, strlen(text));
-}
-
 /* Whether anything in it may be of interest: told by its bytes, since most have nothing. */
 static bool is_of_interest(const struct client_object *object) {
-        return mentions(object, "\"ownerReferences\":[") || mentions(object, "\"foregroundDeletion\"") ||
-               mentions(object, "\"orphan\"");
+        return client_object_mentions(object, "\"ownerReferences\":[") ||
+               client_object_mentions(object, "\"foregroundDeletion\"") || client_object_mentions(object, "\"orphan\"");
 }
 
 /* Owners that wait for it to go are looked at. */
