@@ -166,8 +166,7 @@ static int reconcile(struct task *task) {
         if (!sync)
                 return -ENOMEM;
         /* A ReplicationController's selector has no place in a ReplicaSet, and is passed over. */
-        r = kube_json_read(task_arena(task), &kube_apps_v1_replica_set_type, (const char *)owner->json->data,
-                           owner->json->size, NULL, &sync->set);
+        r = known_decode(task_arena(task), owner, &kube_apps_v1_replica_set_type, &sync->set);
         if (r < 0)
                 return r;
         task_set_data(task, sync);
