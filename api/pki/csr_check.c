@@ -96,8 +96,3 @@ int pki_csr_check(const struct pki_csr *csr, const struct pki_csr_spec *spec, st
         }
         return -ENOENT;
 }
-
-bool pki_csr_is_own_node(const struct pki_csr *csr, const struct pki_csr_spec *spec, const char *username) {
-        return strcmp(spec->signer, PKI_SIGNER_KUBELET_CLIENT) == 0 && pki_csr_check(csr, spec, NULL) == 0 &&
-               strcmp(csr->common_name, username) == 0;
-}
