@@ -8,8 +8,6 @@ struct arena;
 struct value;
 struct value_edit;
 
-#define API_UID_TEXT 37 /* with its NUL */
-
 /* Those who fail give a negative errno. */
 
 /* The name that a generateName stands for, in the request's arena; NULL without memory. */

@@ -8,7 +8,6 @@
 #include "api/server/negotiate.h"
 
 struct api_json;
-struct api_request;
 struct arena;
 struct bytes;
 struct err;

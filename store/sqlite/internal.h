@@ -53,7 +53,7 @@ struct sqlite_keeper {
         pthread_mutex_t lock; /* of all below */
         pthread_cond_t changed;
         bool wanted, stops;
-        bool gate_wanted, gate_closed; /* the writer may not begin */
+        bool gate_closed; /* the writer may not begin */
         bool writing;
 };
 
