@@ -174,17 +174,6 @@ static int set_rate(const struct flag *f, double *at, const char *text, struct e
         return 0;
 }
 
-static int set_level(enum log_level *level, const char *text, struct err **err) {
-        static const char *const names[] = { "error", "warning", "info", "debug" };
-
-        for (unsigned i = 0; i < ELEMENTS(names); i++)
-                if (strcmp(names[i], text) == 0) {
-                        *level = (enum log_level)i;
-                        return 0;
-                }
-        return err_set(err, EINVAL, "--log-level %s: give error, warning, info or debug", text);
-}
-
 static int set_bool(const struct flag *f, bool *at, const char *text, struct err **err) {
         bool yes = strcmp(text, "true") == 0;
 
@@ -202,7 +191,9 @@ static int set(const struct flag *f, struct api_config *config, const char *text
                 *(const char **)at = text;
                 return 0;
         case FLAG_LEVEL:
-                return set_level(at, text, err);
+                return log_level_parse(text, at) ?
+                               0 :
+                               err_set(err, EINVAL, "--log-level %s: give error, warning, info or debug", text);
         case FLAG_DURATION:
                 return set_duration(f, at, text, err);
         case FLAG_CHANCE:

@@ -11,7 +11,6 @@ struct api_config;
 struct api_credentials;
 struct api_keeper;
 struct api_server;
-struct arena;
 struct err;
 struct pki_csr;
 struct pki_csr_spec;

@@ -33,7 +33,6 @@
 #include "lib/err.h"
 #include "lib/files.h"
 #include "lib/log.h"
-#include "lib/sigpipe.h"
 #include "lib/transport/listener.h"
 #include "lib/transport/tls.h"
 #include "store/store.h"

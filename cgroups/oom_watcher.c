@@ -1,7 +1,6 @@
 /* One epoll descriptor over what tells of OOM: memory.events itself on v2, an eventfd for each cgroup on v1. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>

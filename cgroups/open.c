@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -13,7 +12,6 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
-#include "lib/log.h"
 
 #define TOP "/sys/fs/cgroup"
 #define MOUNTINFO_MAX (16 << 20)

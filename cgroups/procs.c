@@ -10,19 +10,13 @@
 #include "cgroups/stats.h"
 #include "cgroups/tree.h"
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 
 #define FREEZE_SECONDS 10
 
 /* v1 has no event for "empty" that a process can wait for without an agent on the host. */
 #define V1_RETRY_NS 1000000
-
-static int64_t now_ms(void) {
-        struct timespec ts;
-
-        clock_gettime(CLOCK_MONOTONIC, &ts);
-        return ts.tv_sec * INT64_C(1000) + ts.tv_nsec / 1000000;
-}
 
 struct pid_list {
         pid_t *pids;
@@ -90,7 +84,7 @@ static int wait_event(const struct hierarchy *h, const char *rel, const char *ke
                 return fd;
         for (;;) {
                 struct pollfd p = { .fd = fd, .events = POLLPRI };
-                int64_t left = deadline_ms - now_ms();
+                int64_t left = deadline_ms - clock_ms(CLOCK_MONOTONIC);
                 char text[256];
                 ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
 
@@ -122,7 +116,7 @@ static int freeze_v1(const struct hierarchy *h, const char *rel, bool frozen, in
                         return r;
                 if (strncmp(text, state, strlen(state)) == 0)
                         return 0;
-                if (now_ms() >= deadline_ms)
+                if (clock_ms(CLOCK_MONOTONIC) >= deadline_ms)
                         return -ETIMEDOUT;
                 pause_v1();
         }
@@ -130,7 +124,7 @@ static int freeze_v1(const struct hierarchy *h, const char *rel, bool frozen, in
 
 int cgroup_freeze(const struct cgroups *c, const char *path, bool frozen, struct err **err) {
         const struct hierarchy *v1 = c->by_controller[CGROUP_FREEZER];
-        int64_t deadline_ms = now_ms() + FREEZE_SECONDS * 1000;
+        int64_t deadline_ms = clock_ms(CLOCK_MONOTONIC) + FREEZE_SECONDS * 1000;
         char rel[CGROUP_PATH_MAX];
         int r = cg_resolve(c, path, rel, err);
 
@@ -271,7 +265,7 @@ static int still_busy(const struct cgroups *c, const char *rel, int seconds, str
 }
 
 int cgroup_remove(const struct cgroups *c, const char *path, struct err **err) {
-        int64_t deadline_ms = now_ms() + CGROUP_KILL_SECONDS * 1000;
+        int64_t deadline_ms = clock_ms(CLOCK_MONOTONIC) + CGROUP_KILL_SECONDS * 1000;
         char rel[CGROUP_PATH_MAX];
         int r = cg_resolve(c, path, rel, err);
 
@@ -290,14 +284,14 @@ int cgroup_remove(const struct cgroups *c, const char *path, struct err **err) {
                         wait_event(c->v2, rel, "populated", 0, deadline_ms);
                 if (remove_all(c, rel) == 0)
                         return 0;
-                if (now_ms() >= deadline_ms)
+                if (clock_ms(CLOCK_MONOTONIC) >= deadline_ms)
                         return still_busy(c, rel, CGROUP_KILL_SECONDS, err);
                 pause_v1(); /* the last process is on its way out of the other hierarchies */
         }
 }
 
 int cgroup_end(const struct cgroups *c, const char *path, struct err **err) {
-        int64_t deadline_ms = now_ms() + CGROUP_END_SECONDS * 1000;
+        int64_t deadline_ms = clock_ms(CLOCK_MONOTONIC) + CGROUP_END_SECONDS * 1000;
         char rel[CGROUP_PATH_MAX];
         int r = cg_resolve(c, path, rel, err);
 
@@ -309,7 +303,7 @@ int cgroup_end(const struct cgroups *c, const char *path, struct err **err) {
         if (c->v2)
                 wait_event(c->v2, rel, "populated", 0, deadline_ms);
         while (is_populated(c, rel)) {
-                if (now_ms() >= deadline_ms)
+                if (clock_ms(CLOCK_MONOTONIC) >= deadline_ms)
                         return still_busy(c, rel, CGROUP_END_SECONDS, err);
                 pause_v1();
         }

@@ -5,19 +5,19 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cgroups/tree.h"
 #include "cgroups/v1.h"
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 
 static uint64_t times(uint64_t value, uint64_t factor) {
         return value == CGROUP_UNKNOWN ? value : value * factor;
 }
 
-static uint64_t minus(uint64_t a, uint64_t b) {
+uint64_t cg_minus(uint64_t a, uint64_t b) {
         return a == CGROUP_UNKNOWN || b == CGROUP_UNKNOWN ? CGROUP_UNKNOWN : a > b ? a - b : 0;
 }
 
@@ -55,7 +55,7 @@ static void get_memory(const struct hierarchy *h, const char *rel, struct cgroup
                 s->memory_failcnt = cg_field(text, "max");
         if (cg_read(h, rel, "memory.stat", text, sizeof(text)) < 0)
                 return;
-        s->memory_working_set = minus(s->memory_usage, cg_field(text, "inactive_file"));
+        s->memory_working_set = cg_minus(s->memory_usage, cg_field(text, "inactive_file"));
         s->memory_rss = cg_field(text, "anon");
         s->memory_cache = cg_field(text, "file");
         s->memory_mapped_file = cg_field(text, "file_mapped");
@@ -167,7 +167,6 @@ int cgroup_get_stats(const struct cgroups *c, const char *path, struct cgroup_st
         const struct hierarchy *cpu = c->by_controller[CGROUP_CPU], *io = c->by_controller[CGROUP_IO];
         struct cgroup_stats *s = ret_stats;
         char rel[CGROUP_PATH_MAX];
-        struct timespec ts;
         int r = cg_resolve(c, path, rel, err);
 
         if (r < 0)
@@ -175,8 +174,7 @@ int cgroup_get_stats(const struct cgroups *c, const char *path, struct cgroup_st
         if (!cgroup_exists(c, path))
                 return err_errno(err, ENOENT, "cgroup %s", rel);
         clear(s);
-        clock_gettime(CLOCK_REALTIME, &ts);
-        s->time_ns = (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+        s->time_ns = (uint64_t)clock_ns(CLOCK_REALTIME);
         if (c->v2)
                 get_v2(c, rel, s);
         if (cpu && !cpu->mount.v2)
@@ -184,9 +182,9 @@ int cgroup_get_stats(const struct cgroups *c, const char *path, struct cgroup_st
         if (memory)
                 (memory->mount.v2 ? get_memory : cg_v1_get_memory)(memory, rel, s);
         if (s->memory_limit != CGROUP_UNKNOWN)
-                s->memory_available = minus(s->memory_limit, s->memory_working_set);
+                s->memory_available = cg_minus(s->memory_limit, s->memory_working_set);
         if (s->swap_limit != CGROUP_UNKNOWN)
-                s->swap_available = minus(s->swap_limit, s->swap_usage);
+                s->swap_available = cg_minus(s->swap_limit, s->swap_usage);
         cg_read_u64(pids, rel, "pids.current", &s->pids);
         cg_read_u64(pids, rel, "pids.max", &s->pids_limit);
         if (io && !io->mount.v2)

@@ -74,6 +74,9 @@ int cg_read_u64(const struct hierarchy *h, const char *rel, const char *file, ui
 /* The number behind `key ` at the beginning of a line of @text; CGROUP_UNKNOWN when it is not there. */
 uint64_t cg_field(const char *text, const char *key);
 
+/* @a - @b, 0 at least; CGROUP_UNKNOWN where one of them is. */
+uint64_t cg_minus(uint64_t a, uint64_t b);
+
 /* cg_write() with the failure as a sentence. */
 int cg_set(const struct hierarchy *h, const char *rel, const char *file, const char *value, struct err **err);
 

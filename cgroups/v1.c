@@ -256,10 +256,6 @@ static uint64_t failcnt(const struct hierarchy *h, const char *rel) {
         return both != CGROUP_UNKNOWN && (memory == CGROUP_UNKNOWN || both > memory) ? both : memory;
 }
 
-static uint64_t minus(uint64_t a, uint64_t b) {
-        return a == CGROUP_UNKNOWN || b == CGROUP_UNKNOWN ? CGROUP_UNKNOWN : a > b ? a - b : 0;
-}
-
 void cg_v1_get_memory(const struct hierarchy *h, const char *rel, struct cgroup_stats *s) {
         char text[CG_FILE_MAX];
         uint64_t with_swap, with_swap_limit;
@@ -270,12 +266,12 @@ void cg_v1_get_memory(const struct hierarchy *h, const char *rel, struct cgroup_
         s->memory_failcnt = failcnt(h, rel);
         if (cg_read_u64(h, rel, "memory.memsw.usage_in_bytes", &with_swap) == 0) {
                 cg_read_u64(h, rel, "memory.memsw.limit_in_bytes", &with_swap_limit);
-                s->swap_usage = minus(with_swap, s->memory_usage);
-                s->swap_limit = minus(with_swap_limit, s->memory_limit);
+                s->swap_usage = cg_minus(with_swap, s->memory_usage);
+                s->swap_limit = cg_minus(with_swap_limit, s->memory_limit);
         }
         if (cg_read(h, rel, "memory.stat", text, sizeof(text)) < 0)
                 return;
-        s->memory_working_set = minus(s->memory_usage, cg_field(text, "total_inactive_file"));
+        s->memory_working_set = cg_minus(s->memory_usage, cg_field(text, "total_inactive_file"));
         s->memory_rss = cg_field(text, "total_rss");
         s->memory_cache = cg_field(text, "total_cache");
         s->memory_mapped_file = cg_field(text, "total_mapped_file");

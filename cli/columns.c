@@ -6,15 +6,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
-
-/* Characters, not bytes, of UTF-8 text. */
-static size_t text_width(const char *text) {
-        size_t n = 0;
-
-        for (; *text; text++)
-                n += ((unsigned char)*text & 0xc0) != 0x80;
-        return n;
-}
+#include "lib/utf8.h"
 
 unsigned columns_control(const char *text) {
         unsigned char c = (unsigned char)text[0], next = c ? (unsigned char)text[1] : 0;
@@ -102,7 +94,7 @@ void columns_end(struct columns *columns, FILE *out) {
         size_t widths[COLUMNS_MAX] = {};
 
         for (size_t i = 0; i < columns->n; i++) {
-                size_t w = columns->cells[i] ? text_width(columns->cells[i]) : 0, *width = &widths[i % columns->width];
+                size_t w = columns->cells[i] ? utf8_count(columns->cells[i]) : 0, *width = &widths[i % columns->width];
 
                 if (w > *width)
                         *width = w;
@@ -116,7 +108,7 @@ void columns_end(struct columns *columns, FILE *out) {
                 if ((i + 1) % columns->width == 0)
                         fprintf(out, "%s\n", cell);
                 else
-                        fprintf(out, "%s%*s", cell, (int)(width - text_width(cell)), "");
+                        fprintf(out, "%s%*s", cell, (int)(width - utf8_count(cell)), "");
                 free(columns->cells[i]);
         }
         free(columns->cells);

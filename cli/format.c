@@ -3,18 +3,16 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/clock.h"
+
 #define SECOND INT64_C(1000000000)
 
 int64_t format_now_ns(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_REALTIME, &now);
-        return now.tv_sec * SECOND + now.tv_nsec;
+        return clock_ns(CLOCK_REALTIME);
 }
 
 const char *format_age(int64_t then, int64_t now, char ret_text[FORMAT_MAX]) {

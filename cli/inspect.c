@@ -2,7 +2,6 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
-#include "cli/columns.h"
 #include "cli/format.h"
 #include "cli/output.h"
 #include "cli/resolve.h"

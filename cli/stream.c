@@ -259,7 +259,7 @@ static void on_head(struct http_exchange *x, const struct http_response *respons
 /* The Status object on the error channel, as kubelet writes it. */
 static int read_status(const struct stream *stream, int *ret_code, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        const struct value *status, *causes;
+        const struct value *status, *cause;
 
         if (!stream->status) {
                 *ret_code = 0;
@@ -271,13 +271,11 @@ static int read_status(const struct stream *stream, int *ret_code, struct err **
                 *ret_code = 0;
                 return 0;
         }
-        causes = value_find(status, "details.causes");
-        for (uint32_t i = 0; i < value_count(causes); i++)
-                if (strcmp(value_string_or(value_get(value_at(causes, i), "reason"), ""), "ExitCode") == 0) {
-                        *ret_code = atoi(value_string_or(value_get(value_at(causes, i), "message"), "1"));
-                        return 0;
-                }
-        return err_set(err, EPROTO, "%s", value_string_or(value_get(status, "message"), "the command failed"));
+        cause = value_item(value_find(status, "details.causes"), "reason", "ExitCode");
+        if (!cause)
+                return err_set(err, EPROTO, "%s", value_string_or(value_get(status, "message"), "the command failed"));
+        *ret_code = atoi(value_string_or(value_get(cause, "message"), "1"));
+        return 0;
 }
 
 /* "http://127.0.0.1:1234/path" */

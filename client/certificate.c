@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -140,19 +139,13 @@ int client_csr_digest(struct arena *arena, const char *pem, const char *more, co
 
 /* --- certificates --- */
 
-static int64_t seconds_of(const ASN1_TIME *time) {
-        struct tm tm;
-
-        return ASN1_TIME_to_tm(time, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
-}
-
 int client_certificate_life(const char *pem, struct client_life *ret_life, struct err **err) {
         _cleanup_x509_ X509 *certificate = read_certificate(pem);
 
         if (!certificate)
                 return err_set(err, EINVAL, "there is no certificate in PEM");
-        *ret_life = (struct client_life){ seconds_of(X509_get0_notBefore(certificate)),
-                                          seconds_of(X509_get0_notAfter(certificate)) };
+        *ret_life = (struct client_life){ openssl_seconds(X509_get0_notBefore(certificate)),
+                                          openssl_seconds(X509_get0_notAfter(certificate)) };
         return 0;
 }
 

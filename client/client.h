@@ -45,6 +45,9 @@ int client_object_tree(struct arena *arena, const struct client_object *object, 
 int client_object_read(struct arena *arena, const struct client_object *object, const struct kube_type *type,
                        void *typed);
 
+/* Whether @text is somewhere in its JSON: for who has no use for most objects. */
+bool client_object_mentions(const struct client_object *object, const char *text);
+
 /* --- requests --- */
 
 enum client_patch { CLIENT_PATCH_MERGE, CLIENT_PATCH_JSON, CLIENT_PATCH_STRATEGIC, CLIENT_PATCH_APPLY };

@@ -19,12 +19,7 @@ struct kubeconfig {
 
 /* "clusters", "cluster", "NAME": what is below the list's item of that name. */
 static const struct value *named(const struct kubeconfig *k, const char *list, const char *one, const char *name) {
-        const struct value *all = value_get(k->tree, list);
-
-        for (uint32_t i = 0; name && i < value_count(all); i++)
-                if (strcmp(value_string_or(value_get(value_at(all, i), "name"), ""), name) == 0)
-                        return value_get(value_at(all, i), one);
-        return NULL;
+        return name ? value_get(value_item(value_get(k->tree, list), "name", name), one) : NULL;
 }
 
 static int decode(const struct kubeconfig *k, const char *key, const char *text, const char **ret_text,

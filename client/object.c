@@ -50,3 +50,7 @@ int client_object_read(struct arena *arena, const struct client_object *object, 
                        void *typed) {
         return kube_json_read(arena, type, (const char *)object->json->data, object->json->size, NULL, typed);
 }
+
+bool client_object_mentions(const struct client_object *object, const char *text) {
+        return memmem(object->json->data, object->json->size, text, strlen(text));
+}

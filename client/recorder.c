@@ -1,5 +1,6 @@
 #include "client/recorder.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "kube/kinds.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/json_writer.h"
 #include "lib/list.h"
 #include "lib/table.h"
@@ -177,14 +179,9 @@ static int write_patch(const struct told *told, const struct memory *m, struct r
 
 /* "NAME.HEX": of the time, so that none is there already. */
 static char *event_name(const struct recorder_object *o) {
-        struct timespec now;
-        char *name = NULL;
+        char *name;
 
-        clock_gettime(CLOCK_REALTIME, &now);
-        if (asprintf(&name, "%.200s.%llx", o->name,
-                     (unsigned long long)now.tv_sec * 1000000000ULL + (unsigned long long)now.tv_nsec) < 0)
-                return NULL;
-        return name;
+        return asprintf(&name, "%.200s.%" PRIx64, o->name, (uint64_t)clock_ns(CLOCK_REALTIME)) < 0 ? NULL : name;
 }
 
 static void tell_once(struct recorder *r, const struct told *told, struct memory *m) {

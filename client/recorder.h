@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 struct client;
-struct err;
 struct recorder;
 
 #define RECORDER_OBJECTS_MAX 4096       /* that are remembered of each kind of memory; then the oldest is forgotten */

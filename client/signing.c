@@ -55,15 +55,6 @@ static void finish(struct client_signing *s, int error, const char *certificate,
 
 /* --- the request's states --- */
 
-static const struct value *condition(const struct value *request, const char *type) {
-        const struct value *all = value_find(request, "status.conditions");
-
-        for (uint32_t i = 0; i < value_count(all); i++)
-                if (strcmp(value_string_or(value_get(value_at(all, i), "type"), ""), type) == 0)
-                        return value_at(all, i);
-        return NULL;
-}
-
 static const char *decode(struct arena *arena, const char *text) {
         size_t n = strlen(text);
         char *data = arena_alloc(arena, n / 4 * 3 + 4);
@@ -79,7 +70,7 @@ static bool look(struct client_signing *s, struct arena *arena, const struct val
         const char *certificate = value_string_or(value_find(request, "status.certificate"), "");
 
         for (size_t i = 0; i < ELEMENTS(ends); i++) {
-                const struct value *c = condition(request, ends[i]);
+                const struct value *c = value_item(value_find(request, "status.conditions"), "type", ends[i]);
                 const char *message = value_string_or(value_get(c, "message"), "no reason is given");
 
                 if (!c)

@@ -1,6 +1,5 @@
 #include "cni/capabilities.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "cni/host_port.h"

@@ -1,6 +1,5 @@
 /* A network as one of a cluster's: its addresses are given by the cluster, and there are others. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "cni/balancer.h"

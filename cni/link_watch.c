@@ -11,10 +11,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "cni/link.h"
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 
 /* RFC 2863's ifOperStatus "up"; <linux/if.h>, which has it, cannot be included beside <net/if.h>. */
@@ -129,13 +129,6 @@ int cni_link_get(struct netlink *netlink, const char *name, struct link *ret_lin
         return 0;
 }
 
-static int64_t now_ms(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int watch(struct netlink *ret_netlink, int group, struct err **err) {
         _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
         int r = cni_netlink_open(NETLINK_ROUTE, &netlink, err);
@@ -155,7 +148,7 @@ static ssize_t next_event(const struct netlink *netlink, int64_t deadline, char 
 
         for (;;) {
                 ssize_t n = recv(ready.fd, buffer, size, 0);
-                int64_t left = deadline - now_ms();
+                int64_t left = deadline - clock_ms(CLOCK_MONOTONIC);
 
                 if (n >= 0 || errno != EAGAIN)
                         return n >= 0 ? n : -errno;
@@ -167,7 +160,7 @@ static ssize_t next_event(const struct netlink *netlink, int64_t deadline, char 
 /* From Linux 6.9 on the look-up itself brings the state up to date; before, its change is an event. */
 int cni_link_wait_up(struct netlink *netlink, const char *name, int timeout_ms, struct err **err) {
         _cleanup_netlink_ struct netlink events = NETLINK_NONE;
-        int64_t deadline = now_ms() + timeout_ms;
+        int64_t deadline = clock_ms(CLOCK_MONOTONIC) + timeout_ms;
         struct link link;
         char event[4096];
 
@@ -192,7 +185,7 @@ int cni_link_watch_addresses(struct netlink *ret_netlink, struct err **err) {
 }
 
 int cni_link_wait_addresses(struct netlink *watched, int index, size_t n, int timeout_ms, struct err **err) {
-        int64_t deadline = now_ms() + timeout_ms;
+        int64_t deadline = clock_ms(CLOCK_MONOTONIC) + timeout_ms;
         char buffer[4096];
 
         while (n > 0) {

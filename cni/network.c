@@ -30,7 +30,7 @@ static int loaded_get(struct network *network, struct loaded **ret_loaded, struc
 
         pthread_mutex_lock(&network->lock);
         if (!network->loaded && network->broken)
-                r = err_set(err, err_code(network->broken), "%s", err_text(network->broken));
+                r = err_repeat(err, network->broken);
         else if (network->loaded)
                 network->loaded->users++;
         *ret_loaded = r < 0 ? NULL : network->loaded;

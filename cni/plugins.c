@@ -131,13 +131,6 @@ static int run(const struct step *step, struct arena *arena, const struct value 
         return r < 0 ? err_wrap(err, r, "CNI plugin %s: answer to %s", call.type, call.command) : r;
 }
 
-static bool lists(const struct value *list, const char *text) {
-        for (uint32_t i = 0; i < value_count(list); i++)
-                if (strcmp(value_string_or(value_at(list, i), ""), text) == 0)
-                        return true;
-        return false;
-}
-
 int cni_plugins_validate(const struct plugins_options *options, const struct conflist *conflist, struct err **err) {
         const char *version = cni_version_text(conflist->version);
 
@@ -147,7 +140,7 @@ int cni_plugins_validate(const struct plugins_options *options, const struct con
                 const struct value *answer;
                 int r = arena ? run(&step, arena, &answer, err) : err_errno(err, ENOMEM, "CNI plugins");
 
-                if (r < 0 || (!lists(value_get(answer, "supportedVersions"), version) &&
+                if (r < 0 || (!value_has_text(value_get(answer, "supportedVersions"), version) &&
                               (r = err_set(err, EPROTONOSUPPORT, "CNI plugin %s does not support version %s",
                                            cni_conflist_type(conflist, i), version)) < 0))
                         return err_wrap(err, r, "%s", conflist->path);

@@ -6,13 +6,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "images/docker_config.h"
 #include "images/provider_config.h"
 #include "images/reference.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/duration.h"
 #include "lib/err.h"
 #include "lib/json.h"
@@ -54,13 +54,6 @@ struct choice {
         char *key, *username, *password;
 };
 
-static int64_t now_ns(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_BOOTTIME, &now);
-        return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static void free_secret(char *text) {
         if (text)
                 explicit_bzero(text, strlen(text));
@@ -75,7 +68,7 @@ static void kept_drop(struct kept *kept) {
 /* A copy of the provider's answer for the image, its registry or all images; NULL for none. */
 static char *kept_find(struct credential_providers *p, const struct provider *provider, const struct question *q) {
         const char *keys[] = { q->name, q->host, "" };
-        int64_t now = now_ns();
+        int64_t now = clock_ns(CLOCK_BOOTTIME);
         char *text = NULL;
 
         pthread_mutex_lock(&p->lock);
@@ -94,7 +87,7 @@ static char *kept_find(struct credential_providers *p, const struct provider *pr
 static void kept_put(struct credential_providers *p, const struct provider *provider, const char *key, const char *text,
                      int64_t ns) {
         struct kept *place = &p->kept[0];
-        int64_t now = now_ns();
+        int64_t now = clock_ns(CLOCK_BOOTTIME);
         char *copy = strdup(text);
 
         if (!copy)

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "images/reference.h"

@@ -3,16 +3,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/files.h"
 
@@ -67,13 +68,10 @@ int image_file_read(int dir, const char *name, size_t max, char **ret_text, size
 
 const char *image_file_temporary_name(const char *prefix, char ret_name[FILE_TEMPORARY_MAX]) {
         static atomic_uint count;
-        struct timespec now;
 
         /* what a dead process left behind may have our number, so the time is in it too */
-        clock_gettime(CLOCK_REALTIME, &now);
-        snprintf(ret_name, FILE_TEMPORARY_MAX, "%.20s.%d.%llx.%u", prefix, (int)getpid(),
-                 (unsigned long long)now.tv_sec * 1000000000 + (unsigned long long)now.tv_nsec,
-                 atomic_fetch_add(&count, 1));
+        snprintf(ret_name, FILE_TEMPORARY_MAX, "%.20s.%d.%" PRIx64 ".%u", prefix, (int)getpid(),
+                 (uint64_t)clock_ns(CLOCK_REALTIME), atomic_fetch_add(&count, 1));
         return ret_name;
 }
 

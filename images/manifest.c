@@ -1,7 +1,6 @@
 #include "images/manifest.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,6 @@
 #include "images/tar_writer.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/files.h"
 
 #define BLOCK 512
 #define COPY_SIZE (256 * 1024)
@@ -30,17 +30,9 @@ struct header {
 static const char zeros[BLOCK];
 
 static int put(int fd, const void *bytes, size_t n, struct err **err) {
-        for (const char *p = bytes; n > 0;) {
-                ssize_t done = write(fd, p, n);
+        int r = files_write_all(fd, bytes, n);
 
-                if (done < 0 && errno == EINTR)
-                        continue;
-                if (done < 0)
-                        return err_errno(err, errno, "write the archive");
-                p += done;
-                n -= (size_t)done;
-        }
-        return 0;
+        return r < 0 ? err_errno(err, -r, "write the archive") : 0;
 }
 
 int image_tar_write_padding(int fd, uint64_t size, struct err **err) {

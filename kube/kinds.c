@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/table.h"
 
@@ -177,6 +178,10 @@ int kube_split_api_version(const char *api_version, char *ret_group, size_t size
         ret_group[length] = '\0';
         *ret_version = version;
         return 0;
+}
+
+const char *kube_api_version(struct arena *arena, const struct kube_kind *kind) {
+        return *kind->group ? arena_printf(arena, "%s/%s", kind->group, kind->version) : kind->version;
 }
 
 const struct kube_subresource *kube_kind_subresource(const struct kube_kind *kind, const char *name) {

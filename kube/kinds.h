@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct arena;
 struct kube_type;
 
 enum {
@@ -84,5 +85,8 @@ void kube_registry_each(const struct kube_registry *registry, kube_kind_visit vi
 /* "v1" and "apps/v1" as group and version: @ret_group gets a copy of at most @size bytes, the version is the rest of
  * @api_version. -EINVAL for more than one slash, an empty part or a group too long. */
 int kube_split_api_version(const char *api_version, char *ret_group, size_t size, const char **ret_version);
+
+/* The other way: in @arena where there is a group; NULL without memory. */
+const char *kube_api_version(struct arena *arena, const struct kube_kind *kind);
 
 const struct kube_subresource *kube_kind_subresource(const struct kube_kind *kind, const char *name);

@@ -8,8 +8,6 @@
 
 #include "kube/types.h"
 
-struct arena;
-
 /* "2006-01-02T15:04:05.000000Z", with its NUL. */
 #define KUBE_TIME_TEXT_MAX 32
 

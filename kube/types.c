@@ -6,6 +6,17 @@ bool kube_is(const char *text, const char *word) {
         return text && strcmp(text, word) == 0;
 }
 
+bool kube_has(const string_list *list, const char *text) {
+        for (uint32_t i = 0; list && i < list->count; i++)
+                if (strcmp(list->items[i] ?: "", text) == 0)
+                        return true;
+        return false;
+}
+
+int kube_pair_order(const void *a, const void *b) {
+        return strcmp(((const struct string_pair *)a)->key, ((const struct string_pair *)b)->key);
+}
+
 const char *string_map_get(const string_map *map, const char *key) {
         list_for_each (pair, map)
                 if (strcmp(pair->key, key) == 0)

@@ -106,6 +106,12 @@ struct kube_strings_entry {
 /* True when @text, which may be NULL, is @word: what names a choice ("restartPolicy: Never") is kept as text. */
 bool kube_is(const char *text, const char *word);
 
+/* True when one of @list, which may be NULL, is @text; an item that is NULL is "". */
+bool kube_has(const string_list *list, const char *text);
+
+/* The order of two struct string_pair in a map, for qsort(3). */
+int kube_pair_order(const void *a, const void *b);
+
 /* The value of @key; NULL when there is none. */
 const char *string_map_get(const string_map *map, const char *key);
 

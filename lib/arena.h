@@ -66,3 +66,12 @@ size_t arena_size(const struct arena *arena);
 
 /* An object of @type in @arena. */
 #define arena_new_of(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
+
+/* The same that @init, as protobuf-c makes one of each type, makes a message. */
+#define arena_new_message(arena, type, init)                                                                           \
+        ({                                                                                                             \
+                type *_message = arena_new_of((arena), type);                                                          \
+                if (_message)                                                                                          \
+                        init(_message);                                                                                \
+                _message;                                                                                              \
+        })

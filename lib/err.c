@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <stdbool.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,17 +31,27 @@ static bool wanted(struct err **err) {
         return err && !*err;
 }
 
-int err_set(struct err **err, int code, const char *format, ...) {
+int err_setv(struct err **err, int code, const char *format, va_list arguments) {
         if (wanted(err)) {
                 char text[ERR_TEXT_MAX];
-                va_list ap;
 
-                va_start(ap, format);
-                vsnprintf(text, sizeof(text), format, ap);
-                va_end(ap);
+                vsnprintf(text, sizeof(text), format, arguments);
                 *err = err_new(code, text);
         }
         return -code;
+}
+
+int err_set(struct err **err, int code, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        code = err_setv(err, code, format, ap);
+        va_end(ap);
+        return code;
+}
+
+int err_repeat(struct err **err, const struct err *other) {
+        return err_set(err, other ? err_code(other) : ENOMEM, "%s", other ? err_text(other) : "out of memory");
 }
 
 int err_errno(struct err **err, int code, const char *format, ...) {

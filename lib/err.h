@@ -20,6 +20,12 @@ struct err;
  * Returns -@code, so that `return err_set(...)` is the whole failure path. */
 int err_set(struct err **err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* The same with the arguments of a function that takes such itself. */
+int err_setv(struct err **err, int code, const char *format, va_list arguments) __attribute__((format(printf, 3, 0)));
+
+/* As err_set(), with the code and text of @other; where that is NULL there was no memory for it. */
+int err_repeat(struct err **err, const struct err *other);
+
 /* As err_set(), with ": " and the text of errno value @code appended. */
 int err_errno(struct err **err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -123,6 +123,23 @@ int files_write_all(int fd, const void *data, size_t size) {
         return 0;
 }
 
+int files_write_at(int fd, const void *data, size_t size, uint64_t offset) {
+        const char *from = data;
+
+        while (size > 0) {
+                ssize_t n = pwrite(fd, from, size, (off_t)offset);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                from += n;
+                offset += (uint64_t)n;
+                size -= (size_t)n;
+        }
+        return 0;
+}
+
 /* The entry at @path is on the disk. */
 static int sync_directory(const char *path) {
         const char *slash = strrchr(path, '/');

@@ -24,8 +24,9 @@ int files_make_private(const char *path, struct err **err);
  * @ret_size may be NULL. */
 int files_read(const char *path, size_t max, char **ret_data, size_t *ret_size, struct err **err);
 
-/* Writes all of @data where @fd stands. 0 or a negative errno. */
+/* Writes all of @data where @fd stands, or at @offset. 0 or a negative errno. */
 int files_write_all(int fd, const void *data, size_t size);
+int files_write_at(int fd, const void *data, size_t size, uint64_t offset);
 
 /* Puts @data in place of @path by rename, so that a reader sees the old or the new one whole. Not synced. */
 int files_replace(const char *path, const void *data, size_t size, mode_t mode, struct err **err);

@@ -5,6 +5,7 @@
 
 #include "lib/arena.h"
 #include "lib/utf8.h"
+#include "lib/value.h"
 
 /* What Unicode calls control, format, surrogate, private, unassigned at large, or a space. */
 static const struct {
@@ -71,4 +72,13 @@ char *go_text_quote(struct arena *arena, const char *text) {
         if (quoted)
                 go_text_quote_to(quoted, text);
         return quoted;
+}
+
+const char *go_text_kind(const struct value *value) {
+        static const char *const names[] = {
+                [VALUE_NULL] = "null",     [VALUE_BOOL] = "bool",  [VALUE_INT] = "number", [VALUE_NUMBER] = "number",
+                [VALUE_STRING] = "string", [VALUE_LIST] = "array", [VALUE_MAP] = "object",
+        };
+
+        return names[value ? value->kind : VALUE_NULL];
 }

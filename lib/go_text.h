@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct arena;
+struct value;
 
 /* Bytes that one character takes at most, and that a text of @length bytes does, with quotes and NUL. */
 #define GO_TEXT_CHARACTER_MAX 12
@@ -28,3 +29,6 @@ char *go_text_quote_to(char *to, const char *text);
 
 /* The same in @arena; NULL without memory. */
 char *go_text_quote(struct arena *arena, const char *text);
+
+/* What Go's encoding/json calls @value in its errors: "object", "array", "null" for NULL. */
+const char *go_text_kind(const struct value *value);

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "lib/hex.h"
 #include "lib/json_plain.h"
 #include "lib/utf8.h"
 
@@ -13,13 +14,6 @@ const uint8_t json_plain_bytes[256] = {
         [0x27 ... 0x3b] = BOTH, ['<'] = JSON_PLAIN,     ['='] = BOTH,
         ['>'] = JSON_PLAIN,     [0x3f ... 0x5b] = BOTH, [0x5d ... 0x7f] = BOTH,
 };
-
-static int hex_digit(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        c |= 0x20;
-        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Four hexadecimal digits; -1 when there are none. */
 static int hex4(const char *p, const char *end) {

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +25,15 @@ static const char *program = "nacelle";
 static enum log_level most = LOG_LEVEL_INFO;
 static bool journal;
 static int journal_fd = -EBADF;
+
+bool log_level_parse(const char *text, enum log_level *ret_level) {
+        for (size_t i = 0; i < ELEMENTS(levels); i++)
+                if (strcmp(text, levels[i].name) == 0) {
+                        *ret_level = (enum log_level)i;
+                        return true;
+                }
+        return false;
+}
 
 void log_init(const char *name, enum log_level most_detailed) {
         program = name;

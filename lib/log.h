@@ -6,10 +6,15 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /* The longest line, with its newline; a longer text is cut. */
 #define LOG_LINE_MAX 4096
+
+/* "error", "warning", "info", "debug" as a level; false for another text. */
+bool log_level_parse(const char *text, enum log_level *ret_level);
 
 /* Sets the program's name in each line (kept, not copied) and the most detailed level written. Call once, first. */
 void log_init(const char *program, enum log_level most);

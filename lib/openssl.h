@@ -1,6 +1,9 @@
 /* What OpenSSL made and a function owns is given back at its end, as lib/cleanup.h has it for the rest. */
 #pragma once
 
+#include <stdint.h>
+#include <time.h>
+
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -44,3 +47,10 @@ static inline void openssl_bytes_freep(unsigned char **bytes) {
         OPENSSL_free(*bytes);
 }
 #define _cleanup_openssl_ _cleanup_(openssl_bytes_freep)
+
+/* @time in seconds since 1970; 0 when it is none. */
+static inline int64_t openssl_seconds(const ASN1_TIME *time) {
+        struct tm tm;
+
+        return ASN1_TIME_to_tm(time, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
+}

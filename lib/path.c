@@ -26,3 +26,10 @@ const char *path_clean(struct arena *arena, const char *path) {
         clean[used] = '\0';
         return used > 0 ? clean : "/";
 }
+
+bool path_steps_back(const char *path) {
+        for (const char *p = path; *p; p += strcspn(p, "/"), p += *p == '/')
+                if (strcspn(p, "/") == 2 && p[0] == '.' && p[1] == '.')
+                        return true;
+        return false;
+}

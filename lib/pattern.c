@@ -4,12 +4,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/loaded.h"
 
@@ -104,16 +104,9 @@ void pattern_free(struct pattern *p) {
         free(p);
 }
 
-static int64_t now_us(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-        return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 /* libpcre2 counts the steps from each place anew, and in a long text there are many places. */
 bool pattern_matches(struct pattern *p, const char *text, size_t length) {
-        int64_t began = length > PLACES_FIRST ? now_us() : 0, before = began, now;
+        int64_t began = length > PLACES_FIRST ? clock_us(CLOCK_THREAD_CPUTIME_ID) : 0, before = began, now;
         size_t at = 0, places = PLACES_FIRST;
         uint32_t flags = 0;
 
@@ -127,7 +120,7 @@ bool pattern_matches(struct pattern *p, const char *text, size_t length) {
                 at += places;
                 while (at < length && ((unsigned char)text[at] & 0xc0) == 0x80)
                         at++;
-                if (at > length || (now = now_us()) - began > TIME_MAX_US)
+                if (at > length || (now = clock_us(CLOCK_THREAD_CPUTIME_ID)) - began > TIME_MAX_US)
                         return false;
                 places = now - before > FAST_US ? (places + 1) / 2 : places < PLACES_MAX ? places * 2 : places;
                 before = now;

@@ -11,10 +11,10 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/files.h"
 
@@ -122,13 +122,6 @@ static void drain(int *fd, size_t max, struct program_output *output) {
         output->length += (size_t)n;
 }
 
-static int64_t now_ms(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Reads both outputs until the process is gone. What it leaves running may keep the pipes open: they are not waited
  * for, only emptied. */
 static int wait_until(struct process *process, int64_t deadline) {
@@ -139,7 +132,7 @@ static int wait_until(struct process *process, int64_t deadline) {
                                          { .fd = process->error, .events = POLLIN },
                                          { .fd = ended ? -1 : process->pidfd, .events = POLLIN },
                                          { .fd = ended ? -1 : call->cancel_fd, .events = POLLIN } };
-                int64_t left = deadline - now_ms();
+                int64_t left = deadline - clock_ms(CLOCK_MONOTONIC);
                 int n = poll(fds, ELEMENTS(fds), ended ? 0 : left > 0 ? (int)left : 0);
 
                 if (n < 0 && errno == EINTR)
@@ -166,7 +159,7 @@ static void reap_group(pid_t group, int flags) {
 }
 
 static int wait_for(struct process *process, struct err **err) {
-        int r = wait_until(process, now_ms() + process->call->timeout_ms);
+        int r = wait_until(process, clock_ms(CLOCK_MONOTONIC) + process->call->timeout_ms);
 
         if (r < 0)
                 kill(-process->pid, SIGKILL);

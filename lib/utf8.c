@@ -60,3 +60,11 @@ bool utf8_valid(const void *text, size_t size) {
         }
         return true;
 }
+
+size_t utf8_count(const char *text) {
+        size_t n = 0;
+
+        for (; *text; text++)
+                n += ((unsigned char)*text & 0xc0) != 0x80;
+        return n;
+}

@@ -83,6 +83,12 @@ bool value_integer(const struct value *value, int64_t *ret_integer) {
         return true;
 }
 
+int64_t value_integer_or(const struct value *value, int64_t fallback) {
+        int64_t integer;
+
+        return value_integer(value, &integer) ? integer : fallback;
+}
+
 bool value_double(const struct value *value, double *ret_double) {
         if (value_is(value, VALUE_INT))
                 *ret_double = (double)value->integer;
@@ -95,6 +101,20 @@ bool value_double(const struct value *value, double *ret_double) {
 
 uint32_t value_count(const struct value *value) {
         return value_is(value, VALUE_LIST) || value_is(value, VALUE_MAP) ? value->count : 0;
+}
+
+const struct value *value_item(const struct value *list, const char *key, const char *text) {
+        for (uint32_t i = 0; value_is(list, VALUE_LIST) && i < list->count; i++)
+                if (strcmp(value_string_or(value_get(&list->items[i], key), ""), text) == 0)
+                        return &list->items[i];
+        return NULL;
+}
+
+bool value_has_text(const struct value *list, const char *text) {
+        for (uint32_t i = 0; value_is(list, VALUE_LIST) && i < list->count; i++)
+                if (strcmp(value_string_or(&list->items[i], ""), text) == 0)
+                        return true;
+        return false;
 }
 
 const char *value_kind_name(const struct value *value) {

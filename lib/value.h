@@ -96,6 +96,9 @@ bool value_bool_or(const struct value *value, bool fallback);
 /* A whole number: an int, or a number such as 1e3 or 2.0 that is one. False for anything else. */
 bool value_integer(const struct value *value, int64_t *ret_integer);
 
+/* As value_integer(), but @fallback for anything else. */
+int64_t value_integer_or(const struct value *value, int64_t fallback);
+
 /* Any number as a double. False for anything else. */
 bool value_double(const struct value *value, double *ret_double);
 
@@ -106,6 +109,13 @@ bool value_is_null(const struct value *value);
 
 /* The number of items or members; 0 for anything else. */
 uint32_t value_count(const struct value *value);
+
+/* The first item of @list whose @key is @text: a condition by its type, a container by its name. Without such a key, or
+ * with another thing than a text there, it is "". NULL when there is none. */
+const struct value *value_item(const struct value *list, const char *key, const char *text);
+
+/* Whether one of @list's items is @text. */
+bool value_has_text(const struct value *list, const char *text);
 
 /* "a string", "a list": for messages. NULL reads "nothing". */
 const char *value_kind_name(const struct value *value);

@@ -35,7 +35,6 @@ struct value_builder {
 
 void value_builder_init(struct value_builder *b, struct arena *arena, const struct value_options *options);
 void value_builder_done(struct value_builder *b);
-#define _cleanup_value_builder_ __attribute__((cleanup(value_builder_done)))
 
 /* All that return int give 0 or a negative errno with *err set: -EINVAL, -E2BIG, -ENOMEM. */
 int value_builder_begin(struct value_builder *b, struct value open, struct err **err);

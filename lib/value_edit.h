@@ -73,7 +73,5 @@ void value_edit_share(struct value *value);
         { .kind = VALUE_STRING, .count = (uint32_t)strlen(text_), .text = (text_) }
 #define VALUE_INTEGER(integer_)                                                                                        \
         { .kind = VALUE_INT, .integer = (integer_) }
-#define VALUE_BOOLEAN(boolean_)                                                                                        \
-        { .kind = VALUE_BOOL, .boolean = (boolean_) }
 #define VALUE_EMPTY(kind_)                                                                                             \
         { .kind = (kind_) }

@@ -52,3 +52,18 @@ const struct value *value_sorted(struct arena *arena, const struct value *value)
 
         return sorted && sort(arena, value, sorted) ? sorted : NULL;
 }
+
+static int compare_places(const void *a, const void *b) {
+        return compare(*(const struct value_member *const *)a, *(const struct value_member *const *)b);
+}
+
+const struct value_member *const *value_sorted_members(struct arena *arena, const struct value *map) {
+        uint32_t n = value_is(map, VALUE_MAP) ? map->count : 0;
+        const struct value_member **members = arena_alloc_array(arena, (size_t)n + 1, sizeof(*members));
+
+        for (uint32_t i = 0; members && i < n; i++)
+                members[i] = &map->members[i];
+        if (members && n > 1)
+                qsort(members, n, sizeof(*members), compare_places);
+        return members;
+}

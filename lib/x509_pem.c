@@ -11,6 +11,7 @@
 
 #include "lib/arena.h"
 #include "lib/openssl.h"
+#include "lib/texts.h"
 
 #define NO_MEMORY "out of memory"
 #define BROKEN "asn1: structure error: tags don't match"
@@ -45,12 +46,6 @@ static bool next_block(BIO *bio, struct block *ret) {
                         return false;
         }
         return true;
-}
-
-static bool ends_in(const char *text, const char *end) {
-        size_t n = strlen(text), m = strlen(end);
-
-        return n >= m && strcmp(text + n - m, end) == 0;
 }
 
 /* --- requests --- */
@@ -121,7 +116,7 @@ static bool pass(struct arena *arena, const struct x509_text *pem, struct passed
 }
 
 static bool is_key(const char *type) {
-        return strcmp(type, "PRIVATE KEY") == 0 || ends_in(type, " PRIVATE KEY");
+        return strcmp(type, "PRIVATE KEY") == 0 || texts_end_in(type, " PRIVATE KEY");
 }
 
 static bool is_certificate(const char *type) {
@@ -131,7 +126,7 @@ static bool is_certificate(const char *type) {
 static const char *no_certificate(struct arena *arena, const struct passed *p) {
         if (p->n == 0)
                 return "tls: failed to find any PEM data in certificate input";
-        if (p->n == 1 && ends_in(p->types, "PRIVATE KEY"))
+        if (p->n == 1 && texts_end_in(p->types, "PRIVATE KEY"))
                 return "tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM "
                        "inputs may have been switched";
         return arena_printf(arena,

@@ -9,7 +9,6 @@
 
 #include "lib/cleanup.h"
 #include "logs/names.h"
-#include "logs/reader.h"
 
 static int by_name(const void *a, const void *b) {
         return strcmp(a, b);

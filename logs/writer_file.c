@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "logs/names.h"
 
 #ifndef RENAME_EXCHANGE /* not in musl 1.2.3 */
@@ -33,11 +34,8 @@ static void utc(uint64_t time_ns, struct tm *ret_tm) {
 }
 
 static void advance_clock(struct logs_writer *w) {
-        struct timespec ts;
-        uint64_t now;
+        uint64_t now = (uint64_t)clock_ns(CLOCK_REALTIME);
 
-        clock_gettime(CLOCK_REALTIME, &ts);
-        now = (uint64_t)ts.tv_sec * NS_PER_SECOND + (uint64_t)ts.tv_nsec;
         if (now > w->time_ns || w->time_ns - now > LOGS_CLOCK_STEP_SECONDS * NS_PER_SECOND)
                 w->time_ns = now;
 }

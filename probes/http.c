@@ -148,10 +148,6 @@ static void finish_answer(struct probe *probe) {
 
 /* --- redirects --- */
 
-static bool is_redirect(int status) {
-        return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
 /* A request to where the URL says now. */
 static void connect_again(struct probe *probe) {
         int r = probe_url_port(&probe->http->url, &probe->port);
@@ -196,7 +192,7 @@ static bool follow(struct probe *probe, const struct http_response *response) {
         struct url next;
         char text[1024];
 
-        if (!is_redirect(response->status) || !given || !*given)
+        if (!http_is_redirect(response->status) || !given || !*given)
                 return false;
         location = arena_strdup(http->arena, given); /* the answer's goes with its connection */
         if (!location)

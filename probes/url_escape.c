@@ -7,6 +7,7 @@
 
 #include "lib/arena.h"
 #include "lib/err.h"
+#include "lib/hex.h"
 
 /* What stands as it is beside letters, digits and what is always so. */
 static const char *const plain[] = {
@@ -41,12 +42,8 @@ const char *probe_url_escape(struct arena *arena, const char *text, enum url_par
         return escaped;
 }
 
-static int digit(char c) {
-        return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
-}
-
 static unsigned char byte_at(const char *p) {
-        return (unsigned char)(digit(p[1]) << 4 | digit(p[2]));
+        return (unsigned char)(hex_digit(p[1]) << 4 | hex_digit(p[2]));
 }
 
 /* Hosts may only escape what is no ASCII, and a zone's "%" and blanks. */

@@ -6,12 +6,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "runtime/delegate/delegate.h"
@@ -220,13 +219,6 @@ static void start_meanwhile(void *data) {
         plan_clear(start->plan);
 }
 
-static uint64_t realtime_now(void) {
-        struct timespec t;
-
-        clock_gettime(CLOCK_REALTIME, &t);
-        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static int take_started(void *data, struct client_reply *reply) {
         struct start *start = data;
 
@@ -260,7 +252,7 @@ static int create_delegated(struct start *start, struct plan *plan, struct wire_
         request->pid = created.pid;
         request->pid_fd = plan_take_fd(plan, sys_pidfd_open(created.pid));
         request->clone_flags = CLONE_NEWNS;
-        request->started_at = realtime_now();
+        request->started_at = (uint64_t)clock_ns(CLOCK_REALTIME);
         if (request->pid_fd < 0)
                 return err_set(err, ESRCH, "%s create: its process %d is gone", start->spec->delegate->path,
                                created.pid);

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/list.h"
 #include "runtime/internal.h"
@@ -47,20 +47,13 @@ static void drop_orphan(struct orphan *orphan) {
         uv_close((uv_handle_t *)&orphan->poll, free_orphan);
 }
 
-static uint64_t now(void) {
-        struct timespec t;
-
-        clock_gettime(CLOCK_REALTIME, &t);
-        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void orphan_ended(uv_poll_t *poll, int status, int events) {
         struct orphan *orphan = (struct orphan *)poll;
         struct wire_request request;
         siginfo_t info = { 0 };
 
         client_request(&request, WIRE_REAPED, orphan->id);
-        request.exited_at = now();
+        request.exited_at = (uint64_t)clock_ns(CLOCK_REALTIME);
         if (waitid((idtype_t)P_PIDFD, (id_t)orphan->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
             info.si_pid != 0) {
                 request.exit_signal = info.si_code == CLD_EXITED ? 0 : info.si_status;

@@ -8,7 +8,6 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/log.h"
 #include "runtime/delegate/delegate.h"
 #include "runtime/internal.h"
 #include "runtime/plan/prepare.h"

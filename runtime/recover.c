@@ -15,9 +15,9 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/files.h"
 #include "lib/log.h"
@@ -200,13 +200,6 @@ static void add_tasks(const struct runtime_hint *hint, struct plan *plan, struct
                 request->cgroup_fd = plan_take_fd(plan, open(hint->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
-static uint64_t now(void) {
-        struct timespec t;
-
-        clock_gettime(CLOCK_REALTIME, &t);
-        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static int adopt(struct runtime *runtime, const char *sandbox, int dir, const struct survivor *s, struct err **err) {
         _cleanup_plan_ struct plan plan = { 0 };
         struct wire_request request;
@@ -239,7 +232,7 @@ static int adopt(struct runtime *runtime, const char *sandbox, int dir, const st
         request.started_at = s->hint.started_at;
         /* Without a process nobody can say how it ended. */
         request.exit_code = -1;
-        request.exited_at = now();
+        request.exited_at = (uint64_t)clock_ns(CLOCK_REALTIME);
         return client_call(runtime, sandbox, &(struct client_exchange){ .request = &request, .plan = &plan }, err);
 }
 
@@ -329,7 +322,7 @@ static int recover(const struct recovery *of, struct err **err) {
 int sandbox_recover(struct runtime *runtime, const char *id, const struct sandbox_spec *spec,
                     struct sandbox_info *ret_info, struct err **err) {
         _cleanup_(survivors_clear) struct survivors all = { 0 };
-        struct sandbox_info info = { .started_at = now() };
+        struct sandbox_info info = { .started_at = (uint64_t)clock_ns(CLOCK_REALTIME) };
         _cleanup_close_ int dir = -EBADF;
         int r = runtime_open_sandbox(runtime, id, &dir, err);
 

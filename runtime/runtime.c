@@ -13,7 +13,6 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
-#include "lib/log.h"
 #include "lib/scratch.h"
 #include "runtime/internal.h"
 #include "runtime/sys.h"

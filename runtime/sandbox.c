@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "runtime/internal.h"
 #include "runtime/sys.h"
@@ -27,13 +27,6 @@ void sandbox_spec_init(struct sandbox_spec *spec) {
 const char *sandbox_netns_path(const struct runtime *runtime, const char *id, char ret_path[SANDBOX_PATH_MAX]) {
         snprintf(ret_path, SANDBOX_PATH_MAX, "%s/netns/%s", runtime->run_dir, id);
         return ret_path;
-}
-
-static uint64_t now(void) {
-        struct timespec t;
-
-        clock_gettime(CLOCK_REALTIME, &t);
-        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 static int create(struct runtime *runtime, const char *id, const struct sandbox_spec *spec, struct sandbox_info *info,
@@ -62,7 +55,7 @@ int sandbox_begin(struct runtime *runtime, const char *id, struct err **err) {
 
 int sandbox_create(struct runtime *runtime, const char *id, const struct sandbox_spec *spec,
                    struct sandbox_info *ret_info, struct err **err) {
-        struct sandbox_info info = { .started_at = now() };
+        struct sandbox_info info = { .started_at = (uint64_t)clock_ns(CLOCK_REALTIME) };
         int r = spec->netns_fd < 0 ? sandbox_begin(runtime, id, err) : 0;
 
         if (r < 0)

@@ -1,9 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"

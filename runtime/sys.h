@@ -49,7 +49,6 @@
 #define MOUNT_ATTR_NODEV 0x4
 #define MOUNT_ATTR_NOEXEC 0x8
 #define MOUNT_ATTR__ATIME 0x70
-#define MOUNT_ATTR_RELATIME 0
 #define MOUNT_ATTR_NOATIME 0x10
 #define MOUNT_ATTR_STRICTATIME 0x20
 #define MOUNT_ATTR_NODIRATIME 0x80
@@ -78,7 +77,6 @@
 #endif
 
 /* struct statx as far as it is looked at; the kernel fills 256 bytes. */
-#define SYS_STATX_MOUNT_ROOT 0x2000
 struct sys_statx {
         uint32_t mask, block_size;
         uint64_t attributes;

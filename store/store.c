@@ -63,11 +63,6 @@ void store_close(struct store *store) {
         store_free(store);
 }
 
-void store_closep(struct store **store) {
-        store_close(*store);
-        *store = NULL;
-}
-
 int store_submit(struct store *store, struct store_change *change) {
         size_t length = strnlen(change->key, STORE_KEY_MAX);
 

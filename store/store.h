@@ -75,9 +75,6 @@ int store_open(const struct store_backend *backend, const struct store_options *
 /* Makes what was submitted, and lazy changes durable; then closes. Blocks. NULL is fine. */
 void store_close(struct store *store);
 
-void store_closep(struct store **store);
-#define _cleanup_store_ __attribute__((cleanup(store_closep)))
-
 /* Hands @change to the writer. 0, or a negative errno and @done is never called: -EINVAL for a key that is empty or too
  * long and a value that is too large, -EAGAIN when STORE_QUEUE_MAX wait. Any thread. */
 int store_submit(struct store *store, struct store_change *change);

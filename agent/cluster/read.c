@@ -16,10 +16,6 @@
 #define SEEN "kubernetes.io/config.seen"
 #define SOURCE "kubernetes.io/config.source"
 
-static int compare_pairs(const void *a, const void *b) {
-        return strcmp(((const struct string_pair *)a)->key, ((const struct string_pair *)b)->key);
-}
-
 /* kubelet's (pkg/kubelet/config/config.go); what the object has under their names is replaced. */
 static bool annotate(struct pod *pod, int64_t first_seen) {
         const struct kube_time then = { .seconds = first_seen, .set = true };
@@ -37,7 +33,7 @@ static bool annotate(struct pod *pod, int64_t first_seen) {
                         items[n++] = *pair;
         items[n++] = (struct string_pair){ SEEN, seen };
         items[n++] = (struct string_pair){ SOURCE, "api" };
-        qsort(items, n, sizeof(*items), compare_pairs);
+        qsort(items, n, sizeof(*items), kube_pair_order);
         map->items = items;
         map->count = n;
         return true;

@@ -10,7 +10,6 @@
 #include "agent/config/parts.h"
 #include "agent/config/values.h"
 #include "lib/cleanup.h"
-#include "lib/duration.h"
 #include "lib/trace/tracer.h"
 
 enum field_kind {
@@ -240,10 +239,7 @@ static int set_eviction(const struct value *value, const char *name, enum evicti
 static int set_enforce(const struct value *value, const char *name, struct options *o, struct err **err) {
         if (!value_is(value, VALUE_LIST))
                 return config_want(value, name, "a list", err);
-        o->eviction.enforce = false;
-        for (uint32_t i = 0; i < value_count(value); i++)
-                if (strcmp(value_string_or(value_at(value, i), ""), "pods") == 0)
-                        o->eviction.enforce = true;
+        o->eviction.enforce = value_has_text(value, "pods");
         return 0;
 }
 

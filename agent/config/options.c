@@ -241,17 +241,6 @@ static int set_duration(const char *name, const char *value, int64_t *ret_ms, st
         return 0;
 }
 
-static int set_level(const char *value, enum log_level *ret_level, struct err **err) {
-        static const char *const names[] = { "error", "warning", "info", "debug" };
-
-        for (size_t i = 0; i < ELEMENTS(names); i++)
-                if (strcmp(value, names[i]) == 0) {
-                        *ret_level = (enum log_level)i;
-                        return 0;
-                }
-        return err_set(err, EINVAL, "--log-level: \"%s\" is none of error, warning, info, debug", value);
-}
-
 static int set_bool(const char *name, const char *value, bool *ret_bool, struct err **err) {
         if (!value || strcmp(value, "true") == 0)
                 *ret_bool = true;
@@ -292,7 +281,10 @@ static int set_flag(struct options *o, const struct flag *flag, const char *valu
                 r = eviction_settings_put_list(&o->eviction, (enum eviction_map)flag->offset, value, err);
                 return r < 0 ? err_wrap(err, r, "--%s", flag->name) : 0;
         case FLAG_LEVEL:
-                return set_level(value, field, err);
+                return log_level_parse(value, field) ?
+                               0 :
+                               err_set(err, EINVAL, "--log-level: \"%s\" is none of error, warning, info, debug",
+                                       value);
         case FLAG_VERBOSITY:
                 if ((r = set_number(flag->name, value, &number, err)) < 0)
                         return r;

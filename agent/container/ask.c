@@ -1,5 +1,4 @@
 /* What a pod may ask of a container: events for its table. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/container/internal.h"

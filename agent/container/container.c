@@ -1,8 +1,6 @@
 #include "agent/container/container.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/container/internal.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/container/request_internal.h"
+#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
@@ -38,7 +39,8 @@ static void on_updated(struct op *op, const ProtobufCMessage *response, const st
 
 /* -ENOMEM. */
 static int ask(struct member *m, const char *cpus, struct op *op, Cri__UpdateContainerResourcesRequest *request) {
-        request->linux = REQUEST_NEW(op->arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
+        request->linux =
+                arena_new_message(op->arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
         op->text = request->container_id = arena_strdup(op->arena, m->id);
         op->pointer = arena_strdup(op->arena, cpus);
         if (!request->linux || !op->text || !op->pointer)

@@ -56,23 +56,18 @@ void member_write_hint(const struct member *m, struct json_writer *out) {
 
 /* -- read -------------------------------------------------------------------------------------------------- */
 
-static int64_t integer(const struct value *value, int64_t fallback) {
-        int64_t number;
-
-        return value_integer(value, &number) ? number : fallback;
-}
-
 static void read_probers(struct member *m, const struct value *value) {
         for (int i = 0; i < PROBERS; i++) {
                 const struct value *list = value_get(value, names[i]);
                 struct prober *p = &m->probers[i];
-                int64_t verdict = integer(value_at(list, 0), -1), last = integer(value_at(list, 2), -1);
+                int64_t verdict = value_integer_or(value_at(list, 0), -1),
+                        last = value_integer_or(value_at(list, 2), -1);
 
                 if (!p->spec || m->state != MEMBER_RUNNING || verdict < VALUE_IS_UNKNOWN ||
                     verdict > VALUE_IS_FAILURE || last < PROBE_SUCCESS || last > PROBE_UNKNOWN)
                         continue;
                 probe_schedule_resume(&p->schedule, (enum schedule_value)verdict,
-                                      (uint32_t)integer(value_at(list, 1), 0), (enum probe_outcome)last,
+                                      (uint32_t)value_integer_or(value_at(list, 1), 0), (enum probe_outcome)last,
                                       value_bool_or(value_at(list, 3), false));
         }
         if (m->state != MEMBER_RUNNING)
@@ -109,9 +104,9 @@ static int read_end(struct member *m, const struct value *end) {
         if (m->id[0] || !value_is(end, VALUE_MAP))
                 return 0;
         ending_set(&m->end, id, value_string_or(value_get(end, "reason"), ""));
-        m->end.exit_code = (int)integer(value_get(end, "exitCode"), 0);
-        m->end.started_at = integer(value_get(end, "startedAt"), 0);
-        m->end.finished_at = integer(value_get(end, "finishedAt"), 0);
+        m->end.exit_code = (int)value_integer_or(value_get(end, "exitCode"), 0);
+        m->end.started_at = value_integer_or(value_get(end, "startedAt"), 0);
+        m->end.finished_at = value_integer_or(value_get(end, "finishedAt"), 0);
         m->state = MEMBER_EXITED;
         memcpy(m->id, m->end.id, sizeof(m->id));
         if (copy(value_get(end, "message"), &m->end.message) < 0)
@@ -121,11 +116,11 @@ static int read_end(struct member *m, const struct value *end) {
 
 int member_read_hint(struct member *m, const struct value *value, bool over) {
         const char *id = value_string(value_get(value, "id"));
-        int64_t restarts = integer(value_get(value, "restarts"), 0);
+        int64_t restarts = value_integer_or(value_get(value, "restarts"), 0);
         bool counts = restarts >= 0 && restarts < INT32_MAX;
 
-        m->crash.delay_ms = integer(value_get(value, "backOff"), 0);
-        m->crash.updated_ms = integer(value_get(value, "backOffSet"), 0);
+        m->crash.delay_ms = value_integer_or(value_get(value, "backOff"), 0);
+        m->crash.updated_ms = value_integer_or(value_get(value, "backOffSet"), 0);
         if (!m->id[0] && counts)
                 m->restarts = (uint32_t)restarts + (id ? 1 : 0);
         if (m->id[0] && id && strcmp(m->id, id) == 0) {

@@ -1,7 +1,6 @@
 /* A container's images: its own and those it mounts as volumes, looked up or pulled by imagePullPolicy, with
  * kubelet's reasons (pkg/kubelet/images/image_manager.go). */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -7,6 +7,7 @@
 #include "images/docker_config.h"
 #include "images/reference.h"
 #include "kube/pod/sources.h"
+#include "lib/arena.h"
 #include "lib/json.h"
 #include "lib/value.h"
 
@@ -44,7 +45,7 @@ static const struct value *read_config(struct arena *arena, const struct pod_obj
 
 /* NULL without memory. */
 static Cri__AuthConfig *make_auth(struct arena *arena, const struct value *entry) {
-        Cri__AuthConfig *auth = REQUEST_NEW(arena, Cri__AuthConfig, cri__auth_config__init);
+        Cri__AuthConfig *auth = arena_new_message(arena, Cri__AuthConfig, cri__auth_config__init);
 
         if (!auth)
                 return NULL;

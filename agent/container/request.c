@@ -1,13 +1,13 @@
 /* A container as CRI's message: what kubelet's generateContainerConfig() makes of it. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/config/options.h"
 #include "agent/container/request_internal.h"
 #include "kube/pod/env.h"
 #include "kube/pod/resources.h"
+#include "lib/arena.h"
 #include "lib/cleanup.h"
 
 static bool set_hugepages(struct arena *arena, const struct member *m, Cri__LinuxContainerResources *r) {
@@ -19,7 +19,7 @@ static bool set_hugepages(struct arena *arena, const struct member *m, Cri__Linu
 
                 if (strncmp(limit->name, "hugepages-", 10) != 0)
                         continue;
-                if (!(page = REQUEST_NEW(arena, Cri__HugepageLimit, cri__hugepage_limit__init)))
+                if (!(page = arena_new_message(arena, Cri__HugepageLimit, cri__hugepage_limit__init)))
                         return false;
                 /* "hugepages-2Mi" is "2MB" for the kernel. */
                 page->page_size = arena_printf(arena, "%.*sB", (int)strlen(limit->name + 10) - 1, limit->name + 10);
@@ -34,7 +34,7 @@ static bool set_hugepages(struct arena *arena, const struct member *m, Cri__Linu
 Cri__LinuxContainerResources *member_request_resources(struct arena *arena, const struct member *m,
                                                        const struct pod_container_size *size) {
         Cri__LinuxContainerResources *r =
-                REQUEST_NEW(arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
+                arena_new_message(arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
 
         if (!r)
                 return NULL;
@@ -63,7 +63,7 @@ int member_environment(struct arena *arena, const struct member *m, struct pod_f
 }
 
 static bool add_variable(struct arena *arena, const struct string_pair *variable, Cri__ContainerConfig *config) {
-        Cri__KeyValue *pair = REQUEST_NEW(arena, Cri__KeyValue, cri__key_value__init);
+        Cri__KeyValue *pair = arena_new_message(arena, Cri__KeyValue, cri__key_value__init);
 
         if (!pair)
                 return false;
@@ -123,8 +123,9 @@ static Cri__Signal stop_signal(const struct kube_container *c) {
 }
 
 static bool set_identity(struct arena *arena, const struct member *m, Cri__ContainerConfig *config) {
-        Cri__ContainerMetadata *metadata = REQUEST_NEW(arena, Cri__ContainerMetadata, cri__container_metadata__init);
-        Cri__ImageSpec *image = REQUEST_NEW(arena, Cri__ImageSpec, cri__image_spec__init);
+        Cri__ContainerMetadata *metadata =
+                arena_new_message(arena, Cri__ContainerMetadata, cri__container_metadata__init);
+        Cri__ImageSpec *image = arena_new_message(arena, Cri__ImageSpec, cri__image_spec__init);
 
         if (!metadata || !image)
                 return false;
@@ -142,7 +143,7 @@ static bool set_linux(struct arena *arena, const struct member *m, const struct 
                       Cri__ContainerConfig *config) {
         const struct pod_container_size size = member_wanted_size(m);
 
-        config->linux = REQUEST_NEW(arena, Cri__LinuxContainerConfig, cri__linux_container_config__init);
+        config->linux = arena_new_message(arena, Cri__LinuxContainerConfig, cri__linux_container_config__init);
         if (!config->linux || !(config->linux->resources = member_request_resources(arena, m, &size)))
                 return false;
         set_cpus(grant, config->linux->resources);
@@ -169,7 +170,7 @@ static bool set_target(struct arena *arena, const struct member *m, Cri__Contain
 }
 
 Cri__ContainerConfig *member_request(struct arena *arena, const struct member *m, struct err **err) {
-        Cri__ContainerConfig *config = REQUEST_NEW(arena, Cri__ContainerConfig, cri__container_config__init);
+        Cri__ContainerConfig *config = arena_new_message(arena, Cri__ContainerConfig, cri__container_config__init);
         const char *target = target_of(m);
         struct node_grant grant = { 0 };
 

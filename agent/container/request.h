@@ -12,15 +12,6 @@
 #include "kube/pod/pod.h"
 #include "lib/arena.h"
 
-/* A message of @type, initialized by @init; NULL without memory. */
-#define REQUEST_NEW(arena, type, init)                                                                                 \
-        ({                                                                                                             \
-                type *_message = arena_new_of((arena), type);                                                          \
-                if (_message)                                                                                          \
-                        init(_message);                                                                                \
-                _message;                                                                                              \
-        })
-
 /* Labels or annotations of a message under construction: protobuf-c names each map's entry apart, but all are of one
  * layout. */
 struct request_pairs {

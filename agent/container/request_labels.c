@@ -1,5 +1,4 @@
 /* What a container is known by: labels and annotations, as kubelet sets them (kuberuntime/labels.go). */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 /* What is mounted in a container: its volumes, the pod's /etc/hosts, the file of its termination message. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/config/options.h"
 #include "agent/container/request_internal.h"
+#include "lib/arena.h"
 #include "lib/cleanup.h"
 
 static Cri__MountPropagation propagation(const char *p) {
@@ -21,7 +21,7 @@ static bool map_ids(struct arena *arena, const struct member *m, Cri__Mount *mou
 
 static bool set_image(struct arena *arena, const struct kube_volume_mount *wanted, const struct kube_volume *volume,
                       Cri__Mount *mount) {
-        if (!(mount->image = REQUEST_NEW(arena, Cri__ImageSpec, cri__image_spec__init)))
+        if (!(mount->image = arena_new_message(arena, Cri__ImageSpec, cri__image_spec__init)))
                 return false;
         mount->image->image = (char *)volume->image->reference;
         if (wanted->sub_path)
@@ -43,7 +43,7 @@ static bool set_host_path(struct arena *arena, const struct member *m, const str
 static Cri__Mount *make_mount(struct arena *arena, const struct member *m, const struct kube_volume_mount *wanted,
                               size_t index) {
         const struct kube_volume *volume = pod_find_volume(m->host->pod, wanted->name);
-        Cri__Mount *mount = REQUEST_NEW(arena, Cri__Mount, cri__mount__init);
+        Cri__Mount *mount = arena_new_message(arena, Cri__Mount, cri__mount__init);
 
         if (!mount || !volume)
                 return NULL;
@@ -61,7 +61,7 @@ static Cri__Mount *make_mount(struct arena *arena, const struct member *m, const
 
 static bool add_file(struct arena *arena, const struct member *m, Cri__ContainerConfig *config, const char *host,
                      const char *path) {
-        Cri__Mount *mount = REQUEST_NEW(arena, Cri__Mount, cri__mount__init);
+        Cri__Mount *mount = arena_new_message(arena, Cri__Mount, cri__mount__init);
 
         if (!mount || !host || !map_ids(arena, m, mount))
                 return false;
@@ -74,7 +74,7 @@ static bool add_file(struct arena *arena, const struct member *m, Cri__Container
 /* What device plugins give comes before what the pod asks for. */
 static bool add_granted(struct arena *arena, const struct node_grant *grant, Cri__ContainerConfig *config) {
         for (size_t i = 0; i < grant->n_mounts; i++) {
-                Cri__Mount *mount = REQUEST_NEW(arena, Cri__Mount, cri__mount__init);
+                Cri__Mount *mount = arena_new_message(arena, Cri__Mount, cri__mount__init);
 
                 if (!mount)
                         return false;
@@ -92,7 +92,7 @@ bool member_request_devices(struct arena *arena, const struct node_grant *grant,
         if (!config->devices || !config->cdi_devices)
                 return false;
         for (size_t i = 0; i < grant->n_devices; i++) {
-                Cri__Device *device = REQUEST_NEW(arena, Cri__Device, cri__device__init);
+                Cri__Device *device = arena_new_message(arena, Cri__Device, cri__device__init);
 
                 if (!device)
                         return false;
@@ -102,7 +102,7 @@ bool member_request_devices(struct arena *arena, const struct node_grant *grant,
                 config->devices[config->n_devices++] = device;
         }
         list_for_each (name, &grant->cdi_devices) {
-                Cri__CDIDevice *device = REQUEST_NEW(arena, Cri__CDIDevice, cri__cdidevice__init);
+                Cri__CDIDevice *device = arena_new_message(arena, Cri__CDIDevice, cri__cdidevice__init);
 
                 if (!device)
                         return false;

@@ -1,4 +1,5 @@
 #include "agent/container/request.h"
+#include "lib/arena.h"
 
 /* Labels and annotations are messages of one layout, {key, value}. */
 typedef Cri__PodSandboxConfig__LabelsEntry Pair;
@@ -43,7 +44,7 @@ bool request_mappings(struct arena *arena, int userns, Cri__IDMapping ***ret_lis
         *ret_list = NULL;
         if (userns < 0)
                 return true;
-        mapping = REQUEST_NEW(arena, Cri__IDMapping, cri__idmapping__init);
+        mapping = arena_new_message(arena, Cri__IDMapping, cri__idmapping__init);
         list = arena_alloc(arena, sizeof(*list));
         if (!mapping || !list)
                 return false;
@@ -56,7 +57,7 @@ bool request_mappings(struct arena *arena, int userns, Cri__IDMapping ***ret_lis
 }
 
 static Cri__UserNamespace *users(struct arena *arena, int userns) {
-        Cri__UserNamespace *u = REQUEST_NEW(arena, Cri__UserNamespace, cri__user_namespace__init);
+        Cri__UserNamespace *u = arena_new_message(arena, Cri__UserNamespace, cri__user_namespace__init);
 
         if (!u || !request_mappings(arena, userns, &u->uids, &u->n_uids) ||
             !request_mappings(arena, userns, &u->gids, &u->n_gids))
@@ -66,7 +67,7 @@ static Cri__UserNamespace *users(struct arena *arena, int userns) {
 }
 
 Cri__NamespaceOption *request_namespaces(struct arena *arena, const struct pod *pod, int userns) {
-        Cri__NamespaceOption *o = REQUEST_NEW(arena, Cri__NamespaceOption, cri__namespace_option__init);
+        Cri__NamespaceOption *o = arena_new_message(arena, Cri__NamespaceOption, cri__namespace_option__init);
 
         if (!o || !(o->userns_options = users(arena, userns)))
                 return NULL;
@@ -84,7 +85,7 @@ bool request_number(struct arena *arena, const struct opt_int *value, Cri__Int64
         Cri__Int64Value *n = NULL;
 
         if (value && value->set) {
-                if (!(n = REQUEST_NEW(arena, Cri__Int64Value, cri__int64_value__init)))
+                if (!(n = arena_new_message(arena, Cri__Int64Value, cri__int64_value__init)))
                         return false;
                 n->value = value->value;
         }
@@ -94,7 +95,7 @@ bool request_number(struct arena *arena, const struct opt_int *value, Cri__Int64
 
 Cri__SecurityProfile *request_profile(struct arena *arena, struct pod_profile wanted, const char *dir,
                                       Cri__SecurityProfile__ProfileType unset) {
-        Cri__SecurityProfile *p = REQUEST_NEW(arena, Cri__SecurityProfile, cri__security_profile__init);
+        Cri__SecurityProfile *p = arena_new_message(arena, Cri__SecurityProfile, cri__security_profile__init);
 
         if (!p)
                 return NULL;

@@ -3,6 +3,7 @@
 
 #include "agent/config/options.h"
 #include "agent/container/request_internal.h"
+#include "lib/arena.h"
 #include "lib/cleanup.h"
 
 /* What /proc and /sys hide, and what of them is read-only, with procMount Default: the lists that kubelet sends. */
@@ -40,7 +41,7 @@ static bool set_user(struct arena *arena, const struct member *m, Cri__LinuxCont
 }
 
 static Cri__Capability *capabilities(struct arena *arena, const struct kube_capabilities *wanted) {
-        Cri__Capability *c = REQUEST_NEW(arena, Cri__Capability, cri__capability__init);
+        Cri__Capability *c = arena_new_message(arena, Cri__Capability, cri__capability__init);
 
         if (!c)
                 return NULL;
@@ -52,7 +53,7 @@ static Cri__Capability *capabilities(struct arena *arena, const struct kube_capa
 }
 
 static Cri__SELinuxOption *selinux(struct arena *arena, const struct kube_se_linux_options *wanted) {
-        Cri__SELinuxOption *o = REQUEST_NEW(arena, Cri__SELinuxOption, cri__selinux_option__init);
+        Cri__SELinuxOption *o = arena_new_message(arena, Cri__SELinuxOption, cri__selinux_option__init);
 
         if (!o)
                 return NULL;
@@ -105,8 +106,8 @@ static bool set_confinement(struct arena *arena, const struct member *m, Cri__Li
 }
 
 Cri__LinuxContainerSecurityContext *member_request_security(struct arena *arena, const struct member *m) {
-        Cri__LinuxContainerSecurityContext *s =
-                REQUEST_NEW(arena, Cri__LinuxContainerSecurityContext, cri__linux_container_security_context__init);
+        Cri__LinuxContainerSecurityContext *s = arena_new_message(arena, Cri__LinuxContainerSecurityContext,
+                                                                  cri__linux_container_security_context__init);
         const struct kube_security_context *own = m->spec->security_context;
         const struct kube_pod_security_context *shared = m->host->pod->spec.security_context;
 

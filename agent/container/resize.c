@@ -5,6 +5,7 @@
 #include "agent/container/request.h"
 #include "agent/container/request_internal.h"
 #include "kube/pod/resources.h"
+#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
@@ -82,8 +83,8 @@ void member_restart_for_size(struct member *m) {
 
 Cri__UpdateContainerResourcesRequest *member_resize_request(struct arena *arena, const struct member *m,
                                                             const struct pod_container_size *size) {
-        Cri__UpdateContainerResourcesRequest *request =
-                REQUEST_NEW(arena, Cri__UpdateContainerResourcesRequest, cri__update_container_resources_request__init);
+        Cri__UpdateContainerResourcesRequest *request = arena_new_message(
+                arena, Cri__UpdateContainerResourcesRequest, cri__update_container_resources_request__init);
 
         if (!request || !(request->container_id = arena_strdup(arena, m->id)) ||
             !(request->linux = member_request_resources(arena, m, size)))

@@ -1,6 +1,5 @@
 /* A container's status from what it is in (kubelet_pods.go, convertToAPIContainerStatuses()). */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "agent/container/internal.h"
 #include "lib/cleanup.h"

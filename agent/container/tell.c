@@ -1,5 +1,4 @@
 /* What a container tells: events, what it waits for, why something failed. */
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,13 +19,11 @@ void member_say(const struct member *m, bool warning, const char *reason, const 
                         m->role == MEMBER_EPHEMERAL ? "ephemeralContainers" :
                                                       "initContainers",
         };
-        char text[EVENT_TEXT_MAX];
         va_list args;
 
         va_start(args, format);
-        vsnprintf(text, sizeof(text), format, args);
+        events_addv(m->host->world->events, &object, warning, reason, format, args);
         va_end(args);
-        events_add(m->host->world->events, &object, warning, reason, "%s", text);
 }
 
 void member_set_waiting(struct member *m, const char *reason, const char *format, ...) {
@@ -46,7 +43,7 @@ void member_set_waiting(struct member *m, const char *reason, const char *format
 
 enum member_event member_failed(struct member *m, const struct err *err) {
         m->failure = err_free(m->failure);
-        err_set(&m->failure, err_code(err) ? err_code(err) : ENOMEM, "%s", err ? err_text(err) : "out of memory");
+        err_repeat(&m->failure, err);
         return MEMBER_EVENT_FAILED;
 }
 

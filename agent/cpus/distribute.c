@@ -1,6 +1,5 @@
 /* CPUs of a container that one NUMA node has not enough of: as evenly from several as can be, and so that what stays
  * free is even, too (KEP-2902; cpumanager/cpu_assignment.go, takeByTopologyNUMADistributed()). */
-#include <errno.h>
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,7 +1,6 @@
 /* Which devices a container gets: what init containers before it had first, then what is free, by their plugin's wish
  * where it has one (devicemanager/manager.go, devicesToAllocate()). */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/devices/internal.h"

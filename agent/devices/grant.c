@@ -1,7 +1,6 @@
 /* What a container gets with its devices, of all resources together (devicemanager/pod_devices.go,
  * deviceRunContainerOptions()), and what its status says of them. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/devices/internal.h"

@@ -1,6 +1,5 @@
 /* A plugin's connection: what it can do, then the devices that it has, for as long as it goes on. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

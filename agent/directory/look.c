@@ -11,16 +11,11 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/texts.h"
 
 /* Whether @code says that something is short, and nothing of what was asked for. */
 static bool is_want(int code) {
         return code == EMFILE || code == ENFILE || code == ENOMEM || code == EIO;
-}
-
-static bool ends_with(const char *name, const char *suffix) {
-        size_t n = strlen(name), m = strlen(suffix);
-
-        return n >= m && strcmp(name + n - m, suffix) == 0;
 }
 
 /* What editors and package tools leave beside a file while, or after, they replace it. 4913 is vim's probe. */
@@ -32,7 +27,7 @@ bool source_name_counts(const char *name) {
         if (name[0] == '.' || name[0] == '\0' || name[0] == '#' || strcmp(name, "4913") == 0)
                 return false;
         for (size_t i = 0; i < ELEMENTS(suffixes); i++)
-                if (ends_with(name, suffixes[i]))
+                if (texts_end_in(name, suffixes[i]))
                         return false;
         return true;
 }

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
-#include "lib/log.h"
 
 /* Only what may change where the path leads is watched, so that a busy folder on the way (/tmp, /run) wakes nobody:
  * a directory for its own move or removal, a folder for a name in it only where that is a symlink or missing. One

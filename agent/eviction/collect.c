@@ -1,6 +1,5 @@
 #include "agent/eviction/collect.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -21,7 +21,7 @@ struct eviction {
         struct eviction_verdict verdict;
         int64_t changed_at[_EVICTION_CONDITIONS]; /* when the condition last changed */
         struct observed_files counted;            /* when pods' files were counted last */
-        bool ever_counted, count_again;
+        bool ever_counted;
 
         bool busy;       /* between a look and its end */
         bool reclaiming; /* images are deleted because of pressure, not for their own sake */

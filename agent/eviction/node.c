@@ -1,7 +1,6 @@
 /* What the node says of itself: conditions in kubelet's words (pkg/kubelet/nodestatus/setters.go), events, capacity. */
 #include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "agent/eviction/internal.h"
@@ -29,13 +28,11 @@ static const struct words {
 void eviction_say(struct eviction *e, bool warning, const char *reason, const char *format, ...) {
         const char *name = e->world.options->node_name;
         const struct event_object object = { .kind = "Node", .namespace_ = "", .name = name, .uid = name };
-        char text[EVENT_TEXT_MAX];
         va_list args;
 
         va_start(args, format);
-        vsnprintf(text, sizeof(text), format, args);
+        events_addv(e->world.events, &object, warning, reason, format, args);
         va_end(args);
-        events_add(e->world.events, &object, warning, reason, "%s", text);
 }
 
 void eviction_tell_conditions(struct eviction *e, uint32_t before) {

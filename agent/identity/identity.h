@@ -31,12 +31,11 @@ struct pool;
 #define IDENTITY_RETRY_MIN_MS 2000 /* until what failed is asked again; doubled each time */
 #define IDENTITY_RETRY_MAX_MS 60000
 #define IDENTITY_DOUBT_MS (10 * 60 * 1000) /* a service that does not take us has us renew no more often than that */
-#define IDENTITY_NAMES_MAX 32              /* of the serving certificate */
 
 struct identity_events {
         /* The node is known: identity_client() is its from now on. Once, from the loop or identity_start(). */
         void (*known)(void *data);
-        /* The addresses and names that the node is reached by, in @arena, IDENTITY_NAMES_MAX at most, ends with NULL.
+        /* The addresses and names that the node is reached by, in @arena, ends with NULL.
          * 0 or -ENOMEM. NULL: it serves nothing. */
         int (*names)(void *data, struct arena *arena, const char *const **ret_names);
         /* There is another identity_serving(). NULL: nobody wants to know. */

@@ -5,11 +5,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/kubelet/journal_entry.h"
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/mapping_guard.h"
 #include "lib/pattern.h"
 
@@ -29,15 +29,9 @@ struct reader {
         struct mapping_guard guard; /* the library maps files, which their writers cut when they are full */
 };
 
-static int64_t now_ms(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool is_late(const struct reader *r) {
-        return atomic_load(&r->place->unwanted) || r->place->spent + now_ms() - r->began > JOURNAL_QUERY_MS;
+        return atomic_load(&r->place->unwanted) ||
+               r->place->spent + clock_ms(CLOCK_MONOTONIC) - r->began > JOURNAL_QUERY_MS;
 }
 
 /* -- units ------------------------------------------------------------------------------------------------- */
@@ -326,7 +320,7 @@ static bool begin(struct reader *r) {
 }
 
 void journal_read(const struct kubelet_log_query *query, size_t size, struct journal_place *place, FILE *out) {
-        struct reader r = { .query = query, .place = place, .began = now_ms(), .out = out };
+        struct reader r = { .query = query, .place = place, .began = clock_ms(CLOCK_MONOTONIC), .out = out };
 
         if (!begin(&r))
                 place->ended = true;
@@ -335,7 +329,7 @@ void journal_read(const struct kubelet_log_query *query, size_t size, struct jou
                 if (place->shown == 0)
                         fputs("-- No entries --\n", out);
         }
-        place->spent += now_ms() - r.began;
+        place->spent += clock_ms(CLOCK_MONOTONIC) - r.began;
         close_journal(&r);
 }
 

@@ -21,7 +21,6 @@ struct cgroups;
 struct client;
 struct cri;
 struct json_writer;
-struct kube_node_status;
 struct kube_pod_status;
 struct kubelet;
 struct pod;

@@ -1,6 +1,5 @@
 /* /containerLogs: which log is meant, and how much of it. */
 #include <errno.h>
-#include <time.h>
 
 #include "agent/kubelet/internal.h"
 #include "agent/kubelet/log_choice.h"
@@ -9,6 +8,7 @@
 #include "kube/core_v1.h"
 #include "kube/pod/pod.h"
 #include "lib/arena.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 
 static void serve_container(struct kubelet_request *q, const struct kubelet_pod *pod,
@@ -30,18 +30,12 @@ static void serve_container(struct kubelet_request *q, const struct kubelet_pod 
         kubelet_log_start(q, options, id);
 }
 
-static int64_t now_ns(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_REALTIME, &now);
-        return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 void kubelet_serve_logs(struct kubelet_request *q) {
         const char *name = http_param(q->x, "pod"), *container = http_param(q->x, "container");
         struct kubelet_log_options options;
         struct kubelet_pod pod;
-        int r = kubelet_log_options_read(http_arena(q->x), http_request_of(q->x)->query, now_ns(), &options);
+        int r = kubelet_log_options_read(http_arena(q->x), http_request_of(q->x)->query, clock_ns(CLOCK_REALTIME),
+                                         &options);
 
         if (r == -EBADMSG)
                 return kubelet_text(q, 400, "{\"message\": \"Unable to decode query.\"}");

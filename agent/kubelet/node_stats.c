@@ -1,6 +1,5 @@
 #include "agent/kubelet/node_stats.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,10 +7,10 @@
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 
 #define TEXT_MAX ((size_t)64 << 10) /* bytes of a file of /proc that are looked at */
 #define SECOND UINT64_C(1000000000)
@@ -143,11 +142,9 @@ static void read_rest(struct kubelet_node_stats *s) {
 
 void kubelet_node_stats_read(struct kubelet_node_stats *s) {
         _cleanup_free_ char *stat = kubelet_read_text("/proc/stat"), *meminfo = kubelet_read_text("/proc/meminfo");
-        struct timespec now;
 
         *s = (struct kubelet_node_stats){ .main_device = -1 };
-        clock_gettime(CLOCK_REALTIME, &now);
-        s->time_ns = now.tv_sec * (int64_t)SECOND + now.tv_nsec;
+        s->time_ns = clock_ns(CLOCK_REALTIME);
         if (stat) {
                 s->cpu_ns = parse_cpu(stat, sysconf(_SC_CLK_TCK));
                 s->start_ns = (int64_t)(number_of(stat, "btime ") * SECOND);

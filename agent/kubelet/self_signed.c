@@ -126,12 +126,6 @@ int kubelet_self_signed_new(const char *name, const char *address, int64_t now, 
         return 0;
 }
 
-static int64_t seconds_of(const ASN1_TIME *time) {
-        struct tm tm;
-
-        return ASN1_TIME_to_tm(time, &tm) == 1 ? timegm(&tm) : 0;
-}
-
 bool kubelet_self_signed_is_good(const char *pem, int64_t now) {
         _cleanup_bio_ BIO *bio = BIO_new_mem_buf(pem, -1);
         _cleanup_x509_ X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
@@ -139,6 +133,6 @@ bool kubelet_self_signed_is_good(const char *pem, int64_t now) {
         ERR_clear_error();
         if (certificate && X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) != 0)
                 return true;
-        return certificate && seconds_of(X509_get0_notBefore(certificate)) <= now &&
-               now < seconds_of(X509_get0_notAfter(certificate)) - KUBELET_CERTIFICATE_SECONDS / 3;
+        return certificate && openssl_seconds(X509_get0_notBefore(certificate)) <= now &&
+               now < openssl_seconds(X509_get0_notAfter(certificate)) - KUBELET_CERTIFICATE_SECONDS / 3;
 }

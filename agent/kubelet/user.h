@@ -3,7 +3,6 @@
 
 #include <stddef.h>
 
-struct arena;
 struct err;
 struct value;
 struct x509_store_st;

@@ -94,13 +94,19 @@ void events_listen(struct events *events, events_heard heard, void *data) {
 
 void events_add(struct events *events, const struct event_object *o, bool warning, const char *reason,
                 const char *format, ...) {
-        char text[EVENT_TEXT_MAX], field[320] = "";
-        struct event *e;
         va_list args;
 
         va_start(args, format);
-        vsnprintf(text, sizeof(text), format, args);
+        events_addv(events, o, warning, reason, format, args);
         va_end(args);
+}
+
+void events_addv(struct events *events, const struct event_object *o, bool warning, const char *reason,
+                 const char *format, va_list arguments) {
+        char text[EVENT_TEXT_MAX], field[320] = "";
+        struct event *e;
+
+        vsnprintf(text, sizeof(text), format, arguments);
         if (o->container)
                 snprintf(field, sizeof(field), "spec.%s{%s}", o->list, o->container);
 

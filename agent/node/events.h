@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,6 +29,9 @@ void events_free(struct events *events); /* NULL is fine */
 /* Adds an event; @warning tells Warning from Normal. All texts are copied, but the kind. */
 void events_add(struct events *events, const struct event_object *object, bool warning, const char *reason,
                 const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+void events_addv(struct events *events, const struct event_object *object, bool warning, const char *reason,
+                 const char *format, va_list arguments) __attribute__((format(printf, 5, 0)));
 
 /* What is called with each event, also one that repeats; all texts are lent. NULL: nothing. */
 typedef void (*events_heard)(void *data, const struct event_object *object, bool warning, const char *reason,

@@ -16,7 +16,6 @@
 #include "images/manifest.h"
 #include "kube/quantity.h"
 #include "lib/cleanup.h"
-#include "lib/files.h"
 
 /* Connecting a datagram socket sends nothing, but chooses the source address. 192.0.2.1 is TEST-NET-1 (RFC 5737). */
 static void find_ip(char ret_ip[IP_TEXT_MAX]) {

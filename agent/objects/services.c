@@ -1,6 +1,5 @@
 /* Services that have an address, of all namespaces: of each what variables are made of, and nothing more. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/objects/internal.h"

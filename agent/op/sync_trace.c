@@ -54,7 +54,7 @@ void sync_trace_result(struct op *op, const struct err *err) {
 
         span_end(TAKE_PTR(op->span), NULL, 0, err ? err_text(err) : NULL);
         if (err && sync->span && !op->aside && !sync->failure)
-                err_set(&sync->failure, err_code(err) ? err_code(err) : EIO, "%s", err_text(err));
+                err_repeat(&sync->failure, err);
 }
 
 void sync_trace_op_ended(struct op_owner *owner) {

@@ -1,7 +1,6 @@
 #include "agent/pod/hint.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -181,20 +180,14 @@ static int read_verdict(struct worker *w, const struct value *hint) {
         return 0;
 }
 
-static int64_t integer(const struct value *value, int64_t fallback) {
-        int64_t number;
-
-        return value_integer(value, &number) ? number : fallback;
-}
-
 static int read_value(struct worker *w, const struct value *hint, bool *ret_over) {
         bool over = !w->sandbox.id[0] && value_bool_or(value_get(hint, "over"), false);
 
-        w->start_time = integer(value_get(hint, "startTime"), w->start_time);
-        worker_take_userns(w, (int)integer(value_get(hint, "userns"), -1));
-        w->resize.size.cpu_shares = integer(value_get(hint, "cpuShares"), w->resize.size.cpu_shares);
-        w->resize.size.cpu_quota = integer(value_get(hint, "cpuQuota"), w->resize.size.cpu_quota);
-        w->resize.size.memory_max = integer(value_get(hint, "memoryMax"), w->resize.size.memory_max);
+        w->start_time = value_integer_or(value_get(hint, "startTime"), w->start_time);
+        worker_take_userns(w, (int)value_integer_or(value_get(hint, "userns"), -1));
+        w->resize.size.cpu_shares = value_integer_or(value_get(hint, "cpuShares"), w->resize.size.cpu_shares);
+        w->resize.size.cpu_quota = value_integer_or(value_get(hint, "cpuQuota"), w->resize.size.cpu_quota);
+        w->resize.size.memory_max = value_integer_or(value_get(hint, "memoryMax"), w->resize.size.memory_max);
         w->initialized |= w->sandbox.id[0] && value_bool_or(value_get(hint, "initialized"), false);
         *ret_over = over;
         if (read_members(w, value_get(hint, "containers"), over) < 0)

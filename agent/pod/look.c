@@ -1,7 +1,6 @@
 /* A worker's looks at everything: at the clock, its containers, what follows; and what it tells. */
 #include <assert.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "agent/node/events.h"
@@ -13,13 +12,11 @@ void worker_say(struct worker *w, bool warning, const char *reason, const char *
                 .name = w->pod->metadata.name,
                 .uid = w->pod->metadata.uid,
         };
-        char text[EVENT_TEXT_MAX];
         va_list args;
 
         va_start(args, format);
-        vsnprintf(text, sizeof(text), format, args);
+        events_addv(w->node->world.events, &object, warning, reason, format, args);
         va_end(args);
-        events_add(w->node->world.events, &object, warning, reason, "%s", text);
 }
 
 void worker_judge(struct worker *w, enum worker_verdict verdict, const char *reason, char *message) {

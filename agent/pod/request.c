@@ -9,6 +9,7 @@
 #include "kube/names.h"
 #include "kube/pod/resource_list.h"
 #include "kube/pod/resources.h"
+#include "lib/arena.h"
 #include "lib/cleanup.h"
 
 static bool set_labels(struct arena *arena, const struct pod *pod, Cri__PodSandboxConfig *config) {
@@ -37,7 +38,7 @@ static Cri__Protocol protocol(const char *protocol) {
 
 static bool add_ports(struct arena *arena, const struct kube_container *c, Cri__PodSandboxConfig *config) {
         list_for_each (port, &c->ports) {
-                Cri__PortMapping *mapping = REQUEST_NEW(arena, Cri__PortMapping, cri__port_mapping__init);
+                Cri__PortMapping *mapping = arena_new_message(arena, Cri__PortMapping, cri__port_mapping__init);
 
                 if (!mapping)
                         return false;
@@ -76,7 +77,7 @@ static bool set_dns(struct arena *arena, const struct dns_choice *choice, Cri__P
         if (!choice)
                 return true;
         lists = dns_choice_lists(choice);
-        if (!(dns = REQUEST_NEW(arena, Cri__DNSConfig, cri__dnsconfig__init)))
+        if (!(dns = arena_new_message(arena, Cri__DNSConfig, cri__dnsconfig__init)))
                 return false;
         dns->servers = lists.servers;
         dns->n_servers = lists.n_servers;
@@ -97,7 +98,7 @@ static int64_t units(const resource_list *list, const char *name) {
 /* The sums, also where some container has no limit: for the runtime to know, not to set. */
 static Cri__LinuxContainerResources *pod_resources(struct arena *arena, const struct worker *w) {
         Cri__LinuxContainerResources *r =
-                REQUEST_NEW(arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
+                arena_new_message(arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
         resource_list requests = { 0 }, limits = { 0 };
 
         if (!r || !pod_requests(arena, w->pod, &requests) || !pod_limits(arena, w->pod, &limits))
@@ -111,7 +112,7 @@ static Cri__LinuxContainerResources *pod_resources(struct arena *arena, const st
 
 static Cri__LinuxContainerResources *pod_overhead(struct arena *arena, const struct worker *w) {
         Cri__LinuxContainerResources *r =
-                REQUEST_NEW(arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
+                arena_new_message(arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
         const resource_list *overhead = &w->pod->spec.overhead;
 
         if (r && overhead->count > 0) {
@@ -143,7 +144,7 @@ static bool set_user(struct arena *arena, const struct kube_pod_security_context
 
 static Cri__LinuxSandboxSecurityContext *make_security(struct arena *arena, const struct worker *w) {
         Cri__LinuxSandboxSecurityContext *s =
-                REQUEST_NEW(arena, Cri__LinuxSandboxSecurityContext, cri__linux_sandbox_security_context__init);
+                arena_new_message(arena, Cri__LinuxSandboxSecurityContext, cri__linux_sandbox_security_context__init);
         const struct kube_pod_security_context *security = w->pod->spec.security_context;
 
         if (!s || !(s->namespace_options = request_namespaces(arena, w->pod, w->sandbox.userns)))
@@ -165,8 +166,8 @@ static bool set_sysctls(struct arena *arena, const struct kube_pod_security_cont
         list_for_each (sysctl, &security->sysctls) {
                 char name[SYSCTL_NAME_MAX + 1];
                 Cri__LinuxPodSandboxConfig__SysctlsEntry *entry =
-                        REQUEST_NEW(arena, Cri__LinuxPodSandboxConfig__SysctlsEntry,
-                                    cri__linux_pod_sandbox_config__sysctls_entry__init);
+                        arena_new_message(arena, Cri__LinuxPodSandboxConfig__SysctlsEntry,
+                                          cri__linux_pod_sandbox_config__sysctls_entry__init);
 
                 if (!entry || !(entry->key = arena_strdup(arena, sysctl_name(sysctl->name, name))))
                         return false;
@@ -178,7 +179,7 @@ static bool set_sysctls(struct arena *arena, const struct kube_pod_security_cont
 
 static Cri__LinuxPodSandboxConfig *make_linux(struct arena *arena, const struct worker *w) {
         Cri__LinuxPodSandboxConfig *config =
-                REQUEST_NEW(arena, Cri__LinuxPodSandboxConfig, cri__linux_pod_sandbox_config__init);
+                arena_new_message(arena, Cri__LinuxPodSandboxConfig, cri__linux_pod_sandbox_config__init);
 
         if (!config || !(config->cgroup_parent = (char *)pod_files_cgroup(arena, w->node->world.options, w->pod)) ||
             !(config->resources = pod_resources(arena, w)) || !(config->overhead = pod_overhead(arena, w)) ||
@@ -190,7 +191,7 @@ static Cri__LinuxPodSandboxConfig *make_linux(struct arena *arena, const struct 
 
 static bool set_identity(struct arena *arena, const struct worker *w, Cri__PodSandboxConfig *config) {
         Cri__PodSandboxMetadata *metadata =
-                REQUEST_NEW(arena, Cri__PodSandboxMetadata, cri__pod_sandbox_metadata__init);
+                arena_new_message(arena, Cri__PodSandboxMetadata, cri__pod_sandbox_metadata__init);
 
         if (!metadata)
                 return false;
@@ -204,7 +205,7 @@ static bool set_identity(struct arena *arena, const struct worker *w, Cri__PodSa
 }
 
 Cri__PodSandboxConfig *worker_sandbox_config(struct arena *arena, const struct worker *w, struct err **err) {
-        Cri__PodSandboxConfig *config = REQUEST_NEW(arena, Cri__PodSandboxConfig, cri__pod_sandbox_config__init);
+        Cri__PodSandboxConfig *config = arena_new_message(arena, Cri__PodSandboxConfig, cri__pod_sandbox_config__init);
         const char *hostname;
 
         if (config && !w->pod->spec.host_network) {

@@ -2,7 +2,6 @@
  * each of the pod's cgroup first where it grows and last where it shrinks, and of the containers those first that
  * shrink. What fails is told and tried again, from the beginning: what was done by then has its size. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

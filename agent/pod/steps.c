@@ -13,7 +13,7 @@
 /* Keeps why. @err NULL: there was no memory. */
 static enum worker_event failed(struct worker *w, const struct err *err) {
         w->failure = err_free(w->failure);
-        err_set(&w->failure, err_code(err) ? err_code(err) : ENOMEM, "%s", err ? err_text(err) : "out of memory");
+        err_repeat(&w->failure, err);
         return WORKER_EVENT_FAILED;
 }
 

@@ -1,5 +1,4 @@
 /* User namespaces: each pod with hostUsers: false has 65536 ids of its own on the node, by block number. */
-#include <errno.h>
 
 #include "agent/pod/internal.h"
 

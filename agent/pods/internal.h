@@ -101,6 +101,9 @@ size_t pods_count_active(const struct pods *pods); /* those that hold something 
 void pods_count_burstable(struct pods *pods);
 void pods_each_worker(void *data, bool (*each)(void *each_data, struct worker *worker), void *each_data);
 
+/* What is said of the pod with @uid; -ENOENT without one. */
+int pods_status_of(void *pods, const char *uid, struct arena *arena, struct kube_pod_status *ret_status);
+
 /* metrics.c: texts for Prometheus, allocated; NULL without memory */
 char *pods_metrics(void *pods);
 char *pods_probe_metrics(void *pods);

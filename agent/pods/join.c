@@ -1,5 +1,4 @@
 /* The API service as a source of pods beside the directory, and what it is told of them. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -111,12 +110,6 @@ static bool on_has(void *data, const char *uid) {
         return pods_slot_by_uid(pods, uid) || (found && !found->taken);
 }
 
-static int on_pod_status(void *data, const char *uid, struct arena *arena, struct kube_pod_status *ret_status) {
-        const struct pods_slot *slot = pods_slot_by_uid(data, uid);
-
-        return slot && !slot->gone ? worker_status(slot->worker, arena, ret_status) : -ENOENT;
-}
-
 static int on_node_status(void *data, struct arena *arena, struct kube_node_status *ret_status) {
         struct pods *pods = data;
         int r = eviction_node_status(pods->eviction, arena, ret_status);
@@ -198,7 +191,7 @@ int pods_join(struct pods *pods, struct err **err) {
                 .end = on_end,
                 .listed = on_listed,
                 .has = on_has,
-                .pod_status = on_pod_status,
+                .pod_status = pods_status_of,
                 .serving = on_serving,
                 .clock = pods_age_sources,
                 .told = on_told,

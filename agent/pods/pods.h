@@ -14,7 +14,6 @@
 struct cri;
 struct kubelet;
 struct kubelet_world;
-struct pod;
 struct pods;
 struct pool;
 

@@ -3,13 +3,11 @@
 #include <string.h>
 
 #include "agent/admission/admission.h"
-#include "agent/config/options.h"
 #include "agent/cpus/cpus.h"
 #include "agent/pods/internal.h"
 #include "kube/pod/allocation.h"
 #include "kube/pod/resources.h"
 #include "lib/cleanup.h"
-#include "lib/log.h"
 
 /* Who is asked first: those that take no more than they have, then by priority, QoS class, and how long they wait
  * (sortPendingResizes()). */

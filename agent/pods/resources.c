@@ -16,17 +16,8 @@
 #include "lib/files.h"
 #include "lib/grpc/server.h"
 #include "lib/listen.h"
-#include "lib/log.h"
 
 #define SERVICE "/v1.PodResourcesLister/"
-
-#define NEW(arena, type, init)                                                                                         \
-        ({                                                                                                             \
-                type *_message = arena_new_of((arena), type);                                                          \
-                if (_message)                                                                                          \
-                        init(_message);                                                                                \
-                _message;                                                                                              \
-        })
 
 /* -- devices ----------------------------------------------------------------------------------------------- */
 
@@ -38,8 +29,8 @@ struct listing {
 };
 
 static Podresources__Topology *describe_node(struct arena *arena, int64_t node) {
-        Podresources__Topology *t = NEW(arena, Podresources__Topology, podresources__topology__init);
-        Podresources__NumaNode *n = NEW(arena, Podresources__NumaNode, podresources__numa_node__init);
+        Podresources__Topology *t = arena_new_message(arena, Podresources__Topology, podresources__topology__init);
+        Podresources__NumaNode *n = arena_new_message(arena, Podresources__NumaNode, podresources__numa_node__init);
 
         if (!t || !n || !(t->nodes = arena_alloc_array(arena, 1, sizeof(*t->nodes))))
                 return NULL;
@@ -50,7 +41,7 @@ static Podresources__Topology *describe_node(struct arena *arena, int64_t node) 
 }
 
 static Podresources__Devices *describe_device(struct arena *arena, const char *resource, const char *id, int64_t node) {
-        Podresources__Devices *d = NEW(arena, Podresources__Devices, podresources__devices__init);
+        Podresources__Devices *d = arena_new_message(arena, Podresources__Devices, podresources__devices__init);
 
         if (!d || !(d->resource_name = arena_strdup(arena, resource)) ||
             !(d->device_ids = arena_alloc_array(arena, 1, sizeof(*d->device_ids))) ||
@@ -92,7 +83,7 @@ static bool list_cpus(struct arena *arena, const struct cpus_set *set, int64_t *
 
 static Podresources__Container *describe_container(const struct pods *pods, struct arena *arena, const struct pod *pod,
                                                    const struct kube_container *container) {
-        Podresources__Container *c = NEW(arena, Podresources__Container, podresources__container__init);
+        Podresources__Container *c = arena_new_message(arena, Podresources__Container, podresources__container__init);
         const struct cpus_set *own = cpus_exclusive(pods->cpus, pod->metadata.uid, container->name);
         struct listing devices = { .arena = arena };
 
@@ -109,7 +100,7 @@ static Podresources__Container *describe_container(const struct pods *pods, stru
 /* Sidecars and containers: those that go on together. */
 static Podresources__Pod *describe_pod(const struct pods *pods, struct arena *arena, const struct pod *pod) {
         const struct kube_pod_spec *spec = &pod->spec;
-        Podresources__Pod *p = NEW(arena, Podresources__Pod, podresources__pod__init);
+        Podresources__Pod *p = arena_new_message(arena, Podresources__Pod, podresources__pod__init);
 
         if (!p || !(p->name = arena_strdup(arena, pod->metadata.name)) ||
             !(p->namespace_ = arena_strdup(arena, pod->metadata.namespace)) ||

@@ -50,8 +50,8 @@ static void each_pod(void *data, bool (*each)(void *each_data, const struct kube
         }
 }
 
-static int pod_status(void *data, const char *uid, struct arena *arena, struct kube_pod_status *ret_status) {
-        const struct pods_slot *slot = pods_slot_by_uid(data, uid);
+int pods_status_of(void *pods, const char *uid, struct arena *arena, struct kube_pod_status *ret_status) {
+        const struct pods_slot *slot = pods_slot_by_uid(pods, uid);
 
         return slot && !slot->gone ? worker_status(slot->worker, arena, ret_status) : -ENOENT;
 }
@@ -64,7 +64,7 @@ void pods_tell_kubelet(struct pods *pods, struct kubelet_world *world) {
                 .write_node = write_node,
                 .each_pod = each_pod,
                 .probes = pods_probe_metrics,
-                .pod_status = pod_status,
+                .pod_status = pods_status_of,
         };
 
         world->host = &host;

@@ -1,7 +1,5 @@
 /* Brings the workers to what is wanted: what the directory's files want, what the node takes, what runs from before. */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "agent/config/options.h"

@@ -4,8 +4,8 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/handle.h"
 
@@ -40,11 +40,8 @@ static void end(struct bus *b, int error) {
 
 /* Milliseconds from now until @usec of the monotonic clock. */
 static uint64_t until(uint64_t usec) {
-        struct timespec now;
-        uint64_t at;
+        uint64_t at = (uint64_t)clock_us(CLOCK_MONOTONIC);
 
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        at = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
         return usec > at ? (usec - at + 999) / 1000 : 0;
 }
 

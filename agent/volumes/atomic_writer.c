@@ -14,6 +14,7 @@
 
 #include "agent/volumes/tree.h"
 #include "lib/cleanup.h"
+#include "lib/files.h"
 
 #define DEPTH_MAX 64 /* of folders that are looked into; deeper ones are written anew */
 
@@ -57,12 +58,9 @@ static int write_file(int dir, const struct atomic_file *file, gid_t gid, struct
         fd = openat(dir, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0)
                 return err_errno(err, errno, "cannot create %s", path);
-        for (size_t done = 0; done < file->length;) {
-                ssize_t n = write(fd, file->data + done, file->length - done);
-                if (n < 0)
-                        return err_errno(err, errno, "cannot write %s", path);
-                done += (size_t)n;
-        }
+        r = files_write_all(fd, file->data, file->length);
+        if (r < 0)
+                return err_errno(err, -r, "cannot write %s", path);
         if (((file->owner || gid != (gid_t)-1) && fchown(fd, owner, gid) < 0) || fchmod(fd, file->mode) < 0)
                 return err_errno(err, errno, "cannot set owner and mode of %s", path);
         return 0;

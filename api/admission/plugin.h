@@ -18,7 +18,6 @@ struct api_admission;
 struct api_request;
 struct arena;
 struct kube_object_meta;
-struct kube_type;
 
 enum { ADMISSION_CREATE = 1 << 0, ADMISSION_UPDATE = 1 << 1, ADMISSION_DELETE = 1 << 2 };
 

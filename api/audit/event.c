@@ -190,8 +190,7 @@ static const struct value *without_managed(struct arena *arena, const struct val
 static void write_named(struct json_writer *w, const struct api_request *r, const struct value *tree) {
         json_begin_map(w);
         json_add_string(w, "kind", r->kind->kind);
-        json_key(w, "apiVersion");
-        json_string(w, arena_printf(r->arena, "%s%s%s", r->kind->group, *r->kind->group ? "/" : "", r->kind->version));
+        json_add_string(w, "apiVersion", kube_api_version(r->arena, r->kind));
         for (uint32_t i = 0; i < tree->count; i++) {
                 if (strcmp(tree->members[i].key, "apiVersion") == 0)
                         continue;

@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +13,7 @@
 #include "api/audit/aside.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/files.h"
 #include "lib/log.h"
 
 struct buffer {
@@ -73,18 +73,6 @@ static bool is_full(const struct audit_log *log, size_t more) {
         return max > 0 && log->fd != STDOUT_FILENO && log->size > 0 && log->size + more > max;
 }
 
-static int write_all(int fd, const char *text, size_t length) {
-        while (length > 0) {
-                ssize_t n = write(fd, text, length);
-
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                text += n > 0 ? n : 0;
-                length -= n > 0 ? (size_t)n : 0;
-        }
-        return 0;
-}
-
 /* A full disk is told of once; what it does not take is lost. */
 static void write_line(struct audit_log *log, const char *line, size_t length) {
         _cleanup_err_ struct err *err = NULL;
@@ -95,7 +83,7 @@ static void write_line(struct audit_log *log, const char *line, size_t length) {
         if (log->fd < 0 && open_file(log, &err) < 0)
                 r = -EBADF;
         else
-                r = write_all(log->fd, line, length);
+                r = files_write_all(log->fd, line, length);
         if (r < 0) {
                 if (!log->failed)
                         log_error("audit log %s: %s; events are lost", log->config.path, strerror(-r));

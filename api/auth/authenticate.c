@@ -65,7 +65,7 @@ int auth_intersect(struct arena *arena, const string_list *a, const string_list 
         string_list both = { 0 };
 
         list_for_each (text, a) {
-                int r = auth_list_has(b, *text) ? auth_list_add(arena, &both, *text) : 0;
+                int r = kube_has(b, *text) ? auth_list_add(arena, &both, *text) : 0;
 
                 if (r < 0)
                         return r;

@@ -20,7 +20,6 @@ struct arena;
 struct auth_authenticator;
 struct auth_keys;
 struct err;
-struct http_fields;
 struct kube_secret;
 struct stack_st_X509;
 struct value;

@@ -127,10 +127,7 @@ static void note_use(const struct auth_authenticator *a, const struct kube_objec
 
 /* The account names the Secret, as it did of those that were made by themselves. */
 static bool is_automatic(const struct auth_object *account, const char *secret) {
-        for (uint32_t i = 0; i < value_count(account->secrets); i++)
-                if (strcmp(value_string_or(value_get(value_at(account->secrets, i), "name"), ""), secret) == 0)
-                        return true;
-        return false;
+        return value_item(account->secrets, "name", secret);
 }
 
 static int refuse_marked(struct err **err, const struct auth_legacy *legacy) {

@@ -1,7 +1,6 @@
 #include "api/auth/text.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/arena.h"
@@ -39,14 +38,6 @@ char *auth_quote_list(struct arena *arena, const string_list *list) {
         }
         joined = auth_join(arena, &quoted, " ");
         return joined ? arena_printf(arena, "[%s]", joined) : NULL;
-}
-
-bool auth_list_has(const string_list *list, const char *text) {
-        list_for_each (item, list) {
-                if (strcmp(*item, text) == 0)
-                        return true;
-        }
-        return false;
 }
 
 int auth_list_add(struct arena *arena, string_list *list, const char *text) {

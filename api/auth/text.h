@@ -14,8 +14,6 @@ char *auth_quote_list(struct arena *arena, const string_list *list);
 /* @list with @separator between its items. NULL without memory. */
 char *auth_join(struct arena *arena, const string_list *list, const char *separator);
 
-bool auth_list_has(const string_list *list, const char *text);
-
 /* @list with @text at its end, in a new piece of memory; @text is not copied. -ENOMEM or 0. */
 int auth_list_add(struct arena *arena, string_list *list, const char *text);
 

@@ -8,7 +8,7 @@
 #include "lib/arena.h"
 
 bool auth_user_in(const struct auth_user *user, const char *group) {
-        return auth_list_has(&user->groups, group);
+        return kube_has(&user->groups, group);
 }
 
 const char *auth_user_extra(const struct auth_user *user, const char *key) {

@@ -2,19 +2,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "api/cache/internal.h"
 #include "api/cache/pack.h"
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/rwlock.h"
-
-static int64_t now_ms(void) {
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 struct collection *collection_new(const _Atomic int64_t *told) {
         struct collection *c = calloc(1, sizeof(*c));
@@ -91,7 +84,7 @@ static void resize(struct collection *c, size_t size) {
 }
 
 static bool is_younger(const struct collection_event *event, int64_t ms) {
-        return event->at_ms >= now_ms() - ms;
+        return event->at_ms >= clock_ms(CLOCK_MONOTONIC_COARSE) - ms;
 }
 
 static void drop_oldest(struct collection *c) {
@@ -162,7 +155,7 @@ static int change_index(struct collection *c, struct object *previous, struct ob
 
 int collection_apply(struct collection *c, struct object *changed, bool deleted) {
         _cleanup_object_ struct object *object = object_pack(changed, c->packer);
-        struct collection_event event = { .revision = object->revision, .at_ms = now_ms() };
+        struct collection_event event = { .revision = object->revision, .at_ms = clock_ms(CLOCK_MONOTONIC_COARSE) };
         int r;
 
         pthread_rwlock_wrlock(&c->lock);

@@ -178,10 +178,6 @@ bool backends_is_headless(const struct kube_service *service) {
 
 /* --- metadata --- */
 
-static int by_key(const void *a, const void *b) {
-        return strcmp(((const struct string_pair *)a)->key, ((const struct string_pair *)b)->key);
-}
-
 static bool is_among(const struct string_pair *more, uint32_t n, const char *key) {
         for (uint32_t i = 0; i < n; i++)
                 if (strcmp(more[i].key, key) == 0)
@@ -203,7 +199,7 @@ int backends_labels(struct arena *arena, const string_map *labels, const struct 
         for (uint32_t i = 0; i < n; i++)
                 if (more[i].value)
                         all[count++] = more[i];
-        qsort(all, count, sizeof(*all), by_key);
+        qsort(all, count, sizeof(*all), kube_pair_order);
         ret_labels->items = all;
         ret_labels->count = count;
         return 0;

@@ -21,7 +21,6 @@
 #define SECRET_PREFIX "bootstrap-token-"
 #define TOKENS "type=bootstrap.kubernetes.io/token"
 #define TOKENS_MAX 256 /* that sign */
-#define WAIT_MAX_S INT64_C(86400)
 #define HASH_SIZE 32
 
 /* --- cleaning --- */
@@ -46,7 +45,7 @@ static int reconcile_token(struct task *task) {
                 return r;
         removal.uid = secret.metadata.uid;
         if (at > now)
-                task_again(task, (uint64_t)(at - now < WAIT_MAX_S ? at - now : WAIT_MAX_S) * WORK_SECOND);
+                task_again_at(task, at);
         else
                 task_remove(task, &removal);
         return 0;
@@ -171,7 +170,6 @@ static int reconcile_info(struct task *task) {
         const struct client_object *object = informer_find(controller_informer(c, MAPS), PUBLIC, INFO);
         struct signing *s = arena_new_of(task_arena(task), struct signing);
         struct kube_config_map map = { 0 };
-        int64_t now = controller_wall(c);
         int r = !s ? -ENOMEM : object ? client_object_read(task_arena(task), object, &kube_config_map_type, &map) : 0;
 
         if (r < 0 || !object || !(s->content = string_map_get(&map.data, KEY_CONFIG)))
@@ -184,7 +182,7 @@ static int reconcile_info(struct task *task) {
         if (!are_same(&map, s) && (r = put_signatures(task, &map, s)) < 0)
                 return r;
         if (s->next != INT64_MAX)
-                task_again(task, (uint64_t)(s->next - now < WAIT_MAX_S ? s->next - now : WAIT_MAX_S) * WORK_SECOND);
+                task_again_at(task, s->next);
         return r;
 }
 

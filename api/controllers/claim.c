@@ -23,14 +23,12 @@ bool claim_has(const struct known_object *owner, const struct known_object *depe
 
 bool claim_reference(struct arena *arena, const struct kube_kind *kind, const struct known_object *owner,
                      struct kube_owner_reference *ret_reference) {
-        *ret_reference = (struct kube_owner_reference){
-                .api_version = *kind->group ? arena_printf(arena, "%s/%s", kind->group, kind->version) : kind->version,
-                .kind = kind->kind,
-                .name = arena_strdup(arena, owner->name),
-                .uid = arena_strdup(arena, owner->uid),
-                .controller = TRI_TRUE,
-                .block_owner_deletion = TRI_TRUE
-        };
+        *ret_reference = (struct kube_owner_reference){ .api_version = kube_api_version(arena, kind),
+                                                        .kind = kind->kind,
+                                                        .name = arena_strdup(arena, owner->name),
+                                                        .uid = arena_strdup(arena, owner->uid),
+                                                        .controller = TRI_TRUE,
+                                                        .block_owner_deletion = TRI_TRUE };
         return ret_reference->api_version && ret_reference->name && ret_reference->uid;
 }
 
@@ -163,4 +161,34 @@ int claim_settle(struct task *task, const struct claim *claim) {
                 task_send(task, &get, TASK_GONE_IS_FINE, on_owner, c);
         task_then(task, claim->next);
         return 0;
+}
+
+/* --- what makes one due --- */
+
+static void add_owner(struct controller *c, const struct known *owners, const struct known_object *dependent,
+                      uint64_t ns) {
+        const struct known_object *owner =
+                *dependent->owner ? known_find(owners, dependent->namespace, dependent->owner_name) : NULL;
+
+        if (owner && strcmp(owner->uid, dependent->owner) == 0)
+                controller_add_named(c, owner->namespace, owner->name, ns);
+}
+
+static void add_who_selects(struct controller *c, const struct known *owners, const struct known_object *dependent,
+                            uint64_t ns) {
+        for (struct known_walk w = known_first(owners, dependent->namespace); w.object; known_next(&w))
+                if (known_selects(&w.object->selector, dependent))
+                        controller_add_named(c, w.object->namespace, w.object->name, ns);
+}
+
+void claim_add(struct controller *controller, const struct known *owners, const struct known_change *change,
+               uint64_t ns) {
+        const struct known_object *before = change->before, *now = change->now;
+
+        if (before && (!now || strcmp(before->owner, now->owner) != 0))
+                add_owner(controller, owners, before, ns);
+        if (now)
+                add_owner(controller, owners, now, ns);
+        if (now && !*now->owner && !now->deleting)
+                add_who_selects(controller, owners, now, ns);
 }

@@ -18,6 +18,10 @@ struct claim {
  * adopts it asks whether the owner is there still. */
 int claim_settle(struct task *task, const struct claim *claim);
 
+/* Makes those due, after @ns, whom @change of a dependent concerns: who had it, who has it, who may adopt it. */
+void claim_add(struct controller *controller, const struct known *owners, const struct known_change *change,
+               uint64_t ns);
+
 /* Whether @owner has @dependent now. */
 bool claim_has(const struct known_object *owner, const struct known_object *dependent);
 

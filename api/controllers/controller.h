@@ -133,6 +133,9 @@ void task_remove(struct task *task, const struct task_removal *removal); /* that
 typedef void (*task_listed)(struct task *task, const struct kube_kind *kind, struct client_object *object);
 void task_list(struct task *task, const struct client_scope *scope, task_listed listed);
 
+/* A listed object becomes due. */
+void task_add_listed(struct task *task, const struct kube_kind *kind, struct client_object *object);
+
 /* When all that was sent until then is answered, and nothing has failed, goes on with @next, as with reconcile(). */
 void task_then(struct task *task, int (*next)(struct task *task));
 
@@ -149,3 +152,6 @@ void task_fail(struct task *task, int code, const char *why);
 
 /* Makes the key due again, @ns from now. */
 void task_again(struct task *task, uint64_t ns);
+
+/* The same at @at, s since 1970 and not yet over; within a day, since clocks are set. */
+void task_again_at(struct task *task, int64_t at);

@@ -14,7 +14,6 @@
 
 #include "client/client.h"
 
-struct arena;
 struct auth_keys;
 struct controllers;
 struct err;

@@ -126,10 +126,6 @@ int deployment_change_sets(struct task *task) {
 
 /* --- a sync --- */
 
-static int read_object(struct arena *arena, const struct known_object *from, const struct kube_type *type, void *to) {
-        return kube_json_read(arena, type, (const char *)from->json->data, from->json->size, NULL, to);
-}
-
 static bool runs(const struct known *pods, const struct known_object *set) {
         for (struct known_walk w = known_first_owned(pods, set->uid, set->namespace); w.object; known_next(&w))
                 if (w.object->pod->phase != KNOWN_SUCCEEDED && w.object->pod->phase != KNOWN_FAILED)
@@ -139,7 +135,7 @@ static bool runs(const struct known *pods, const struct known_object *set) {
 
 static int add_set(struct task *task, struct deployment_plan *plan, const struct known_object *from) {
         struct deployment_set *set = &plan->sets[plan->n_sets++];
-        int r = read_object(plan->arena, from, &kube_apps_v1_replica_set_type, &set->set);
+        int r = known_decode(plan->arena, from, &kube_apps_v1_replica_set_type, &set->set);
 
         set->before = deployment_replicas(set);
         set->runs = runs(known_of(task, DEPLOYMENT_PODS), from);
@@ -174,7 +170,7 @@ static int decide(struct task *task) {
         task_set_data(task, sync);
         sync->plan.arena = task_arena(task);
         sync->plan.now = controller_wall(task_controller(task));
-        if ((r = read_object(task_arena(task), owner, &kube_apps_v1_deployment_type, &sync->d)) < 0 ||
+        if ((r = known_decode(task_arena(task), owner, &kube_apps_v1_deployment_type, &sync->d)) < 0 ||
             (r = gather(task, owner, &sync->plan)) < 0)
                 return r;
         sync->plan.d = sync->d;
@@ -210,30 +206,10 @@ static int reconcile(struct task *task) {
 
 /* --- what makes one due --- */
 
-static void add_owner(struct controller *c, const struct known_object *set) {
-        const struct known *all = controller_known(c, DEPLOYMENT_DEPLOYMENTS);
-        const struct known_object *d = *set->owner ? known_find(all, set->namespace, set->owner_name) : NULL;
-
-        if (d && strcmp(d->uid, set->owner) == 0)
-                controller_add_named(c, d->namespace, d->name, 0);
-}
-
-static void add_who_selects(struct controller *c, const struct known_object *set) {
-        for (struct known_walk w = known_first(controller_known(c, DEPLOYMENT_DEPLOYMENTS), set->namespace); w.object;
-             known_next(&w))
-                if (known_selects(&w.object->selector, set))
-                        controller_add_named(c, w.object->namespace, w.object->name, 0);
-}
-
 static void on_set(struct controller *controller, const struct client_object *object, const struct client_object *old) {
         const struct known_change change = known_change(controller_known(controller, DEPLOYMENT_SETS));
 
-        if (change.before && (!change.now || strcmp(change.before->owner, change.now->owner) != 0))
-                add_owner(controller, change.before);
-        if (change.now)
-                add_owner(controller, change.now);
-        if (change.now && !*change.now->owner && !change.now->deleting)
-                add_who_selects(controller, change.now);
+        claim_add(controller, controller_known(controller, DEPLOYMENT_DEPLOYMENTS), &change, 0);
 }
 
 static bool has_ended(const struct known_object *pod) {

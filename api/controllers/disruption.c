@@ -1,6 +1,5 @@
 /* PodDisruptionBudgets: how many pods may be taken away. What is evicted counts it down; here it is counted anew. */
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "api/controllers/deployment.h"

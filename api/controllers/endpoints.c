@@ -1,7 +1,5 @@
 /* Endpoints: the same pods once more, in the one object that older clients look at. */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/controllers/endpoints.h"

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/controllers/kinds.h"
+#include "kube/kinds.h"
 #include "kube/project.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
@@ -64,18 +65,10 @@ static void read_owner(const struct garbage *g, const struct value *reference, s
         ret_reference->namespaced = ret_reference->kind && ret_reference->kind->namespaced;
 }
 
-static bool has_finalizer(const struct value *meta, const char *name) {
-        const struct value *finalizers = value_get(meta, "finalizers");
-
-        for (uint32_t i = 0; i < value_count(finalizers); i++)
-                if (strcmp(value_string_or(value_at(finalizers, i), ""), name) == 0)
-                        return true;
-        return false;
-}
-
 int garbage_read_meta(const struct garbage *garbage, struct arena *arena, const struct kube_kind *kind,
                       const struct value *tree, struct garbage_meta *ret_meta) {
-        const struct value *meta = value_get(tree, "metadata"), *owners = value_get(meta, "ownerReferences");
+        const struct value *meta = value_get(tree, "metadata"), *owners = value_get(meta, "ownerReferences"),
+                           *finalizers = value_get(meta, "finalizers");
         struct graph_object *object = &ret_meta->object;
         uint32_t n = value_count(owners);
 
@@ -92,9 +85,9 @@ int garbage_read_meta(const struct garbage *garbage, struct arena *arena, const 
         if (!object->uid)
                 return -EINVAL;
         if (object->deleting)
-                object->waits = has_finalizer(meta, "orphan")             ? GRAPH_ORPHAN :
-                                has_finalizer(meta, "foregroundDeletion") ? GRAPH_FOREGROUND :
-                                                                            GRAPH_GOES;
+                object->waits = value_has_text(finalizers, "orphan")             ? GRAPH_ORPHAN :
+                                value_has_text(finalizers, "foregroundDeletion") ? GRAPH_FOREGROUND :
+                                                                                   GRAPH_GOES;
         for (uint32_t i = 0; i < n; i++)
                 read_owner(garbage, value_at(owners, i), &ret_meta->owners[i]);
         return 0;
@@ -102,14 +95,10 @@ int garbage_read_meta(const struct garbage *garbage, struct arena *arena, const 
 
 /* --- changes --- */
 
-static bool mentions(const struct client_object *object, const char *text) {
-        return memmem(object->json->data, object->json->size, text, strlen(text));
-}
-
 /* Whether anything in it may be of interest: told by its bytes, since most have nothing. */
 static bool is_of_interest(const struct client_object *object) {
-        return mentions(object, "\"ownerReferences\":[") || mentions(object, "\"foregroundDeletion\"") ||
-               mentions(object, "\"orphan\"");
+        return client_object_mentions(object, "\"ownerReferences\":[") ||
+               client_object_mentions(object, "\"foregroundDeletion\"") || client_object_mentions(object, "\"orphan\"");
 }
 
 /* Owners that wait for it to go are looked at. */
@@ -136,16 +125,12 @@ bool garbage_is_odd(const struct graph_edge *edge) {
         return *owner->namespace && strcmp(owner->namespace, edge->node->namespace) != 0;
 }
 
-static const char *version_of(struct arena *arena, const struct kube_kind *kind) {
-        return arena_printf(arena, "%s%s%s", kind->group, *kind->group ? "/" : "", kind->version);
-}
-
 void garbage_report(struct garbage *garbage, const struct graph_edge *edge) {
         const struct graph_node *node = edge->node;
         const struct graph_owner *owner = edge->owner;
         _cleanup_arena_ struct arena *arena = owner->kind ? arena_new() : NULL;
-        const char *version = arena ? version_of(arena, node->kind) : NULL,
-                   *owners = arena ? version_of(arena, owner->kind) : NULL;
+        const char *version = arena ? kube_api_version(arena, node->kind) : NULL,
+                   *owners = arena ? kube_api_version(arena, owner->kind) : NULL;
         const char *message = owners ? arena_printf(arena,
                                                     "ownerRef [%s/%s, namespace: %s, name: %s, uid: %s] does not exist "
                                                     "in namespace \"%s\"",

@@ -220,15 +220,6 @@ static void remove_it(struct task *task, const struct look *look, const char *pr
         task_remove(task, &removal);
 }
 
-static bool has_finalizer(const struct value *meta, const char *name) {
-        const struct value *all = value_get(meta, "finalizers");
-
-        for (uint32_t i = 0; i < value_count(all); i++)
-                if (strcmp(value_string_or(value_at(all, i), ""), name) == 0)
-                        return true;
-        return false;
-}
-
 static int remove_foreground(struct task *task) {
         remove_it(task, task_data(task), "Foreground");
         return 0;
@@ -283,6 +274,7 @@ static int go_before(struct task *task, const struct look *look, const struct gr
 static int decide(struct task *task) {
         const struct look *look = task_data(task);
         const struct graph_owner *self = graph_owner(&garbage_of(task)->graph, look->uid);
+        const struct value *finalizers = value_get(look->meta, "finalizers");
         unsigned waiting = count(look, OWNER_WAITS);
 
         if (count(look, OWNER_THERE) > 0) {
@@ -293,9 +285,9 @@ static int decide(struct task *task) {
         if (waiting > 0 && self && !graph_edges_is_empty(&self->edges))
                 return go_before(task, look, self);
         remove_it(task, look,
-                  has_finalizer(look->meta, "orphan")             ? "Orphan" :
-                  has_finalizer(look->meta, "foregroundDeletion") ? "Foreground" :
-                                                                    "Background");
+                  value_has_text(finalizers, "orphan")             ? "Orphan" :
+                  value_has_text(finalizers, "foregroundDeletion") ? "Foreground" :
+                                                                     "Background");
         return 0;
 }
 
@@ -310,6 +302,7 @@ static int on_owner(struct task *task, const struct client_answer *answer, void 
         _cleanup_arena_ struct arena *arena = arena_new();
         enum owner_state *state = &asked->look->states[asked->i];
         const struct value *tree, *meta;
+        bool leaves;
         int r;
 
         *state = OWNER_GONE;
@@ -321,8 +314,9 @@ static int on_owner(struct task *task, const struct client_answer *answer, void 
         meta = value_get(tree, "metadata");
         if (strcmp(value_string_or(value_get(meta, "uid"), ""), reference->uid) != 0)
                 return 0;
-        *state = value_get(meta, "deletionTimestamp") && has_finalizer(meta, "foregroundDeletion") ? OWNER_WAITS :
-                                                                                                     OWNER_THERE;
+        leaves = value_get(meta, "deletionTimestamp") &&
+                 value_has_text(value_get(meta, "finalizers"), "foregroundDeletion");
+        *state = leaves ? OWNER_WAITS : OWNER_THERE;
         return 0;
 }
 

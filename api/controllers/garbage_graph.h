@@ -13,10 +13,8 @@
 #include "lib/list.h"
 #include "lib/table.h"
 
-struct arena;
 struct graph_owner;
 struct kube_kind;
-struct value;
 
 enum graph_waits { GRAPH_GOES, GRAPH_FOREGROUND, GRAPH_ORPHAN };
 

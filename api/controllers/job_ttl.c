@@ -6,8 +6,6 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 
-#define WAIT_MAX_S INT64_C(86400) /* clocks are set */
-
 typedef struct kube_batch_v1_job batch_job;
 
 /* When it ended; 0: it has not. */
@@ -37,7 +35,7 @@ static int reconcile(struct task *task) {
         at = ended_at(&job) + job.spec.ttl_seconds_after_finished.value;
         removal.uid = job.metadata.uid;
         if (at > now)
-                task_again(task, (uint64_t)(at - now < WAIT_MAX_S ? at - now : WAIT_MAX_S) * WORK_SECOND);
+                task_again_at(task, at);
         else
                 task_remove(task, &removal);
         return 0;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kube/codec/codec.h"
 #include "kube/kinds.h"
 #include "kube/project.h"
 #include "kube/type.h"
@@ -89,6 +90,10 @@ static int object_new(struct known *known, struct bytes *json, struct known_obje
 }
 
 /* --- what is there --- */
+
+int known_decode(struct arena *arena, const struct known_object *object, const struct kube_type *type, void *typed) {
+        return kube_json_read(arena, type, (const char *)object->json->data, object->json->size, NULL, typed);
+}
 
 struct known_object *known_find(const struct known *known, const char *namespace, const char *name) {
         const struct index_pair pair = { namespace, name };

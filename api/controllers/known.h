@@ -19,7 +19,7 @@
 
 struct arena;
 struct known;
-struct task;
+struct kube_type;
 
 enum known_phase { KNOWN_PENDING, KNOWN_UNKNOWN, KNOWN_RUNNING, KNOWN_SUCCEEDED, KNOWN_FAILED };
 
@@ -76,6 +76,9 @@ void known_free(struct known *known); /* NULL is fine */
 struct informer *known_informer(const struct known *known);
 const struct kube_kind *known_kind(const struct known *known);
 struct known_change known_change(const struct known *known);
+
+/* @object, which is no pod, as the struct of @type: as kube_json_read(). */
+int known_decode(struct arena *arena, const struct known_object *object, const struct kube_type *type, void *typed);
 
 /* NULL: it is not there. */
 struct known_object *known_find(const struct known *known, const char *namespace, const char *name);

@@ -83,15 +83,6 @@ static const char *zone_of(struct arena *arena, const struct value *labels) {
         return *region || *zone ? arena_printf(arena, "%s:%s", region, zone) : "";
 }
 
-static const struct value *ready_of(const struct value *tree) {
-        const struct value *all = value_find(tree, "status.conditions");
-
-        for (uint32_t i = 0; i < value_count(all); i++)
-                if (strcmp(value_string_or(value_get(value_at(all, i), "type"), ""), "Ready") == 0)
-                        return value_at(all, i);
-        return NULL;
-}
-
 /* The time that has gone since @created, as far as this clock goes back. */
 static uint64_t made_at(const struct controller *controller, const struct value *created) {
         const char *text = value_string_or(created, "");
@@ -109,7 +100,8 @@ static uint64_t made_at(const struct controller *controller, const struct value 
 
 static int see_node(struct controller *controller, struct node_record *node, const struct value *tree) {
         struct node_lifecycle *l = controller_data(controller);
-        const struct value *ready = ready_of(tree), *labels = value_find(tree, "metadata.labels");
+        const struct value *ready = value_item(value_find(tree, "status.conditions"), "type", "Ready"),
+                           *labels = value_find(tree, "metadata.labels");
         const char *status = value_string_or(value_get(ready, "status"), ""), *zone = zone_of(l->scratch, labels),
                    *uid = value_string_or(value_find(tree, "metadata.uid"), "");
         uint64_t now = controller_now(controller);

@@ -107,23 +107,6 @@ static int reconcile_pod(struct task *task) {
         return 0;
 }
 
-static void on_listed(struct task *task, const struct kube_kind *kind, struct client_object *object) {
-        controller_add_object(task_controller(task), object, NULL);
-}
-
-/* All pods of the node, once it is lost. */
-static int mark_pods(struct task *task) {
-        const struct client_scope scope = {
-                .kind = informer_kind(controller_informer(task_controller(task), NODE_PODS)),
-                .fields = arena_printf(task_arena(task), "spec.nodeName=%s", task_name(task)),
-        };
-
-        if (!scope.fields)
-                return -ENOMEM;
-        task_list(task, &scope, on_listed);
-        return 0;
-}
-
 /* --- a node --- */
 
 static void write_node(struct task *task, const struct kube_node *node, const char *sub) {
@@ -140,7 +123,8 @@ static int on_lost(struct task *task) {
                 return 0;
         node_lifecycle_set_lost(l, node, true);
         tell_status(task, node, "NodeNotReady");
-        return mark_pods(task);
+        return pod_marks_list(task, informer_kind(controller_informer(task_controller(task), NODE_PODS)),
+                              task_add_listed);
 }
 
 static int lose(struct task *task, struct kube_node *object) {

@@ -122,10 +122,6 @@ static bool is_out_of_service(struct task *task, const struct client_object *obj
         return tainted;
 }
 
-static void on_listed(struct task *task, const struct kube_kind *kind, struct client_object *object) {
-        controller_add_object(task_controller(task), object, NULL);
-}
-
 static void on_orphan(struct task *task, const struct kube_kind *kind, struct client_object *object) {
         struct kube_pod *pod = task_has_room(task) ? arena_new_of(task_arena(task), struct kube_pod) : NULL;
 
@@ -137,15 +133,7 @@ static void on_orphan(struct task *task, const struct kube_kind *kind, struct cl
 }
 
 static int list_pods(struct task *task, task_listed listed) {
-        const struct client_scope scope = {
-                .kind = informer_kind(controller_informer(task_controller(task), PODS)),
-                .fields = arena_printf(task_arena(task), "spec.nodeName=%s", task_name(task)),
-        };
-
-        if (!scope.fields)
-                return -ENOMEM;
-        task_list(task, &scope, listed);
-        return 0;
+        return pod_marks_list(task, informer_kind(controller_informer(task_controller(task), PODS)), listed);
 }
 
 static int on_asked(struct task *task, const struct client_answer *answer, void *data) {
@@ -157,7 +145,7 @@ static int look_at_node(struct task *task) {
         const struct client_object *object = informer_find(nodes, "", task_name(task));
 
         if (object)
-                return is_out_of_service(task, object) ? list_pods(task, on_listed) : 0;
+                return is_out_of_service(task, object) ? list_pods(task, task_add_listed) : 0;
         task_send(task,
                   &(struct client_request){
                           .verb = KUBE_VERB_GET, .kind = informer_kind(nodes), .name = task_name(task) },

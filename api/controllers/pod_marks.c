@@ -182,3 +182,15 @@ bool pod_marks_unready(struct task *task, const struct kube_kind *kind, const st
         send_status(task, &(struct pod_end){ .kind = kind, .pod = pod }, &w, answered, data);
         return true;
 }
+
+int pod_marks_list(struct task *task, const struct kube_kind *pods, task_listed listed) {
+        const struct client_scope scope = {
+                .kind = pods,
+                .fields = arena_printf(task_arena(task), "spec.nodeName=%s", task_name(task)),
+        };
+
+        if (!scope.fields)
+                return -ENOMEM;
+        task_list(task, &scope, listed);
+        return 0;
+}

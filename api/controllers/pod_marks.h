@@ -27,5 +27,8 @@ bool pod_marks_unready(struct task *task, const struct kube_kind *kind, const st
 /* Whether it has ended, for the garbage collector of pods: what is no phase counts as an end. */
 bool pod_marks_has_ended(const char *phase);
 
+/* Lists the pods of the node that @task is about; @pods: their kind. 0 or -ENOMEM. */
+int pod_marks_list(struct task *task, const struct kube_kind *pods, task_listed listed);
+
 /* The name of the node of @object, a pod, in @arena; "": none. NULL without memory. */
 const char *pod_marks_node(struct arena *arena, const struct client_object *object);

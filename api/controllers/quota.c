@@ -107,10 +107,6 @@ static void on_quota(struct controller *controller, const struct client_object *
 
 /* --- what they count --- */
 
-static bool mentions(const struct client_object *object, const char *text) {
-        return memmem(object->json->data, object->json->size, text, strlen(text));
-}
-
 /* Whether the object may use less than before: told by its bytes, since most changes say nothing of it. A pod uses less
  * once it has ended, or after a change of its spec. */
 static bool may_use_less(const struct quota_handler *h, const struct client_object *object) {
@@ -118,8 +114,9 @@ static bool may_use_less(const struct quota_handler *h, const struct client_obje
                 return false;
         if (strcmp(h->item.resource, "pods") != 0)
                 return true;
-        return mentions(object, "\"phase\":\"Succeeded\"") || mentions(object, "\"phase\":\"Failed\"") ||
-               !mentions(object, "\"generation\":1,");
+        return client_object_mentions(object, "\"phase\":\"Succeeded\"") ||
+               client_object_mentions(object, "\"phase\":\"Failed\"") ||
+               !client_object_mentions(object, "\"generation\":1,");
 }
 
 static void widen_gap(struct tracked *tracked, uint64_t now) {

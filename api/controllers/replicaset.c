@@ -16,24 +16,16 @@
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
-static struct known *sets_of(const struct task *task) {
-        return controller_known(task_controller(task), REPLICASET_SETS);
-}
-
-static struct known *pods_of(const struct task *task) {
-        return controller_known(task_controller(task), REPLICASET_PODS);
-}
-
 const struct known_object *replicaset_of(struct task *task) {
         const struct replicaset_sync *sync = task_data(task);
-        const struct known_object *set = known_find(sets_of(task), task_namespace(task), task_name(task));
+        const struct known_object *set = known_find(replicaset_sets(task), task_namespace(task), task_name(task));
 
         return set && strcmp(set->uid, sync->set.metadata.uid) == 0 ? set : NULL;
 }
 
 void replicaset_tell(struct task *task, const char *type, const char *reason, const char *message) {
         const struct replicaset_sync *sync = task_data(task);
-        const struct kube_kind *kind = known_kind(sets_of(task));
+        const struct kube_kind *kind = known_kind(replicaset_sets(task));
         const struct recorder_object object = { .api_version = *kind->group ? "apps/v1" : kind->version,
                                                 .kind = kind->kind,
                                                 .namespace = task_namespace(task),
@@ -66,7 +58,7 @@ static int write_pod(struct task *task, const struct known_object *owner) {
         struct kube_pod pod = { .kind = "Pod", .api_version = "v1", .spec = template->spec };
         int r;
 
-        if (!claim_reference(task_arena(task), known_kind(sets_of(task)), owner, &reference))
+        if (!claim_reference(task_arena(task), known_kind(replicaset_sets(task)), owner, &reference))
                 return -ENOMEM;
         pod.metadata = (struct kube_object_meta){ .generate_name = arena_printf(task_arena(task), "%s-", owner->name),
                                                   .namespace = task_namespace(task),
@@ -88,7 +80,7 @@ static int on_created(struct task *task, const struct client_answer *answer, voi
         const struct known_object *pod;
 
         if (client_succeeded(answer)) {
-                pod = answer->body ? known_assume(pods_of(task), answer->body) : NULL;
+                pod = answer->body ? known_assume(replicaset_pods(task), answer->body) : NULL;
                 if (pod)
                         replicaset_tell(task, "Normal", "SuccessfulCreate",
                                         arena_printf(task_arena(task), "Created pod: %s", pod->name));
@@ -115,7 +107,7 @@ static int after_batch(struct task *task) {
 static int create_batch(struct task *task) {
         struct replicaset_sync *sync = task_data(task);
         const struct client_request request = { .verb = KUBE_VERB_CREATE,
-                                                .kind = known_kind(pods_of(task)),
+                                                .kind = known_kind(replicaset_pods(task)),
                                                 .namespace = task_namespace(task),
                                                 .body = sync->pod,
                                                 .length = strlen(sync->pod) };
@@ -147,7 +139,7 @@ static int manage(struct task *task) {
 
         if (!owner)
                 return 0;
-        for (struct known_walk w = known_first_owned(pods_of(task), owner->uid, owner->namespace); w.object;
+        for (struct known_walk w = known_first_owned(replicaset_pods(task), owner->uid, owner->namespace); w.object;
              known_next(&w))
                 active += known_is_active(w.object) && known_selects(&owner->selector, w.object);
         if (owner->deleting || active == wanted)
@@ -160,10 +152,11 @@ static int manage(struct task *task) {
 }
 
 static int reconcile(struct task *task) {
-        const struct known_object *owner = known_find(sets_of(task), task_namespace(task), task_name(task));
-        const struct claim claim = {
-                .dependents = pods_of(task), .kind = known_kind(sets_of(task)), .owner = owner, .next = manage
-        };
+        const struct known_object *owner = known_find(replicaset_sets(task), task_namespace(task), task_name(task));
+        const struct claim claim = { .dependents = replicaset_pods(task),
+                                     .kind = known_kind(replicaset_sets(task)),
+                                     .owner = owner,
+                                     .next = manage };
         struct replicaset_sync *sync;
         int r;
 
@@ -173,8 +166,7 @@ static int reconcile(struct task *task) {
         if (!sync)
                 return -ENOMEM;
         /* A ReplicationController's selector has no place in a ReplicaSet, and is passed over. */
-        r = kube_json_read(task_arena(task), &kube_apps_v1_replica_set_type, (const char *)owner->json->data,
-                           owner->json->size, NULL, &sync->set);
+        r = known_decode(task_arena(task), owner, &kube_apps_v1_replica_set_type, &sync->set);
         if (r < 0)
                 return r;
         task_set_data(task, sync);
@@ -182,21 +174,6 @@ static int reconcile(struct task *task) {
 }
 
 /* --- what makes one due --- */
-
-static void add_owner(struct controller *c, const struct known_object *pod) {
-        const struct known *sets = controller_known(c, REPLICASET_SETS);
-        const struct known_object *set = *pod->owner ? known_find(sets, pod->namespace, pod->owner_name) : NULL;
-
-        if (set && strcmp(set->uid, pod->owner) == 0)
-                controller_add_named(c, set->namespace, set->name, REPLICASET_GATHER);
-}
-
-static void add_who_selects(struct controller *c, const struct known_object *pod) {
-        for (struct known_walk w = known_first(controller_known(c, REPLICASET_SETS), pod->namespace); w.object;
-             known_next(&w))
-                if (known_selects(&w.object->selector, pod))
-                        controller_add_named(c, w.object->namespace, w.object->name, REPLICASET_GATHER);
-}
 
 static bool is_same(const struct known_object *a, const struct known_object *b) {
         return strcmp(a->owner, b->owner) == 0 && a->deleting == b->deleting && !known_pod_differs(a->pod, b->pod) &&
@@ -208,12 +185,7 @@ static void on_pod(struct controller *controller, const struct client_object *ob
 
         if (change.before && change.now && is_same(change.before, change.now))
                 return;
-        if (change.before)
-                add_owner(controller, change.before);
-        if (change.now)
-                add_owner(controller, change.now);
-        if (change.now && !*change.now->owner && !change.now->deleting)
-                add_who_selects(controller, change.now);
+        claim_add(controller, controller_known(controller, REPLICASET_SETS), &change, REPLICASET_GATHER);
 }
 
 const struct controller_kind controller_replicaset = {

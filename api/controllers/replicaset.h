@@ -26,6 +26,15 @@ struct replicaset_sync {
         int code;
 };
 
+/* What is known of sets, and of pods. */
+static inline struct known *replicaset_sets(const struct task *task) {
+        return controller_known(task_controller(task), REPLICASET_SETS);
+}
+
+static inline struct known *replicaset_pods(const struct task *task) {
+        return controller_known(task_controller(task), REPLICASET_PODS);
+}
+
 /* The set that @task is about as it is known now; NULL: it has gone. */
 const struct known_object *replicaset_of(struct task *task);
 

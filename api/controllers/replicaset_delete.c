@@ -8,14 +8,6 @@
 #include "lib/arena.h"
 #include "lib/texts.h"
 
-static struct known *sets_of(const struct task *task) {
-        return controller_known(task_controller(task), REPLICASET_SETS);
-}
-
-static struct known *pods_of(const struct task *task) {
-        return controller_known(task_controller(task), REPLICASET_PODS);
-}
-
 struct deletion {
         const char *name, *uid;
 };
@@ -24,7 +16,7 @@ static int on_deleted(struct task *task, const struct client_answer *answer, voi
         const struct deletion *deletion = data;
 
         if (client_succeeded(answer) || answer->code == 404) {
-                known_leave(pods_of(task), task_namespace(task), deletion->name, deletion->uid);
+                known_leave(replicaset_pods(task), task_namespace(task), deletion->name, deletion->uid);
                 replicaset_tell(task, "Normal", "SuccessfulDelete",
                                 arena_printf(task_arena(task), "Deleted pod: %s", deletion->name));
                 return 0;
@@ -39,7 +31,7 @@ static int delete (struct task *task, const struct known_object *pod) {
         struct deletion *deletion = arena_new_of(task_arena(task), struct deletion);
         const char *options = client_delete_options(task_arena(task), pod->uid, NULL, NULL);
         const struct client_request request = { .verb = KUBE_VERB_DELETE,
-                                                .kind = known_kind(pods_of(task)),
+                                                .kind = known_kind(replicaset_pods(task)),
                                                 .namespace = task_namespace(task),
                                                 .name = pod->name,
                                                 .body = options,
@@ -73,9 +65,9 @@ static void add_nodes(const struct known *pods, const struct known_object *set, 
 
 /* Those of the sets that have its owner, itself among them. */
 static void gather_nodes(const struct task *task, const struct known_object *owner, struct nodes *nodes) {
-        for (struct known_walk w = known_first_owned(sets_of(task), owner->owner, owner->namespace); w.object;
+        for (struct known_walk w = known_first_owned(replicaset_sets(task), owner->owner, owner->namespace); w.object;
              known_next(&w))
-                add_nodes(pods_of(task), w.object, nodes);
+                add_nodes(replicaset_pods(task), w.object, nodes);
 }
 
 /* How many stand before @node; with @also, those on it among them. */
@@ -121,7 +113,7 @@ int replicaset_delete(struct task *task, const struct known_object *owner, size_
         sync->deletes = true;
         if (!pods)
                 return -ENOMEM;
-        for (struct known_walk w = known_first_owned(pods_of(task), owner->uid, owner->namespace); w.object;
+        for (struct known_walk w = known_first_owned(replicaset_pods(task), owner->uid, owner->namespace); w.object;
              known_next(&w))
                 if (known_is_active(w.object) && known_selects(&owner->selector, w.object))
                         pods[at++].pod = w.object;

@@ -6,7 +6,6 @@
 #include "kube/codec/codec.h"
 #include "kube/kinds.h"
 #include "lib/arena.h"
-#include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/json.h"
 #include "lib/json_writer.h"

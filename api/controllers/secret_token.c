@@ -13,7 +13,6 @@
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
-#include "lib/err.h"
 #include "lib/value.h"
 
 enum { SECRETS, ACCOUNTS };

@@ -25,13 +25,6 @@ enum { REQUESTS, NODES };
 
 typedef struct kube_certificates_v1_certificate_signing_request request;
 
-static bool has_text(const string_list *list, const char *text) {
-        list_for_each (item, list)
-                if (strcmp(*item, text) == 0)
-                        return true;
-        return false;
-}
-
 static bool records(const struct kube_node *node, const char *name) {
         list_for_each (a, &node->status.addresses)
                 if (strcasecmp(a->address ?: "", name) == 0)
@@ -127,7 +120,7 @@ static int reconcile(struct task *task) {
         user = csr->spec.username ?: "";
         if (pki_csr_read(task_arena(task), csr->spec.request.data, csr->spec.request.length, &read, NULL) < 0 ||
             pki_csr_check(&read, &spec, NULL) < 0 || strcmp(read.common_name, user) != 0 ||
-            !has_text(&csr->spec.groups, NODES_GROUP))
+            !kube_has(&csr->spec.groups, NODES_GROUP))
                 return 0;
         task_set_data(task, (void *)(uintptr_t)(user + strlen(NODE_PREFIX)));
         return decide(task, csr, &read);

@@ -131,22 +131,6 @@ static void on_pod(struct controller *controller, const struct client_object *ob
 
 /* --- a node: all its pods --- */
 
-static void on_listed(struct task *task, const struct kube_kind *kind, struct client_object *object) {
-        controller_add_object(task_controller(task), object, NULL);
-}
-
-static int look_at_pods(struct task *task) {
-        const struct client_scope scope = {
-                .kind = informer_kind(controller_informer(task_controller(task), PODS)),
-                .fields = arena_printf(task_arena(task), "spec.nodeName=%s", task_name(task)),
-        };
-
-        if (!scope.fields)
-                return -ENOMEM;
-        task_list(task, &scope, on_listed);
-        return 0;
-}
-
 /* --- a pod --- */
 
 /* For how many seconds the pod stays: 0, or FOR_EVER. */
@@ -251,7 +235,10 @@ static int look_at_pod(struct task *task) {
 }
 
 static int reconcile(struct task *task) {
-        return *task_namespace(task) ? look_at_pod(task) : look_at_pods(task);
+        return *task_namespace(task) ?
+                       look_at_pod(task) :
+                       pod_marks_list(task, informer_kind(controller_informer(task_controller(task), PODS)),
+                                      task_add_listed);
 }
 
 /* --- start and stop --- */

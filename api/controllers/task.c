@@ -8,11 +8,12 @@
 #include "kube/codec/codec.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
-#include "lib/err.h"
 #include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/log.h"
 #include "lib/value.h"
+
+#define WAIT_MAX_S INT64_C(86400)
 
 struct sending {
         struct task *task;
@@ -164,9 +165,19 @@ const char *task_name(const struct task *task) {
         return task->name;
 }
 
+void task_add_listed(struct task *task, const struct kube_kind *kind, struct client_object *object) {
+        controller_add_object(task->controller, object, NULL);
+}
+
 void task_again(struct task *task, uint64_t ns) {
         task->again_ns = task->again && task->again_ns < ns ? task->again_ns : ns;
         task->again = true;
+}
+
+void task_again_at(struct task *task, int64_t at) {
+        int64_t left = at - controller_wall(task->controller);
+
+        task_again(task, (uint64_t)(left < WAIT_MAX_S ? left : WAIT_MAX_S) * WORK_SECOND);
 }
 
 void task_fail(struct task *task, int code, const char *why) {

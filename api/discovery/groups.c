@@ -1,7 +1,6 @@
 #include "api/discovery/groups.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,6 @@
 #include "api/pki/certificate.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -137,16 +136,10 @@ bool pki_certificate_names(X509 *certificate, const string_list *texts) {
         return x509_names_are(certificate, texts->items, texts->count);
 }
 
-static int64_t seconds_of(const ASN1_TIME *time) {
-        struct tm tm;
-
-        return ASN1_TIME_to_tm(time, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
-}
-
 int64_t pki_certificate_begins(const X509 *certificate) {
-        return seconds_of(X509_get0_notBefore(certificate));
+        return openssl_seconds(X509_get0_notBefore(certificate));
 }
 
 int64_t pki_certificate_ends(const X509 *certificate) {
-        return seconds_of(X509_get0_notAfter(certificate));
+        return openssl_seconds(X509_get0_notAfter(certificate));
 }

@@ -47,10 +47,6 @@ struct pki_csr_spec {
  * not one of ours. */
 int pki_csr_check(const struct pki_csr *csr, const struct pki_csr_spec *spec, struct err **err);
 
-/* Whether it is a kubelet's request for its own next client certificate: what is approved for whoever may
- * "selfnodeclient". */
-bool pki_csr_is_own_node(const struct pki_csr *csr, const struct pki_csr_spec *spec, const char *username);
-
 /* Signs what was read and checked, as PEM in its arena, never longer than the authority lives. */
 int pki_csr_sign(const struct pki *pki, const struct pki_csr *csr, const struct pki_csr_spec *spec,
                  const char **ret_pem, struct err **err);

@@ -10,21 +10,13 @@
 #define CLIENT "client auth"
 #define SERVER "server auth"
 
-static bool has(const string_list *list, const char *text) {
-        list_for_each (item, list) {
-                if (strcmp(*item, text) == 0)
-                        return true;
-        }
-        return false;
-}
-
 /* As a set: signature and @use, and encipherment, which only RSA can do, or not. */
 static bool usages_are(const string_list *usages, const char *use) {
         list_for_each (usage, usages) {
                 if (strcmp(*usage, SIGNATURE) != 0 && strcmp(*usage, ENCIPHERMENT) != 0 && strcmp(*usage, use) != 0)
                         return false;
         }
-        return has(usages, SIGNATURE) && has(usages, use);
+        return kube_has(usages, SIGNATURE) && kube_has(usages, use);
 }
 
 static int refuse(struct err **err, const char *why) {
@@ -85,7 +77,7 @@ static int check_client(const struct pki_csr *csr, const string_list *usages, st
                 if (strcmp(*usage, SIGNATURE) != 0 && strcmp(*usage, ENCIPHERMENT) != 0 && strcmp(*usage, CLIENT) != 0)
                         return err_set(err, EINVAL, "invalid usage for client certificate: %s", *usage);
         }
-        return has(usages, CLIENT) ? 0 : refuse(err, "missing required usage for client certificate: client auth");
+        return kube_has(usages, CLIENT) ? 0 : refuse(err, "missing required usage for client certificate: client auth");
 }
 
 int pki_csr_check(const struct pki_csr *csr, const struct pki_csr_spec *spec, struct err **err) {
@@ -103,9 +95,4 @@ int pki_csr_check(const struct pki_csr *csr, const struct pki_csr_spec *spec, st
                         return signers[i].check(csr, &spec->usages, err);
         }
         return -ENOENT;
-}
-
-bool pki_csr_is_own_node(const struct pki_csr *csr, const struct pki_csr_spec *spec, const char *username) {
-        return strcmp(spec->signer, PKI_SIGNER_KUBELET_CLIENT) == 0 && pki_csr_check(csr, spec, NULL) == 0 &&
-               strcmp(csr->common_name, username) == 0;
 }

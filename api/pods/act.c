@@ -10,6 +10,7 @@
 #include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/server.h"
+#include "api/server/status.h"
 #include "api/state/resource.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
@@ -103,4 +104,17 @@ int act_set_condition(struct api_request *r, struct value_edit *edit, const stru
                 return 0;
         return put(edit, pointer, "reason", (struct value)VALUE_TEXT(c->reason)) ?:
                        put(edit, pointer, "message", (struct value)VALUE_TEXT(c->message));
+}
+
+enum api_step act_decided(struct api_request *r, const char *stage) {
+        switch (r->change_code) {
+        case 0:
+                return api_done(r);
+        case -ESTALE:
+                return api_again(r, stage);
+        case -ENOENT:
+                return api_not_found(r, r->name);
+        default:
+                return api_fail(r, r->change_code, r->told);
+        }
 }

@@ -14,6 +14,9 @@ enum api_step act_evict(struct api_request *r);
 /* The pod that is meant from here on. Sets r->kind, sub, resource; 0, -ENOENT, -ENOMEM. */
 int act_take(struct api_request *r);
 
+/* r->decided of a change of the pod: its answer; one that others were in the way of begins anew at stage @stage. */
+enum api_step act_decided(struct api_request *r, const char *stage);
+
 /* Ends the edit: r->next, as its type writes it, in the place of r->current. 0 or a negative errno. */
 int act_settle(struct api_request *r, struct value_edit *edit);
 

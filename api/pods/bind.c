@@ -3,16 +3,13 @@
 #include <string.h>
 
 #include "api/pods/act.h"
+#include "api/rest/meta.h"
 #include "api/server/request.h"
 #include "api/server/status.h"
 #include "kube/kinds.h"
 #include "lib/arena.h"
 #include "lib/value.h"
 #include "lib/value_edit.h"
-
-static const char *meta_text(const struct value *object, const char *key) {
-        return value_string_or(value_get(value_get(object, "metadata"), key), "");
-}
 
 static enum api_step check_target(struct api_request *r) {
         const char *kind = value_string_or(value_find(r->sent, "target.kind"), ""),
@@ -29,13 +26,13 @@ static enum api_step check_target(struct api_request *r) {
 }
 
 static enum api_step check(struct api_request *r) {
-        const char *namespace = meta_text(r->sent, "namespace");
+        const char *namespace = api_meta_text(r->sent, "namespace");
 
         if (*namespace && strcmp(namespace, r->path.namespace) != 0)
                 return api_refuse(
                         r, API_BAD_REQUEST,
                         "the namespace of the provided object does not match the namespace sent on the request");
-        if (r->path.name && strcmp(r->path.name, meta_text(r->sent, "name")) != 0)
+        if (r->path.name && strcmp(r->path.name, api_meta_text(r->sent, "name")) != 0)
                 return api_refuse(r, API_BAD_REQUEST, "name in URL does not match name in Binding object");
         return check_target(r);
 }
@@ -111,16 +108,7 @@ static int assign(struct api_request *r) {
 }
 
 static enum api_step on_decided(struct api_request *r) {
-        switch (r->change_code) {
-        case 0:
-                return api_done(r);
-        case -ESTALE:
-                return api_again(r, "act");
-        case -ENOENT:
-                return api_not_found(r, r->name);
-        default:
-                return api_fail(r, r->change_code, r->told);
-        }
+        return act_decided(r, "act");
 }
 
 enum api_step act_bind(struct api_request *r) {
@@ -130,16 +118,16 @@ enum api_step act_bind(struct api_request *r) {
 
         if (step != API_NEXT)
                 return step;
-        r->name = meta_text(r->sent, "name");
+        r->name = api_meta_text(r->sent, "name");
         if (!*r->name)
                 return api_refuse(r, API_BAD_REQUEST, "Name parameter required.");
         error = act_take(r);
         if (error < 0)
                 return error == -ENOENT ? api_not_found(r, r->name) : api_fail(r, error, NULL);
-        step = check_precondition(r, "UID", meta_text(r->sent, "uid"), meta_text(r->current_tree, "uid"));
+        step = check_precondition(r, "UID", api_meta_text(r->sent, "uid"), api_meta_text(r->current_tree, "uid"));
         if (step == API_NEXT)
-                step = check_precondition(r, "ResourceVersion", meta_text(r->sent, "resourceVersion"),
-                                          meta_text(r->current_tree, "resourceVersion"));
+                step = check_precondition(r, "ResourceVersion", api_meta_text(r->sent, "resourceVersion"),
+                                          api_meta_text(r->current_tree, "resourceVersion"));
         if (step != API_NEXT)
                 return step;
         why = obstacle(r);

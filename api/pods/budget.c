@@ -84,17 +84,9 @@ bool budget_spares_unready(const struct value *budget) {
         return strcmp(policy, "AlwaysAllow") == 0 || (wanted > 0 && number(budget, "status.currentHealthy") >= wanted);
 }
 
-static const struct value *allowed_condition(const struct value *budget) {
-        const struct value *list = value_find(budget, "status.conditions");
-
-        for (uint32_t i = 0; i < value_count(list); i++)
-                if (strcmp(value_string_or(value_get(value_at(list, i), "type"), ""), "DisruptionAllowed") == 0)
-                        return value_at(list, i);
-        return NULL;
-}
-
 static const char *why_not(struct api_request *r, const struct value *budget) {
-        const struct value *condition = allowed_condition(budget);
+        const struct value *condition =
+                value_item(value_find(budget, "status.conditions"), "type", "DisruptionAllowed");
         const char *name = name_of(budget), *reason = value_string_or(value_get(condition, "reason"), ""),
                    *message = value_string_or(value_get(condition, "message"), "");
         bool says = *message && strcmp(value_string_or(value_get(condition, "status"), ""), "False") == 0;

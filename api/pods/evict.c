@@ -11,6 +11,7 @@
 #include "api/cache/object.h"
 #include "api/pods/act.h"
 #include "api/pods/budget.h"
+#include "api/rest/meta.h"
 #include "api/server/codec.h"
 #include "api/server/options.h"
 #include "api/server/request.h"
@@ -32,10 +33,6 @@ struct eviction {
         unsigned tries;
 };
 
-static const char *meta_text(const struct value *object, const char *key) {
-        return value_string_or(value_get(value_get(object, "metadata"), key), "");
-}
-
 /* --- the end --- */
 
 static enum api_step look(struct api_request *r, struct eviction *e);
@@ -50,16 +47,7 @@ static enum api_step start_again(struct api_request *r, struct eviction *e) {
 }
 
 static enum api_step on_removed(struct api_request *r) {
-        switch (r->change_code) {
-        case 0:
-                return api_done(r);
-        case -ESTALE:
-                return api_again(r, "remove");
-        case -ENOENT:
-                return api_not_found(r, r->name);
-        default:
-                return api_fail(r, r->change_code, r->told);
-        }
+        return act_decided(r, "remove");
 }
 
 static enum api_step remove_pod(struct api_request *r) {
@@ -116,7 +104,8 @@ static enum api_step refuse_as_pod(struct api_request *r, const char *what, cons
 
 static enum api_step check_preconditions(struct api_request *r) {
         const struct api_options *o = &r->options;
-        const char *uid = meta_text(r->current_tree, "uid"), *version = meta_text(r->current_tree, "resourceVersion");
+        const char *uid = api_meta_text(r->current_tree, "uid"),
+                   *version = api_meta_text(r->current_tree, "resourceVersion");
 
         if (o->uid && *o->uid && strcmp(o->uid, uid) != 0)
                 return refuse_as_pod(r, "UID", o->uid, uid, "deleted and then recreated");
@@ -177,12 +166,9 @@ static enum api_step on_counted(struct api_request *r) {
 }
 
 static bool is_ready(const struct value *pod) {
-        const struct value *list = value_find(pod, "status.conditions");
+        const struct value *ready = value_item(value_find(pod, "status.conditions"), "type", "Ready");
 
-        for (uint32_t i = 0; i < value_count(list); i++)
-                if (strcmp(value_string_or(value_get(value_at(list, i), "type"), ""), "Ready") == 0)
-                        return strcmp(value_string_or(value_get(value_at(list, i), "status"), ""), "True") == 0;
-        return false;
+        return strcmp(value_string_or(value_get(ready, "status"), ""), "True") == 0;
 }
 
 static enum api_step count(struct api_request *r, struct eviction *e, struct object *budget) {
@@ -258,7 +244,7 @@ static enum api_step refuse_potential(struct api_request *r) {
 enum api_step act_evict(struct api_request *r) {
         struct eviction *e = arena_new_of(r->arena, struct eviction);
         const struct value *options = value_get(r->sent, "deleteOptions");
-        const char *namespace = meta_text(r->sent, "namespace");
+        const char *namespace = api_meta_text(r->sent, "namespace");
         enum api_step step;
 
         if (!e)
@@ -267,7 +253,7 @@ enum api_step act_evict(struct api_request *r) {
                 return api_refuse(
                         r, API_BAD_REQUEST,
                         "the namespace of the provided object does not match the namespace sent on the request");
-        if (strcmp(r->path.name, meta_text(r->sent, "name")) != 0)
+        if (strcmp(r->path.name, api_meta_text(r->sent, "name")) != 0)
                 return api_refuse(r, API_BAD_REQUEST, "name in URL does not match name in Eviction object");
         if (value_bool_or(value_get(options, "ignoreStoreReadErrorWithClusterBreakingPotential"), false))
                 return refuse_potential(r);

@@ -1,5 +1,4 @@
 /* Percent-encoding as Go's net/url writes it, and paths as its path.Join() cleans them. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/proxy/internal.h"

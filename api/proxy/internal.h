@@ -9,7 +9,6 @@
 struct arena;
 struct http_fields;
 struct http_field;
-struct http_request;
 struct value;
 
 /* --- what is asked --- */

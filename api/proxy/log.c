@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/proxy/relay.h"
+#include "api/proxy/socket.h"
 #include "api/server/request.h"
 #include "lib/base64.h"
 #include "lib/cleanup.h"
@@ -22,10 +23,6 @@ static int ask_for_log(struct proxy_relay *relay, struct http_client_request *re
         return 0;
 }
 
-static bool is_redirect(int status) {
-        return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
 /* Whether there is one; else it is refused, perhaps behind what the kubelet says of it. */
 static bool is_given(struct proxy_relay *relay, const struct http_response *response) {
         const char *location = http_fields_get(&response->fields, "location");
@@ -33,7 +30,7 @@ static bool is_given(struct proxy_relay *relay, const struct http_response *resp
 
         if (response->status >= 200 && response->status <= 206)
                 return true;
-        if (location && is_redirect(response->status)) {
+        if (location && http_is_redirect(response->status)) {
                 proxy_relay_refuse_redirect(relay, location);
         } else if ((refusal = calloc(1, sizeof(*refusal)))) {
                 refusal->status = response->status;
@@ -103,7 +100,6 @@ const struct proxy_relay_form proxy_log_form = {
 
 /* --- the same in messages of a WebSocket: as kube-apiserver's wsstream.Reader --- */
 
-#define CLOSE_NORMAL 1000
 #define BASE64_MAX ((size_t)3 << 10) /* bytes of the log in a message of text */
 
 /* What clients may ask for, the best first; the last is of those that ask for none. */
@@ -118,14 +114,6 @@ static const char *protocol_of(struct proxy_relay *relay) {
         return "";
 }
 
-static void send_frame(struct proxy_relay *relay, enum websocket_opcode opcode, const void *data, size_t n) {
-        uint8_t header[WEBSOCKET_HEADER_MAX];
-        const struct iovec ranges[] = { { header, websocket_header(header, opcode, n, NULL) },
-                                        { (void *)(uintptr_t)data, n } };
-
-        proxy_relay_down_ranges(relay, ranges, n > 0 ? 2 : 1);
-}
-
 static void socket_head(struct proxy_relay *relay, const struct http_response *response) {
         if (is_given(relay, response))
                 proxy_relay_accept(relay, protocol_of(relay));
@@ -137,7 +125,7 @@ static void send_text(struct proxy_relay *relay, const uint8_t *bytes, size_t n)
         for (size_t length; n > 0; bytes += length, n -= length) {
                 length = n < BASE64_MAX ? n : BASE64_MAX;
                 base64_encode(bytes, length, text);
-                send_frame(relay, WEBSOCKET_TEXT, text, BASE64_LENGTH(length));
+                proxy_socket_send(relay, WEBSOCKET_TEXT, NULL, 0, text, BASE64_LENGTH(length));
         }
 }
 
@@ -147,17 +135,15 @@ static void socket_data(struct proxy_relay *relay, uint8_t *bytes, size_t n) {
         else if (strcmp(protocol_of(relay), "base64.binary.k8s.io") == 0)
                 send_text(relay, bytes, n);
         else
-                send_frame(relay, WEBSOCKET_BINARY, bytes, n);
+                proxy_socket_send(relay, WEBSOCKET_BINARY, NULL, 0, bytes, n);
 }
 
 static void socket_ended(struct proxy_relay *relay, const struct http_fields *trailers) {
-        static const uint8_t code[] = { CLOSE_NORMAL >> 8, CLOSE_NORMAL & 0xff };
-
         if (relay->state)
                 return refuse(relay);
         if (!relay->down)
                 return;
-        send_frame(relay, WEBSOCKET_CLOSE, code, sizeof(code));
+        proxy_socket_close(relay, WEBSOCKET_NORMAL);
         http_end(relay->down, NULL, 0);
         proxy_relay_linger(relay);
 }

@@ -15,10 +15,12 @@ static const char *address_of(const struct proxy *proxy, const struct value *lis
         size_t n;
         const char *const *types = proxy_address_types(proxy, &n);
 
-        for (size_t t = 0; t < n; t++)
-                for (uint32_t i = 0; i < value_count(list); i++)
-                        if (strcmp(value_string_or(value_get(value_at(list, i), "type"), ""), types[t]) == 0)
-                                return value_string_or(value_get(value_at(list, i), "address"), "");
+        for (size_t t = 0; t < n; t++) {
+                const struct value *address = value_item(list, "type", types[t]);
+
+                if (address)
+                        return value_string_or(value_get(address, "address"), "");
+        }
         return NULL;
 }
 
@@ -35,12 +37,7 @@ static const char *list_text(struct arena *arena, const struct value *list) {
 
 /* KEP-4006, and what it calls that. */
 static bool takes_websockets(const struct value *node) {
-        const struct value *list = value_find(node, "status.declaredFeatures");
-
-        for (uint32_t i = 0; i < value_count(list); i++)
-                if (strcmp(value_string_or(value_at(list, i), ""), "ExtendWebSocketsToKubelet") == 0)
-                        return true;
-        return false;
+        return value_has_text(value_find(node, "status.declaredFeatures"), "ExtendWebSocketsToKubelet");
 }
 
 enum api_step proxy_find_kubelet(struct api_request *r, const char *name, struct proxy_target *ret_target) {

@@ -10,7 +10,6 @@
 #include "kube/problem.h"
 #include "kube/scalar.h"
 #include "lib/arena.h"
-#include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/http/exchange.h"
 #include "lib/value.h"
@@ -28,13 +27,9 @@ static enum api_step take_pod(struct api_request *r, const char *name, const str
 static const char *const lists[] = { "initContainers", "containers", "ephemeralContainers" };
 
 static bool has_container(const struct value *spec, const char *name) {
-        for (size_t l = 0; l < ELEMENTS(lists); l++) {
-                const struct value *list = value_get(spec, lists[l]);
-
-                for (uint32_t i = 0; i < value_count(list); i++)
-                        if (strcmp(value_string_or(value_get(value_at(list, i), "name"), ""), name) == 0)
-                                return true;
-        }
+        for (size_t l = 0; l < ELEMENTS(lists); l++)
+                if (value_item(value_get(spec, lists[l]), "name", name))
+                        return true;
         return false;
 }
 

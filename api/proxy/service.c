@@ -34,26 +34,13 @@ static enum api_step name_port(struct api_request *r, const struct proxy_id *id,
 
 /* Only addresses that are pods' are gone to. */
 static bool is_pod(struct api_request *r, const struct value *address) {
-        const struct value *ref = value_get(address, "targetRef"), *pod, *ips;
+        const struct value *ref = value_get(address, "targetRef"), *pod;
         const char *ip = value_string_or(value_get(address, "ip"), "");
 
         if (!ref || strcmp(value_string_or(value_get(ref, "namespace"), ""), r->path.namespace) != 0 ||
             proxy_find(r, "pods", r->path.namespace, value_string_or(value_get(ref, "name"), ""), &pod) < 0)
                 return false;
-        ips = value_find(pod, "status.podIPs");
-        for (uint32_t i = 0; i < value_count(ips); i++)
-                if (strcmp(value_string_or(value_get(value_at(ips, i), "ip"), ""), ip) == 0)
-                        return true;
-        return false;
-}
-
-static const struct value *port_of(const struct value *subset, const char *name) {
-        const struct value *list = value_get(subset, "ports");
-
-        for (uint32_t i = 0; i < value_count(list); i++)
-                if (strcmp(value_string_or(value_get(value_at(list, i), "name"), ""), name) == 0)
-                        return value_at(list, i);
-        return NULL;
+        return value_item(value_find(pod, "status.podIPs"), "ip", ip);
 }
 
 /* One of the subset's, from a place by chance on. */
@@ -77,7 +64,8 @@ static bool find_endpoint(struct api_request *r, const struct value *subsets, co
         if (getrandom(&chance, sizeof(chance), 0) != sizeof(chance))
                 chance = 0;
         for (uint32_t i = 0; i < n; i++) {
-                const struct value *subset = value_at(subsets, (chance % n + i) % n), *named = port_of(subset, port);
+                const struct value *subset = value_at(subsets, (chance % n + i) % n),
+                                   *named = value_item(value_get(subset, "ports"), "name", port);
                 int64_t number;
 
                 target->host = named ? host_of(r, subset, chance) : NULL;

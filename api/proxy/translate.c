@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/proxy/relay.h"
+#include "api/proxy/socket.h"
 #include "api/server/request.h"
 #include "lib/cleanup.h"
 #include "lib/http/client.h"
@@ -13,8 +14,6 @@
 
 #define PROTOCOL "v5.channel.k8s.io"
 #define CHANNEL_CLOSE 255 /* the channel in the byte behind it has ended */
-#define CLOSE_NORMAL 1000
-#define CLOSE_PROTOCOL_ERROR 1002
 
 enum channel { CHANNEL_IN, CHANNEL_OUT, CHANNEL_ERR, CHANNEL_STATUS, CHANNEL_RESIZE, CHANNELS };
 
@@ -31,36 +30,20 @@ struct translation {
 
 /* --- to the client --- */
 
-static void send_frame(struct proxy_relay *relay, enum websocket_opcode opcode, const void *first, size_t n_first,
-                       const void *data, size_t n) {
-        uint8_t header[WEBSOCKET_HEADER_MAX];
-        const struct iovec ranges[] = { { header, websocket_header(header, opcode, n_first + n, NULL) },
-                                        { (void *)(uintptr_t)first, n_first },
-                                        { (void *)(uintptr_t)data, n } };
-
-        proxy_relay_down_ranges(relay, ranges, ELEMENTS(ranges));
-}
-
 static void send_channel(struct proxy_relay *relay, enum channel channel, const void *data, size_t n) {
         const uint8_t first = (uint8_t)channel;
 
-        send_frame(relay, WEBSOCKET_BINARY, &first, 1, data, n);
+        proxy_socket_send(relay, WEBSOCKET_BINARY, &first, 1, data, n);
 }
 
 /* All was said: both sides close. */
-static void finish(struct proxy_relay *relay, unsigned code) {
+static void finish(struct proxy_relay *relay, enum websocket_code code) {
         struct translation *t = relay->state;
-        const uint8_t bytes[2] = { (uint8_t)(code >> 8), (uint8_t)code };
 
         if (t->finished)
                 return;
         t->finished = true;
-        send_frame(relay, WEBSOCKET_CLOSE, NULL, 0, bytes, sizeof(bytes));
-        if (relay->down)
-                http_end(relay->down, NULL, 0);
-        if (relay->up)
-                http_end(relay->up, NULL, 0);
-        proxy_relay_linger(relay);
+        proxy_socket_finish(relay, code);
 }
 
 /* --- to the node --- */
@@ -173,14 +156,14 @@ static void translate_client(struct proxy_relay *relay, uint8_t *bytes, size_t n
 
         while (t && !t->finished && (r = websocket_decode(&t->decoder, &bytes, &n, &event)) > 0) {
                 if (event.opcode == WEBSOCKET_PING)
-                        send_frame(relay, WEBSOCKET_PONG, NULL, 0, event.data, event.size);
+                        proxy_socket_send(relay, WEBSOCKET_PONG, NULL, 0, event.data, event.size);
                 else if (event.opcode == WEBSOCKET_CLOSE)
-                        finish(relay, CLOSE_NORMAL);
+                        finish(relay, WEBSOCKET_NORMAL);
                 else if (event.opcode == WEBSOCKET_TEXT || event.opcode == WEBSOCKET_BINARY)
                         take_message(relay, &event);
         }
         if (r < 0)
-                finish(relay, CLOSE_PROTOCOL_ERROR);
+                finish(relay, WEBSOCKET_PROTOCOL_ERROR);
 }
 
 /* A stream of the node's has ended; with the last of them all has. */
@@ -189,7 +172,7 @@ static void end_stream(struct proxy_relay *relay, enum channel channel) {
 
         t->ended[channel] = true;
         if (t->ended[CHANNEL_STATUS] && t->ended[CHANNEL_OUT] && t->ended[CHANNEL_ERR])
-                finish(relay, CLOSE_NORMAL);
+                finish(relay, WEBSOCKET_NORMAL);
 }
 
 static void take_event(struct proxy_relay *relay, const struct spdy_event *event) {
@@ -221,7 +204,7 @@ static void break_off(struct proxy_relay *relay) {
 
         if (!t->finished && !t->ended[CHANNEL_STATUS])
                 send_channel(relay, CHANNEL_STATUS, broken, sizeof(broken) - 1);
-        finish(relay, CLOSE_NORMAL);
+        finish(relay, WEBSOCKET_NORMAL);
 }
 
 static void translate_target(struct proxy_relay *relay, uint8_t *bytes, size_t n) {
@@ -247,7 +230,7 @@ static void translate_target_ended(struct proxy_relay *relay, const struct http_
 
 static void translate_client_ended(struct proxy_relay *relay, const struct http_fields *trailers) {
         if (relay->state)
-                finish(relay, CLOSE_NORMAL);
+                finish(relay, WEBSOCKET_NORMAL);
 }
 
 static void translate_free(struct proxy_relay *relay) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/proxy/relay.h"
+#include "api/proxy/socket.h"
 #include "lib/cleanup.h"
 #include "lib/http/client.h"
 #include "lib/stream/websocket.h"
@@ -15,27 +16,13 @@ struct wrapping {
         bool finished; /* the client has its close frame */
 };
 
-static void send_frame(struct proxy_relay *relay, enum websocket_opcode opcode, const void *data, size_t n) {
-        uint8_t header[WEBSOCKET_HEADER_MAX];
-        const struct iovec ranges[] = { { header, websocket_header(header, opcode, n, NULL) },
-                                        { (void *)(uintptr_t)data, n } };
-
-        proxy_relay_down_ranges(relay, ranges, ELEMENTS(ranges));
-}
-
-static void finish(struct proxy_relay *relay, bool wrong) {
+static void finish(struct proxy_relay *relay, enum websocket_code code) {
         struct wrapping *w = relay->state;
-        const uint8_t code[2] = { 3, wrong ? 0xea : 0xe8 }; /* 1002: against the protocol; 1000: all is well */
 
         if (w->finished)
                 return;
         w->finished = true;
-        send_frame(relay, WEBSOCKET_CLOSE, code, sizeof(code));
-        if (relay->down)
-                http_end(relay->down, NULL, 0);
-        if (relay->up)
-                http_end(relay->up, NULL, 0);
-        proxy_relay_linger(relay);
+        proxy_socket_finish(relay, code);
 }
 
 static int unwrap_ask(struct proxy_relay *relay, struct http_client_request *request) {
@@ -64,14 +51,14 @@ static void unwrap_client(struct proxy_relay *relay, uint8_t *bytes, size_t n) {
 
         while (w && !w->finished && (r = websocket_decode(&w->decoder, &bytes, &n, &event)) > 0) {
                 if (event.opcode == WEBSOCKET_PING)
-                        send_frame(relay, WEBSOCKET_PONG, event.data, event.size);
+                        proxy_socket_send(relay, WEBSOCKET_PONG, NULL, 0, event.data, event.size);
                 else if (event.opcode == WEBSOCKET_CLOSE)
-                        finish(relay, false);
+                        finish(relay, WEBSOCKET_NORMAL);
                 else if (event.opcode == WEBSOCKET_BINARY && event.size > 0)
                         proxy_relay_up(relay, event.data, event.size);
         }
         if (r < 0)
-                finish(relay, true);
+                finish(relay, WEBSOCKET_PROTOCOL_ERROR);
 }
 
 static void unwrap_target(struct proxy_relay *relay, uint8_t *bytes, size_t n) {
@@ -80,19 +67,19 @@ static void unwrap_target(struct proxy_relay *relay, uint8_t *bytes, size_t n) {
         if (!w)
                 return proxy_relay_down(relay, bytes, n);
         if (!w->finished)
-                send_frame(relay, WEBSOCKET_BINARY, bytes, n);
+                proxy_socket_send(relay, WEBSOCKET_BINARY, NULL, 0, bytes, n);
 }
 
 static void unwrap_target_ended(struct proxy_relay *relay, const struct http_fields *trailers) {
         if (relay->state)
-                finish(relay, false);
+                finish(relay, WEBSOCKET_NORMAL);
         else if (relay->down)
                 http_end(relay->down, NULL, 0);
 }
 
 static void unwrap_client_ended(struct proxy_relay *relay, const struct http_fields *trailers) {
         if (relay->state)
-                finish(relay, false);
+                finish(relay, WEBSOCKET_NORMAL);
 }
 
 static void unwrap_free(struct proxy_relay *relay) {

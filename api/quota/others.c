@@ -5,16 +5,11 @@
 #include "api/quota/kind.h"
 #include "kube/resource_v1.h"
 #include "lib/arena.h"
+#include "lib/texts.h"
 
 #define CLASS ".storageclass.storage.k8s.io/"
 #define DEVICES ".deviceclass.resource.k8s.io/devices"
 #define DEVICES_MAX 32 /* that a claim is given: what "all" may come to */
-
-static bool ends(const char *text, const char *suffix) {
-        size_t n = strlen(text), m = strlen(suffix);
-
-        return n >= m && strcmp(text + n - m, suffix) == 0;
-}
 
 static struct quantity count_of(int64_t n) {
         return quantity_from_units(n, QUANTITY_DECIMAL);
@@ -30,8 +25,8 @@ bool quota_claim_counts(const void *object, const char *sub, const void *old) {
 }
 
 bool quota_claim_measures(const char *name) {
-        return strcmp(name, "requests.storage") == 0 || ends(name, CLASS "persistentvolumeclaims") ||
-               ends(name, CLASS "requests.storage");
+        return strcmp(name, "requests.storage") == 0 || texts_end_in(name, CLASS "persistentvolumeclaims") ||
+               texts_end_in(name, CLASS "requests.storage");
 }
 
 /* Whole bytes; while a volume grows, what it grows to. */
@@ -125,7 +120,7 @@ int quota_service_usage(struct arena *arena, const void *object, resource_list *
 /* --- claims for devices --- */
 
 bool quota_device_measures(const char *name) {
-        return ends(name, DEVICES);
+        return texts_end_in(name, DEVICES);
 }
 
 static int64_t devices_of(const char *mode, int64_t count) {

@@ -14,9 +14,9 @@ static bool meets(const string_map *labels, const struct kube_label_selector_req
         const char *value = string_map_get(labels, wanted->key);
 
         if (strcmp(wanted->operator, "In") == 0)
-                return value && auth_list_has(&wanted->values, value);
+                return value && kube_has(&wanted->values, value);
         if (strcmp(wanted->operator, "NotIn") == 0)
-                return !value || !auth_list_has(&wanted->values, value);
+                return !value || !kube_has(&wanted->values, value);
         if (strcmp(wanted->operator, "Exists") == 0)
                 return value;
         return strcmp(wanted->operator, "DoesNotExist") == 0 && !value;

@@ -1,4 +1,3 @@
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/auth/attributes.h"
@@ -57,7 +56,7 @@ bool rbac_rule_allows(const struct kube_rbac_v1_policy_rule *rule, const struct 
         if (!a->is_resource)
                 return has_path(&rule->non_resource_urls, a->path);
         return has_or_all(&rule->api_groups, a->group) && has_resource(&rule->resources, a) &&
-               (rule->resource_names.count == 0 || auth_list_has(&rule->resource_names, a->name));
+               (rule->resource_names.count == 0 || kube_has(&rule->resource_names, a->name));
 }
 
 char *rbac_not_found(struct arena *arena, const struct kube_rbac_v1_role_ref *ref) {
@@ -83,7 +82,7 @@ static bool ask(void *data, const struct rbac_link *link) {
         if (!role) {
                 char *text = rbac_not_found(q->arena, &link->binding->ref);
 
-                if (text && !auth_list_has(&q->missing, text))
+                if (text && !kube_has(&q->missing, text))
                         auth_list_add(q->arena, &q->missing, text);
                 return true;
         }

@@ -13,14 +13,14 @@ typedef struct kube_rbac_v1_policy_rule rule;
 
 static bool has_all(const string_list *list, const string_list *wanted) {
         list_for_each (text, wanted) {
-                if (!auth_list_has(list, *text))
+                if (!kube_has(list, *text))
                         return false;
         }
         return true;
 }
 
 static bool has_or_all(const string_list *list, const string_list *wanted) {
-        return auth_list_has(list, "*") || has_all(list, wanted);
+        return kube_has(list, "*") || has_all(list, wanted);
 }
 
 static bool is_any_with(const char *owned, const char *subresource) {
@@ -32,7 +32,7 @@ static bool covers_resources(const string_list *owned, const string_list *asked)
                 return true;
         list_for_each (text, asked) {
                 const char *slash = strchr(*text, '/');
-                bool found = auth_list_has(owned, *text);
+                bool found = kube_has(owned, *text);
 
                 list_for_each (own, owned)
                         found |= slash && is_any_with(*own, slash + 1);

@@ -1,7 +1,6 @@
 #include "api/rbac/defaults.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/auth/text.h"

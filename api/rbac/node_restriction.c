@@ -176,7 +176,7 @@ static int add_changed(const struct node_write *w, const struct value *a, const 
                 const struct value *other = value_get(b, label->key);
 
                 if ((other && value_equal(other, &label->value)) || !is_forbidden_label(label->key) ||
-                    auth_list_has(list, label->key))
+                    kube_has(list, label->key))
                         continue;
                 if (auth_list_add(w->arena, list, label->key) < 0)
                         return -ENOMEM;

@@ -14,7 +14,6 @@
 
 struct arena;
 struct auth_user;
-struct err;
 struct rbac;
 
 typedef LIST_OF(struct kube_rbac_v1_policy_rule) rbac_rules;

@@ -1,5 +1,4 @@
 /* What pods and volumes name, found by its place. */
-#include <errno.h>
 #include <stdio.h>
 
 #include "api/rbac/graph.h"

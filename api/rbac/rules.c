@@ -45,7 +45,7 @@ static bool collect(void *data, const struct rbac_link *link) {
                 c->error = add_rules(c, &role->rules);
         else if (!text)
                 c->error = -ENOMEM;
-        else if (!auth_list_has(&c->missing, text))
+        else if (!kube_has(&c->missing, text))
                 c->error = auth_list_add(c->arena, &c->missing, text);
         return c->error >= 0;
 }

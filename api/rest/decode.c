@@ -17,6 +17,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/go_text.h"
 #include "lib/http/exchange.h"
 #include "lib/value.h"
 
@@ -150,7 +151,7 @@ static enum api_step check_kind(struct api_request *r) {
                         "json parse error: json: cannot unmarshal %s into Go value of type struct { APIVersion "
                         "string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
                         "\"json:\\\"kind,omitempty\\\"\" } (%s)",
-                        wanted, api_go_kind(r->sent), hex_of(r->arena, r->body, r->body_size));
+                        wanted, go_text_kind(r->sent), hex_of(r->arena, r->body, r->body_size));
         if (r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION))
                 return !*kind || strcmp(kind, wanted) == 0 ?
                                API_NEXT :

@@ -1,7 +1,6 @@
 #include "api/rest/items.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/cache/object.h"

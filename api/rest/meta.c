@@ -46,6 +46,10 @@ const char *api_meta_uid(struct arena *arena) {
         return new_uid(arena);
 }
 
+const char *api_meta_text(const struct value *object, const char *key) {
+        return value_string_or(value_get(value_get(object, "metadata"), key), "");
+}
+
 const char *api_meta_now(struct arena *arena, int64_t seconds_from_now) {
         struct kube_time now = { .set = true };
         char *text = arena_alloc(arena, KUBE_TIME_TEXT_MAX);

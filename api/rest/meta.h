@@ -8,8 +8,6 @@ struct arena;
 struct value;
 struct value_edit;
 
-#define API_UID_TEXT 37 /* with its NUL */
-
 /* Those who fail give a negative errno. */
 
 /* The name that a generateName stands for, in the request's arena; NULL without memory. */
@@ -26,6 +24,9 @@ int api_meta_update(struct api_request *r, struct value_edit *edit, const struct
 
 /* Of that, what needs no request: uid, creationTimestamp, and a place for the revision. */
 int api_meta_stamp(struct arena *arena, struct value_edit *edit);
+
+/* Text @key of @object's metadata; "" where there is none. */
+const char *api_meta_text(const struct value *object, const char *key);
 
 /* The time that it is, as metadata has it, in @arena; NULL without memory. */
 const char *api_meta_now(struct arena *arena, int64_t seconds_from_now);

@@ -27,16 +27,8 @@
 #include "lib/value.h"
 #include "lib/value_edit.h"
 
-static const char *meta_text(const struct value *object, const char *key) {
-        return value_string_or(value_get(value_get(object, "metadata"), key), "");
-}
-
-static const char *api_version_of(struct api_request *r) {
-        return arena_printf(r->arena, "%s%s%s", r->kind->group, *r->kind->group ? "/" : "", r->kind->version);
-}
-
 static int set_kind(struct api_request *r, struct value_edit *edit) {
-        const char *version = api_version_of(r);
+        const char *version = kube_api_version(r->arena, r->kind);
 
         if (!version)
                 return -ENOMEM;
@@ -68,8 +60,8 @@ static enum api_step refuse_nameless(struct api_request *r) {
 /* --- create --- */
 
 static enum api_step name_new(struct api_request *r, const struct value *sent) {
-        const char *name = meta_text(sent, "name"), *prefix = meta_text(sent, "generateName"),
-                   *namespace = meta_text(sent, "namespace");
+        const char *name = api_meta_text(sent, "name"), *prefix = api_meta_text(sent, "generateName"),
+                   *namespace = api_meta_text(sent, "namespace");
 
         if (r->path.namespace && r->kind->namespaced && *namespace && strcmp(namespace, r->path.namespace) != 0)
                 return api_refuse(
@@ -79,7 +71,7 @@ static enum api_step name_new(struct api_request *r, const struct value *sent) {
                 return api_refuse(r, API_BAD_REQUEST,
                                   "the name of the object (%s) does not match the name on the URL (%s)", name,
                                   r->path.name);
-        if (*meta_text(sent, "resourceVersion") && r->verb == KUBE_VERB_CREATE)
+        if (*api_meta_text(sent, "resourceVersion") && r->verb == KUBE_VERB_CREATE)
                 return api_refuse(r, API_BROKEN, "resourceVersion should not be set on objects to be created");
         if (!*name && !*prefix && !r->path.name && api_strategy_of(r->kind)->flags & API_NAMED_BY_UID)
                 name = api_meta_uid(r->arena) ?: "";
@@ -184,8 +176,9 @@ static enum api_step check_revision(struct api_request *r, const char *version) 
 }
 
 static enum api_step check_versions(struct api_request *r, const struct value *next) {
-        const char *version = meta_text(next, "resourceVersion"), *uid = meta_text(next, "uid"),
-                   *current = meta_text(r->current_tree, "resourceVersion"), *own = meta_text(r->current_tree, "uid");
+        const char *version = api_meta_text(next, "resourceVersion"), *uid = api_meta_text(next, "uid"),
+                   *current = api_meta_text(r->current_tree, "resourceVersion"),
+                   *own = api_meta_text(r->current_tree, "uid");
 
         r->unconditional =
                 !*version || strcmp(version, "0") == 0 || (r->verb == KUBE_VERB_PATCH && strcmp(version, current) == 0);
@@ -217,7 +210,7 @@ static enum api_step replace(struct api_request *r, const struct value *next) {
 }
 
 static enum api_step check_update_name(struct api_request *r, const struct value *sent) {
-        const char *name = meta_text(sent, "name"), *namespace = meta_text(sent, "namespace");
+        const char *name = api_meta_text(sent, "name"), *namespace = api_meta_text(sent, "namespace");
 
         if (r->kind->namespaced && *namespace && strcmp(namespace, r->path.namespace) != 0)
                 return api_refuse(
@@ -251,8 +244,8 @@ static enum api_step update(struct api_request *r) {
                 return step;
         if (r->sub && (error = api_door_open(r, sent, &sent)) < 0)
                 return api_fail(r, error, NULL);
-        if (!r->current && *meta_text(sent, "uid"))
-                return refuse_uid(r, meta_text(sent, "uid"), "");
+        if (!r->current && *api_meta_text(sent, "uid"))
+                return refuse_uid(r, api_meta_text(sent, "uid"), "");
         return r->current ? replace(r, sent) : create(r, sent);
 }
 
@@ -296,12 +289,12 @@ static enum api_step apply(struct api_request *r) {
         step = api_apply(r, &next);
         if (step != API_NEXT)
                 return step;
-        if (!r->current && *meta_text(next, "uid"))
+        if (!r->current && *api_meta_text(next, "uid"))
                 return api_refuse_object(r, API_CONFLICT, r->name,
                                          "Operation cannot be fulfilled on %s%s%s \"%s\": uid mismatch: the provided "
                                          "object specified uid %s, and no existing object was found",
                                          r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name,
-                                         meta_text(next, "uid"));
+                                         api_meta_text(next, "uid"));
         if (!r->current)
                 return create(r, next);
         step = check_update_name(r, next);

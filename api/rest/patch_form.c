@@ -10,11 +10,12 @@
 #include "kube/kinds.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/go_text.h"
 #include "lib/value.h"
 
 static enum api_step refuse(struct api_request *r, const struct value *value, const char *into) {
         return api_refuse(r, API_BAD_REQUEST, "error decoding patch: json: cannot unmarshal %s into Go %s",
-                          api_go_kind(value), into);
+                          go_text_kind(value), into);
 }
 
 /* The texts of an operation, of which the first that is none is told, as it stands there. */

@@ -1,7 +1,6 @@
 /* get and list: bytes as they are in the cache. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/cache/collection.h"
@@ -20,7 +19,6 @@
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
-#include "lib/err.h"
 #include "lib/http/body.h"
 #include "lib/json_writer.h"
 

@@ -39,12 +39,9 @@ int shape_namespace(struct api_request *r, struct value_edit *edit) {
         static const struct value holder = VALUE_TEXT(HOLDER);
         const struct value *list = value_find(r->next, "spec.finalizers"),
                            one = { .kind = VALUE_LIST, .count = 1, .items = &holder };
-        bool held = false;
         int error = 0;
 
-        for (uint32_t i = 0; i < value_count(list); i++)
-                held |= strcmp(value_string_or(value_at(list, i), ""), HOLDER) == 0;
-        if (!held)
+        if (!value_has_text(list, HOLDER))
                 error = value_count(list) > 0 ? value_edit_add(edit, "/spec/finalizers/-", &holder, NULL) :
                                                 value_edit_set(edit, "/spec/finalizers", &one, NULL);
         return error ?: shape_text(edit, "/status/phase", "Active");

@@ -1,8 +1,6 @@
 /* What an object has to be. */
 #include "kube/validate/validate.h"
 
-#include <errno.h>
-
 #include "api/rest/rest.h"
 #include "api/rest/typed.h"
 #include "api/server/codec.h"

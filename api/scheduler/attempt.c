@@ -5,7 +5,6 @@
 
 #include "api/scheduler/internal.h"
 #include "lib/arena.h"
-#include "lib/log.h"
 
 void sched_unassume(struct scheduler *s, struct sched_pod *pod) {
         struct sched_node *node = pod->node;

@@ -8,7 +8,6 @@
 #include "client/client.h"
 #include "kube/codec/codec.h"
 #include "lib/arena.h"
-#include "lib/bytes.h"
 #include "lib/cleanup.h"
 
 #define BOUND_ARENA 512 /* bytes of the first chunk: there are many of them */
@@ -74,12 +73,18 @@ static size_t count_rules(const struct sched_pod *pod) {
 }
 
 static int fill_terms(struct sched_pod *pod, const struct kube_pod *kept) {
-        static const struct kube_affinity none;
-        const struct kube_affinity *affinity = kept->spec.affinity ?: &none;
-        int r = sched_terms_read(pod->arena, &kept->metadata, affinity->pod_affinity, &pod->affinity);
+        static const struct kube_affinity nothing;
+        static const struct kube_pod_affinity no_affinity;
+        static const struct kube_pod_anti_affinity no_aversion;
+        const struct kube_affinity *all = kept->spec.affinity ?: &nothing;
+        const struct kube_pod_affinity *affinity = all->pod_affinity ?: &no_affinity;
+        const struct kube_pod_anti_affinity *aversion = all->pod_anti_affinity ?: &no_aversion;
 
-        return r < 0 ? r :
-                       sched_terms_read_anti(pod->arena, &kept->metadata, affinity->pod_anti_affinity, &pod->aversion);
+        return sched_terms_read(pod->arena, &kept->metadata, &affinity->required_during_scheduling_ignored_during_execution, &affinity->preferred_during_scheduling_ignored_during_execution, &pod->affinity) ?:
+                       sched_terms_read(pod->arena, &kept->metadata,
+                                        &aversion->required_during_scheduling_ignored_during_execution,
+                                        &aversion->preferred_during_scheduling_ignored_during_execution,
+                                        &pod->aversion);
 }
 
 static int fill(struct sched_pod *pod, const struct kube_pod *whole, const struct kube_pod *kept) {

@@ -138,8 +138,8 @@ static int read_term(struct arena *arena, const struct kube_object_meta *meta,
 
 static int read_required(struct arena *arena, const struct kube_object_meta *meta,
                          const kube_pod_affinity_term_items *from, struct sched_terms *terms) {
-        struct sched_term *all = arena_alloc_array(arena, (size_t)from->count + 1, sizeof(*all));
-        int r = all ? 0 : -ENOMEM;
+        struct sched_term *all = from->count > 0 ? arena_alloc_array(arena, from->count, sizeof(*all)) : NULL;
+        int r = all || from->count == 0 ? 0 : -ENOMEM;
 
         for (uint32_t i = 0; r == 0 && i < from->count; i++)
                 r = read_term(arena, meta, &from->items[i], 0, &all[i]);
@@ -150,8 +150,8 @@ static int read_required(struct arena *arena, const struct kube_object_meta *met
 
 static int read_preferred(struct arena *arena, const struct kube_object_meta *meta,
                           const kube_weighted_pod_affinity_term_items *from, struct sched_terms *terms) {
-        struct sched_term *all = arena_alloc_array(arena, (size_t)from->count + 1, sizeof(*all));
-        int r = all ? 0 : -ENOMEM;
+        struct sched_term *all = from->count > 0 ? arena_alloc_array(arena, from->count, sizeof(*all)) : NULL;
+        int r = all || from->count == 0 ? 0 : -ENOMEM;
 
         for (uint32_t i = 0; r == 0 && i < from->count; i++)
                 r = read_term(arena, meta, &from->items[i].pod_affinity_term, from->items[i].weight, &all[i]);
@@ -160,24 +160,10 @@ static int read_preferred(struct arena *arena, const struct kube_object_meta *me
         return r;
 }
 
-int sched_terms_read(struct arena *arena, const struct kube_object_meta *meta, const struct kube_pod_affinity *affinity,
-                     struct sched_terms *ret_terms) {
-        *ret_terms = (struct sched_terms){ 0 };
-        if (!affinity)
-                return 0;
-        return read_required(arena, meta, &affinity->required_during_scheduling_ignored_during_execution, ret_terms) ?:
-                       read_preferred(arena, meta, &affinity->preferred_during_scheduling_ignored_during_execution,
-                                      ret_terms);
-}
-
-int sched_terms_read_anti(struct arena *arena, const struct kube_object_meta *meta,
-                          const struct kube_pod_anti_affinity *affinity, struct sched_terms *ret_terms) {
-        *ret_terms = (struct sched_terms){ 0 };
-        if (!affinity)
-                return 0;
-        return read_required(arena, meta, &affinity->required_during_scheduling_ignored_during_execution, ret_terms) ?:
-                       read_preferred(arena, meta, &affinity->preferred_during_scheduling_ignored_during_execution,
-                                      ret_terms);
+int sched_terms_read(struct arena *arena, const struct kube_object_meta *meta,
+                     const kube_pod_affinity_term_items *required,
+                     const kube_weighted_pod_affinity_term_items *preferred, struct sched_terms *ret_terms) {
+        return read_required(arena, meta, required, ret_terms) ?: read_preferred(arena, meta, preferred, ret_terms);
 }
 
 bool sched_term_is_of(const struct sched_term *term, const char *namespace, const string_map *labels) {

@@ -40,10 +40,9 @@ struct sched_terms {
 };
 
 /* Of @meta's pod, whose texts they keep. 0 or -ENOMEM. */
-int sched_terms_read(struct arena *arena, const struct kube_object_meta *meta, const struct kube_pod_affinity *affinity,
-                     struct sched_terms *ret_terms);
-int sched_terms_read_anti(struct arena *arena, const struct kube_object_meta *meta,
-                          const struct kube_pod_anti_affinity *affinity, struct sched_terms *ret_terms);
+int sched_terms_read(struct arena *arena, const struct kube_object_meta *meta,
+                     const kube_pod_affinity_term_items *required,
+                     const kube_weighted_pod_affinity_term_items *preferred, struct sched_terms *ret_terms);
 
 /* Whether @namespace, which has @labels (NULL: not known), is one of @term's. */
 bool sched_term_is_of(const struct sched_term *term, const char *namespace, const string_map *labels);

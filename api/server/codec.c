@@ -89,15 +89,6 @@ int api_settle(struct arena *arena, const struct kube_type *type, const struct v
         return r;
 }
 
-const char *api_go_kind(const struct value *value) {
-        static const char *const names[] = {
-                [VALUE_NULL] = "null",     [VALUE_BOOL] = "bool",  [VALUE_INT] = "number", [VALUE_NUMBER] = "number",
-                [VALUE_STRING] = "string", [VALUE_LIST] = "array", [VALUE_MAP] = "object",
-        };
-
-        return names[value ? value->kind : VALUE_NULL];
-}
-
 int api_tree_of_json(struct arena *arena, const struct bytes *json, const struct value **ret_tree) {
         struct value_options options = { .nodes_max = DECODE_NODES_MAX };
 

@@ -8,7 +8,6 @@
 #include "api/server/negotiate.h"
 
 struct api_json;
-struct api_request;
 struct arena;
 struct bytes;
 struct err;
@@ -33,9 +32,6 @@ int api_decode(struct arena *arena, const struct api_body *body, const struct va
  * @problems; then 0, and ret_json->text is NULL. */
 int api_settle(struct arena *arena, const struct kube_type *type, const struct value *tree, bool defaults,
                struct problems *problems, struct api_json *ret_json);
-
-/* What Go calls the kind of @value: "array", "string". */
-const char *api_go_kind(const struct value *value);
 
 /* The tree of what is kept: an object's JSON, and the object, in the version in which it is kept. */
 int api_tree_of_json(struct arena *arena, const struct bytes *json, const struct value **ret_tree);

@@ -28,7 +28,6 @@ struct collection_page;
 struct api_server;
 struct http_exchange;
 struct kube_subresource;
-struct problems;
 
 #define API_BODY_MAX ((size_t)3 << 20) /* as kube-apiserver's */
 #define API_CHANGE_TRIES 5             /* of a patch whose object others change meanwhile, as kube-apiserver's */

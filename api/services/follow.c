@@ -169,12 +169,9 @@ static bool is_first_range(const struct object *object) {
 }
 
 static bool is_ready(const struct value *tree) {
-        const struct value *list = value_find(tree, "status.conditions");
+        const struct value *ready = value_item(value_find(tree, "status.conditions"), "type", "Ready");
 
-        for (uint32_t i = 0; i < value_count(list); i++)
-                if (strcmp(value_string_or(value_get(value_at(list, i), "type"), ""), "Ready") == 0)
-                        return strcmp(value_string_or(value_get(value_at(list, i), "status"), ""), "True") == 0;
-        return true;
+        return !ready || strcmp(value_string_or(value_get(ready, "status"), ""), "True") == 0;
 }
 
 static int set_range(struct api_services *s, struct arena *arena, struct object *now, struct object *before) {

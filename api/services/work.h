@@ -8,7 +8,6 @@
 #include "kube/core_v1.h"
 #include "kube/problem.h"
 
-struct api_request;
 struct api_state;
 struct err;
 struct addresses;

@@ -17,8 +17,6 @@ struct api_kept_key {
         const char *namespace;        /* NULL: all */
 };
 
-struct api_kept;
-
 /* A reference of the list's rest, and as of which revision it is; NULL: none is kept that is as the resource is now. */
 struct http_body *api_kept_find(struct api_resource *resource, const struct api_kept_key *key, int64_t *ret_revision);
 

@@ -12,7 +12,6 @@
 
 struct api_kept;
 struct arena;
-struct bytes;
 struct collection;
 struct kube_kind;
 struct object;

@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "api/usage/internal.h"
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/http/client.h"
 #include "lib/log.h"
@@ -26,12 +26,9 @@ static void fail(struct usage_node *node, const char *why) {
 static void take(struct usage_node *node) {
         struct usage_points *points, *before = node->points;
         _cleanup_err_ struct err *err = NULL;
-        struct timespec now;
         int r;
 
-        clock_gettime(CLOCK_REALTIME, &now);
-        r = node->body ? usage_points_read(node->body, node->length, now.tv_sec * 1000 + now.tv_nsec / 1000000, before,
-                                           &points, &err) :
+        r = node->body ? usage_points_read(node->body, node->length, clock_ms(CLOCK_REALTIME), before, &points, &err) :
                          -ENODATA;
         if (r < 0)
                 return fail(node, err ? err_text(err) : strerror(-r));

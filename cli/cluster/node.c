@@ -71,12 +71,9 @@ struct waiting {
 };
 
 static bool is_ready(const struct value *node) {
-        const struct value *all = value_find(node, "status.conditions");
+        const struct value *ready = value_item(value_find(node, "status.conditions"), "type", "Ready");
 
-        for (uint32_t i = 0; i < value_count(all); i++)
-                if (strcmp(value_string_or(value_get(value_at(all, i), "type"), ""), "Ready") == 0)
-                        return strcmp(value_string_or(value_get(value_at(all, i), "status"), ""), "True") == 0;
-        return false;
+        return strcmp(value_string_or(value_get(ready, "status"), ""), "True") == 0;
 }
 
 static int probe_identity(void *data, struct err **err) {

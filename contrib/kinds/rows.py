@@ -1,5 +1,4 @@
 """Rows, messages and hashes of the types of one version."""
-import re
 
 import names
 from facts import ELEMENTS, Part, flat

@@ -1,4 +1,4 @@
-# The test targets. `make check` is the whole of it and what CI runs.
+# The test targets. `make check` is the whole of it.
 
 FUZZ_SECONDS ?= 20
 FUZZ_SOURCES := $(wildcard tests/fuzz/*_fuzz.c)

@@ -2,17 +2,10 @@
 
 #include <assert.h>
 #include <string.h>
-#include <time.h>
 
 #include "cri/call/trace.h"
+#include "lib/clock.h"
 #include "lib/log.h"
-
-static uint64_t monotonic(void) {
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 void cri_call(struct cri *cri, enum cri_method method, const ProtobufCMessage *request, cri_done_fn done, void *data) {
         cri_call_traced(cri, method, request, &(struct cri_caller){ .kind = SPAN_INTERNAL }, done, data);
@@ -37,7 +30,7 @@ void cri_call_traced(struct cri *cri, enum cri_method method, const ProtobufCMes
         call->request = request;
         call->done = done;
         call->data = data;
-        call->begun = monotonic();
+        call->begun = (uint64_t)clock_ns(CLOCK_MONOTONIC);
         call->span = trace_begin(cri, method, caller->kind, caller->parent);
         cri->calls++;
         cri_calls_append(&cri->under_way, call);
@@ -84,7 +77,7 @@ static void call_free(struct cri_call *call) {
 
 static void finish(struct cri_call *call, const ProtobufCMessage *response, const struct err *err) {
         struct cri *cri = call->cri;
-        uint64_t taken = monotonic() - call->begun;
+        uint64_t taken = (uint64_t)clock_ns(CLOCK_MONOTONIC) - call->begun;
 
         cri->counters.nanoseconds[call->method] += taken;
         cri->counters.ended[call->method]++;
@@ -141,14 +134,14 @@ void call_fail(struct cri_call *call) {
 }
 
 void call_refuse(struct cri_call *call, int code, const char *format, ...) {
-        char text[ERR_TEXT_MAX];
+        struct err *err = NULL; /* the arguments may be of the one before */
         va_list ap;
 
         va_start(ap, format);
-        vsnprintf(text, sizeof(text), format, ap);
+        err_setv(&err, code, format, ap);
         va_end(ap);
-        call->err = err_free(call->err);
-        err_set(&call->err, code, "%s", text);
+        err_free(call->err);
+        call->err = err;
         call_fail(call);
 }
 

@@ -183,14 +183,10 @@ static int read_spec(struct arena *arena, const char *path, const struct value *
 /* The device @name of @kind in one file. */
 static const struct value *device_in(const struct value *spec, const char *kind, size_t kind_length, const char *name) {
         const char *of = value_string_or(value_get(spec, "kind"), "");
-        const struct value *devices = value_get(spec, "devices");
 
         if (strlen(of) != kind_length || strncmp(of, kind, kind_length) != 0)
                 return NULL;
-        for (uint32_t i = 0; i < value_count(devices); i++)
-                if (strcmp(value_string_or(value_get(value_at(devices, i), "name"), ""), name) == 0)
-                        return value_at(devices, i);
-        return NULL;
+        return value_item(value_get(spec, "devices"), "name", name);
 }
 
 struct device {

@@ -1,6 +1,5 @@
 #include "cri/container/spec.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "cri/container/floor.h"

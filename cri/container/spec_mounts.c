@@ -1,7 +1,5 @@
 /* A container's mounts: the runtime's defaults, the pod's shared files, and what the configuration asks for. */
 #include <fcntl.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -9,6 +7,7 @@
 
 #include "cri/container/image_mount.h"
 #include "cri/container/mountinfo.h"
+#include "cri/state/message.h"
 #include "cri/state/record.h"
 #include "cri/sandbox/sandbox.h"
 #include "cri/container/spec.h"
@@ -121,16 +120,6 @@ static int prepare_source(const char *path, struct err **err) {
         return files_make_dirs(path, 0755, err);
 }
 
-static struct id_mapping *mappings_of(struct arena *arena, Cri__IDMapping *const *from, size_t n) {
-        struct id_mapping *to = arena_alloc_array(arena, n + 1, sizeof(*to));
-
-        for (size_t i = 0; to && i < n; i++)
-                to[i] = (struct id_mapping){ .container = from[i]->container_id,
-                                             .host = from[i]->host_id,
-                                             .size = from[i]->length };
-        return to;
-}
-
 static int set_propagation(const Cri__Mount *from, struct mount_spec *mount, struct err **err) {
         switch (from->propagation) {
         case CRI__MOUNT_PROPAGATION__PROPAGATION_HOST_TO_CONTAINER:
@@ -180,9 +169,9 @@ static int add_mount(struct filler *f, size_t index, struct err **err) {
         mount->recursive_attributes = from->recursive_read_only;
         if (from->n_uidmappings > 0 || from->n_gidmappings > 0) {
                 mount->idmap = true;
-                mount->mappings.uids = mappings_of(f->arena, from->uidmappings, from->n_uidmappings);
+                mount->mappings.uids = message_id_mappings(f->arena, from->uidmappings, from->n_uidmappings);
                 mount->mappings.n_uids = from->n_uidmappings;
-                mount->mappings.gids = mappings_of(f->arena, from->gidmappings, from->n_gidmappings);
+                mount->mappings.gids = message_id_mappings(f->arena, from->gidmappings, from->n_gidmappings);
                 mount->mappings.n_gids = from->n_gidmappings;
                 if (!mount->mappings.uids || !mount->mappings.gids)
                         return err_set(err, ENOMEM, "out of memory");

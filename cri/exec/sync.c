@@ -134,7 +134,7 @@ static void on_done(void *data, int exit_code, const struct err *err) {
         sync->exec = NULL;
         sync->exit_code = exit_code;
         if (err)
-                err_set(&sync->error, err_code(err), "%s", err_text(err));
+                err_repeat(&sync->error, err);
         if (sync->out.fd >= 0)
                 output_read(&sync->out, OUTPUT_MAX / READ_SIZE);
         if (sync->err.fd >= 0)

@@ -369,6 +369,16 @@ static void stop_begin(struct cri_call *call, void (*then)(struct cri_call *call
                 call_refuse(call, ENOMEM, "out of memory");
 }
 
+/* One that is not there is stopped, and removed. */
+static void take_turn_if_there(struct cri_call *call, const char *id, void (*then)(struct cri_call *call)) {
+        struct cri_sandbox *sandbox;
+
+        if (cri_sandbox_find(call->cri, id, &sandbox, NULL) == -ENOENT)
+                call_reply_empty(call);
+        else if (call_find_sandbox(call, id))
+                call_take_turn(call, then);
+}
+
 static void stop_turn(struct cri_call *call) {
         if (call->sandbox->removed || !call->sandbox->ready)
                 call_reply_empty(call);
@@ -378,14 +388,8 @@ static void stop_turn(struct cri_call *call) {
 
 void handle_stop_pod_sandbox(struct cri_call *call) {
         const Cri__StopPodSandboxRequest *request = (const Cri__StopPodSandboxRequest *)call->request;
-        struct cri_sandbox *sandbox;
 
-        if (cri_sandbox_find(call->cri, request->pod_sandbox_id, &sandbox, NULL) == -ENOENT) {
-                call_reply_empty(call);
-                return;
-        }
-        if (call_find_sandbox(call, request->pod_sandbox_id))
-                call_take_turn(call, stop_turn);
+        take_turn_if_there(call, request->pod_sandbox_id, stop_turn);
 }
 
 static int remove_work(struct cri_call *call, struct err **err) {
@@ -434,12 +438,6 @@ static void remove_turn(struct cri_call *call) {
 
 void handle_remove_pod_sandbox(struct cri_call *call) {
         const Cri__RemovePodSandboxRequest *request = (const Cri__RemovePodSandboxRequest *)call->request;
-        struct cri_sandbox *sandbox;
 
-        if (cri_sandbox_find(call->cri, request->pod_sandbox_id, &sandbox, NULL) == -ENOENT) {
-                call_reply_empty(call);
-                return;
-        }
-        if (call_find_sandbox(call, request->pod_sandbox_id))
-                call_take_turn(call, remove_turn);
+        take_turn_if_there(call, request->pod_sandbox_id, remove_turn);
 }

@@ -8,7 +8,6 @@
 #include "cri/state/record.h"
 #include "cri/sandbox/sandbox.h"
 #include "lib/files.h"
-#include "lib/log.h"
 #include "lib/pool.h"
 
 #define HOSTS_MAX (1 << 20)

@@ -3,16 +3,7 @@
 #include <string.h>
 
 #include "cri/sandbox/sandbox.h"
-
-static struct id_mapping *copy_mappings(struct arena *arena, Cri__IDMapping *const *from, size_t n) {
-        struct id_mapping *to = arena_alloc_array(arena, n, sizeof(*to));
-
-        for (size_t i = 0; to && i < n; i++)
-                to[i] = (struct id_mapping){ .container = from[i]->container_id,
-                                             .host = from[i]->host_id,
-                                             .size = from[i]->length };
-        return to;
-}
+#include "cri/state/message.h"
 
 int sandbox_fill_mappings(const Cri__PodSandboxConfig *config, struct arena *arena, struct id_mappings *ret_mappings,
                           struct err **err) {
@@ -32,8 +23,8 @@ int sandbox_fill_mappings(const Cri__PodSandboxConfig *config, struct arena *are
                 return err_set(err, EINVAL, "an id mapping of length 0 maps nothing");
         if (users->uids[0]->container_id != 0 || users->gids[0]->container_id != 0)
                 return err_set(err, EINVAL, "an id mapping of a pod begins at container id 0");
-        ret_mappings->uids = copy_mappings(arena, users->uids, users->n_uids);
-        ret_mappings->gids = copy_mappings(arena, users->gids, users->n_gids);
+        ret_mappings->uids = message_id_mappings(arena, users->uids, users->n_uids);
+        ret_mappings->gids = message_id_mappings(arena, users->gids, users->n_gids);
         if (!ret_mappings->uids || !ret_mappings->gids)
                 return err_set(err, ENOMEM, "out of memory");
         ret_mappings->n_uids = users->n_uids;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/arena.h"
+#include "runtime/spec.h"
 
 const char *message_map_find(void *const *entries, size_t n, const char *key) {
         for (size_t i = 0; i < n; i++) {
@@ -72,4 +73,14 @@ void *message_copy(struct arena *arena, const ProtobufCMessage *message) {
         if (!scratch || message_pack(scratch, message, &packed) < 0)
                 return NULL;
         return message_unpack(arena, message->descriptor, packed.data, packed.len);
+}
+
+struct id_mapping *message_id_mappings(struct arena *arena, Cri__IDMapping *const *from, size_t n) {
+        struct id_mapping *to = arena_alloc_array(arena, n + 1, sizeof(*to));
+
+        for (size_t i = 0; to && i < n; i++)
+                to[i] = (struct id_mapping){ .container = from[i]->container_id,
+                                             .host = from[i]->host_id,
+                                             .size = from[i]->length };
+        return to;
 }

@@ -5,7 +5,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "cri/api.pb-c.h"
+
 struct arena;
+struct id_mapping;
 
 /* An empty message of @type in @arena; NULL without memory. */
 void *message_new(struct arena *arena, const ProtobufCMessageDescriptor *type);
@@ -19,6 +22,9 @@ int message_pack(struct arena *arena, const ProtobufCMessage *message, ProtobufC
 
 /* A copy of @message in @arena by packing; NULL without memory. */
 void *message_copy(struct arena *arena, const ProtobufCMessage *message);
+
+/* @n mappings of ids as the runtime takes them; NULL without memory. */
+struct id_mapping *message_id_mappings(struct arena *arena, Cri__IDMapping *const *from, size_t n);
 
 /* Any map's entry: all have this layout. */
 struct message_entry {

@@ -2,19 +2,16 @@
 
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "cri/state/exits.h"
+#include "lib/clock.h"
 #include "lib/handle.h"
 
 /* For what is added to a sandbox or container once it is there. */
 #define SPARE_BYTES 192
 
 int64_t cri_now(void) {
-        struct timespec t;
-
-        clock_gettime(CLOCK_REALTIME, &t);
-        return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+        return clock_ns(CLOCK_REALTIME);
 }
 
 int64_t cri_creation_time(struct cri *cri) {

@@ -11,14 +11,6 @@
 /* The first byte of a message; in version 5 this one says that the channel in the second byte has ended. */
 #define CHANNEL_CLOSE 255
 
-/* Why a connection ends (RFC 6455, 7.4.1). */
-enum close_code {
-        CLOSE_NORMAL = 1000,
-        CLOSE_PROTOCOL_ERROR = 1002,
-        CLOSE_TOO_BIG = 1009,
-        CLOSE_INTERNAL_ERROR = 1011,
-};
-
 /* Output in base64 is encoded piece by piece. */
 #define PIECE_MAX (48u << 10)
 
@@ -39,21 +31,21 @@ static void send_frame(struct stream_client *client, enum websocket_opcode opcod
         streaming_client_send(client, ranges, ELEMENTS(ranges));
 }
 
-static enum close_code close_code(int error) {
+static enum websocket_code close_code(int error) {
         switch (error) {
         case 0:
-                return CLOSE_NORMAL;
+                return WEBSOCKET_NORMAL;
         case -EMSGSIZE:
-                return CLOSE_TOO_BIG;
+                return WEBSOCKET_TOO_BIG;
         case -ENOMEM:
-                return CLOSE_INTERNAL_ERROR;
+                return WEBSOCKET_INTERNAL_ERROR;
         default:
-                return CLOSE_PROTOCOL_ERROR;
+                return WEBSOCKET_PROTOCOL_ERROR;
         }
 }
 
 static void send_close(struct stream_client *client, int error) {
-        enum close_code code = close_code(error);
+        enum websocket_code code = close_code(error);
         const uint8_t bytes[2] = { (uint8_t)(code >> 8), (uint8_t)(code & 255) };
 
         if (client->close_sent)

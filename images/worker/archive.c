@@ -14,6 +14,7 @@
 #include "images/worker/paths.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/files.h"
 
 #define CHUNK (256 * 1024)
 
@@ -24,17 +25,9 @@ struct archive {
 };
 
 static int write_out(int fd, const uint8_t *bytes, size_t n, struct err **err) {
-        while (n > 0) {
-                ssize_t put = write(fd, bytes, n);
+        int r = files_write_all(fd, bytes, n);
 
-                if (put < 0 && errno == EINTR)
-                        continue;
-                if (put < 0)
-                        return err_errno(err, errno, "write the decompressed archive");
-                bytes += put;
-                n -= (size_t)put;
-        }
-        return 0;
+        return r < 0 ? err_errno(err, -r, "write the decompressed archive") : 0;
 }
 
 static int inflate_chunk(struct inflater *inflater, const uint8_t *in, size_t n, uint8_t *buffer, int out,

@@ -11,6 +11,7 @@
 #include "images/worker/pages.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/files.h"
 
 void feed_init(struct feed *f, int fd, uint64_t base, uint64_t size, uint64_t ready) {
         *f = (struct feed){ .fd = fd,
@@ -47,21 +48,6 @@ static int open_window(struct feed *f) {
         return 0;
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t n, uint64_t offset) {
-        while (n > 0) {
-                ssize_t put = pwrite(fd, bytes, n, (off_t)offset);
-
-                if (put < 0 && errno == EINTR)
-                        continue;
-                if (put < 0)
-                        return -errno;
-                bytes += put;
-                offset += (uint64_t)put;
-                n -= (size_t)put;
-        }
-        return 0;
-}
-
 /* Writes the @n bytes from f->stored on, which do not cross a chunk's end. */
 static int store(struct feed *f, size_t n) {
         const uint8_t *bytes = f->memory + f->stored % FEED_WINDOW;
@@ -69,9 +55,9 @@ static int store(struct feed *f, size_t n) {
         int r = -EINVAL;
 
         if (f->direct >= 0 && offset % FEED_ALIGN == 0 && n % FEED_ALIGN == 0)
-                r = write_all(f->direct, bytes, n, offset);
+                r = files_write_at(f->direct, bytes, n, offset);
         if (r == -EINVAL) { /* also where more than FEED_ALIGN is asked for */
-                r = write_all(f->fd, bytes, n, offset);
+                r = files_write_at(f->fd, bytes, n, offset);
                 /* The disk would idle now, and the sync at the end wait for all of it. */
                 sync_file_range(f->fd, (off_t)offset, (off_t)n, SYNC_FILE_RANGE_WRITE);
         }
@@ -162,7 +148,7 @@ ssize_t feed_get(struct feed *f, const struct feed_wish *wish, const uint8_t **r
         there = f->ready;
         window = f->window;
         if (f->error)
-                r = err_set(err, err_code(f->error), "%s", err_text(f->error));
+                r = err_repeat(err, f->error);
         pthread_mutex_unlock(&f->lock);
         if (r < 0)
                 return r;

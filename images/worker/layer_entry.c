@@ -10,6 +10,7 @@
 
 #include "images/worker/layer_internal.h"
 #include "lib/err.h"
+#include "lib/files.h"
 
 /* Overlay's own attributes would let a layer redirect lookups; the rest of trusted.* is the node's as well. */
 static bool xattr_wanted(const char *name) {
@@ -65,18 +66,9 @@ int layer_finish(int parent, const char *name, const struct tar_entry *e, struct
 
 static int write_at(int fd, const struct tar_entry *e, const uint8_t *bytes, size_t n, uint64_t offset,
                     struct err **err) {
-        while (n > 0) {
-                ssize_t put = pwrite(fd, bytes, n, (off_t)offset);
+        int r = files_write_at(fd, bytes, n, offset);
 
-                if (put < 0 && errno == EINTR)
-                        continue;
-                if (put < 0)
-                        return err_errno(err, errno, "%s: write", e->path);
-                bytes += put;
-                offset += (uint64_t)put;
-                n -= (size_t)put;
-        }
-        return 0;
+        return r < 0 ? err_errno(err, -r, "%s: write", e->path) : 0;
 }
 
 static int write_plain(struct tar_reader *tar, int fd, const struct tar_entry *e, struct err **err) {

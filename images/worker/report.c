@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "images/image.h"
 #include "images/message.h"
@@ -14,6 +13,7 @@
 #include "images/strings.h"
 #include "images/transfer.h"
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 
 struct blob_state {
@@ -57,16 +57,9 @@ void report_free(struct report *r) {
         free(r);
 }
 
-static uint64_t now_ms(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* Whether it is time to tell of @digest again. */
 static bool is_due(struct report *r, const char *digest, const char *phase) {
-        uint64_t now = now_ms();
+        uint64_t now = (uint64_t)clock_ms(CLOCK_MONOTONIC);
         size_t i = 0;
 
         while (i < r->n_blobs && strcmp(r->blobs[i].digest, digest) != 0)

@@ -72,7 +72,7 @@ int ring_next(void *data, const uint8_t **ret_bytes, size_t *ret_n, struct err *
         } else {
                 *ret_n = 0;
                 if (ring->error)
-                        r = err_set(err, err_code(ring->error), "%s", err_text(ring->error));
+                        r = err_repeat(err, ring->error);
         }
         pthread_mutex_unlock(&ring->lock);
         return r;

@@ -7,10 +7,10 @@
 #include "kube/apply/job.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
-#include "lib/err.h"
 #include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/value_edit.h"
+#include "lib/value_sort.h"
 
 #define ANNOTATION "kubectl.kubernetes.io/last-applied-configuration"
 #define ANNOTATIONS_BYTES_MAX ((size_t)256 * 1024) /* keys and values of an object's annotations together */
@@ -61,46 +61,6 @@ int apply_last_applied(struct apply_job *job, const struct value *live, const st
 
 /* ---- writing it ---- */
 
-static int by_key(const void *a, const void *b) {
-        const struct value_member *const *x = a, *const *y = b;
-
-        return strcmp((*x)->key, (*y)->key);
-}
-
-static void write_sorted(struct json_writer *w, const struct value *value);
-
-static void write_map(struct json_writer *w, const struct value *map) {
-        _cleanup_free_ const struct value_member **sorted = calloc(map->count + 1, sizeof(struct value_member *));
-
-        if (!sorted) {
-                json_writer_fail(w, -ENOMEM);
-                return;
-        }
-        for (uint32_t i = 0; i < map->count; i++)
-                sorted[i] = &map->members[i];
-        qsort(sorted, map->count, sizeof(struct value_member *), by_key);
-        json_begin_map(w);
-        for (uint32_t i = 0; i < map->count; i++) {
-                json_key(w, sorted[i]->key);
-                write_sorted(w, &sorted[i]->value);
-        }
-        json_end_map(w);
-}
-
-/* As Go writes maps: by their keys. */
-static void write_sorted(struct json_writer *w, const struct value *value) {
-        if (value->kind == VALUE_MAP) {
-                write_map(w, value);
-        } else if (value->kind == VALUE_LIST) {
-                json_begin_list(w);
-                for (uint32_t i = 0; i < value->count; i++)
-                        write_sorted(w, &value->items[i]);
-                json_end_list(w);
-        } else {
-                json_value(w, value);
-        }
-}
-
 static const char *annotation_of(struct apply_job *job, const struct value *config) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         _cleanup_free_ char *text = NULL;
@@ -113,9 +73,10 @@ static const char *annotation_of(struct apply_job *job, const struct value *conf
                     0)
                 return NULL;
         bare = value_edit_end(&edit);
+        bare = bare ? value_sorted(job->arena, bare) : NULL; /* as Go writes maps */
         if (!bare)
                 return NULL;
-        write_sorted(&w, bare);
+        json_value(&w, bare);
         if (json_writer_finish(&w, &text, NULL) < 0)
                 return NULL;
         return arena_printf(job->arena, "%s\n", text);

@@ -1,6 +1,5 @@
 /* A pod that comes from a file, not by way of an API server: all that one refuses (kube/validate), what a node asks
  * beside it, and warnings of what has no effect here. */
-#include <stdio.h>
 #include <string.h>
 
 #include "kube/pod/pod.h"

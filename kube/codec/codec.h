@@ -65,22 +65,11 @@ int kube_proto_read(struct arena *arena, const struct kube_type *type, const voi
 /* The other way. The caller frees *@ret_data. -ENOMEM, or -E2BIG past KUBE_INPUT_MAX. */
 int kube_proto_write(const struct kube_type *type, const void *object, uint8_t **ret_data, size_t *ret_size);
 
-/* application/vnd.kubernetes.protobuf: the magic `k8s\0` and a runtime.Unknown with the message in it. */
-#define KUBE_PROTO_MEDIA_TYPE "application/vnd.kubernetes.protobuf"
 #define KUBE_NAME_BYTES_MAX 512 /* of apiVersion and kind */
 
-struct kube_envelope {
-        const char *api_version, *kind; /* "" when not given */
-        const void *message;            /* of the caller's data */
-        size_t size;
-        bool encoded; /* contentEncoding or contentType is not empty: the message is not protobuf */
-};
-
-/* Opens an envelope; its texts are in @arena. -EINVAL (no magic, not protobuf), -E2BIG, -ENOMEM. */
-int kube_envelope_read(struct arena *arena, const void *data, size_t size, struct kube_envelope *ret_envelope);
-
-/* Reads an object of @type, a KUBE_KIND, from its envelope, and writes one; kind and apiVersion are its members.
- * Returns as the two above. */
+/* Reads an object of @type, a KUBE_KIND, from an envelope of application/vnd.kubernetes.protobuf (the magic `k8s\0` and
+ * a runtime.Unknown with the message in it), and writes one; kind and apiVersion are its members. Returns as the two
+ * above. */
 int kube_envelope_read_object(struct arena *arena, const struct kube_type *type, const void *data, size_t size,
                               void *object);
 int kube_envelope_write_object(const struct kube_type *type, const void *object, uint8_t **ret_data, size_t *ret_size);

@@ -21,6 +21,13 @@ static const char magic[4] = { 'k', '8', 's', '\0' };
 enum { UNKNOWN_TYPE_META = 1, UNKNOWN_RAW = 2, UNKNOWN_CONTENT_ENCODING = 3, UNKNOWN_CONTENT_TYPE = 4 };
 enum { TYPE_META_API_VERSION = 1, TYPE_META_KIND = 2 };
 
+struct envelope {
+        const char *api_version, *kind; /* "" when not given */
+        const void *message;            /* of the caller's data */
+        size_t size;
+        bool encoded; /* contentEncoding or contentType is not empty: the message is not protobuf */
+};
+
 static size_t length_of(const struct kube_proto_scan *bytes) {
         return (size_t)(bytes->end - bytes->at);
 }
@@ -40,7 +47,7 @@ static int read_name(struct arena *arena, const struct kube_proto_field *field, 
         return 0;
 }
 
-static int read_type_meta(struct arena *arena, struct kube_proto_scan scan, struct kube_envelope *envelope) {
+static int read_type_meta(struct arena *arena, struct kube_proto_scan scan, struct envelope *envelope) {
         struct kube_proto_field field;
         int r = 0;
 
@@ -56,7 +63,7 @@ static int read_type_meta(struct arena *arena, struct kube_proto_scan scan, stru
         return r;
 }
 
-static int read_unknown(struct arena *arena, const struct kube_proto_field *field, struct kube_envelope *envelope) {
+static int read_unknown(struct arena *arena, const struct kube_proto_field *field, struct envelope *envelope) {
         if (field->field > UNKNOWN_CONTENT_TYPE)
                 return 0;
         if (field->wire != KUBE_PROTO_BYTES)
@@ -74,8 +81,8 @@ static int read_unknown(struct arena *arena, const struct kube_proto_field *fiel
         }
 }
 
-int kube_envelope_read(struct arena *arena, const void *data, size_t size, struct kube_envelope *ret_envelope) {
-        struct kube_envelope envelope = { .api_version = "", .kind = "", .message = "" };
+static int read_envelope(struct arena *arena, const void *data, size_t size, struct envelope *ret_envelope) {
+        struct envelope envelope = { .api_version = "", .kind = "", .message = "" };
         struct kube_proto_scan scan = { data, (const uint8_t *)data + size };
         struct kube_proto_field field;
         int r;
@@ -112,8 +119,8 @@ static void name(const struct kube_type *type, void *object, int row, const char
 
 int kube_envelope_read_object(struct arena *arena, const struct kube_type *type, const void *data, size_t size,
                               void *object) {
-        struct kube_envelope envelope;
-        int r = kube_envelope_read(arena, data, size, &envelope);
+        struct envelope envelope;
+        int r = read_envelope(arena, data, size, &envelope);
 
         if (r < 0)
                 return r;

@@ -26,10 +26,6 @@ int convert_put(struct value_edit *edit, const char *pointer, const struct value
         return r == -ENOENT && !value ? 0 : r == -ENOENT ? -EINVAL : r;
 }
 
-static const char *version_of(struct arena *arena, const struct kube_kind *kind) {
-        return arena_printf(arena, "%s%s%s", kind->group, *kind->group ? "/" : "", kind->version);
-}
-
 static convert_function find(const char *kind, const char *from, const char *to) {
         for (size_t i = 0; i < ELEMENTS(rows); i++)
                 if (strcmp(rows[i].kind, kind) == 0 && strcmp(rows[i].from, from) == 0 && strcmp(rows[i].to, to) == 0)
@@ -39,7 +35,7 @@ static convert_function find(const char *kind, const char *from, const char *to)
 
 int convert_tree(struct arena *arena, const struct kube_kind *from, const struct kube_kind *to,
                  const struct value *tree, const struct value **ret_tree) {
-        const char *old = version_of(arena, from), *new = version_of(arena, to);
+        const char *old = kube_api_version(arena, from), *new = kube_api_version(arena, to);
         convert_function convert = old && new ? find(from->kind, old, new) : NULL;
         struct value_edit edit;
         int r;

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "kube/patch/diff.h"
-#include "lib/arena.h"
 
 static int in_conflict(struct patch_work *w, const struct patch_field *field, const struct value *a,
                        const struct value *b, bool *ret_conflict);

@@ -1,7 +1,6 @@
 #include "kube/patch/go_text.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/value.h"
+#include "lib/value_sort.h"
 
 #define NUMBER_MAX 40   /* characters of a double as Go prints it */
 #define EXPONENT_FROM 6 /* 1e+06 has an exponent, 100000 has none */
@@ -65,22 +65,12 @@ const char *patch_scalar_text(struct arena *arena, const struct value *value) {
         }
 }
 
-static int by_key(const void *a, const void *b) {
-        const struct value_member *const *x = a, *const *y = b;
-
-        return strcmp((*x)->key, (*y)->key);
-}
-
 static void print(struct arena *arena, struct printer *p, const struct value *value);
 
 static void print_map(struct arena *arena, struct printer *p, const struct value *map) {
-        _cleanup_free_ const struct value_member **sorted = calloc(map->count + 1, sizeof(struct value_member *));
+        const struct value_member *const *sorted = value_sorted_members(arena, map);
 
         put(p, "map[");
-        for (uint32_t i = 0; sorted && i < map->count; i++)
-                sorted[i] = &map->members[i];
-        if (sorted)
-                qsort(sorted, map->count, sizeof(struct value_member *), by_key);
         for (uint32_t i = 0; sorted && i < map->count && p->length < sizeof(p->text) - 1; i++) {
                 put(p, i > 0 ? " " : "");
                 put(p, sorted[i]->key);

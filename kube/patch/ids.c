@@ -14,13 +14,13 @@ int patch_no_memory(struct patch_work *w) {
 }
 
 int patch_inconsistent(struct patch_work *w, const char *format, ...) {
-        char text[ERR_TEXT_MAX];
         va_list ap;
+        int r;
 
         va_start(ap, format);
-        vsnprintf(text, sizeof(text), format, ap);
+        r = err_setv(w->err, PATCH_INCONSISTENT, format, ap);
         va_end(ap);
-        return err_set(w->err, PATCH_INCONSISTENT, "%s", text);
+        return r;
 }
 
 int patch_wrong_type(struct patch_work *w, const char *expected, const struct value *found) {

@@ -10,6 +10,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/go_text.h"
 #include "lib/pointer.h"
 #include "lib/value_edit.h"
 #include "lib/value_keys.h"
@@ -41,13 +42,13 @@ struct place {
 };
 
 __attribute__((format(printf, 2, 3))) static int unfit(struct patching *p, const char *format, ...) {
-        char text[ERR_TEXT_MAX];
         va_list ap;
+        int r;
 
         va_start(ap, format);
-        vsnprintf(text, sizeof(text), format, ap);
+        r = err_setv(p->err, PATCH_UNFIT, format, ap);
         va_end(ap);
-        return err_set(p->err, PATCH_UNFIT, "%s", text);
+        return r;
 }
 
 static int no_memory(struct patching *p) {
@@ -443,24 +444,15 @@ static int apply(struct patching *p, const struct value *members) {
         return unfit(p, "Unexpected kind: %s", name);
 }
 
-static const char *go_kind(const struct value *value) {
-        static const char *const names[] = {
-                [VALUE_NULL] = "null",     [VALUE_BOOL] = "bool",  [VALUE_INT] = "number", [VALUE_NUMBER] = "number",
-                [VALUE_STRING] = "string", [VALUE_LIST] = "array", [VALUE_MAP] = "object",
-        };
-
-        return names[value ? value->kind : VALUE_NULL];
-}
-
 static int check(const struct value *patch, struct err **err) {
         if (!value_is_null(patch) && patch->kind != VALUE_LIST)
                 return err_set(err, PATCH_MALFORMED, "json: cannot unmarshal %s into Go value of type jsonpatch.Patch",
-                               go_kind(patch));
+                               go_text_kind(patch));
         for (uint32_t i = 0; i < value_count(patch); i++)
                 if (!value_is_null(&patch->items[i]) && patch->items[i].kind != VALUE_MAP)
                         return err_set(err, PATCH_MALFORMED,
                                        "json: cannot unmarshal %s into Go value of type jsonpatch.Operation",
-                                       go_kind(&patch->items[i]));
+                                       go_text_kind(&patch->items[i]));
         if (value_count(patch) > PATCH_OPERATIONS_MAX)
                 return err_set(err, PATCH_TOO_LARGE, "The allowed maximum operations in a JSON patch is %d, got %u",
                                PATCH_OPERATIONS_MAX, value_count(patch));
@@ -478,7 +470,7 @@ int patch_json(struct arena *arena, const struct value *document, const struct v
         if (!is_parent(document))
                 return err_set(err, PATCH_MALFORMED,
                                "json: cannot unmarshal %s into Go value of type jsonpatch.partialDoc",
-                               go_kind(document));
+                               go_text_kind(document));
         value_edit_begin(&p.edit, arena, document);
         for (uint32_t i = 0; i < value_count(patch); i++) {
                 r = apply(&p, &patch->items[i]);

@@ -7,8 +7,6 @@
 
 #include "kube/pod/pod.h"
 
-struct json_writer;
-
 /* Whether @wanted asks for other amounts than @allocated grants; how they are spelled does not count. */
 bool pod_is_resized(const struct pod *wanted, const struct pod *allocated);
 

@@ -1,6 +1,5 @@
 /* What the API server fills in when a pod is created: pkg/apis/core/v1/defaults.go. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/pod/image_name.h"
@@ -144,10 +143,6 @@ static bool default_volume(struct arena *arena, struct kube_volume *v) {
                0; /* what else the schema says, of what is not mounted here */
 }
 
-static bool is_pod_level(const char *name) {
-        return strcmp(name, "cpu") == 0 || strcmp(name, "memory") == 0 || strncmp(name, "hugepages-", 10) == 0;
-}
-
 /* Pod-level requests come from the containers' where those say something, else from the pod's limits; pod-level
  * limits of huge pages from the containers'. */
 static bool default_pod_resources(struct pod *pod) {
@@ -174,7 +169,7 @@ static bool default_pod_resources(struct pod *pod) {
                     !resource_list_add(pod->arena, &r->requests, total->name, total->amount))
                         return false;
         list_for_each (limit, &r->limits)
-                if (is_pod_level(limit->name) && !resource_get(&r->requests, limit->name) &&
+                if (pod_level_takes(limit->name) && !resource_get(&r->requests, limit->name) &&
                     !resource_list_add(pod->arena, &r->requests, limit->name, limit->amount))
                         return false;
         return true;

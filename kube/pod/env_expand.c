@@ -5,6 +5,7 @@
 #include "kube/pod/env.h"
 #include "lib/arena.h"
 #include "lib/err.h"
+#include "lib/path.h"
 
 /* One piece of a text: what is written as it is, or a variable's name. */
 struct piece {
@@ -112,13 +113,6 @@ int env_expand_list(struct arena *arena, const string_list *words, const string_
         return 0;
 }
 
-static bool has_backsteps(const char *path) {
-        for (const char *p = path; *p; p += strcspn(p, "/"), p += *p == '/')
-                if (strcspn(p, "/") == 2 && p[0] == '.' && p[1] == '.')
-                        return true;
-        return false;
-}
-
 int env_expand_sub_path(struct arena *arena, const char *expression, const string_map *variables, const char **ret_path,
                         struct err **err) {
         _cleanup_env_index_ struct env_index index = { .arena = arena };
@@ -132,7 +126,7 @@ int env_expand_sub_path(struct arena *arena, const char *expression, const strin
                                (int)missing.length, missing.text, expression);
         if (*path == '/')
                 return err_set(err, EINVAL, "error SubPath `%.256s` must not be an absolute path", path);
-        if (has_backsteps(path))
+        if (path_steps_back(path))
                 return err_set(err, EINVAL, "unable to provision SubPath `%.256s`: must not contain '..'", path);
         *ret_path = path;
         return 0;

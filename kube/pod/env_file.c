@@ -1,7 +1,6 @@
 #include "kube/pod/env_file.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "lib/arena.h"

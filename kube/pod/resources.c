@@ -42,13 +42,14 @@ static struct quantity total(const struct pod *pod, const char *name, bool limit
         return larger(quantity_add(sum, sidecars), highest);
 }
 
-static bool is_pod_level(const char *name) {
+bool pod_level_takes(const char *name) {
         return strcmp(name, "cpu") == 0 || strcmp(name, "memory") == 0 || strncmp(name, "hugepages-", 10) == 0;
 }
 
 static const struct quantity *pod_level(const struct pod *pod, const char *name, bool limits) {
-        return pod->spec.resources && is_pod_level(name) ? resource_get(amounts_of(pod->spec.resources, limits), name) :
-                                                           NULL;
+        return pod->spec.resources && pod_level_takes(name) ?
+                       resource_get(amounts_of(pod->spec.resources, limits), name) :
+                       NULL;
 }
 
 static struct quantity with_overhead(const struct pod *pod, const char *name, struct quantity amount) {

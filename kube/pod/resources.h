@@ -30,6 +30,9 @@ struct quantity pod_request(const struct pod *pod, const char *name);
 /* The same of limits. False when some container has no limit of @name: then the pod has none. */
 bool pod_limit(const struct pod *pod, const char *name, struct quantity *ret_limit);
 
+/* Whether a pod may have an amount of resource @name for itself, beside its containers' (KEP-2837). */
+bool pod_level_takes(const char *name);
+
 /* Whether the containers' amounts are few enough for their totals to be made: those take time by their square. */
 #define POD_AMOUNTS_MAX 1024
 bool pod_can_total(const struct kube_pod_spec *spec);

@@ -67,10 +67,6 @@ static int hash_pod(const struct pod *pod, const struct pod_static_options *opti
         return 0;
 }
 
-static int compare_pairs(const void *a, const void *b) {
-        return strcmp(((const struct string_pair *)a)->key, ((const struct string_pair *)b)->key);
-}
-
 /* Sets the annotations that kubelet gives; what the manifest has under their names is replaced. */
 static bool annotate(struct pod *pod, const char *uid, const char *seen) {
         const struct string_pair own[] = {
@@ -89,7 +85,7 @@ static bool annotate(struct pod *pod, const char *uid, const char *seen) {
                         items[n++] = *pair;
         for (size_t i = 0; i < ELEMENTS(own); i++)
                 items[n++] = own[i];
-        qsort(items, n, sizeof(*items), compare_pairs);
+        qsort(items, n, sizeof(*items), kube_pair_order);
         map->items = items;
         map->count = n;
         return true;

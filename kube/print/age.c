@@ -1,6 +1,5 @@
 #include "kube/print/age.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 
 #define NANOSECONDS 1000000000

@@ -12,9 +12,9 @@
 #include "kube/scalar.h"
 #include "kube/selector/label.h"
 #include "lib/arena.h"
-#include "lib/err.h"
 #include "lib/json_writer.h"
 #include "lib/texts.h"
+#include "lib/value_sort.h"
 
 const char print_name_text[] =
         "Name must be unique within a namespace. Is required when creating resources, although some resources may "
@@ -148,24 +148,11 @@ static void write_list(struct print_row *row, const struct print_column *column)
         print_text_cell(row, &text, value_count(list) == 0 ? column->other : NULL);
 }
 
-static int by_key(const void *a, const void *b) {
-        const struct value_member *const *left = a, *const *right = b;
-
-        return strcmp((*left)->key, (*right)->key);
-}
-
 const struct value_member *const *print_sorted_members(struct print_row *row, const struct value *map) {
-        uint32_t n = value_is(map, VALUE_MAP) ? map->count : 0;
-        const struct value_member **members = arena_alloc_array(row->arena, (size_t)n + 1, sizeof(*members));
+        const struct value_member *const *members = value_sorted_members(row->arena, map);
 
-        if (!members) {
+        if (!members)
                 json_writer_fail(row->out, -ENOMEM);
-                return NULL;
-        }
-        for (uint32_t i = 0; i < n; i++)
-                members[i] = &map->members[i];
-        if (n > 1)
-                qsort(members, n, sizeof(*members), by_key);
         return members;
 }
 

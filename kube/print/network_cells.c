@@ -1,6 +1,5 @@
 /* Cells of what traffic goes by. */
 #include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

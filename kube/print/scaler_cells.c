@@ -1,7 +1,5 @@
 /* The targets of a HorizontalPodAutoscaler: "cpu: 12%/80%, requests: 5/10 + 1 more...". */
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "kube/print/cells.h"

@@ -1,6 +1,5 @@
 #include "kube/print/sorted.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,13 +5,6 @@
 #include "kube/print/text.h"
 #include "lib/json_writer.h"
 
-static bool has_text(const struct value *list, const char *text) {
-        for (uint32_t i = 0; i < value_count(list); i++)
-                if (strcmp(value_string_or(value_at(list, i), ""), text) == 0)
-                        return true;
-        return false;
-}
-
 static void write_modes(struct print_row *row, const struct value *modes) {
         static const char *const names[][2] = {
                 { "ReadWriteOnce", "RWO" },
@@ -22,7 +15,7 @@ static void write_modes(struct print_row *row, const struct value *modes) {
         struct print_text text = { .arena = row->arena };
 
         for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-                if (has_text(modes, names[i][0]))
+                if (value_has_text(modes, names[i][0]))
                         print_text_join(&text, ",", names[i][1]);
         print_text_cell(row, &text, NULL);
 }

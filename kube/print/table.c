@@ -1,7 +1,6 @@
 #include "kube/print/table.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/print/column.h"
@@ -9,7 +8,6 @@
 #include "kube/print/path.h"
 #include "kube/print/sorted.h"
 #include "kube/project.h"
-#include "kube/scalar.h"
 #include "lib/arena.h"
 #include "lib/err.h"
 #include "lib/json_writer.h"

@@ -6,8 +6,6 @@
 
 #include "kube/selector/label.h"
 
-struct err;
-
 /* A text that grows and ends at a maximum: of an error nobody reads more. */
 struct selector_words {
         char text[2048];

@@ -1,6 +1,5 @@
 /* Addresses as apimachinery reads them (k8s.io/apimachinery/pkg/util/validation/ip.go). */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/validate/common.h"
@@ -106,18 +105,11 @@ bool validate_is_ipv6_cidr(const char *text) {
         return validate_is_cidr(text) && strchr(text, ':');
 }
 
-static bool is_old(const string_list *old, const char *text) {
-        for (uint32_t i = 0; old && i < old->count; i++)
-                if (kube_is(old->items[i], text))
-                        return true;
-        return false;
-}
-
 void validate_ip(struct validation *v, const struct place *at, const char *ip, const string_list *old) {
         const char *text = ip ?: "";
         struct address address;
 
-        if (is_old(old, text))
+        if (kube_has(old, text))
                 return;
         if (!read_address(text, text + strlen(text), &address)) {
                 validate_invalid(v, at, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
@@ -140,7 +132,7 @@ void validate_cidr(struct validation *v, const struct place *at, const char *cid
         const char *text = cidr ?: "";
         struct block block;
 
-        if (is_old(old, text))
+        if (kube_has(old, text))
                 return;
         if (!read_block(text, &block))
                 validate_invalid(v, at, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)");

@@ -10,15 +10,8 @@
 
 /* --- rules --- */
 
-static bool has_all(const string_list *list) {
-        for (uint32_t i = 0; i < list->count; i++)
-                if (kube_is(list->items[i], "*"))
-                        return true;
-        return false;
-}
-
 static void check_alone(struct validation *v, const struct place *at, const string_list *list, const char *what) {
-        if (list->count > 1 && has_all(list))
+        if (list->count > 1 && kube_has(list, "*"))
                 validate_invalid_json(v, at, validate_json_strings(v, list),
                                       validate_text(v, "if '*' is present, must not specify other %s", what));
 }

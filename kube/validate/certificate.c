@@ -170,10 +170,6 @@ static void create_request(struct validation *v, const void *object, const void 
 
 /* --- what may change --- */
 
-static bool same_bytes(const struct kube_bytes *a, const struct kube_bytes *b) {
-        return a->length == b->length && (a->length == 0 || memcmp(a->data, b->data, a->length) == 0);
-}
-
 static void learn(struct validation *v, request_ref new, request_ref old, struct leniency *lenient) {
         _cleanup_validate_set_ struct validate_set types = { 0 }, seen = { 0 };
         bool approved = false, denied = false;
@@ -190,7 +186,7 @@ static void learn(struct validation *v, request_ref new, request_ref old, struct
         }
         lenient->both = approved && denied;
         lenient->legacy_signer = kube_is(old->spec.signer_name, LEGACY_SIGNER);
-        lenient->any_certificate = same_bytes(&new->status.certificate, &old->status.certificate) ||
+        lenient->any_certificate = validate_equal_bytes(&new->status.certificate, &old->status.certificate) ||
                                    certificate_problem(v, &old->status.certificate);
 }
 
@@ -266,7 +262,7 @@ static void check_change(struct validation *v, request_ref new, request_ref old,
         learn(v, new, old, &lenient);
         check_request(v, new, &lenient);
         check_approval(v, FIELD(status, "conditions"), new, old, &lenient);
-        if (!same_bytes(&new->status.certificate, &old->status.certificate)) {
+        if (!validate_equal_bytes(&new->status.certificate, &old->status.certificate)) {
                 if (!lenient.certificate)
                         validate_forbidden(v, certificate, "updates may not set certificate content");
                 else if (old->status.certificate.length > 0)

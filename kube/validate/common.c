@@ -1,9 +1,9 @@
 #include "kube/validate/common.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "kube/type.h"
+#include "lib/path.h"
 
 /* --- names --- */
 
@@ -130,11 +130,8 @@ void validate_conditions(struct validation *v, const struct place *at, const kub
 /* --- paths --- */
 
 void validate_no_backsteps(struct validation *v, const struct place *at, const char *path) {
-        for (const char *p = path ?: ""; *p; p += strcspn(p, "/"), p += *p == '/')
-                if (strcspn(p, "/") == 2 && p[0] == '.' && p[1] == '.') {
-                        validate_invalid(v, at, path, "must not contain '..'");
-                        return;
-                }
+        if (path && path_steps_back(path))
+                validate_invalid(v, at, path, "must not contain '..'");
 }
 
 void validate_relative(struct validation *v, const struct place *at, const char *path) {

@@ -111,6 +111,7 @@ void validate_set_clear(struct validate_set *set);
 /* --- what is the same (apiequality.Semantic.DeepEqual: nil is empty, 1 is 1000m) --- */
 
 bool validate_equal(const struct kube_type *type, const void *a, const void *b);
+bool validate_equal_bytes(const struct kube_bytes *a, const struct kube_bytes *b);
 
 /* The value of the field called @name of two objects of @type. */
 bool validate_equal_field(const struct kube_type *type, const char *name, const void *a, const void *b);

@@ -4,7 +4,6 @@
 #include "kube/core_v1.h"
 #include "kube/validate/common.h"
 #include "kube/validate/core.h"
-#include "lib/err.h"
 #include "lib/json.h"
 
 #define BYTES_MAX (1024 * 1024)

@@ -1,5 +1,4 @@
 /* Containers: what they are made of and what of it may stand where. */
-#include <stdio.h>
 #include <string.h>
 
 #include "kube/validate/pod_rules.h"

@@ -1,6 +1,5 @@
 /* How two objects differ, as kube-apiserver shows it: a unified difference of their JSON, a line for each value
  * (k8s.io/apimachinery/pkg/util/diff, which has it of Python's difflib). */
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/validate/common.h"

@@ -1,6 +1,5 @@
 /* Environments: names, and where values come from. */
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "kube/validate/pod_rules.h"

@@ -21,7 +21,7 @@ static bool same_raw(const struct kube_raw *a, const struct kube_raw *b) {
         return a->length == b->length && (a->length == 0 || memcmp(a->text, b->text, a->length) == 0);
 }
 
-static bool same_bytes(const struct kube_bytes *a, const struct kube_bytes *b) {
+bool validate_equal_bytes(const struct kube_bytes *a, const struct kube_bytes *b) {
         return a->length == b->length && (a->length == 0 || memcmp(a->data, b->data, a->length) == 0);
 }
 
@@ -52,7 +52,7 @@ static bool same_one(const struct kube_field *field, const void *a, const void *
         case KUBE_INT_OR_STRING:
                 return same_int_or_string(a, b);
         case KUBE_BYTES:
-                return same_bytes(a, b);
+                return validate_equal_bytes(a, b);
         case KUBE_JSON:
         case KUBE_RAW:
         case KUBE_FIELDS:

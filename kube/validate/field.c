@@ -113,6 +113,12 @@ const char *validate_text(struct validation *v, const char *format, ...) {
         return text;
 }
 
+const char *validate_amount_text(struct validation *v, struct quantity amount) {
+        char text[QUANTITY_TEXT_MAX];
+
+        return validate_text(v, "%s", quantity_format(amount, text));
+}
+
 bool validate_has_warned(const struct validation *v) {
         return !v->warnings || v->warnings->count == VALIDATE_WARNINGS_MAX;
 }

@@ -103,6 +103,9 @@ bool validate_has_warned(const struct validation *v);
 /* For details that are made: text in the arena, "" without memory, and when no more errors are kept. */
 const char *validate_text(struct validation *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* An amount as such a detail. */
+const char *validate_amount_text(struct validation *v, struct quantity amount);
+
 /* Zeroed memory, a copy of @length bytes, a text, in the arena; they want of no more being told nothing. NULL, and ""
  * for texts, without memory, which is noted in @v. */
 void *validate_alloc(struct validation *v, size_t count, size_t size);

@@ -16,13 +16,6 @@ static bool given(const char *text) {
         return text && *text;
 }
 
-static bool has_all(const string_list *list) {
-        for (uint32_t i = 0; i < list->count; i++)
-                if (kube_is(list->items[i], "*"))
-                        return true;
-        return false;
-}
-
 /* --- subjects --- */
 
 static void check_forbidden_others(struct validation *v, const struct place *at,
@@ -83,7 +76,7 @@ static void check_subject(struct validation *v, const struct place *at,
 static void check_verbs(struct validation *v, const struct place *at, const string_list *verbs) {
         static const char *const known[] = { "create", "delete", "deletecollection", "get",   "list",
                                              "patch",  "proxy",  "update",           "watch", NULL };
-        bool all = has_all(verbs);
+        bool all = kube_has(verbs, "*");
 
         if (verbs->count == 0) {
                 validate_required(v, at, "verbs must contain at least one value");
@@ -104,7 +97,7 @@ static void check_list(struct validation *v, const struct place *at, const strin
                        const char *alone) {
         if (list->count == 0)
                 validate_required(v, at, missing);
-        else if (list->count > 1 && has_all(list))
+        else if (list->count > 1 && kube_has(list, "*"))
                 validate_invalid_json(v, at, validate_json_strings(v, list), alone);
 }
 
@@ -116,7 +109,7 @@ static void check_namespaces(struct validation *v, const struct place *at,
         if (list->count == 0 && !rule->cluster_scope)
                 validate_required(v, at,
                                   "resource rules that are not cluster scoped must supply at least one namespace");
-        if (has_all(list)) {
+        if (kube_has(list, "*")) {
                 if (list->count > 1)
                         validate_invalid_json(v, at, validate_json_strings(v, list),
                                               "if '*' is present, must not specify other namespaces");
@@ -167,7 +160,7 @@ static void check_url_rule(struct validation *v, const struct place *at,
         check_verbs(v, FIELD(at, "verbs"), &rule->verbs);
         check_list(v, urls, list, "nonResourceURLs must contain at least one value",
                    "if '*' is present, must not specify other non-resource URLs");
-        for (uint32_t i = 0; i < list->count && !has_all(list); i++) {
+        for (uint32_t i = 0; i < list->count && !kube_has(list, "*"); i++) {
                 const char *problem = url_problem(list->items[i] ?: "");
 
                 if (problem)
@@ -213,10 +206,10 @@ static bool is_mandatory(const struct kube_flowcontrol_v1_flow_schema_spec *spec
         }
         r = rules->resource_rules.items;
         n = rules->non_resource_rules.items;
-        return r->verbs.count == 1 && has_all(&r->verbs) && r->api_groups.count == 1 && has_all(&r->api_groups) &&
-               r->resources.count == 1 && has_all(&r->resources) && r->namespaces.count == 1 &&
-               has_all(&r->namespaces) && r->cluster_scope && n->verbs.count == 1 && has_all(&n->verbs) &&
-               n->non_resource_urls.count == 1 && has_all(&n->non_resource_urls);
+        return r->verbs.count == 1 && kube_has(&r->verbs, "*") && r->api_groups.count == 1 &&
+               kube_has(&r->api_groups, "*") && r->resources.count == 1 && kube_has(&r->resources, "*") &&
+               r->namespaces.count == 1 && kube_has(&r->namespaces, "*") && r->cluster_scope && n->verbs.count == 1 &&
+               kube_has(&n->verbs, "*") && n->non_resource_urls.count == 1 && kube_has(&n->non_resource_urls, "*");
 }
 
 static bool is_as_fixed(const struct kube_flowcontrol_v1_flow_schema *schema) {

@@ -1,12 +1,10 @@
 /* What Go's encoding/json says of a text that should be an object. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "kube/validate/core.h"
 #include "kube/validate/pod_rules.h"
 #include "lib/cleanup.h"
-#include "lib/err.h"
 #include "lib/json.h"
 #include "lib/value.h"
 

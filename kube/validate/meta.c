@@ -1,12 +1,10 @@
 /* Metadata: k8s.io/apimachinery/pkg/api/validation/objectmeta.go, and what core adds to it. Maps are looked at in the
  * order of their keys, where Go has none. */
 #include <ctype.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kube/kinds.h"
-#include "kube/scalar.h"
 #include "kube/validate/common.h"
 #include "lib/cleanup.h"
 #include "lib/go_text.h"
@@ -108,17 +106,10 @@ static void check_owners(struct validation *v, const struct place *at, const kub
 
 /* --- finalizers --- */
 
-static bool contains(const string_list *list, const char *text) {
-        list_for_each (item, list)
-                if (kube_is(*item, text))
-                        return true;
-        return false;
-}
-
 static void check_finalizers(struct validation *v, const struct place *at, const string_list *finalizers) {
         list_for_each (finalizer, finalizers)
                 validate_name(v, at, NAME_QUALIFIED, *finalizer);
-        if (contains(finalizers, "orphan") && contains(finalizers, "foregroundDeletion"))
+        if (kube_has(finalizers, "orphan") && kube_has(finalizers, "foregroundDeletion"))
                 validate_invalid_json(v, at, validate_json_strings(v, finalizers),
                                       "finalizer orphan and foregroundDeletion cannot be both set");
 }

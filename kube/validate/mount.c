@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "kube/validate/pod_rules.h"
+#include "lib/path.h"
 
 struct names {
         struct validate_set mounts, mount_paths, devices, device_paths;
@@ -101,13 +102,6 @@ static void check_mounts(struct validation *v, const struct place *at, const str
         }
 }
 
-static bool has_backsteps(const char *path) {
-        for (const char *p = path; *p; p += strcspn(p, "/"), p += *p == '/')
-                if (strcspn(p, "/") == 2 && p[0] == '.' && p[1] == '.')
-                        return true;
-        return false;
-}
-
 static void check_device_name(struct validation *v, const struct place *at, const char *name, const struct pod_case *c,
                               const struct validate_set *seen) {
         const struct kube_volume *volume = validate_known_volume(c, name);
@@ -130,7 +124,7 @@ static void check_device_path(struct validation *v, const struct place *at, cons
                 validate_required(v, at, "");
         if (validate_set_has(seen, path))
                 validate_invalid(v, at, path, "must be unique");
-        if (path && has_backsteps(path))
+        if (path && path_steps_back(path))
                 validate_invalid(v, at, path, "can not contain backsteps ('..')");
         else
                 validate_set_add(v, seen, path);

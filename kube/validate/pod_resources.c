@@ -77,12 +77,6 @@ static struct total *totals_of(struct validation *v, const struct kube_pod_spec 
         return totals;
 }
 
-static const char *amount_text(struct validation *v, struct quantity amount) {
-        char text[QUANTITY_TEXT_MAX];
-
-        return validate_text(v, "%s", quantity_format(amount, text));
-}
-
 /* None of the totals is more than the pod's. */
 static void check_totals(struct validation *v, const struct place *at, const struct kube_pod_spec *spec, bool limits) {
         const resource_list *whole = limits ? &spec->resources->limits : &spec->resources->requests;
@@ -96,7 +90,8 @@ static void check_totals(struct validation *v, const struct place *at, const str
                         validate_invalid_quantity(
                                 v, ENTRY(FIELD(at, limits ? "limits" : "requests"), r->name), r->amount,
                                 validate_text(v, "must be greater than or equal to aggregate container %s of %s",
-                                              limits ? "limits" : "requests", amount_text(v, totals[i].amount)));
+                                              limits ? "limits" : "requests",
+                                              validate_amount_text(v, totals[i].amount)));
         }
 }
 
@@ -112,7 +107,7 @@ static void check_container_limits(struct validation *v, const struct place *at,
                                                           validate_text(v,
                                                                         "must be less than or equal to pod limits of "
                                                                         "%s",
-                                                                        amount_text(v, *whole)));
+                                                                        validate_amount_text(v, *whole)));
                 }
         }
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kube/validate/pod_rules.h"
+#include "lib/path.h"
 
 #define TOKEN_SECONDS_MIN 600
 #define TOKEN_SECONDS_MAX ((int64_t)1 << 32)
@@ -42,12 +43,7 @@ static void check_downward(struct work *w, const struct place *at, const struct 
 }
 
 bool validate_is_token_path(const char *path) {
-        if (!path || *path == '/')
-                return false;
-        for (const char *p = path; *p; p += strcspn(p, "/"), p += *p == '/')
-                if (strcspn(p, "/") == 2 && p[0] == '.' && p[1] == '.')
-                        return false;
-        return strncmp(path, "..", 2) != 0;
+        return path && *path != '/' && !path_steps_back(path) && strncmp(path, "..", 2) != 0;
 }
 
 static void check_token(struct work *w, const struct place *at, const struct kube_service_account_token_projection *s) {

@@ -1,5 +1,4 @@
 /* LimitRanges and ResourceQuotas. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/validate/core.h"
@@ -7,12 +6,6 @@
 #include "lib/texts.h"
 
 static const struct place spec_place = { .name = "spec" }, status_place = { .name = "status" };
-
-static const char *amount_text(struct validation *v, struct quantity amount) {
-        char text[QUANTITY_TEXT_MAX];
-
-        return validate_text(v, "%s", quantity_format(amount, text));
-}
 
 /* --- LimitRange --- */
 
@@ -50,7 +43,8 @@ static void check_order(struct validation *v, const struct place *at, const stru
         if (a && b && quantity_compare(*a, *b) > 0)
                 validate_invalid_quantity(v, at, *shown,
                                           validate_text(v, "%s value %s is greater than %s value %s", words[0],
-                                                        amount_text(v, *a), words[1], amount_text(v, *b)));
+                                                        validate_amount_text(v, *a), words[1],
+                                                        validate_amount_text(v, *b)));
 }
 
 #define MILLI_MAX (INT64_MAX / 1000)
@@ -60,8 +54,9 @@ static void check_ratio(struct validation *v, const struct place *at, const stru
         double ratio, limit;
 
         if (quantity_compare(*l->ratio, quantity_from_units(1, QUANTITY_DECIMAL)) < 0)
-                validate_invalid_quantity(v, at, *l->ratio,
-                                          validate_text(v, "ratio %s is less than 1", amount_text(v, *l->ratio)));
+                validate_invalid_quantity(
+                        v, at, *l->ratio,
+                        validate_text(v, "ratio %s is less than 1", validate_amount_text(v, *l->ratio)));
         if (!l->min || !l->max)
                 return;
         ratio = (double)quantity_units(*l->ratio);
@@ -76,9 +71,9 @@ static void check_ratio(struct validation *v, const struct place *at, const stru
                 return;
         limit = min == 0 ? -1.0 / 0.0 : (double)max / (double)min;
         if (ratio > limit)
-                validate_invalid_quantity(
-                        v, at, *l->ratio,
-                        validate_text(v, "ratio %s is greater than max/min = %f", amount_text(v, *l->ratio), limit));
+                validate_invalid_quantity(v, at, *l->ratio,
+                                          validate_text(v, "ratio %s is greater than max/min = %f",
+                                                        validate_amount_text(v, *l->ratio), limit));
 }
 
 static void check_limits(struct validation *v, const struct place *at, const struct limits *l) {
@@ -95,10 +90,11 @@ static void check_limits(struct validation *v, const struct place *at, const str
         if (l->ratio)
                 check_ratio(v, ENTRY(FIELD(at, "maxLimitRequestRatio"), l->name), l);
         if (l->usual && l->request && !validate_is_overcommit(l->name) && quantity_compare(*l->usual, *l->request) != 0)
-                validate_invalid_quantity(
-                        v, request, *l->request,
-                        validate_text(v, "default value %s must equal to defaultRequest value %s in %s",
-                                      amount_text(v, *l->usual), amount_text(v, *l->request), l->name));
+                validate_invalid_quantity(v, request, *l->request,
+                                          validate_text(v,
+                                                        "default value %s must equal to defaultRequest value %s in %s",
+                                                        validate_amount_text(v, *l->usual),
+                                                        validate_amount_text(v, *l->request), l->name));
 }
 
 static void check_all_limits(struct validation *v, const struct place *at, const struct kube_limit_range_item *i) {

@@ -140,18 +140,12 @@ void validate_amount(struct validation *v, const struct place *at, const char *n
                 validate_invalid_quantity(v, at, amount, NOT_INTEGER);
 }
 
-static const char *amount_text(struct validation *v, struct quantity amount) {
-        char text[QUANTITY_TEXT_MAX];
-
-        return validate_text(v, "%s", quantity_format(amount, text));
-}
-
 static void check_pages(struct validation *v, const struct place *at, const struct resource_amount *r,
                         bool indivisible) {
         if (validate_is_huge_page(r->name) && !indivisible && !validate_is_divisible(r->name, r->amount))
                 validate_invalid_quantity(v, at, r->amount,
                                           validate_text(v, "%s is not positive integer multiple of %s",
-                                                        amount_text(v, r->amount), r->name));
+                                                        validate_amount_text(v, r->amount), r->name));
 }
 
 static void check_request(struct validation *v, const struct place *at, const struct resource_amount *request,
@@ -162,13 +156,13 @@ static void check_request(struct validation *v, const struct place *at, const st
         if (!limit && !over)
                 validate_required(v, FIELD(at, "limits"), "Limit must be set for non overcommitable resources");
         else if (order != 0 && !over)
-                validate_invalid_quantity(
-                        v, FIELD(at, "requests"), request->amount,
-                        validate_text(v, "must be equal to %s limit of %s", request->name, amount_text(v, *limit)));
+                validate_invalid_quantity(v, FIELD(at, "requests"), request->amount,
+                                          validate_text(v, "must be equal to %s limit of %s", request->name,
+                                                        validate_amount_text(v, *limit)));
         else if (order > 0)
                 validate_invalid_quantity(v, FIELD(at, "requests"), request->amount,
                                           validate_text(v, "must be less than or equal to %s limit of %s",
-                                                        request->name, amount_text(v, *limit)));
+                                                        request->name, validate_amount_text(v, *limit)));
 }
 
 static bool is_cpu_or_memory(const char *name) {

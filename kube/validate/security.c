@@ -1,9 +1,9 @@
 /* Security contexts, of containers and pods; what Windows' and Linux' pods may not say. */
-#include <stdio.h>
 #include <string.h>
 
 #include "kube/names.h"
 #include "kube/validate/pod_rules.h"
+#include "lib/utf8.h"
 
 #define ID_MAX INT32_MAX
 #define APPARMOR_PROFILE_MAX 4095 /* PATH_MAX - 1 */
@@ -81,16 +81,8 @@ static bool has_control(const char *text) {
         return false;
 }
 
-static size_t characters(const char *text) {
-        size_t n = 0;
-
-        for (; *text; text++)
-                n += ((unsigned char)*text & 0xc0) != 0x80;
-        return n;
-}
-
 static bool is_netbios(const char *domain) {
-        return *domain && *domain != '.' && characters(domain) <= 15 && !strpbrk(domain, "\\/:*?\"<>|");
+        return *domain && *domain != '.' && utf8_count(domain) <= 15 && !strpbrk(domain, "\\/:*?\"<>|");
 }
 
 static bool is_windows_dns(const char *domain) {

@@ -1,8 +1,6 @@
 /* Services: ports, types and what goes with which. */
 #include "kube/validate/service.h"
 
-#include <stdio.h>
-
 #include "kube/validate/core.h"
 #include "kube/validate/pod_rules.h"
 

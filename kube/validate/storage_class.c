@@ -65,13 +65,6 @@ static void check_term(struct validation *v, const struct place *at, const struc
 
 typedef const struct kube_topology_selector_label_requirement *requirement_ref;
 
-static bool has_value(const string_list *list, const char *value) {
-        for (uint32_t i = 0; i < list->count; i++)
-                if (strcmp(list->items[i] ?: "", value) == 0)
-                        return true;
-        return false;
-}
-
 /* The last requirement of @key is the one that counts. */
 static requirement_ref last_of(const struct kube_topology_selector_term *term, const char *key) {
         for (uint32_t i = term->match_label_expressions.count; i > 0; i--)
@@ -88,7 +81,7 @@ static bool covers(const struct kube_topology_selector_term *a, const struct kub
                 if (!other)
                         return false;
                 for (uint32_t i = 0; i < one->values.count; i++)
-                        if (!has_value(&other->values, one->values.items[i] ?: ""))
+                        if (!kube_has(&other->values, one->values.items[i] ?: ""))
                                 return false;
         }
         return true;

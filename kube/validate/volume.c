@@ -1,5 +1,4 @@
 /* A pod's volumes: the sources that nodes know by themselves. */
-#include <stdio.h>
 #include <string.h>
 
 #include "kube/type.h"

@@ -1,5 +1,4 @@
 /* Ports of a pod's containers that are the same, or nearly (k8s.io/kubernetes/pkg/api/pod/warnings.go). */
-#include <errno.h>
 #include <string.h>
 
 #include "kube/validate/pod_rules.h"

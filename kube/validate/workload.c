@@ -1,6 +1,5 @@
 #include "kube/validate/workload.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,13 +85,6 @@ const bool *validate_repeated(struct validation *v, const char *const *texts, ui
 
 /* --- selectors --- */
 
-static bool has(const string_list *list, const char *text) {
-        for (uint32_t i = 0; i < list->count; i++)
-                if (strcmp(list->items[i] ?: "", text) == 0)
-                        return true;
-        return false;
-}
-
 static bool are_values(const string_list *values) {
         for (uint32_t i = 0; i < values->count; i++)
                 if (name_problem(NAME_LABEL_VALUE, values->items[i] ?: ""))
@@ -137,8 +129,8 @@ static bool matches(const struct kube_label_selector_requirement *r, const char 
         if (kube_is(r->operator, "DoesNotExist"))
                 return !value;
         if (kube_is(r->operator, "NotIn"))
-                return !value || !has(&r->values, value);
-        return value && has(&r->values, value);
+                return !value || !kube_has(&r->values, value);
+        return value && kube_has(&r->values, value);
 }
 
 bool validate_selector_matches(const struct kube_label_selector *selector, const string_map *labels) {

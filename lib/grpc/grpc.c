@@ -7,6 +7,7 @@
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
+#include "lib/hex.h"
 #include "lib/utf8.h"
 
 static const char *const code_names[] = {
@@ -89,13 +90,6 @@ char *grpc_message_encode(const char *text) {
         }
         *o = '\0';
         return out;
-}
-
-static int hex_digit(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        c |= 0x20;
-        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 char *grpc_message_decode(const char *value, size_t size) {

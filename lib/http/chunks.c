@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/arena.h"
+#include "lib/hex.h"
 #include "lib/http/parse.h"
 
 void http_chunks_done(struct http_chunks *chunks) {
@@ -40,9 +41,7 @@ static int read_size(struct http_chunks *chunks) {
         unsigned digits = 0;
 
         for (const char *c = chunks->line; *c != '\r' && *c != ';' && *c != ' ' && *c != '\t'; c++, digits++) {
-                int digit = *c >= '0' && *c <= '9'                   ? *c - '0' :
-                            (*c | 0x20) >= 'a' && (*c | 0x20) <= 'f' ? (*c | 0x20) - 'a' + 10 :
-                                                                       -1;
+                int digit = hex_digit(*c);
 
                 if (digit < 0 || digits == 15)
                         return -EPROTO;

@@ -11,7 +11,6 @@
 
 #include "lib/http/exchange.h"
 
-struct err;
 struct http_client;
 struct tls_context;
 

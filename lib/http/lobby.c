@@ -1,6 +1,5 @@
 #include "lib/http/lobby.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "lib/bytes.h"

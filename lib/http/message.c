@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "lib/arena.h"
+#include "lib/hex.h"
 
 #define FIELDS_FIRST 8
 
@@ -183,6 +184,10 @@ const char *http_reason(int status) {
         return "";
 }
 
+bool http_is_redirect(int status) {
+        return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
 int64_t http_length(const char *text) {
         int64_t length = 0;
 
@@ -193,13 +198,6 @@ int64_t http_length(const char *text) {
                     __builtin_add_overflow(length, *text - '0', &length))
                         return -1;
         return length;
-}
-
-static int hex_digit(char c) {
-        if (c >= '0' && c <= '9')
-                return c - '0';
-        c |= 0x20;
-        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* The byte that the three characters at @text stand for; -1: none, or NUL. */

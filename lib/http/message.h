@@ -53,6 +53,9 @@ bool http_is_target(const char *text, size_t size);
 /* "Not Found"; "" for a status without a registered one. */
 const char *http_reason(int status);
 
+/* Whether an answer with @status says where else to ask. */
+bool http_is_redirect(int status);
+
 /* A whole number of decimal digits as Content-Length has it (RFC 9110, 8.6); -1: none, or past INT64_MAX. */
 int64_t http_length(const char *text);
 

@@ -22,6 +22,14 @@ enum websocket_opcode {
         WEBSOCKET_PONG = 10,
 };
 
+/* Why a connection is closed (RFC 6455, 7.4.1): the first two bytes of a close frame. */
+enum websocket_code {
+        WEBSOCKET_NORMAL = 1000,
+        WEBSOCKET_PROTOCOL_ERROR = 1002,
+        WEBSOCKET_TOO_BIG = 1009,
+        WEBSOCKET_INTERNAL_ERROR = 1011,
+};
+
 /* Zeroed but for @client is a decoder at its beginning. */
 struct websocket_decoder {
         bool client; /* this side is a client: frames come unmasked */

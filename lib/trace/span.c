@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/trace/otlp.pb-c.h"
 #include "lib/trace/internal.h"
@@ -68,13 +68,6 @@ int trace_parent_parse(const char *text, size_t size, struct trace_parent *ret_p
         return 0;
 }
 
-static uint64_t now(clockid_t clock) {
-        struct timespec t;
-
-        clock_gettime(clock, &t);
-        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static bool make_id(uint8_t *id, size_t n) {
         return getrandom(id, n, GRND_NONBLOCK) == (ssize_t)n && !all_zero(id, n);
 }
@@ -92,8 +85,8 @@ static struct span *make(struct tracer *tracer, const char *name, enum span_kind
         span->kind = kind;
         span->above = *above;
         STAILQ_INIT(&span->ended);
-        span->at = now(CLOCK_REALTIME);
-        span->begun = now(CLOCK_MONOTONIC);
+        span->at = (uint64_t)clock_ns(CLOCK_REALTIME);
+        span->begun = (uint64_t)clock_ns(CLOCK_MONOTONIC);
         return span;
 }
 
@@ -167,7 +160,7 @@ static struct span_record *pack(const Otlp__Span *message) {
         if (!record)
                 return NULL;
         record->size = otlp__span__pack(message, record->data);
-        record->ended = now(CLOCK_MONOTONIC);
+        record->ended = (uint64_t)clock_ns(CLOCK_MONOTONIC);
         return record;
 }
 
@@ -213,7 +206,7 @@ static struct span_record *record_of(struct span *span, const struct span_attrib
         message.name = (char *)(uintptr_t)span->name;
         message.kind = (Otlp__Span__Kind)span->kind;
         message.start_time_unix_nano = span->at;
-        message.end_time_unix_nano = span->at + (now(CLOCK_MONOTONIC) - span->begun);
+        message.end_time_unix_nano = span->at + ((uint64_t)clock_ns(CLOCK_MONOTONIC) - span->begun);
         message.n_attributes = fill_attributes(&all, attributes, n);
         message.attributes = all.list;
         if (failure) {

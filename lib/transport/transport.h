@@ -18,7 +18,6 @@
 #include <uv.h>
 
 struct bytes;
-struct err;
 struct tls_context;
 struct transport;
 

@@ -12,11 +12,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "cgroups/cgroup.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "lib/err.h"
 #include "lib/files.h"
 #include "runtime/criu/criu.pb-c.h"
@@ -62,13 +62,6 @@ struct worker {
         uint64_t deadline; /* CLOCK_MONOTONIC ms, 0: none */
         int master;
 };
-
-static uint64_t now(void) {
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* Puts @fds at the numbers from SOCKET_FD on; first of all out of the way, since one may lie where another is to be. */
 static int move_all(int *fds, size_t n) {
@@ -168,7 +161,8 @@ static int start(struct worker *worker, struct err **err) {
         theirs = close_fd(theirs);
         r = wait_for_exec(worker, report, err);
         worker->socket = r < 0 ? -EBADF : TAKE_FD(ours);
-        worker->deadline = request->seconds > 0 ? now() + (uint64_t)request->seconds * 1000 : 0;
+        worker->deadline =
+                request->seconds > 0 ? (uint64_t)clock_ms(CLOCK_MONOTONIC) + (uint64_t)request->seconds * 1000 : 0;
         return r;
 }
 
@@ -298,7 +292,7 @@ static ssize_t receive(struct worker *worker, uint8_t *data, int *ret_fd, struct
         int r;
 
         do {
-                uint64_t t = now();
+                uint64_t t = (uint64_t)clock_ms(CLOCK_MONOTONIC);
 
                 r = poll(&poller, 1,
                          worker->deadline == 0 ? -1 :

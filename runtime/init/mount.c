@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <linux/magic.h>
 #include <linux/stat.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>

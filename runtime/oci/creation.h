@@ -9,7 +9,7 @@
 struct creation_options {
         const char *bundle, *id;
         struct oci_io io;
-        bool keep, no_pivot, no_new_keyring;
+        bool keep, no_new_keyring;
 };
 
 struct creation {

@@ -169,7 +169,7 @@ struct oci_document {
         struct oci_document_hooks hooks;
         struct oci_document_linux platform;
         struct member_list mounts, annotations;
-        const struct value *process_value, *hooks_value, *annotations_value, *unsupported;
+        const struct value *hooks_value, *annotations_value, *unsupported;
 };
 
 extern const struct member_type oci_document;

@@ -19,7 +19,6 @@
 
 #define OCI_VERSION "1.2.0"
 #define OCI_CONFIG_MAX (4 * 1024 * 1024)
-#define OCI_ID_MAX 1024
 #define OCI_PRESERVE_FDS_MAX (1024 * 1024)
 
 struct err;

@@ -5,9 +5,9 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "lib/cleanup.h"
+#include "lib/clock.h"
 #include "runtime/shim/shim.h"
 
 #define EVENTS_MAX 16
@@ -46,10 +46,7 @@ void shim_unmap(void *p, size_t size) {
 }
 
 uint64_t shim_now(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+        return (uint64_t)clock_ns(CLOCK_REALTIME);
 }
 
 /* Each is collected only when its end was told: a shim that is killed in between leaves it to the agent. */

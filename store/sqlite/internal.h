@@ -53,7 +53,7 @@ struct sqlite_keeper {
         pthread_mutex_t lock; /* of all below */
         pthread_cond_t changed;
         bool wanted, stops;
-        bool gate_wanted, gate_closed; /* the writer may not begin */
+        bool gate_closed; /* the writer may not begin */
         bool writing;
 };
 
@@ -84,6 +84,9 @@ int sqlite_check_kind(sqlite3 *db, const char *path, struct err **err);
 
 /* Puts a restored file in its place where a restore was cut off before it could; else nothing. */
 int sqlite_finish_restore(const char *directory, struct err **err);
+
+/* Locks @store's directory and opens its file twice; what is open after a failure is the caller's to close. */
+int sqlite_open_all(struct sqlite_store *store, struct err **err);
 
 /* The lock that whoever has the directory open holds: a descriptor, or -EBUSY. */
 int sqlite_lock(const char *directory, struct err **err);

@@ -3,10 +3,8 @@
  * The log's pages are moved into the database by a thread of its own, while the writer goes on; waiting for that would
  * be the longest of all waits. A log starts anew only when all of it was moved, which under steady writing is never:
  * what is left after a round is moved while the writer stands at the gate, as long as that is little. */
-#include <errno.h>
 
 #include "lib/err.h"
-#include "lib/log.h"
 #include "store/sqlite/internal.h"
 
 #define LOG_PAGES 1000      /* from which on it is moved */

@@ -4,13 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
-#include "lib/err.h"
 #include "lib/log.h"
 #include "store/sqlite/internal.h"
 

@@ -7,7 +7,6 @@
  * every object has this uid credentials DIR SERVER discovery JWKS_URI         the two documents, a line each
  *     credentials DIR SERVER sign SIGNER USAGE...       the certificate for the request on standard input
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,8 @@
 /* Answers cases of tests/conformance/kube_security, a line of JSON each, on standard input: what is wrong with the pod.
  */
-#include <errno.h>
 #include <stdio.h>
 
 #include "lib/cleanup.h"
-#include "lib/err.h"
 #include "lib/json_writer.h"
 #include "tests/unit/api/security_case.h"
 

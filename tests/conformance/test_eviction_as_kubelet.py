@@ -1,7 +1,6 @@
 """The same pods evicted by a stock kubelet, which has them from an API server since it never evicts static ones, and by our own agent:
 phase, reason, words and conditions are the same."""
 import json
-import os
 import re
 import subprocess
 

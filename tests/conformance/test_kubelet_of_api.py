@@ -12,7 +12,7 @@ from support.api import Api  # noqa: E402
 from support.hosts import kubeconfig  # noqa: E402
 from support.leaks import leaked, remove_cgroups  # noqa: E402
 from support.node import PEERS, Node, free_port, pod, wait_for  # noqa: E402
-from test_streaming import Terminal  # noqa: E402
+from test_streaming import exit_a_shell  # noqa: E402
 
 PODS = "/api/v1/namespaces/default/pods"
 REPLACED = ("registerNode", "authentication", "authorization", "staticPodPath", "address")
@@ -106,15 +106,7 @@ def test_exec_and_cp(kubectl, tmp_path):
 
 def test_terminal(kubectl):
     program, env = kubectl
-    t = Terminal(["env", f"KUBECONFIG={env['KUBECONFIG']}", f"HOME={env['HOME']}", program, "exec", "-it", "web", "--", "sh"])
-    try:
-        t.type(b"stty size; echo A\"\"B\n")
-        t.until(b"AB\r\n")
-        assert b"33 101" in t.seen
-        t.type(b"exit 9\n")
-        t.until(b"exit code 9")
-    finally:
-        t.close()
+    exit_a_shell(f"KUBECONFIG={env['KUBECONFIG']}", f"HOME={env['HOME']}", program, "exec", "-it", "web", "--", "sh")
 
 
 def test_attach_and_port_forward(kubectl):

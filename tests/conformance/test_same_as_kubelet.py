@@ -193,12 +193,6 @@ CASES = {
                                             "restartPolicyRules": [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]}), back_off),
 }
 
-# What cannot be the same, as (path, why); `*` is any key or index.
-DIFFER = {
-    "hostIP": "the kubelet has no node address without an API server",
-    "hostIPs": "likewise",
-}
-
 
 class Side(threading.Thread):
     """One of the two: what it says of its pods, looked at twice a second."""

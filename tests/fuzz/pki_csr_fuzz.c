@@ -2,7 +2,6 @@
  * takes is signed, is no authority, and reads with the names that were checked.
  */
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "cni/files.h"
-#include "lib/err.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

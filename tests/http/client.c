@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
-#include "lib/err.h"
 #include "lib/files.h"
 #include "lib/http/client.h"
 #include "lib/transport/address.h"

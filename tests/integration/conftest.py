@@ -29,9 +29,9 @@ def busybox_archive():
 
 
 @pytest.fixture(scope="module")
-def api():
-    """An API service with all of its controllers, for a file's tests."""
-    a = Api(controllers="*").start()
+def api(request):
+    """An API service for a file's tests, with all of its controllers, or as the file's API has it."""
+    a = Api(**getattr(request.module, "API", {"controllers": "*"})).start()
     yield a
     a.stop()
 

@@ -4,18 +4,11 @@ import random
 import threading
 import time
 
-import pytest
 
 from support.api import Api
 
+API = {}  # with what an API service has by itself
 CLIENTS, EACH = 64, 6
-
-
-@pytest.fixture(scope="module")
-def api():
-    a = Api().start()
-    yield a
-    a.stop()
 
 
 def make_namespace(client, name, hard, **spec):

@@ -11,20 +11,13 @@ import time
 
 import pytest
 
-from support.api import PEERS, REPO, Api
+from support.api import PEERS, Api
 from support.node import wait_for
 
-
+API = {}  # with what an API service has by itself
 MAPS = "/api/v1/namespaces/default/configmaps"
 has = lambda *names: all(os.path.exists(f"{PEERS}/{n}") for n in names)  # noqa: E731
 needs_kubectl = pytest.mark.skipif(not has("kubectl"), reason="kubectl is not built (tests/peers/build)")
-
-
-@pytest.fixture(scope="module")
-def api():
-    a = Api().start()
-    yield a
-    a.stop()
 
 
 def config_map(name, **data):

@@ -5,8 +5,9 @@ import os
 
 import pytest
 
-from support.api import PEERS, Api, Oracle
+from support.api import PEERS, Oracle
 
+API = {}  # with what an API service has by itself
 PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 has = lambda *names: all(os.path.exists(f"{PEERS}/{n}") for n in names)  # noqa: E731
 
@@ -15,13 +16,6 @@ UNSAID = {"description", "x-kubernetes-unions", "x-kubernetes-map-type"}
 CONNECTS = ("/attach", "/exec", "/log", "/portforward", "/proxy", "/proxy/{path}")
 PAGES = {"APIGroup", "APIGroupList", "APIVersions", "GroupVersionForDiscovery", "ServerAddressByClientCIDR", "Info"}
 IN_EVERY_GROUP = {"DeleteOptions", "WatchEvent"}
-
-
-@pytest.fixture(scope="module")
-def api():
-    a = Api().start()
-    yield a
-    a.stop()
 
 
 def test_forms(api):

@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 
-from support.api import PEERS, Api
+from support.api import PEERS
 
+API = {}  # with what an API service has by itself
 pytestmark = pytest.mark.skipif(not os.path.exists(f"{PEERS}/helm"), reason="helm is not built (tests/peers/build)")
 
 CHART = {
@@ -75,13 +76,6 @@ data: {{revision: "{{{{ .Release.Revision }}}}"}}
 """ for hook in ("pre-install", "post-upgrade", "post-delete")),
     "templates/NOTES.txt": "{{ with lookup \"v1\" \"Namespace\" \"\" \"default\" }}default is {{ .status.phase }}{{ end }}\n",
 }
-
-
-@pytest.fixture(scope="module")
-def api():
-    a = Api().start()
-    yield a
-    a.stop()
 
 
 @pytest.fixture

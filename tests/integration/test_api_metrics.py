@@ -4,22 +4,13 @@ import math
 import socket
 import time
 
-import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_families
 from prometheus_client.parser import text_string_to_metric_families
 
-from support.api import Api
-
+API = {}  # with what an API service has by itself
 MAPS = "/api/v1/namespaces/default/configmaps"
 APPLY = {"Content-Type": "application/apply-patch+yaml"}
 OF_MAPS = {"component": "apiserver", "group": "", "version": "v1", "resource": "configmaps", "subresource": ""}
-
-
-@pytest.fixture(scope="module")
-def api():
-    a = Api().start()
-    yield a
-    a.stop()
 
 
 def scrape(api):

@@ -1,19 +1,12 @@
 """FlowSchemas and priority levels: the default ones, kept as they are to be, and which of them a request is of."""
 import pytest
 
-from support.api import Api
 from support.node import wait_for
 
+API = {}  # with what an API service has by itself
 GROUP = "/apis/flowcontrol.apiserver.k8s.io/v1"
 SCHEMAS, LEVELS = GROUP + "/flowschemas", GROUP + "/prioritylevelconfigurations"
 MERGE = {"Content-Type": "application/merge-patch+json"}
-
-
-@pytest.fixture(scope="module")
-def api():
-    a = Api().start()
-    yield a
-    a.stop()
 
 
 def names_of(client):

@@ -18,7 +18,7 @@ from support.http2 import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTI
 from support.kubelet import FEATURE, NODE, Kubelet, make_pod, own_address
 from support.node import PEERS, Node, free_port, pod, wait_for
 from support.streams import OUT, STATUS, WebSocket, exit_code, masked_frame
-from test_streaming import Terminal
+from test_streaming import exit_a_shell
 
 PODS = "/api/v1/namespaces/default/pods"
 WITHOUT_ACCOUNTS = "--disable-admission-plugins=ServiceAccount"
@@ -394,15 +394,7 @@ def test_exec(kubectl):
 
 def test_terminal_attach_and_forward(kubectl):
     program, env, name = kubectl
-    t = Terminal(["env", *(f"{k}={v}" for k, v in env.items() if k.startswith("KUBE") or k == "HOME"), program, "exec", "-it", name, "-c", "main", "--", "sh"])
-    try:
-        t.type(b"stty size; echo A\"\"B\n")
-        t.until(b"AB\r\n")
-        assert b"33 101" in t.seen
-        t.type(b"exit 9\n")
-        t.until(b"exit code 9")
-    finally:
-        t.close()
+    exit_a_shell(*(f"{k}={v}" for k, v in env.items() if k.startswith("KUBE") or k == "HOME"), program, "exec", "-it", name, "-c", "main", "--", "sh")
     p = subprocess.Popen([program, "attach", name, "-c", "main"], env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         assert p.stdout.readline() == b"tick\n" and p.stdout.readline() == b"tick\n"

@@ -2,20 +2,10 @@
 import json
 import threading
 
-import pytest
-
-from support.api import Api
-
+API = {}  # with what an API service has by itself
 MAPS = "/api/v1/namespaces/default/configmaps"
 STRATEGIC = "application/strategic-merge-patch+json"
 CLIENTS, ROUNDS = 12, 25
-
-
-@pytest.fixture(scope="module")
-def api():
-    a = Api().start()
-    yield a
-    a.stop()
 
 
 def together(work):

@@ -7,7 +7,7 @@ import subprocess
 import oci
 import pytest
 
-from support.node import BUILD, free_port, pod, wait_for
+from support.node import BUILD, pod, wait_for
 
 KIND = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
 

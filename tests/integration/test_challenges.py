@@ -2,7 +2,6 @@
 import json
 import ssl
 
-import oci
 import pytest
 
 from support.site import Site, basic, serve_layout, take_pushes, tokens, with_basic, with_token

@@ -1,4 +1,5 @@
 """Pods of several hosts reach each other and Services: agents of one cluster in network namespaces (support/hosts.py)."""
+import contextlib
 import json
 import os
 import re
@@ -63,13 +64,13 @@ def netns(host):
     return f"/run/netns/{host.netns}"
 
 
-@pytest.fixture(scope="module")
-def lan(busybox_archive):
-    """Two hosts on one Ethernet, in one cluster, with their networks."""
-    with Hosts() as hosts:
+@contextlib.contextmanager
+def two_hosts(archive, networks=1):
+    """In one cluster, with their networks; of two, each has one."""
+    with Hosts(networks=networks) as hosts:
         client = hosts.start_api("--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112", controllers=CONTROLLERS).client()
         hosts.client = client
-        hosts.nodes = [hosts.join(archive=busybox_archive) for _ in range(2)]
+        hosts.nodes = [hosts.join(archive=archive, network=i % networks) for i in range(2)]
         for k, host in enumerate(hosts.nodes):
             give_cidr(client, host, k + 1)
         wait_ready(client, *hosts.nodes)
@@ -78,14 +79,27 @@ def lan(busybox_archive):
             client.ask("DELETE", f"{PODS}/{p['metadata']['name']}", {"gracePeriodSeconds": 0})
 
 
-@pytest.fixture(scope="module")
-def pods(lan):
+@contextlib.contextmanager
+def pod_each(hosts):
     """A pod on each host, with a server on port 80."""
-    made = [Pod(lan.client, host, f"p{i}") for i, host in enumerate(lan.nodes)]
+    made = [Pod(hosts.client, host, f"p{i}") for i, host in enumerate(hosts.nodes)]
     servers = [Server(p.netns, p.name, 80) for p in made]
     yield made
     for s in servers:
         s.close()
+
+
+@pytest.fixture(scope="module")
+def lan(busybox_archive):
+    """Two hosts on one Ethernet."""
+    with two_hosts(busybox_archive) as hosts:
+        yield hosts
+
+
+@pytest.fixture(scope="module")
+def pods(lan):
+    with pod_each(lan) as made:
+        yield made
 
 
 def test_pods_reach_each_other(lan, pods):
@@ -453,25 +467,14 @@ def test_what_someone_removes_is_put_back(lan, pods):
 @pytest.fixture(scope="module")
 def routed(busybox_archive):
     """Two hosts in networks of their own, with a router between that knows nothing of pods."""
-    with Hosts(networks=2) as hosts:
-        client = hosts.start_api("--service-cluster-ip-range=10.96.0.0/16,fd00:96::/112", controllers=CONTROLLERS).client()
-        hosts.client = client
-        hosts.nodes = [hosts.join(archive=busybox_archive, network=i) for i in range(2)]
-        for k, host in enumerate(hosts.nodes):
-            give_cidr(client, host, k + 1)
-        wait_ready(client, *hosts.nodes)
+    with two_hosts(busybox_archive, networks=2) as hosts:
         yield hosts
-        for p in get(client, PODS)["items"]:
-            client.ask("DELETE", f"{PODS}/{p['metadata']['name']}", {"gracePeriodSeconds": 0})
 
 
 @pytest.fixture(scope="module")
 def far_pods(routed):
-    made = [Pod(routed.client, host, f"p{i}") for i, host in enumerate(routed.nodes)]
-    servers = [Server(p.netns, p.name, 80) for p in made]
-    yield made
-    for s in servers:
-        s.close()
+    with pod_each(routed) as made:
+        yield made
 
 
 def test_pods_reach_each_other_by_a_tunnel(routed, far_pods):

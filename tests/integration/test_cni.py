@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from support.node import address, pod, wait_for
+from support.node import address, pod, reached, wait_for
 
 SERVER = "mkdir -p /w; hostname > /w/index.html; httpd -p 80 -h /w; sleep 1000"
 
@@ -66,7 +66,7 @@ def test_pods_are_attached_by_plugins(new_node, plugins):
     a, b = node.running("main"), node.running("client")
     ip = address(node, a["podSandboxId"])
     assert ip.startswith(f"10.212.{plugins.number}.") and ip in plugins.leased() and len(plugins.ports()) == 2
-    wait_for("answer", lambda: _try(lambda: urllib.request.urlopen(f"http://{ip}/", timeout=3).read()))
+    wait_for("answer", lambda: reached(lambda: urllib.request.urlopen(f"http://{ip}/", timeout=3).read()))
     assert node.exec(b, "wget", "-q", "-O", "-", f"http://{ip}/") == f"a-{node.name}\n"
 
     # The agent dies, and the configuration goes: what is attached is taken away as it was made.
@@ -79,13 +79,6 @@ def test_pods_are_attached_by_plugins(new_node, plugins):
         node.remove(name + ".yaml")
     wait_for("no pods", lambda: not node.pods())
     assert wait_for("addresses given back", lambda: not plugins.leased() and not plugins.ports())
-
-
-def _try(f):
-    try:
-        return f()
-    except OSError:
-        return None
 
 
 def test_errors_of_plugins_reach_the_pod(new_node, plugins):

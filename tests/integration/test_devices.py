@@ -7,7 +7,7 @@ import socket
 import pytest
 from support.api import get
 from support.device_plugin import PROGRAM, DevicePlugin, resources
-from support.hosts import joined_node
+from support.hosts import joined_node, remove_pods
 from support.node import PEERS, Node, pod, wait_for
 
 IDLE = "trap exit TERM; sleep 1000 & wait"
@@ -28,10 +28,7 @@ def node(api, busybox_archive, tmp_path_factory):
 def joined(client, node):
     """Without pods in the end."""
     yield node
-    names = [p["metadata"]["name"] for p in get(client, PODS)["items"]]
-    for name in names:
-        client.ask("DELETE", f"{PODS}/{name}", {"gracePeriodSeconds": 1})
-    wait_for("end", lambda: not get(client, PODS)["items"] and not {p["metadata"]["name"] for p in node.pods()} & set(names))
+    remove_pods(client, node)
 
 
 def amounts(client, node, resource):

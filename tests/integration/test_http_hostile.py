@@ -9,7 +9,7 @@ import time
 import pytest
 
 from support.http import Raw2, Server, make_pki, read_all, tls_connect
-from support.http2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PREFACE, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE,
+from support.http2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE,
                            frame)
 from support.node import wait_for
 

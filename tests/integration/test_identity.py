@@ -12,7 +12,6 @@ from support.node import pod, wait_for
 NUMBERS = ("1000", "+1000", "2000", "-1", "4294967295", "99999999999999999999")
 PASSWD = "".join(f"{n}:x:0:0::/:/bin/sh\n" for n in NUMBERS) + "root:x:0:0::/root:/bin/sh\nweb:x:1001:1002::/home/web:/bin/sh\n"
 GROUP = "".join(f"{n}:x:0:\n" for n in NUMBERS) + "root:x:0:1000\nweb:x:1002:\nstaff:x:50:web\n"
-DEFAULT_CAPABILITIES = "00000000a80425fb"
 
 
 def image(node, tmp_path, user):

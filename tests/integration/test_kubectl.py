@@ -1,14 +1,13 @@
 """kubectl's exec, attach and port-forward, over WebSocket as it prefers and over SPDY as it falls back to."""
 import os
 import subprocess
-import time
 import urllib.request
 
 import pytest
 
 from support.apiserver import ApiServer
 from support.node import PEERS, Node, free_port, pod
-from test_streaming import Terminal
+from test_streaming import exit_a_shell
 
 KUBECTL = PEERS + "/kubectl"
 pytestmark = pytest.mark.skipif(not os.path.exists(KUBECTL), reason="kubectl is not built (tests/peers/build)")
@@ -58,15 +57,7 @@ def test_exec(api, kubectl):
 
 def test_terminal(api, kubectl):
     command, env = kubectl
-    t = Terminal(["env", *(f"{k}={v}" for k, v in env.items() if k.startswith("KUBE") or k == "HOME"), *command, "exec", "-it", api.name, "-c", "main", "--", "sh"])
-    try:
-        t.type(b"stty size; echo A\"\"B\n")
-        t.until(b"AB\r\n")
-        assert b"33 101" in t.seen
-        t.type(b"exit 9\n")
-        t.until(b"exit code 9")
-    finally:
-        t.close()
+    exit_a_shell(*(f"{k}={v}" for k, v in env.items() if k.startswith("KUBE") or k == "HOME"), *command, "exec", "-it", api.name, "-c", "main", "--", "sh")
 
 
 def test_attach(api, kubectl):

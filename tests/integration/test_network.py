@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from support.node import address, free_port, pod, wait_for
+from support.node import address, free_port, pod, reached, wait_for
 
 SERVER = "mkdir -p /w; hostname > /w/index.html; httpd -p 80 -h /w; sleep 1000"
 
@@ -47,7 +47,7 @@ def test_host_port_tcp_and_udp(node):
     node.write("hp.yaml", pod("hp", {"command": ["sh", "-c", SERVER],
                                      "ports": [{"containerPort": 80, "hostPort": tcp}, {"containerPort": 53, "hostPort": udp, "protocol": "UDP"}]}))
     pid = node.inspect(node.running("main"))["info"]["pid"]
-    wait_for("answer", lambda: _try(lambda: get(f"http://127.0.0.1:{tcp}/")))
+    wait_for("answer", lambda: reached(lambda: get(f"http://127.0.0.1:{tcp}/")))
 
     def pong():
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -56,7 +56,7 @@ def test_host_port_tcp_and_udp(node):
             return s.recv(100)
     server = subprocess.Popen(["nsenter", "-t", str(pid), "-n", sys.executable, "-c", PONG])
     try:
-        assert wait_for("pong", lambda: _try(pong)) == b"pong"
+        assert wait_for("pong", lambda: reached(pong)) == b"pong"
     finally:
         server.kill()
         server.wait()
@@ -64,13 +64,6 @@ def test_host_port_tcp_and_udp(node):
     wait_for("no pods", lambda: not node.pods())
     with pytest.raises(OSError):
         get(f"http://127.0.0.1:{tcp}/")
-
-
-def _try(f):
-    try:
-        return f()
-    except OSError:
-        return None
 
 
 def test_taken_host_port_is_named(node):
@@ -170,7 +163,7 @@ def test_bandwidth_is_what_the_annotations_say(node):
     took = {}
     for name in ("slow", "fast"):
         url = f"http://{address(node, node.running(name)['podSandboxId'])}/big"
-        wait_for("answer", lambda: _try(lambda: urllib.request.urlopen(url, timeout=3).close() or True))
+        wait_for("answer", lambda: reached(lambda: urllib.request.urlopen(url, timeout=3).close() or True))
         begin = time.monotonic()
         assert len(urllib.request.urlopen(url, timeout=30).read()) == 1000000
         took[name] = time.monotonic() - begin

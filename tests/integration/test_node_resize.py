@@ -3,8 +3,8 @@ import os
 
 import pytest
 from support.api import get
-from support.hosts import joined_node
-from support.node import Node, pod, wait_for
+from support.hosts import joined_node, remove_pods
+from support.node import pod, wait_for
 
 PODS = "/api/v1/namespaces/default/pods"
 CPU = os.cpu_count() * 1000
@@ -20,10 +20,7 @@ def node(api, busybox_archive, tmp_path_factory):
 def joined(client, node):
     """Without pods in the end, at the node neither: what they hold counts for the next test."""
     yield node
-    names = [p["metadata"]["name"] for p in get(client, PODS)["items"]]
-    for name in names:
-        client.ask("DELETE", f"{PODS}/{name}", {"gracePeriodSeconds": 1})
-    wait_for("end", lambda: not any(found(client, name) for name in names) and not {p["metadata"]["name"] for p in node.pods()} & set(names))
+    remove_pods(client, node)
 
 
 def cores(milli):

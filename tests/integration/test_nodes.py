@@ -1,7 +1,6 @@
 """What the cluster does for its nodes by itself: addresses for pods, signs of life, taints, evictions, what is left behind. Nodes are made up."""
 import contextlib
 import datetime
-import json
 import os
 import subprocess
 import threading

@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import pytest
-from support.api import BUILD, PEERS, Api
+from support.api import BUILD, Api
 from support.node import Node, pod, wait_for
 from support.hosts import kubeconfig
 

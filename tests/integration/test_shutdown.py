@@ -1,11 +1,8 @@
 """The host goes down: logind says so by the system bus, and holds it back until the pods have ended in order."""
-import os
-import signal
 import time
 
 import pytest
 
-from support.api import Api
 from support.hosts import kubeconfig
 from support.logind import Bus
 from support.node import Node, pod, wait_for
@@ -46,13 +43,6 @@ def on_bus(new_node, bus):
             wait_for("lock", lambda: b.locks() == [LOCK])
         return n, b
     return make
-
-
-@pytest.fixture(scope="module")
-def api():
-    a = Api(controllers="*").start()
-    yield a
-    a.stop()
 
 
 def ended(node, name):

@@ -5,7 +5,7 @@ import stat
 import subprocess
 import time
 
-from support.node import BUILD, Node, wait_for
+from support.node import BUILD, Node
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 

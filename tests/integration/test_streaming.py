@@ -128,6 +128,19 @@ class Terminal:
         os.close(self.fd)
 
 
+def exit_a_shell(*command):
+    """A shell that `command` starts with a terminal: the terminal's size, its echo, and the code with which the shell ends."""
+    t = Terminal(["env", *command])
+    try:
+        t.type(b"stty size; echo A\"\"B\n")
+        t.until(b"AB\r\n")
+        assert b"33 101" in t.seen
+        t.type(b"exit 9\n")
+        t.until(b"exit code 9")
+    finally:
+        t.close()
+
+
 # A terminal that is of the container's own /dev/pts has a name there, and can be opened by it.
 NAMED = 't=$(tty) && test -c "$t" && echo by name > "$t" && stat -c "owner %u, %a" "$t"; echo end'
 HOSTILE = {"fifo": "umount /dev/pts && mount -t tmpfs none /dev/pts && mkfifo /dev/pts/ptmx",

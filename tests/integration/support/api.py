@@ -1,5 +1,4 @@
 """nacelle-api in a directory of its own, and kube-apiserver with etcd beside it, each with a client that shows a certificate."""
-import base64
 import http.client
 import json
 import os
@@ -10,8 +9,6 @@ import ssl
 import subprocess
 import tempfile
 import time
-
-from .node import wait_for
 
 REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.path.join(REPO, os.environ.get("BUILD", "build"))

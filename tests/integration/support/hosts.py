@@ -57,6 +57,15 @@ def kubeconfig(api, directory, name):
     return path
 
 
+def remove_pods(client, node):
+    """Those of namespace default, at the service and at the node: what they hold counts for the next test."""
+    path = "/api/v1/namespaces/default/pods"
+    names = {p["metadata"]["name"] for p in client.ask("GET", path)[1]["items"]}
+    for name in names:
+        client.ask("DELETE", f"{path}/{name}", {"gracePeriodSeconds": 1})
+    wait_for("end", lambda: not client.ask("GET", path)[1]["items"] and not {p["metadata"]["name"] for p in node.pods()} & names)
+
+
 @contextlib.contextmanager
 def joined_node(api, archive, directory):
     """An agent of this host that belongs to the cluster, with the archive's images."""

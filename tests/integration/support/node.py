@@ -51,6 +51,14 @@ def wait_for(what, probe, timeout=20.0, interval=0.02):
         time.sleep(interval)
 
 
+def reached(ask):
+    """What `ask()` gives; None while nobody is there to answer it."""
+    try:
+        return ask()
+    except OSError:
+        return None
+
+
 class Node:
     def __init__(self, *options, config=None, root=None, number=None, env=None, before=(), netns=None, node_ip="127.0.0.1", pod_cidr=""):
         self.number = number or free_number()

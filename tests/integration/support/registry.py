@@ -1,5 +1,4 @@
 """A real registry (Debian's docker-registry) on loopback, and images pushed to it."""
-import os
 import shutil
 import subprocess
 import tempfile

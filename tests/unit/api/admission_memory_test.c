@@ -1,6 +1,5 @@
 /* Whatever allocation fails, what admission decides fails for want of memory and leaves nothing behind. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "api/admission/account_token.h"
 #include "api/admission/limits.h"

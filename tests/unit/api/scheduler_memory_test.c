@@ -1,7 +1,6 @@
 /* Whatever allocation fails, an attempt to place a pod fails for want of memory, and what it counted can be taken off.
  */
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,8 +2,6 @@
  * nothing behind. */
 #include "tests/unit/support/fake_client.h"
 
-#include <time.h>
-
 #include "api/controllers/deployment.h"
 #include "api/controllers/endpoints.h"
 #include "api/controllers/slices.h"

@@ -9,7 +9,6 @@
 #include "client/signing.h"
 #include "lib/arena.h"
 #include "lib/base64.h"
-#include "lib/err.h"
 
 #define NOW INT64_C(1796000000)
 

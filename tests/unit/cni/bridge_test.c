@@ -548,13 +548,6 @@ int main(void) {
                 TEST(test_threads),
                 TEST(test_kill),
         };
-        int failed;
 
-        if (!host_enter()) {
-                puts("skipped: needs root and network namespaces");
-                return 0;
-        }
-        failed = cmocka_run_group_tests(tests, NULL, NULL);
-        host_leave();
-        return failed;
+        return host_run_tests(tests);
 }

@@ -84,6 +84,16 @@ HOST_FUNCTION void host_leave(void) {
         rmdir(host_directory);
 }
 
+HOST_FUNCTION int host_end(int failed) {
+        host_leave();
+        return failed;
+}
+
+/* Runs the array of @tests in such a host: what main() returns. Where it cannot be had they are skipped. */
+#define host_run_tests(tests)                                                                                          \
+        (host_enter() ? host_end(cmocka_run_group_tests((tests), NULL, NULL)) :                                        \
+                        (puts("skipped: needs root and network namespaces"), 0))
+
 /* The path of the namespace @name; valid until the 4th next call. */
 HOST_FUNCTION const char *host_netns(const char *name) {
         static char paths[4][128];

@@ -241,13 +241,6 @@ int main(void) {
                 TEST(test_repair),
                 TEST(test_foreign_drop),
         };
-        int failed;
 
-        if (!host_enter()) {
-                puts("skipped: needs root and network namespaces");
-                return 0;
-        }
-        failed = cmocka_run_group_tests(tests, NULL, NULL);
-        host_leave();
-        return failed;
+        return host_run_tests(tests);
 }

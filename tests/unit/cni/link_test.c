@@ -4,7 +4,6 @@
 #include <linux/netlink.h>
 #include <net/if.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cni/link.h"
 

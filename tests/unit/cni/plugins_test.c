@@ -505,13 +505,6 @@ int main(void) {
                 TEST(test_failed_delete), TEST(test_configurations),         TEST(test_kill),
                 TEST(test_debian_chain),  TEST(test_debian_ptp_and_macvlan),
         };
-        int failed;
 
-        if (!host_enter()) {
-                puts("skipped: needs root and network namespaces");
-                return 0;
-        }
-        failed = cmocka_run_group_tests(tests, NULL, NULL);
-        host_leave();
-        return failed;
+        return host_run_tests(tests);
 }

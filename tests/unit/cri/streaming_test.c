@@ -14,7 +14,6 @@
 #include <cmocka.h>
 
 #include "cri/streaming/internal.h"
-#include "lib/base64.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/stream/spdy.h"

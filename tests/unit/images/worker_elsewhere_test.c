@@ -13,7 +13,6 @@
 #include "images/worker/elsewhere.h"
 #include "images/worker/registry.h"
 #include "lib/cleanup.h"
-#include "lib/err.h"
 
 /* A registry of two servers, each with its own credentials. */
 static void make(struct registry *r, const struct image_transfer_request *request, const char *mirror,

@@ -17,7 +17,6 @@
 #include <cmocka.h>
 
 #include "images/files.h"
-#include "lib/err.h"
 
 /* Returns the number of the first step that went wrong, 0 when none did. */
 static int try_all(int inside, int outside) {

@@ -4,14 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "kube/resource_v1.h"
 #include "lib/cleanup.h"
-#include "lib/err.h"
 #include "tests/unit/kube/defaults_case.h"
 #include "tests/unit/support/trees.h"
 

@@ -13,7 +13,6 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/yaml.h"
-#include "lib/err.h"
 
 static struct string_pair pairs[] = { { "cores", "16" }, { "disk", "ssd" }, { "kubernetes.io/os", "linux" } };
 static const string_map labels = { pairs, ELEMENTS(pairs) };

@@ -1,6 +1,5 @@
 /* Whatever allocation fails, a patch fails for want of memory and leaves nothing behind: each of a sample of cases. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "tests/unit/support/each_allocation.h"
 #include "tests/unit/kube/patch_case.h"

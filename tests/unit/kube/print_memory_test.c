@@ -1,7 +1,6 @@
 /* Whatever allocation fails, a table or a selector fails for want of memory and leaves nothing behind: each of a sample
  * of cases. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "tests/unit/support/each_allocation.h"
 #include "tests/unit/kube/print_case.h"

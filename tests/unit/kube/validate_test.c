@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -13,7 +12,6 @@
 #include "kube/type.h"
 #include "kube/validate/field.h"
 #include "lib/cleanup.h"
-#include "lib/err.h"
 #include "tests/unit/kube/validate_case.h"
 #include "tests/unit/support/trees.h"
 

@@ -12,7 +12,6 @@
 
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
-#include "lib/err.h"
 #include "lib/http/client.h"
 #include "lib/http/internal.h"
 #include "lib/http/server.h"

@@ -36,9 +36,20 @@ static void cleaned(void **state) {
         assert_null(path_clean(arena, NULL));
 }
 
+static void steps_back(void **state) {
+        static const char *const back[] = { "..", "../a", "a/..", "/a/../b" };
+        static const char *const on[] = { "", ".", "/", "...", "..a", "a..", "a/..b/c", "a/...", ".a./." };
+
+        for (size_t i = 0; i < ELEMENTS(back); i++)
+                assert_true(path_steps_back(back[i]));
+        for (size_t i = 0; i < ELEMENTS(on); i++)
+                assert_false(path_steps_back(on[i]));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(cleaned),
+                cmocka_unit_test(steps_back),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -444,27 +444,38 @@ static void test_ways_to_have_what_was_written(void **state) {
         assert_null(json_writer_text(&failed, arena));
 }
 
+static void test_lists(void **state) {
+        static const char text[] = "{\"list\":[7,{\"type\":\"a\",\"n\":1},{\"type\":\"a\",\"n\":2},{\"n\":3},\"a\"],"
+                                   "\"texts\":[1,\"b\",\"a\"]}";
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const struct value *root, *list, *texts;
+
+        assert_int_equal(json_parse(arena, text, strlen(text), NULL, &root, NULL), 0);
+        list = value_get(root, "list");
+        assert_ptr_equal(value_item(list, "type", "a"), value_at(list, 1));
+        assert_ptr_equal(value_item(list, "type", ""), value_at(list, 0)); /* no map is one without a type */
+        assert_null(value_item(list, "type", "b"));
+        assert_null(value_item(root, "type", "a"));
+        assert_null(value_item(NULL, "type", "a"));
+        texts = value_get(root, "texts");
+        assert_true(value_has_text(texts, "a"));
+        assert_false(value_has_text(texts, "1"));
+        assert_false(value_has_text(root, "list"));
+        assert_false(value_has_text(NULL, "a"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_yaml),
-                cmocka_unit_test(test_yaml_refusals),
-                cmocka_unit_test(test_lenient),
-                cmocka_unit_test(test_lenient_refusals),
-                cmocka_unit_test(test_laughs),
-                cmocka_unit_test(test_depth),
-                cmocka_unit_test(test_merge_bound),
-                cmocka_unit_test(test_alias_depth),
-                cmocka_unit_test(test_sizes),
-                cmocka_unit_test(test_all_documents),
-                cmocka_unit_test(test_json_refusals),
-                cmocka_unit_test(test_json_accepted),
-                cmocka_unit_test(test_places),
-                cmocka_unit_test(test_numbers),
-                cmocka_unit_test(test_copy),
-                cmocka_unit_test(test_writer),
-                cmocka_unit_test(test_writer_texts),
-                cmocka_unit_test(test_writer_bound),
-                cmocka_unit_test(test_ways_to_have_what_was_written),
+                cmocka_unit_test(test_yaml),          cmocka_unit_test(test_yaml_refusals),
+                cmocka_unit_test(test_lenient),       cmocka_unit_test(test_lenient_refusals),
+                cmocka_unit_test(test_laughs),        cmocka_unit_test(test_depth),
+                cmocka_unit_test(test_merge_bound),   cmocka_unit_test(test_alias_depth),
+                cmocka_unit_test(test_sizes),         cmocka_unit_test(test_all_documents),
+                cmocka_unit_test(test_json_refusals), cmocka_unit_test(test_json_accepted),
+                cmocka_unit_test(test_places),        cmocka_unit_test(test_lists),
+                cmocka_unit_test(test_numbers),       cmocka_unit_test(test_copy),
+                cmocka_unit_test(test_writer),        cmocka_unit_test(test_writer_texts),
+                cmocka_unit_test(test_writer_bound),  cmocka_unit_test(test_ways_to_have_what_was_written),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,6 @@
 #include <openssl/x509.h>
 
 #include "lib/cleanup.h"
-#include "lib/err.h"
 #include "lib/grpc/server.h"
 #include "lib/http/server.h"
 #include "probes/health.pb-c.h"
