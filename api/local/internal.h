@@ -32,7 +32,8 @@ struct api_local {
         struct local_calls sent, lists; /* requests; lists that are to be answered */
         uv_async_t wake;                /* something was changed */
         uv_timer_t gather;              /* what has changed since is told together */
-        uint64_t told_ms;               /* when watchers were told, by the loop's clock */
+        uint64_t told_ms;               /* when watchers were told, by the loop's clock, */
+        uint64_t at_once;               /* and how many times more they are told at once */
         uv_idle_t later;                /* lists are to be answered */
         unsigned n_calls, n_clients, n_watches;
         bool closed;

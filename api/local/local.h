@@ -10,7 +10,9 @@ struct api_local;
 struct api_server;
 struct client;
 
-/* Watchers are told once in so long: the first change at once, what follows it together. */
+/* Watchers are told of a change at once, so many times in a row; what follows those closely is told together, once in
+ * so long, by which they earn one more. */
+#define API_LOCAL_AT_ONCE_MAX 32
 #define API_LOCAL_GATHER_MS 2
 #define API_LOCAL_WATCHES_MAX 256
 #define API_LOCAL_CLIENTS_MAX 64

@@ -89,10 +89,13 @@ void local_wake(uv_async_t *wake) {
 
         if (local->closed || uv_is_active((uv_handle_t *)&local->gather))
                 return;
-        if (past >= API_LOCAL_GATHER_MS)
-                run_sets(local);
-        else
+        local->at_once += past / API_LOCAL_GATHER_MS;
+        if (local->at_once == 0) {
                 uv_timer_start(&local->gather, on_gather, API_LOCAL_GATHER_MS - past, 0);
+                return;
+        }
+        local->at_once = (local->at_once < API_LOCAL_AT_ONCE_MAX ? local->at_once : API_LOCAL_AT_ONCE_MAX) - 1;
+        run_sets(local);
 }
 
 /* On the thread that makes the changes. */
