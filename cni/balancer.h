@@ -5,6 +5,10 @@
  *   backs      address . protocol . port . number → address . port of one behind it
  *   addresses  all of these addresses: what is still for one after the translation has nobody behind it, and is refused
  *
+ * A packet is led by one set of rules, but sees in each set what it holds when it is looked up: it may draw a number
+ * below how many there were, and find fewer. It then takes the first, which is there whenever somebody is. (Before
+ * Linux 6.17 a single look-up may miss what a transaction changes just then; that, too, is made good so.)
+ *
  * A Service is elements of maps alone: a change of one is a handful of elements in one transaction, whatever the number
  * of the others. One that keeps senders (sessionAffinity) has chains and sets beside them: see cni/balancer_kept.h.
  *

@@ -53,11 +53,27 @@ void cni_balancer_chain(const struct balancer_choice *choice, char ret_name[BALA
         snprintf(ret_name, BALANCER_CHAIN_MAX, "random%d_%u", choice->family == AF_INET6 ? 6 : 4, choice->n);
 }
 
-static int put_jump(const struct balancer_rules *rules, struct netlink *netlink, const char *chain) {
+/* One of @n behind the address and port that a packet is for. */
+static int put_choice(const struct balancer_rules *rules, struct netlink *netlink, const char *chain,
+                      const struct balancer_choice *choice) {
         struct rule rule = cni_rule_begin(rules->table, chain);
 
-        cni_rule_jump(&rule, "services");
+        cni_rule_match_family(&rule, choice->family);
+        cni_rule_translate_choice(&rule, cni_balancer_set(choice->family, BALANCER_BACK)->name, choice->family,
+                                  choice->n);
         return cni_rule_put(&rule, netlink);
+}
+
+/* What comes back untranslated goes to the first one, which is there whenever somebody is: see cni/balancer.h. */
+static int put_way(const struct balancer_rules *rules, struct netlink *netlink, const char *chain) {
+        struct rule rule = cni_rule_begin(rules->table, chain);
+        int r;
+
+        cni_rule_jump(&rule, "services");
+        r = cni_rule_put(&rule, netlink);
+        for (size_t i = 0; i < ELEMENTS(families) && r == 0; i++)
+                r = put_choice(rules, netlink, chain, &(struct balancer_choice){ families[i].family, 1 });
+        return r;
 }
 
 static int put_services(const struct balancer_rules *rules, struct netlink *netlink) {
@@ -71,9 +87,9 @@ static int put_services(const struct balancer_rules *rules, struct netlink *netl
                 if ((r = cni_rule_put(&rule, netlink)) < 0)
                         return r;
         }
-        if ((r = put_jump(rules, netlink, "prerouting")) < 0)
+        if ((r = put_way(rules, netlink, "prerouting")) < 0)
                 return r;
-        return put_jump(rules, netlink, "output");
+        return put_way(rules, netlink, "output");
 }
 
 /* Whether what goes over bridges is shown to the rules. */
@@ -147,13 +163,8 @@ int cni_balancer_put_chain(const struct balancer_rules *rules, struct netlink *n
                            const struct balancer_choice *choice) {
         char name[BALANCER_CHAIN_MAX];
         const struct nft_chain chain = { .name = name };
-        struct rule rule;
 
         cni_balancer_chain(choice, name);
         cni_nft_put_chain(netlink, rules->table, &chain);
-        rule = cni_rule_begin(rules->table, name);
-        cni_rule_match_family(&rule, choice->family); /* always so, but nft(8) is told what the addresses are */
-        cni_rule_translate_choice(&rule, cni_balancer_set(choice->family, BALANCER_BACK)->name, choice->family,
-                                  choice->n);
-        return cni_rule_put(&rule, netlink);
+        return put_choice(rules, netlink, name, choice);
 }

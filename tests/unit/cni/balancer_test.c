@@ -1,0 +1,170 @@
+/* The table of Services, on a host of its own. Root only. */
+#include "tests/unit/cni/host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cni/balancer.h"
+
+#define ENDS 64
+#define TOGETHER 400 /* connections */
+#define ROUNDS 100
+
+static struct balancer *balancer;
+
+static struct balancer_front front_of(uint16_t port) {
+        struct balancer_front front = { .port = port, .protocol = IPPROTO_TCP };
+
+        ip_parse("10.96.0.1", &front.ip, NULL);
+        return front;
+}
+
+static struct balancer_change change_back(const struct balancer_front *front, uint32_t n, bool add) {
+        struct balancer_change change = {
+                .kind = BALANCER_BACK, .add = add, .front = *front, .n = n, .back.port = 8080
+        };
+
+        ip_parse("192.0.2.3", &change.back.ip, NULL);
+        return change;
+}
+
+static struct balancer_change change_count(const struct balancer_front *front, uint32_t n, bool add) {
+        return (struct balancer_change){ .kind = BALANCER_COUNT, .add = add, .front = *front, .n = n };
+}
+
+static void apply(const struct balancer_change *changes, size_t n, bool anew) {
+        _cleanup_err_ struct err *err = NULL;
+
+        if (cni_balancer_apply(balancer, changes, n, anew, &err) < 0)
+                fail_msg("%s", err_text(err));
+}
+
+/* From @was ends to @is, all of them one address and port. */
+static void resize(uint32_t was, uint32_t is) {
+        struct balancer_front front = front_of(80);
+        struct balancer_change changes[ENDS + 3];
+        size_t n = 0;
+
+        if (was == 0)
+                changes[n++] = (struct balancer_change){ .kind = BALANCER_ADDRESS, .add = true, .front = front };
+        else
+                changes[n++] = change_count(&front, was, false);
+        changes[n++] = change_count(&front, is, true);
+        for (uint32_t i = was; i < is; i++)
+                changes[n++] = change_back(&front, i, true);
+        for (uint32_t i = is; i < was; i++)
+                changes[n++] = change_back(&front, i, false);
+        apply(changes, n, was == 0);
+}
+
+static int begin(void **state) {
+        const struct balancer_options options = { .bridge = "test0" };
+
+        host_netns_create("far");
+        host_run("ip link add near type veth peer name far && ip link set far netns %s && "
+                 "ip addr add 192.0.2.1/24 dev near && ip link set near up && ip route add default via 192.0.2.2 && "
+                 "nsenter --net=%s sh -c 'ip addr add 192.0.2.2/24 dev far; ip link set far up; ip link set lo up'",
+                 host_netns("far"), host_netns("far"));
+        host_run("ip neigh add 192.0.2.3 lladdr 02:00:00:00:00:03 dev near");
+        host_run("sysctl -qw net.netfilter.nf_conntrack_tcp_timeout_syn_sent=1");
+        assert_int_equal(cni_balancer_new(&options, &balancer), 0);
+        return 0;
+}
+
+static int end(void **state) {
+        host_stop_servers();
+        cni_balancer_free(balancer);
+        cni_balancer_remove("test0");
+        host_run("ip link del near");
+        host_netns_remove("far");
+        return 0;
+}
+
+/* Nobody answers, so that a connection is no more than the packet that begins it. */
+static int begin_connection(const struct sockaddr_storage *to, socklen_t size) {
+        int fd = socket(to->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        assert_true(fd >= 0);
+        assert_true(connect(fd, (const struct sockaddr *)to, size) < 0);
+        assert_true(errno == EINPROGRESS || errno == ECONNREFUSED);
+        return fd;
+}
+
+static unsigned was_refused(int fd) {
+        struct pollfd ready = { .fd = fd, .events = POLLIN };
+
+        return poll(&ready, 1, 0) == 1 && ready.revents & (POLLERR | POLLHUP);
+}
+
+/* How many of so many connections are refused. */
+static unsigned count_refusals(unsigned rounds) {
+        struct sockaddr_storage address;
+        socklen_t size = host_sockaddr("10.96.0.1", 80, &address);
+        int fds[TOGETHER];
+        unsigned refusals = 0;
+
+        for (unsigned round = 0; round < rounds; round++) {
+                for (size_t i = 0; i < ELEMENTS(fds); i++)
+                        fds[i] = begin_connection(&address, size);
+                usleep(10000);
+                for (size_t i = 0; i < ELEMENTS(fds); i++) {
+                        refusals += was_refused(fds[i]);
+                        close(fds[i]);
+                }
+        }
+        return refusals;
+}
+
+/* What nft(8) shows of the table: it would end on an assertion where it does not understand a rule. */
+static const char *list(void) {
+        return host_run("nft list table inet nacelle_services_test0");
+}
+
+/* While a process makes one change after another, as fast as it can. */
+static void assert_none_is_refused_during(void (*change)(unsigned turn)) {
+        unsigned refusals;
+        int status;
+        pid_t pid;
+
+        assert_int_equal(count_refusals(1), 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                for (unsigned turn = 0;; turn++)
+                        change(turn);
+        }
+        refusals = count_refusals(ROUNDS);
+        kill(pid, SIGKILL);
+        waitpid(pid, &status, 0);
+        assert_true(WIFSIGNALED(status)); /* it went on until now */
+        assert_int_equal(refusals, 0);
+}
+
+static void shrink_and_grow(unsigned turn) {
+        resize(turn % 2 ? 1 : ENDS, turn % 2 ? ENDS : 1);
+}
+
+/* A packet may find how many ends there were, and then those that there are. */
+static void test_no_connection_is_refused_while_ends_go(void **state) {
+        resize(0, ENDS);
+        assert_non_null(strstr(list(), "numgen random mod 64 map @backs4"));
+        assert_none_is_refused_during(shrink_and_grow);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_no_connection_is_refused_while_ends_go, begin, end),
+        };
+        int r;
+
+        if (!host_enter()) {
+                puts("skipped: needs root and network namespaces");
+                return 0;
+        }
+        r = cmocka_run_group_tests(tests, NULL, NULL);
+        host_leave();
+        return r;
+}
