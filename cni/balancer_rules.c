@@ -1,6 +1,8 @@
 #include "cni/balancer_rules.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 /* Before the kernel's headers, which then leave its types out. */
 #include <netinet/in.h>
@@ -51,6 +53,18 @@ const struct nft_set *cni_balancer_set(uint8_t family, enum balancer_kind kind) 
 
 void cni_balancer_chain(const struct balancer_choice *choice, char ret_name[BALANCER_CHAIN_MAX]) {
         snprintf(ret_name, BALANCER_CHAIN_MAX, "random%d_%u", choice->family == AF_INET6 ? 6 : 4, choice->n);
+}
+
+int cni_balancer_choice_of(const char *name, uint8_t family, struct balancer_choice *ret_choice) {
+        const char *number = strchr(name, '_');
+        struct balancer_choice choice = { family, number ? (uint32_t)strtoul(number + 1, NULL, 10) : 0 };
+        char again[BALANCER_CHAIN_MAX];
+
+        cni_balancer_chain(&choice, again);
+        if (choice.n < 1 || choice.n > BALANCER_BACKS_MAX || strcmp(name, again) != 0)
+                return -EINVAL;
+        *ret_choice = choice;
+        return 0;
 }
 
 /* One of @n behind the address and port that a packet is for. */
@@ -142,17 +156,21 @@ static int put_refused(const struct balancer_rules *rules, struct netlink *netli
         return r;
 }
 
-int cni_balancer_rules_put(const struct balancer_rules *rules, struct netlink *netlink) {
+int cni_balancer_rules_put(const struct balancer_rules *rules, struct netlink *netlink, bool anew) {
         int r;
 
         cni_nft_put_table(netlink, rules->table);
-        cni_nft_put_delete_table(netlink, rules->table);
-        cni_nft_put_table(netlink, rules->table);
+        if (anew) {
+                cni_nft_put_delete_table(netlink, rules->table);
+                cni_nft_put_table(netlink, rules->table);
+        }
         for (size_t i = 0; i < ELEMENTS(families); i++)
                 for (size_t k = 0; k < ELEMENTS(families[i].sets); k++)
                         cni_nft_put_set(netlink, rules->table, &families[i].sets[k]);
-        for (size_t i = 0; i < ELEMENTS(chains); i++)
+        for (size_t i = 0; i < ELEMENTS(chains); i++) {
                 cni_nft_put_chain(netlink, rules->table, &chains[i]);
+                cni_nft_put_flush_chain(netlink, rules->table, chains[i].name);
+        }
         if ((r = put_services(rules, netlink)) < 0 || (r = put_hairpin(rules, netlink)) < 0 ||
             (r = put_refused(rules, netlink, "refused_forward")) < 0)
                 return r;
@@ -166,5 +184,6 @@ int cni_balancer_put_chain(const struct balancer_rules *rules, struct netlink *n
 
         cni_balancer_chain(choice, name);
         cni_nft_put_chain(netlink, rules->table, &chain);
+        cni_nft_put_flush_chain(netlink, rules->table, name);
         return put_choice(rules, netlink, name, choice);
 }

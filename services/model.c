@@ -49,7 +49,7 @@ void model_drop(struct services *s, struct model_service *service) {
                 return;
         services_all_remove(service);
         table_remove(&s->balance.by_key, &service->by_key);
-        fronts_done(service);
+        fronts_done(&s->balance, service);
         arena_free(service->arena);
         free(service);
 }

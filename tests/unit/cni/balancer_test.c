@@ -34,10 +34,10 @@ static struct balancer_change change_count(const struct balancer_front *front, u
         return (struct balancer_change){ .kind = BALANCER_COUNT, .add = add, .front = *front, .n = n };
 }
 
-static void apply(const struct balancer_change *changes, size_t n, bool anew) {
+static void apply(const struct balancer_change *changes, size_t n, enum balancer_begin begin) {
         _cleanup_err_ struct err *err = NULL;
 
-        if (cni_balancer_apply(balancer, changes, n, anew, &err) < 0)
+        if (cni_balancer_apply(balancer, changes, n, begin, &err) < 0)
                 fail_msg("%s", err_text(err));
 }
 
@@ -56,7 +56,7 @@ static void resize(uint32_t was, uint32_t is) {
                 changes[n++] = change_back(&front, i, true);
         for (uint32_t i = is; i < was; i++)
                 changes[n++] = change_back(&front, i, false);
-        apply(changes, n, was == 0);
+        apply(changes, n, was == 0 ? BALANCER_ANEW : BALANCER_GOES_ON);
 }
 
 static int begin(void **state) {
@@ -154,9 +154,150 @@ static void test_no_connection_is_refused_while_ends_go(void **state) {
         assert_none_is_refused_during(shrink_and_grow);
 }
 
+/* -- what another agent has left --------------------------------------------------------------------------- */
+
+static void take_up_again(unsigned turn) {
+        apply(NULL, 0, BALANCER_TAKES_UP);
+}
+
+static void test_no_connection_is_refused_while_it_is_taken_up(void **state) {
+        resize(0, ENDS);
+        assert_none_is_refused_during(take_up_again);
+}
+
+static void renew(void) {
+        const struct balancer_options options = { .bridge = "test0" };
+
+        cni_balancer_free(balancer);
+        assert_int_equal(cni_balancer_new(&options, &balancer), 0);
+}
+
+static bool has(const struct balancer_change *changes, size_t n, const struct balancer_change *wanted) {
+        for (size_t i = 0; i < n; i++)
+                if (changes[i].kind == wanted->kind && changes[i].n == wanted->n && changes[i].keep == wanted->keep &&
+                    changes[i].front.port == wanted->front.port &&
+                    changes[i].front.protocol == wanted->front.protocol &&
+                    ip_equal(&changes[i].front.ip, &wanted->front.ip) &&
+                    ip_equal(&changes[i].back.ip, &wanted->back.ip) && changes[i].back.port == wanted->back.port)
+                        return true;
+        return false;
+}
+
+/* Of both families, and of each kind. */
+static void test_what_there_is_is_read(void **state) {
+        static const char *ips[] = { "10.96.0.1", "fd00:96::1" };
+        struct balancer_change made[16] = { 0 }, *found;
+        size_t n = 0, n_found;
+
+        for (size_t i = 0; i < ELEMENTS(ips); i++) {
+                struct balancer_change change = { .add = true, .front.port = 53, .front.protocol = IPPROTO_UDP };
+
+                ip_parse(ips[i], &change.front.ip, NULL);
+                made[n++] =
+                        (struct balancer_change){ .kind = BALANCER_ADDRESS, .add = true, .front.ip = change.front.ip };
+                made[n++] = (struct balancer_change){ .kind = BALANCER_SELF, .add = true, .front.ip = change.front.ip };
+                change.kind = BALANCER_COUNT;
+                change.n = 2;
+                made[n++] = change;
+                change.kind = BALANCER_BACK;
+                change.back = (struct balancer_back){ .ip = change.front.ip, .port = 5353 };
+                change.n = 1;
+                made[n++] = change;
+                change.n = 0;
+                change.back.port = 5354;
+                made[n++] = change;
+        }
+        assert_int_equal(cni_balancer_read(balancer, &found, &n_found, NULL), -ENOENT);
+        apply(made, n, BALANCER_ANEW);
+        renew();
+        assert_int_equal(cni_balancer_read(balancer, &found, &n_found, NULL), 0);
+        assert_int_equal(n_found, n);
+        for (size_t i = 0; i < n; i++)
+                assert_true(has(found, n_found, &made[i]));
+        free(found);
+}
+
+static void test_what_somebody_else_has_made_is_not(void **state) {
+        struct balancer_change *found = NULL;
+        size_t n;
+
+        resize(0, 2);
+        host_run("nft 'add chain inet nacelle_services_test0 mine; "
+                 "add element inet nacelle_services_test0 counts4 { 10.96.0.9 . tcp . 80 : goto mine }'");
+        assert_int_equal(cni_balancer_read(balancer, &found, &n, NULL), -EINVAL);
+        host_run("nft 'delete table inet nacelle_services_test0; add table inet nacelle_services_test0; "
+                 "add set inet nacelle_services_test0 addresses4 { type ipv6_addr; elements = { ::1 } }'");
+        assert_int_equal(cni_balancer_read(balancer, &found, &n, NULL), -EINVAL);
+}
+
+/* -- who is kept ------------------------------------------------------------------------------------------- */
+
+static struct balancer_change change_kept(enum balancer_kind kind, uint16_t port, uint32_t n) {
+        struct balancer_change change = change_back(&(struct balancer_front){ 0 }, n, true);
+
+        change.kind = (uint8_t)kind;
+        change.keep = 1000;
+        change.front = front_of(80);
+        change.back.port = port;
+        return change;
+}
+
+/* Ends are the ports from 8080 on. */
+static size_t put_ends(struct balancer_change *changes, uint16_t ends) {
+        size_t n = 0;
+
+        for (uint16_t i = 0; i < ends; i++)
+                changes[n++] = change_kept(BALANCER_END, 8080 + i, 0);
+        changes[n++] = change_kept(BALANCER_KEEPS, 0, 0);
+        for (uint16_t i = 0; i < ends; i++)
+                changes[n++] = change_kept(BALANCER_STAYS, 8080 + i, 0);
+        for (uint16_t i = 0; i < ends; i++)
+                changes[n++] = change_kept(BALANCER_STAYS, 8080 + i, ends - i);
+        return n;
+}
+
+/* The sets that have the sender. */
+static int count_kept(void) {
+        const char *at = list();
+        int n = 0;
+
+        for (; (at = strstr(at, "192.0.2.1 timeout")); at++)
+                n++;
+        return n;
+}
+
+static void test_who_is_kept_stays_when_it_is_taken_up(void **state) {
+        struct balancer_change changes[64] = { { .kind = BALANCER_ADDRESS, .add = true, .front = front_of(80) } };
+        size_t n = 1, n_found;
+        struct balancer_change *found, count = change_kept(BALANCER_COUNT, 0, 10);
+
+        changes[n++] = count;
+        for (uint16_t i = 0; i < 10; i++)
+                changes[n++] = change_kept(BALANCER_BACK, 8080 + i, i);
+        n += put_ends(changes + n, 10);
+        apply(changes, n, BALANCER_ANEW);
+        assert_int_equal(count_kept(), 0);
+        assert_int_equal(count_refusals(1), 0);
+        assert_int_equal(count_kept(), 1);
+        for (int i = 0; i < 5; i++) {
+                renew();
+                assert_int_equal(cni_balancer_read(balancer, &found, &n_found, NULL), 0);
+                count.keep = 1, count.n = 0, count.back = (struct balancer_back){ 0 };
+                assert_true(has(found, n_found, &count));
+                free(found);
+                apply(changes, put_ends(changes, 10), BALANCER_TAKES_UP);
+                assert_int_equal(count_refusals(1), 0);
+                assert_int_equal(count_kept(), 1); /* and at no other */
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_no_connection_is_refused_while_ends_go, begin, end),
+                cmocka_unit_test_setup_teardown(test_no_connection_is_refused_while_it_is_taken_up, begin, end),
+                cmocka_unit_test_setup_teardown(test_what_there_is_is_read, begin, end),
+                cmocka_unit_test_setup_teardown(test_what_somebody_else_has_made_is_not, begin, end),
+                cmocka_unit_test_setup_teardown(test_who_is_kept_stays_when_it_is_taken_up, begin, end),
         };
         int r;
 
