@@ -266,28 +266,63 @@ static int count_kept(void) {
         return n;
 }
 
-static void test_who_is_kept_stays_when_it_is_taken_up(void **state) {
-        struct balancer_change changes[64] = { { .kind = BALANCER_ADDRESS, .add = true, .front = front_of(80) } };
-        size_t n = 1, n_found;
-        struct balancer_change *found, count = change_kept(BALANCER_COUNT, 0, 10);
+#define KEPT_ENDS 10
 
-        changes[n++] = count;
-        for (uint16_t i = 0; i < 10; i++)
+/* A front that keeps senders at so many ends, all that it is made of or that is to go; returns how many changes. */
+static size_t put_kept(struct balancer_change *changes, bool add) {
+        size_t n = 0;
+
+        changes[n++] = (struct balancer_change){ .kind = BALANCER_ADDRESS, .front = front_of(80) };
+        changes[n++] = change_kept(BALANCER_COUNT, 0, KEPT_ENDS);
+        for (uint16_t i = 0; i < KEPT_ENDS; i++)
                 changes[n++] = change_kept(BALANCER_BACK, 8080 + i, i);
-        n += put_ends(changes + n, 10);
-        apply(changes, n, BALANCER_ANEW);
+        if (add)
+                n += put_ends(changes + n, KEPT_ENDS);
+        for (uint16_t i = 0; i < KEPT_ENDS && !add; i++)
+                changes[n++] = change_kept(BALANCER_END, 8080 + i, 0);
+        if (!add)
+                changes[n++] = change_kept(BALANCER_KEEPS, 0, 0);
+        for (size_t i = 0; i < n; i++)
+                changes[i].add = add;
+        return n;
+}
+
+static void test_who_is_kept_stays_when_it_is_taken_up(void **state) {
+        struct balancer_change changes[64], count = change_kept(BALANCER_COUNT, 0, 0), *found;
+        size_t n_found;
+
+        count.keep = 1;
+        count.back = (struct balancer_back){ 0 };
+        apply(changes, put_kept(changes, true), BALANCER_ANEW);
         assert_int_equal(count_kept(), 0);
         assert_int_equal(count_refusals(1), 0);
         assert_int_equal(count_kept(), 1);
         for (int i = 0; i < 5; i++) {
                 renew();
                 assert_int_equal(cni_balancer_read(balancer, &found, &n_found, NULL), 0);
-                count.keep = 1, count.n = 0, count.back = (struct balancer_back){ 0 };
                 assert_true(has(found, n_found, &count));
                 free(found);
-                apply(changes, put_ends(changes, 10), BALANCER_TAKES_UP);
+                apply(changes, put_ends(changes, KEPT_ENDS), BALANCER_TAKES_UP);
                 assert_int_equal(count_refusals(1), 0);
                 assert_int_equal(count_kept(), 1); /* and at no other */
+        }
+}
+
+/* Nothing of it is left, and it comes again. In one transaction, too: another Service has got its address. */
+static void test_what_keeps_senders_goes(void **state) {
+        struct balancer_change changes[128];
+        size_t n;
+
+        apply(changes, put_kept(changes, true), BALANCER_ANEW);
+        for (int i = 0; i < 3; i++) {
+                assert_int_equal(count_refusals(1), 0);
+                apply(changes, put_kept(changes, false), BALANCER_GOES_ON);
+                assert_null(strstr(list(), "end_"));
+                assert_null(strstr(list(), "keeps_"));
+                apply(changes, put_kept(changes, true), BALANCER_GOES_ON);
+                assert_int_equal(count_refusals(1), 0);
+                n = put_kept(changes, false);
+                apply(changes, n + put_kept(changes + n, true), BALANCER_GOES_ON);
         }
 }
 
@@ -298,6 +333,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_what_there_is_is_read, begin, end),
                 cmocka_unit_test_setup_teardown(test_what_somebody_else_has_made_is_not, begin, end),
                 cmocka_unit_test_setup_teardown(test_who_is_kept_stays_when_it_is_taken_up, begin, end),
+                cmocka_unit_test_setup_teardown(test_what_keeps_senders_goes, begin, end),
         };
         int r;
 
