@@ -64,6 +64,18 @@ static void look_for_lacking(struct balance *b) {
                         make_due(b, service);
 }
 
+/* Once all that has come at a time is known. */
+static void tell_lackers(struct balance *b) {
+        LIST_EACH (services_all, service, &b->all) {
+                if (service->lacks && !service->told)
+                        log_error("services: %s asks for an address and port that another Service has: they are left "
+                                  "out",
+                                  service->key);
+                service->told = service->lacks;
+        }
+        b->lackers = false;
+}
+
 /* When nobody is due any more. */
 static int finish(struct services *s) {
         struct balance *b = &s->balance;
@@ -91,6 +103,8 @@ static int collect(struct services *s) {
                 else
                         break;
         }
+        if (r == 0 && b->lackers && services_due_is_empty(&b->due))
+                tell_lackers(b);
         return r;
 }
 

@@ -6,6 +6,9 @@
 #include "lib/cleanup.h"
 #include "services/internal.h"
 
+/* Ends that are looked at for all fronts of a Service. */
+#define LOOKS_MAX 4000000
+
 /* -- who is behind a port ---------------------------------------------------------------------------------- */
 
 static int compare_backs(const void *a, const void *b) {
@@ -20,40 +23,68 @@ static const struct balancer_back *find_back(const struct balancer_back *backs, 
         return n > 0 ? bsearch(back, backs, n, sizeof(*backs), compare_backs) : NULL;
 }
 
-/* Those that are @ready, or, of those that end, serve; in @ret_backs where it is not NULL. Returns how many. */
-static size_t gather(const struct model_service *service, const struct model_port *port, uint8_t family, bool ready,
-                     struct balancer_back *ret_backs) {
-        size_t n = 0;
+/* What is asked for of a Service: the ends of a port, in one family. */
+struct asked {
+        const struct model_service *service;
+        const struct model_port *port;
+        uint8_t family;
+        bool ready; /* or, of those that end, serve */
+        size_t looks;
+};
 
-        LIST_EACH (slices, slice, &service->slices)
-                for (size_t i = 0; i < slice->n_ports; i++) {
-                        if (slice->ports[i].protocol != port->protocol || strcmp(slice->ports[i].name, port->name) != 0)
-                                continue;
-                        for (size_t k = 0; k < slice->n_ends; k++) {
-                                const struct slice_end *end = &slice->ends[k];
+static bool is_asked_for(const struct asked *asked, const struct slice_end *end) {
+        return end->ip.family == asked->family && end->ready == asked->ready && (end->ready || end->ends) &&
+               (end->local || !asked->service->local_only);
+}
 
-                                if (end->ip.family != family || end->ready != ready || (!ready && !end->ends) ||
-                                    (service->local_only && !end->local))
+/* The first of @slice's ports that is the one asked for; there may be more behind it. */
+static size_t find_port(const struct slice *slice, const struct model_port *port) {
+        size_t low = 0, high = slice->n_ports;
+
+        while (low < high) {
+                size_t middle = (low + high) / 2;
+
+                if (model_compare_ports(&slice->ports[middle], port) < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+/* In @ret_backs where it is not NULL. Returns how many. */
+static size_t gather(const struct asked *asked, struct balancer_back *ret_backs) {
+        size_t n = 0, looks = 0;
+
+        LIST_EACH (slices, slice, &asked->service->slices)
+                for (size_t i = find_port(slice, asked->port);
+                     i < slice->n_ports && model_compare_ports(&slice->ports[i], asked->port) == 0; i++)
+                        for (size_t k = 0; k < slice->n_ends && looks < asked->looks; k++, looks++) {
+                                if (!is_asked_for(asked, &slice->ends[k]))
                                         continue;
                                 if (ret_backs)
-                                        ret_backs[n] =
-                                                (struct balancer_back){ .ip = end->ip, .port = slice->ports[i].port };
+                                        ret_backs[n] = (struct balancer_back){ .ip = slice->ends[k].ip,
+                                                                               .port = slice->ports[i].port };
                                 n++;
                         }
-                }
         return n;
 }
 
 /* Where nobody is ready, who ends and still serves is better than nobody (KEP-1669). */
 int ends_find(const struct model_service *service, const struct model_port *port, uint8_t family,
               struct balancer_back **ret_wanted, size_t *ret_n) {
-        bool ready = gather(service, port, family, true, NULL) > 0;
-        size_t n = gather(service, port, family, ready, NULL), kept = 0, cap = fronts_cap(service);
-        struct balancer_back *backs = calloc(n + 1, sizeof(*backs));
+        struct asked asked = { .service = service, .port = port, .family = family, .ready = true };
+        size_t n, kept = 0, cap = fronts_cap(service);
+        struct balancer_back *backs;
 
+        asked.looks = LOOKS_MAX / (SERVICES_BACKS_MAX / cap);
+        n = gather(&asked, NULL);
+        asked.ready = n > 0;
+        n = n > 0 ? n : gather(&asked, NULL);
+        backs = calloc(n + 1, sizeof(*backs));
         if (!backs)
                 return -ENOMEM;
-        gather(service, port, family, ready, backs);
+        gather(&asked, backs);
         qsort(backs, n, sizeof(*backs), compare_backs);
         for (size_t i = 0; i < n && kept < cap; i++)
                 if (kept == 0 || compare_backs(&backs[kept - 1], &backs[i]) != 0)

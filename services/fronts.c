@@ -105,13 +105,6 @@ size_t fronts_cap(const struct model_service *service) {
         return each < 1 ? 1 : each < BALANCER_BACKS_MAX ? each : BALANCER_BACKS_MAX;
 }
 
-static void tell_taken(struct model_service *service, const struct model_service *has) {
-        if (!service->lacks && !service->lacked)
-                log_error("services: %s asks for an address and port that %s has: it is left out", service->key,
-                          has->key);
-        service->lacks = true;
-}
-
 /* The front that is to be @service's: its own of before, one that was found, or a new one. NULL: it has it already, or
  * another has. */
 static int claim(struct services *s, struct model_service *service, const struct balancer_front *at,
@@ -121,7 +114,8 @@ static int claim(struct services *s, struct model_service *service, const struct
 
         *ret_front = NULL;
         if (front && front->service && front->service != service) {
-                tell_taken(service, front->service);
+                b->lackers |= !service->lacks;
+                service->lacks = true;
                 return 0;
         }
         if (front && front->update == b->updates)
@@ -205,7 +199,6 @@ static int update_addresses(struct balance *b, struct model_service *service) {
 int fronts_update(struct services *s, struct model_service *service) {
         int r;
 
-        service->lacked = service->lacks;
         service->lacks = false;
         look_for_cut(service);
         r = update_fronts(s, service);

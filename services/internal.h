@@ -96,8 +96,8 @@ struct slice {
         struct table_node by_key;
         struct list_node in_service;
         struct model_service *service;
-        struct arena *arena; /* with all of it */
-        const struct model_port *ports;
+        struct arena *arena;            /* with all of it */
+        const struct model_port *ports; /* in the order of model_compare_ports() */
         const struct slice_end *ends;
         size_t n_ports, n_ends;
         bool listed;
@@ -121,8 +121,8 @@ struct model_service {
         struct front_list fronts;
         struct ip *addresses;
         size_t n_addresses;
-        bool lacks, lacked; /* another Service has what it asks for; it was so the last time */
-        bool cut;           /* it asks for more than a Service may; it was told */
+        bool lacks, told; /* another Service has what it asks for; that was told of */
+        bool cut;         /* it asks for more than a Service may; it was told */
         char key[];
 };
 LIST_DEFINE(services_all, struct model_service, in_all)
@@ -165,12 +165,14 @@ struct balance {
         struct balancer *balancer;
         uv_timer_t *timer, *unheard;
         struct services_job *job;
+        size_t n_there;   /* Services */
         unsigned listing; /* lists that are under way: what is known then is not what there is */
         bool synced;
         uint32_t updates;
         bool renew;   /* what is known is of no use any more */
         bool sweeps;  /* what was found is to go where nobody has asked for it */
-        bool lacking; /* a Service asks for what another one had */
+        bool lacking; /* what a Service had others may ask for now */
+        bool lackers; /* some have begun to lack something */
         /* The job's. */
         struct balancer_change *changes; /* that are to be made, or have made what is found */
         size_t n_changes, size, weight;
@@ -196,6 +198,7 @@ void nodes_done(struct services *s);
 void nodes_later(struct services *s, unsigned ms); /* the kernel is brought to what is known */
 
 int model_init(struct services *s);
+int model_compare_ports(const struct model_port *a, const struct model_port *b); /* by name and protocol */
 int model_start(struct services *s);
 void model_done(struct services *s);
 

@@ -30,7 +30,7 @@ struct services;
  * and where they are not. What it asks for beyond is left out, so that one cannot take what is there for all. */
 #define SERVICES_PORTS_MAX 1024
 #define SERVICES_BACKS_MAX 65536
-#define SERVICES_KEPT_BACKS_MAX 4096
+#define SERVICES_KEPT_BACKS_MAX 2048
 #define SERVICES_GATHER_MS 5         /* changes that come within it are one */
 #define SERVICES_MOVED_MS 50         /* until what the host's addresses and routes have become is looked at */
 #define SERVICES_RETRY_MS 5000       /* until what the kernel has refused is tried again */

@@ -1,6 +1,7 @@
 /* The table of Services, on a host of its own. Root only. */
 #include "tests/unit/cni/host.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,6 +153,100 @@ static void test_no_connection_is_refused_while_ends_go(void **state) {
         resize(0, ENDS);
         assert_non_null(strstr(list(), "numgen random mod 64 map @backs4"));
         assert_none_is_refused_during(shrink_and_grow);
+}
+
+/* -- SCTP, which a host may have no sockets of ------------------------------------------------------------- */
+
+/* What begins an association, and its answer (RFC 9260, section 3.3.2). */
+struct sctp_init {
+        uint16_t from, to;
+        uint32_t verification, checksum;
+        uint8_t type, flags;
+        uint16_t length;
+        uint32_t tag, window;
+        uint16_t out, in;
+        uint32_t first;
+};
+
+/* CRC32c. */
+static uint32_t checksum(const void *data, size_t size) {
+        const uint8_t *bytes = data;
+        uint32_t sum = ~0u;
+
+        for (size_t i = 0; i < size; i++) {
+                sum ^= bytes[i];
+                for (int k = 0; k < 8; k++)
+                        sum = sum >> 1 ^ (sum & 1 ? 0x82f63b78 : 0);
+        }
+        return htole32(~sum);
+}
+
+static void send_init(int fd, const struct in_addr *to, struct sctp_init *init) {
+        const struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr = *to };
+
+        init->checksum = 0;
+        init->checksum = checksum(init, sizeof(*init));
+        assert_int_equal(sendto(fd, init, sizeof(*init), 0, (const struct sockaddr *)&address, sizeof(address)),
+                         sizeof(*init));
+}
+
+/* The next one of @type, as it came: with the address that it came from, and a sum that is right. */
+static struct sctp_init receive_init(int fd, uint8_t type, struct in_addr *ret_from) {
+        struct pollfd ready = { .fd = fd, .events = POLLIN };
+        struct {
+                uint8_t ip[20];
+                struct sctp_init init;
+        } packet;
+        uint32_t sum;
+
+        do {
+                assert_int_equal(poll(&ready, 1, HOST_ANSWER_MS), 1);
+                assert_int_equal(recv(fd, &packet, sizeof(packet), 0), sizeof(packet));
+        } while (packet.init.type != type);
+        sum = packet.init.checksum;
+        packet.init.checksum = 0;
+        assert_int_equal(checksum(&packet.init, sizeof(packet.init)), sum);
+        memcpy(ret_from, packet.ip + 12, sizeof(*ret_from));
+        return packet.init;
+}
+
+static int open_raw(void *data, struct err **err) {
+        return *(int *)data = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_SCTP);
+}
+
+static void test_an_association_is_led_there_and_back(void **state) {
+        struct balancer_front front = { .port = 80, .protocol = IPPROTO_SCTP };
+        struct balancer_change changes[3] = { { .kind = BALANCER_ADDRESS } };
+        struct sctp_init init = { .from = htons(1000), .to = htons(80), .type = 1, .length = htons(20), .tag = 7 },
+                         came;
+        struct in_addr service, from;
+        int near, far;
+
+        ip_parse("10.96.0.1", &front.ip, NULL);
+        changes[0].front = front;
+        changes[1] = change_count(&front, 1, true);
+        changes[2] = change_back(&front, 0, true);
+        ip_parse("192.0.2.2", &changes[2].back.ip, NULL);
+        changes[0].add = true;
+        apply(changes, ELEMENTS(changes), BALANCER_ANEW);
+        assert_true(open_raw(&near, NULL) >= 0);
+        host_inside("far", open_raw, &far);
+        inet_pton(AF_INET, "10.96.0.1", &service);
+        init.window = init.first = init.tag;
+        init.out = init.in = htons(1);
+        send_init(near, &service, &init);
+        came = receive_init(far, 1, &from);
+        assert_int_equal(ntohs(came.to), 8080);
+        came.to = came.from;
+        came.from = htons(8080);
+        came.type = 2;
+        came.verification = init.tag;
+        send_init(far, &from, &came);
+        came = receive_init(near, 2, &from);
+        assert_int_equal(ntohs(came.from), 80);
+        assert_int_equal(from.s_addr, service.s_addr);
+        close(near);
+        close(far);
 }
 
 /* -- what another agent has left --------------------------------------------------------------------------- */
@@ -330,6 +425,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_no_connection_is_refused_while_ends_go, begin, end),
                 cmocka_unit_test_setup_teardown(test_no_connection_is_refused_while_it_is_taken_up, begin, end),
+                cmocka_unit_test_setup_teardown(test_an_association_is_led_there_and_back, begin, end),
                 cmocka_unit_test_setup_teardown(test_what_there_is_is_read, begin, end),
                 cmocka_unit_test_setup_teardown(test_what_somebody_else_has_made_is_not, begin, end),
                 cmocka_unit_test_setup_teardown(test_who_is_kept_stays_when_it_is_taken_up, begin, end),
