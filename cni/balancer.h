@@ -34,7 +34,8 @@ struct err;
 /* Senders that are kept at one end, at most; who comes when there are so many is led there, and not kept. */
 #define BALANCER_KEPT_MAX 65536
 
-/* Changes at a time, at most: what one transaction has room for. */
+/* Changes at a time, at most: what one transaction has room for; and that are read, which takes the kernel time in the
+ * square of their number. */
 #define BALANCER_CHANGES_MAX 400000
 
 struct balancer_front {

@@ -6,9 +6,6 @@
 
 #include "cni/balancer_kept.h"
 
-/* Tables are filled by several transactions, perhaps. */
-#define FOUND_MAX (4 * BALANCER_CHANGES_MAX)
-
 /* -- fields, whose sizes have been looked at --------------------------------------------------------------- */
 
 static const uint8_t *take_ip(const uint8_t *from, uint8_t family, struct ip *ret_ip) {
@@ -49,7 +46,7 @@ static int take_back(const uint8_t *number, const uint8_t *data, struct balancer
 }
 
 static int append(struct balancer_found *found, const struct balancer_change *change) {
-        if (found->n == FOUND_MAX)
+        if (found->n == BALANCER_CHANGES_MAX)
                 return -E2BIG;
         if (found->n == found->size) {
                 size_t size = found->size * 2 + 64;

@@ -68,8 +68,8 @@ static void look_for_lacking(struct balance *b) {
 static void tell_lackers(struct balance *b) {
         LIST_EACH (services_all, service, &b->all) {
                 if (service->lacks && !service->told)
-                        log_error("services: %s asks for an address and port that another Service has: they are left "
-                                  "out",
+                        log_error("services: %s asks for an address and port that another Service has, or for more "
+                                  "than there is room for: it is left out",
                                   service->key);
                 service->told = service->lacks;
         }

@@ -22,13 +22,14 @@ static void drop(struct counted *counted, struct counted_ip *one) {
 }
 
 static int add(struct counted *counted, const struct ip *ip, const char *text, unsigned uses) {
-        struct counted_ip *one = calloc(1, sizeof(*one));
+        size_t size = strlen(text) + 1;
+        struct counted_ip *one = calloc(1, sizeof(*one) + size);
 
         if (!one)
                 return -ENOMEM;
         one->ip = *ip;
         one->uses = uses;
-        strcpy(one->text, text);
+        memcpy(one->text, text, size);
         if (table_add(&counted->by_ip, &one->by_ip, one->text) < 0) {
                 free(one);
                 return -ENOMEM;

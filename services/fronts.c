@@ -48,8 +48,16 @@ static struct service_front *make(struct balance *b, const struct balancer_front
         return front;
 }
 
+/* What it has beyond its share. What comes free others may lack. */
+static void set_beyond(struct balance *b, struct service_front *front, size_t beyond) {
+        b->lacking |= beyond < front->beyond && b->n_beyond == SERVICES_BEYOND_MAX;
+        b->n_beyond += beyond - front->beyond;
+        front->beyond = beyond;
+}
+
 /* It is in no list any more. */
 static void destroy(struct balance *b, struct service_front *front) {
+        set_beyond(b, front, 0);
         table_remove(&b->fronts_by_key, &front->by_key);
         free(front->has.backs);
         free(front);
@@ -97,12 +105,36 @@ static size_t count_ports(const struct model_service *service) {
         return service->n_ports < SERVICES_PORTS_MAX ? service->n_ports : SERVICES_PORTS_MAX;
 }
 
-/* How many may be behind each of a Service's fronts. */
-size_t fronts_cap(const struct model_service *service) {
-        size_t most = service->keep ? SERVICES_KEPT_BACKS_MAX : SERVICES_BACKS_MAX,
-               each = most / (count_ports(service) * service->n_ips);
+/* Of @most that a Service may have, each of its fronts'. */
+static size_t share(const struct model_service *service, size_t most) {
+        size_t each = most / (count_ports(service) * service->n_ips);
 
         return each < 1 ? 1 : each < BALANCER_BACKS_MAX ? each : BALANCER_BACKS_MAX;
+}
+
+size_t fronts_cap(const struct model_service *service) {
+        return share(service, service->keep ? SERVICES_KEPT_BACKS_MAX : SERVICES_BACKS_MAX);
+}
+
+static void lack(struct balance *b, struct model_service *service) {
+        b->lackers |= !service->lacks;
+        service->lacks = true;
+}
+
+/* Each Service has a share, whatever the others have; beyond that there is what all have together. Returns how many of
+ * @n there is room for, and how many of them are beyond. */
+static size_t find_room(struct balance *b, struct model_service *service, const struct service_front *front, size_t n,
+                        size_t *ret_beyond) {
+        size_t own = share(service, SERVICES_SHARE), room = SERVICES_BEYOND_MAX - (b->n_beyond - front->beyond),
+               beyond = n > own ? n - own : 0;
+
+        if (beyond > room) {
+                lack(b, service);
+                n = own + room;
+                beyond = room;
+        }
+        *ret_beyond = beyond;
+        return n;
 }
 
 /* The front that is to be @service's: its own of before, one that was found, or a new one. NULL: it has it already, or
@@ -114,8 +146,7 @@ static int claim(struct services *s, struct model_service *service, const struct
 
         *ret_front = NULL;
         if (front && front->service && front->service != service) {
-                b->lackers |= !service->lacks;
-                service->lacks = true;
+                lack(b, service);
                 return 0;
         }
         if (front && front->update == b->updates)
@@ -136,11 +167,14 @@ static int update_front(struct services *s, struct model_service *service, const
         _cleanup_free_ struct balancer_back *wanted = NULL;
         struct front_ends now = { .keep = service->keep };
         struct service_front *front;
+        size_t beyond;
         int r = claim(s, service, &at, &front);
 
         if (r < 0 || !front || (r = ends_find(service, port, ip->family, &wanted, &now.n)) < 0)
                 return r;
+        now.n = find_room(&s->balance, service, front, now.n, &beyond);
         r = turn(s, front, wanted, &now);
+        set_beyond(&s->balance, front, beyond);
         front->service = service;
         return r;
 }

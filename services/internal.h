@@ -80,6 +80,7 @@ struct service_front {
         struct model_service *service; /* NULL: it was found in the kernel, and nobody has asked for it yet */
         struct balancer_front at;
         struct front_ends has;
+        size_t beyond;   /* of its backs, beyond its Service's share */
         uint32_t count;  /* of one that was found: what is drawn below */
         uint32_t update; /* the last that asked for it */
         char key[];
@@ -121,7 +122,7 @@ struct model_service {
         struct front_list fronts;
         struct ip *addresses;
         size_t n_addresses;
-        bool lacks, told; /* another Service has what it asks for; that was told of */
+        bool lacks, told; /* other Services have what it asks for; that was told of */
         bool cut;         /* it asks for more than a Service may; it was told */
         char key[];
 };
@@ -134,7 +135,7 @@ struct counted_ip {
         struct list_node in_all;
         unsigned uses; /* 0: it was found in the kernel, and nobody has asked for it yet */
         struct ip ip;
-        char text[IP_TEXT_MAX];
+        char text[];
 };
 LIST_DEFINE(counted_all, struct counted_ip, in_all)
 
@@ -166,6 +167,7 @@ struct balance {
         uv_timer_t *timer, *unheard;
         struct services_job *job;
         size_t n_there;   /* Services */
+        size_t n_beyond;  /* backs, of all */
         unsigned listing; /* lists that are under way: what is known then is not what there is */
         bool synced;
         uint32_t updates;

@@ -31,6 +31,8 @@ struct services;
 #define SERVICES_PORTS_MAX 1024
 #define SERVICES_BACKS_MAX 65536
 #define SERVICES_KEPT_BACKS_MAX 2048
+#define SERVICES_SHARE 1024          /* of these each Service has so many, whatever the others have; */
+#define SERVICES_BEYOND_MAX 250000   /* beyond that all of them have so many */
 #define SERVICES_GATHER_MS 5         /* changes that come within it are one */
 #define SERVICES_MOVED_MS 50         /* until what the host's addresses and routes have become is looked at */
 #define SERVICES_RETRY_MS 5000       /* until what the kernel has refused is tried again */

@@ -277,7 +277,7 @@ static char *repeat(const char *format, unsigned n) {
         return text;
 }
 
-static void put_large(const char *name, unsigned ports, unsigned ends, const char *more) {
+static void put_large_at(const char *name, const char *ip, unsigned ports, unsigned ends, const char *more) {
         char *service = repeat("{\"name\":\"p%u\",\"port\":%u}", ports),
              *slice = repeat("{\"name\":\"p%u\",\"port\":%u}", ports), *spec = NULL,
              *all = malloc((size_t)ends * 40 + 1);
@@ -286,13 +286,17 @@ static void put_large(const char *name, unsigned ports, unsigned ends, const cha
         for (unsigned i = 0, at = 0; i < ends; i++)
                 at += (unsigned)sprintf(all + at, "%s{\"addresses\":[\"10.2.%u.%u\"]}", i ? "," : "", i / 250,
                                         1 + i % 250);
-        assert_true(asprintf(&spec, "\"clusterIPs\":[\"10.96.0.1\"],\"ports\":[%s]%s", service, more) > 0);
+        assert_true(asprintf(&spec, "\"clusterIPs\":[\"%s\"],\"ports\":[%s]%s", ip, service, more) > 0);
         put_slice(name, name, "IPv4", slice, all);
         put_service(name, spec);
         free(service);
         free(slice);
         free(all);
         free(spec);
+}
+
+static void put_large(const char *name, unsigned ports, unsigned ends, const char *more) {
+        put_large_at(name, "10.96.0.1", ports, ends, more);
 }
 
 static size_t count_fronts(size_t *ret_backs) {
@@ -340,6 +344,39 @@ static void test_a_service_that_keeps_senders_as_large_as_it_may_be(void **state
         assert_others_go_on();
 }
 
+/* Many that take all there is leave each other one its share, and what one of them gives up is the next one's. */
+static void test_services_that_take_all_there_is(void **state) {
+        char name[16], ip[16];
+        size_t backs;
+
+        for (unsigned i = 1; i <= 5; i++) {
+                snprintf(name, sizeof(name), "large%u", i);
+                snprintf(ip, sizeof(ip), "10.96.0.%u", i);
+                put_large_at(name, ip, 64, BALANCER_BACKS_MAX, "");
+                settle();
+                assert_all_is_made();
+        }
+        count_fronts(&backs);
+        assert_int_equal(services.balance.n_beyond, SERVICES_BEYOND_MAX);
+        assert_int_equal(backs, SERVICES_BEYOND_MAX + 5 * SERVICES_SHARE);
+        remove_service("large3");
+        settle();
+        count_fronts(&backs);
+        assert_int_equal(services.balance.n_beyond, SERVICES_BEYOND_MAX);
+        assert_int_equal(backs, SERVICES_BEYOND_MAX + 4 * SERVICES_SHARE);
+        stop();
+        start();
+        assert_all_is_made();
+        for (unsigned i = 1; i <= 5; i++) {
+                snprintf(name, sizeof(name), "large%u", i);
+                if (i != 3)
+                        remove_service(name);
+        }
+        settle();
+        assert_int_equal(services.balance.n_beyond, 0);
+        assert_others_go_on();
+}
+
 /* Slices that name Services which nobody has made take no Service's place. */
 static void test_more_slices_than_services(void **state) {
         struct fake_call *watch = NULL;
@@ -372,6 +409,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_an_agent_starts_again, begin, end),
                 cmocka_unit_test_setup_teardown(test_a_service_as_large_as_it_may_be, begin, end),
                 cmocka_unit_test_setup_teardown(test_a_service_that_keeps_senders_as_large_as_it_may_be, begin, end),
+                cmocka_unit_test_setup_teardown(test_services_that_take_all_there_is, begin, end),
                 cmocka_unit_test_setup_teardown(test_more_slices_than_services, begin, end),
         };
         int failed;
