@@ -155,6 +155,25 @@ static void test_no_connection_is_refused_while_ends_go(void **state) {
         assert_none_is_refused_during(shrink_and_grow);
 }
 
+/* All of them are others, at the same numbers. */
+static void replace(unsigned turn) {
+        struct balancer_front front = front_of(80);
+        struct balancer_change changes[2 * ENDS];
+        size_t n = 0;
+
+        for (int add = 0; add <= 1; add++)
+                for (uint32_t i = 0; i < ENDS; i++) {
+                        changes[n] = change_back(&front, i, add);
+                        changes[n++].back.port = (turn + (unsigned)add) % 2 ? 8081 : 8080;
+                }
+        apply(changes, n, BALANCER_GOES_ON);
+}
+
+static void test_no_connection_is_refused_while_others_come(void **state) {
+        resize(0, ENDS);
+        assert_none_is_refused_during(replace);
+}
+
 /* -- SCTP, which a host may have no sockets of ------------------------------------------------------------- */
 
 /* What begins an association, and its answer (RFC 9260, section 3.3.2). */
@@ -424,6 +443,7 @@ static void test_what_keeps_senders_goes(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_no_connection_is_refused_while_ends_go, begin, end),
+                cmocka_unit_test_setup_teardown(test_no_connection_is_refused_while_others_come, begin, end),
                 cmocka_unit_test_setup_teardown(test_no_connection_is_refused_while_it_is_taken_up, begin, end),
                 cmocka_unit_test_setup_teardown(test_an_association_is_led_there_and_back, begin, end),
                 cmocka_unit_test_setup_teardown(test_what_there_is_is_read, begin, end),
