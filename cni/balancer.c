@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cni/balancer_kept.h"
+#include "cni/balancer_read.h"
 #include "cni/balancer_rules.h"
 #include "cni/flows.h"
 #include "cni/nft.h"
@@ -15,6 +16,8 @@
 
 /* A batch of more is a rare one. */
 #define KEPT_CHANGES_MAX 1024
+
+#define READ_TRIES 20
 
 struct balancer {
         struct balancer_rules rules;
@@ -136,16 +139,16 @@ static int put_kept(struct balancer *b, const struct balancer_change *changes, s
         return r;
 }
 
-static int put_all(struct balancer *b, const struct balancer_change *changes, size_t n, bool anew) {
+static int put_all(struct balancer *b, const struct balancer_change *changes, size_t n, enum balancer_begin begin) {
         int r = 0;
 
         cni_nft_transaction(&b->netlink);
-        if (anew) {
+        if (begin != BALANCER_GOES_ON) {
                 memset(b->made, 0, sizeof(b->made));
-                r = cni_balancer_rules_put(&b->rules, &b->netlink);
+                r = cni_balancer_rules_put(&b->rules, &b->netlink, begin == BALANCER_ANEW);
         }
         r = r < 0 ? r : put_chains(b, changes, n);
-        for (int add = anew; add <= 1 && r == 0; add++) {
+        for (int add = begin == BALANCER_ANEW; add <= 1 && r == 0; add++) {
                 /* Counts lead to chains: these come before them, and go behind. */
                 if (add && (r = put_kept(b, changes, n, true)) < 0)
                         return r;
@@ -192,15 +195,19 @@ static void forget_flows(struct balancer *b, const struct balancer_change *chang
         free(flows);
 }
 
-int cni_balancer_apply(struct balancer *b, const struct balancer_change *changes, size_t n, bool anew,
+static int open_netlink(struct balancer *b, struct err **err) {
+        return cni_netlink_fd(&b->netlink) < 0 ? cni_netlink_open(NETLINK_NETFILTER, &b->netlink, err) : 0;
+}
+
+int cni_balancer_apply(struct balancer *b, const struct balancer_change *changes, size_t n, enum balancer_begin begin,
                        struct err **err) {
         int r;
 
         if (n > BALANCER_CHANGES_MAX)
                 return err_set(err, E2BIG, "%zu changes of services: at most %d", n, BALANCER_CHANGES_MAX);
-        if (cni_netlink_fd(&b->netlink) < 0 && (r = cni_netlink_open(NETLINK_NETFILTER, &b->netlink, err)) < 0)
+        if ((r = open_netlink(b, err)) < 0)
                 return r;
-        r = put_all(b, changes, n, anew);
+        r = put_all(b, changes, n, begin);
         if (r < 0) {
                 cni_netlink_close(&b->netlink);
                 return err_errno(err, -r, "nftables table %s", b->rules.table);
@@ -212,6 +219,43 @@ int cni_balancer_apply(struct balancer *b, const struct balancer_change *changes
         /* Of a large batch the socket keeps the room. */
         if (n > KEPT_CHANGES_MAX)
                 cni_netlink_close(&b->netlink);
+        return 0;
+}
+
+/* -- what there is ----------------------------------------------------------------------------------------- */
+
+/* A dump that meets a transaction, of whomever, is no whole one. */
+static int read_set(struct balancer *b, struct balancer_found *found, struct err **err) {
+        size_t before = found->n;
+        int r = -EINTR;
+
+        for (int i = 0; i < READ_TRIES && r == -EINTR; i++) {
+                found->n = before;
+                if ((r = open_netlink(b, err)) < 0)
+                        return r;
+                r = cni_balancer_find(&b->rules, &b->netlink, found);
+                if (r < 0)
+                        cni_netlink_close(&b->netlink);
+        }
+        return r < 0 ? err_errno(err, -r, "nftables table %s", b->rules.table) : 0;
+}
+
+int cni_balancer_read(struct balancer *b, struct balancer_change **ret_changes, size_t *ret_n, struct err **err) {
+        struct balancer_found found = { 0 };
+        int r = 0;
+
+        for (int kind = BALANCER_ADDRESS; kind <= BALANCER_BACK && r == 0; kind++)
+                for (int six = 0; six <= 1 && r == 0; six++) {
+                        found.family = six ? AF_INET6 : AF_INET;
+                        found.kind = (uint8_t)kind;
+                        r = read_set(b, &found, err);
+                }
+        if (r < 0) {
+                free(found.changes);
+                return r;
+        }
+        *ret_changes = found.changes;
+        *ret_n = found.n;
         return 0;
 }
 

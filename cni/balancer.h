@@ -5,13 +5,17 @@
  *   backs      address . protocol . port . number → address . port of one behind it
  *   addresses  all of these addresses: what is still for one after the translation has nobody behind it, and is refused
  *
+ * A packet is led by one set of rules, but sees in each set what it holds when it is looked up: it may draw a number
+ * below how many there were, and find fewer. It then takes the first, which is there whenever somebody is. (Before
+ * Linux 6.17 a single look-up may miss what a transaction changes just then; that, too, is made good so.)
+ *
  * A Service is elements of maps alone: a change of one is a handful of elements in one transaction, whatever the number
  * of the others. One that keeps senders (sessionAffinity) has chains and sets beside them: see cni/balancer_kept.h.
  *
  * What a pod sends by a Service's address to itself is masqueraded; what it sends to another of this node too where the
  * kernel does not show bridged packets to the rules (br_netfilter): the answer would go past what translates it back.
  *
- * The table stays when the agent ends. Calls block. Not for two threads at once.
+ * The table stays when the agent ends, and the next one takes it up. Calls block. Not for two threads at once.
  */
 #pragma once
 
@@ -30,7 +34,8 @@ struct err;
 /* Senders that are kept at one end, at most; who comes when there are so many is led there, and not kept. */
 #define BALANCER_KEPT_MAX 65536
 
-/* Changes at a time, at most: what one transaction has room for. */
+/* Changes at a time, at most: what one transaction has room for; and that are read, which takes the kernel time in the
+ * square of their number. */
 #define BALANCER_CHANGES_MAX 400000
 
 struct balancer_front {
@@ -51,7 +56,8 @@ enum balancer_kind {
         BALANCER_COUNT,
         BALANCER_BACK,
         /* Of fronts that keep senders; in this order among the changes of one front. */
-        BALANCER_END,   /* a back that senders are kept at */
+        BALANCER_END, /* a back that senders are kept at; added where it is: its rules are put anew, whom it keeps stays
+                       */
         BALANCER_KEEPS, /* added: the ends follow, all of them, as BALANCER_STAYS; removed: it keeps nobody any more */
         BALANCER_STAYS, /* added only */
 };
@@ -79,10 +85,23 @@ int cni_balancer_new(const struct balancer_options *options, struct balancer **r
 /* The table stays. NULL is fine. */
 void cni_balancer_free(struct balancer *balancer);
 
-/* All of @changes or none; removals come first. With @anew the table is begun anew with them, without a moment between.
- * -ENOENT: someone has removed the table, or part of it: it wants to be begun anew, as after any failure. */
-int cni_balancer_apply(struct balancer *balancer, const struct balancer_change *changes, size_t n, bool anew,
-                       struct err **err);
+/* How a transaction begins. */
+enum balancer_begin {
+        BALANCER_GOES_ON,  /* with what this balancer has done before */
+        BALANCER_TAKES_UP, /* with what is in the kernel, whoever has put it there: the rules are put anew, elements
+                              stay */
+        BALANCER_ANEW,     /* without any of it; a packet that comes just then may find neither */
+};
+
+/* All of @changes or none; removals come first. -ENOENT: someone has removed the table, or part of it: what there is
+ * wants to be read, as after any failure. */
+int cni_balancer_apply(struct balancer *balancer, const struct balancer_change *changes, size_t n,
+                       enum balancer_begin begin, struct err **err);
+
+/* The changes that would make what is in the kernel, but for what rules of fronts that keep senders say: of a count
+ * that does, @keep is 1 and @n 0. They are the caller's to free. -ENOENT: there is no table. -EINVAL, -E2BIG, or what
+ * the kernel says: it wants to be begun anew. */
+int cni_balancer_read(struct balancer *balancer, struct balancer_change **ret_changes, size_t *ret_n, struct err **err);
 
 /* Removes the table of the bridge of this name, if there is one. */
 void cni_balancer_remove(const char *bridge);

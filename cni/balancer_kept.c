@@ -32,7 +32,7 @@ static void name_end(const struct balancer_change *change, char ret_name[BALANCE
 
 /* -- ends -------------------------------------------------------------------------------------------------- */
 
-/* Two rules: a set that is full ends the first. */
+/* Of one that is there whom it keeps stays. Two rules: a set that is full ends the first. */
 static int put_end(const struct balancer_rules *rules, struct netlink *netlink, const struct balancer_change *change,
                    const char *name) {
         uint8_t family = change->front.ip.family;
@@ -44,6 +44,7 @@ static int put_end(const struct balancer_rules *rules, struct netlink *netlink, 
 
         cni_nft_put_set(netlink, rules->table, &set);
         cni_nft_put_chain(netlink, rules->table, &(struct nft_chain){ .name = name });
+        cni_nft_put_flush_chain(netlink, rules->table, name);
         rule = cni_rule_begin(rules->table, name);
         cni_rule_match_family(&rule, family);
         cni_rule_learn_source(&rule, name, family, change->keep);

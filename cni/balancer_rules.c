@@ -1,6 +1,8 @@
 #include "cni/balancer_rules.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 /* Before the kernel's headers, which then leave its types out. */
 #include <netinet/in.h>
@@ -53,11 +55,39 @@ void cni_balancer_chain(const struct balancer_choice *choice, char ret_name[BALA
         snprintf(ret_name, BALANCER_CHAIN_MAX, "random%d_%u", choice->family == AF_INET6 ? 6 : 4, choice->n);
 }
 
-static int put_jump(const struct balancer_rules *rules, struct netlink *netlink, const char *chain) {
+int cni_balancer_choice_of(const char *name, uint8_t family, struct balancer_choice *ret_choice) {
+        const char *number = strchr(name, '_');
+        struct balancer_choice choice = { family, number ? (uint32_t)strtoul(number + 1, NULL, 10) : 0 };
+        char again[BALANCER_CHAIN_MAX];
+
+        cni_balancer_chain(&choice, again);
+        if (choice.n < 1 || choice.n > BALANCER_BACKS_MAX || strcmp(name, again) != 0)
+                return -EINVAL;
+        *ret_choice = choice;
+        return 0;
+}
+
+/* One of @n behind the address and port that a packet is for. */
+static int put_choice(const struct balancer_rules *rules, struct netlink *netlink, const char *chain,
+                      const struct balancer_choice *choice) {
         struct rule rule = cni_rule_begin(rules->table, chain);
 
-        cni_rule_jump(&rule, "services");
+        cni_rule_match_family(&rule, choice->family);
+        cni_rule_translate_choice(&rule, cni_balancer_set(choice->family, BALANCER_BACK)->name, choice->family,
+                                  choice->n);
         return cni_rule_put(&rule, netlink);
+}
+
+/* What comes back untranslated goes to the first one, which is there whenever somebody is: see cni/balancer.h. */
+static int put_way(const struct balancer_rules *rules, struct netlink *netlink, const char *chain) {
+        struct rule rule = cni_rule_begin(rules->table, chain);
+        int r;
+
+        cni_rule_jump(&rule, "services");
+        r = cni_rule_put(&rule, netlink);
+        for (size_t i = 0; i < ELEMENTS(families) && r == 0; i++)
+                r = put_choice(rules, netlink, chain, &(struct balancer_choice){ families[i].family, 1 });
+        return r;
 }
 
 static int put_services(const struct balancer_rules *rules, struct netlink *netlink) {
@@ -71,9 +101,9 @@ static int put_services(const struct balancer_rules *rules, struct netlink *netl
                 if ((r = cni_rule_put(&rule, netlink)) < 0)
                         return r;
         }
-        if ((r = put_jump(rules, netlink, "prerouting")) < 0)
+        if ((r = put_way(rules, netlink, "prerouting")) < 0)
                 return r;
-        return put_jump(rules, netlink, "output");
+        return put_way(rules, netlink, "output");
 }
 
 /* Whether what goes over bridges is shown to the rules. */
@@ -126,17 +156,21 @@ static int put_refused(const struct balancer_rules *rules, struct netlink *netli
         return r;
 }
 
-int cni_balancer_rules_put(const struct balancer_rules *rules, struct netlink *netlink) {
+int cni_balancer_rules_put(const struct balancer_rules *rules, struct netlink *netlink, bool anew) {
         int r;
 
         cni_nft_put_table(netlink, rules->table);
-        cni_nft_put_delete_table(netlink, rules->table);
-        cni_nft_put_table(netlink, rules->table);
+        if (anew) {
+                cni_nft_put_delete_table(netlink, rules->table);
+                cni_nft_put_table(netlink, rules->table);
+        }
         for (size_t i = 0; i < ELEMENTS(families); i++)
                 for (size_t k = 0; k < ELEMENTS(families[i].sets); k++)
                         cni_nft_put_set(netlink, rules->table, &families[i].sets[k]);
-        for (size_t i = 0; i < ELEMENTS(chains); i++)
+        for (size_t i = 0; i < ELEMENTS(chains); i++) {
                 cni_nft_put_chain(netlink, rules->table, &chains[i]);
+                cni_nft_put_flush_chain(netlink, rules->table, chains[i].name);
+        }
         if ((r = put_services(rules, netlink)) < 0 || (r = put_hairpin(rules, netlink)) < 0 ||
             (r = put_refused(rules, netlink, "refused_forward")) < 0)
                 return r;
@@ -147,13 +181,9 @@ int cni_balancer_put_chain(const struct balancer_rules *rules, struct netlink *n
                            const struct balancer_choice *choice) {
         char name[BALANCER_CHAIN_MAX];
         const struct nft_chain chain = { .name = name };
-        struct rule rule;
 
         cni_balancer_chain(choice, name);
         cni_nft_put_chain(netlink, rules->table, &chain);
-        rule = cni_rule_begin(rules->table, name);
-        cni_rule_match_family(&rule, choice->family); /* always so, but nft(8) is told what the addresses are */
-        cni_rule_translate_choice(&rule, cni_balancer_set(choice->family, BALANCER_BACK)->name, choice->family,
-                                  choice->n);
-        return cni_rule_put(&rule, netlink);
+        cni_nft_put_flush_chain(netlink, rules->table, name);
+        return put_choice(rules, netlink, name, choice);
 }

@@ -31,12 +31,14 @@ struct balancer_choice {
 
 #define BALANCER_CHAIN_MAX 24
 
-/* The name of the chain that makes it. */
+/* The name of the chain that makes it; and what makes the chain of this name, or -EINVAL. */
 void cni_balancer_chain(const struct balancer_choice *choice, char ret_name[BALANCER_CHAIN_MAX]);
+int cni_balancer_choice_of(const char *name, uint8_t family, struct balancer_choice *ret_choice);
 
-/* Appends the table anew to @netlink's transaction: without the old one, with sets, chains and rules. -ENOMEM. */
-int cni_balancer_rules_put(const struct balancer_rules *rules, struct netlink *netlink);
+/* Appends the table, its sets, chains and rules to @netlink's transaction: where there is one already its rules are put
+ * anew, and its elements stay, or, with @anew, nothing of it. -ENOMEM. */
+int cni_balancer_rules_put(const struct balancer_rules *rules, struct netlink *netlink, bool anew);
 
-/* Appends the chain that makes @choice. -ENOMEM. */
+/* Appends the chain that makes @choice, which may be there. -ENOMEM. */
 int cni_balancer_put_chain(const struct balancer_rules *rules, struct netlink *netlink,
                            const struct balancer_choice *choice);

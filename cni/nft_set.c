@@ -2,9 +2,11 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 
 #include "cni/nft.h"
@@ -156,4 +158,80 @@ void cni_nft_elements_put(struct nft_elements *e, const struct nft_element *elem
         else if (e->add && element->data.n > 0)
                 put_value(e->message, NFTA_SET_ELEM_DATA, &element->data);
         mnl_attr_nest_end(e->message, nest);
+}
+
+/* -- what there is ----------------------------------------------------------------------------------------- */
+
+struct each_element {
+        const struct nft_set *set;
+        uint32_t key, data; /* bytes of each */
+        int (*call)(const struct nft_element *element, void *data_of_call);
+        void *data_of_call;
+};
+
+static const struct nlattr *nested(const struct nlattr *outer, uint16_t type) {
+        const struct nlattr *inner;
+
+        mnl_attr_for_each_nested(inner, outer) if (mnl_attr_get_type(inner) == type) return inner;
+        return NULL;
+}
+
+static int take_value(const struct nlattr *attribute, uint32_t size, struct nft_bytes *ret) {
+        const struct nlattr *value = nested(attribute, NFTA_DATA_VALUE);
+
+        if (!value || mnl_attr_get_payload_len(value) != size || size > sizeof(ret->bytes))
+                return -EINVAL;
+        ret->n = (uint8_t)size;
+        memcpy(ret->bytes, mnl_attr_get_payload(value), size);
+        return 0;
+}
+
+static int take_verdict(const struct nlattr *attribute, const char **ret_chain) {
+        const struct nlattr *verdict = nested(attribute, NFTA_DATA_VERDICT),
+                            *chain = verdict ? nested(verdict, NFTA_VERDICT_CHAIN) : NULL;
+
+        if (!chain || mnl_attr_validate(chain, MNL_TYPE_NUL_STRING) < 0)
+                return -EINVAL;
+        *ret_chain = mnl_attr_get_str(chain);
+        return 0;
+}
+
+static int take_element(const struct nlattr *from, const struct each_element *each) {
+        const struct nlattr *key = nested(from, NFTA_SET_ELEM_KEY), *data = nested(from, NFTA_SET_ELEM_DATA);
+        bool map = each->set->verdicts || each->data > 0;
+        struct nft_element element = { 0 };
+        int r;
+
+        if (!key || !data == map || (r = take_value(key, each->key, &element.key)) < 0)
+                return -EINVAL;
+        if (map && (r = each->set->verdicts ? take_verdict(data, &element.chain) :
+                                              take_value(data, each->data, &element.data)) < 0)
+                return r;
+        return each->call(&element, each->data_of_call);
+}
+
+static int take_elements(const struct nlmsghdr *message, void *data) {
+        const struct nlattr *attribute, *element;
+        int r;
+
+        mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg)) {
+                if (mnl_attr_get_type(attribute) != NFTA_SET_ELEM_LIST_ELEMENTS)
+                        continue;
+                mnl_attr_for_each_nested(element, attribute) if ((r = take_element(element, data)) < 0) return r;
+        }
+        return 0;
+}
+
+int cni_nft_for_each_element(struct netlink *netlink, const char *table, const struct nft_set *set,
+                             int (*each)(const struct nft_element *element, void *data), void *data, struct err **err) {
+        struct each_element state = { .set = set, .call = each, .data_of_call = data };
+        struct nlmsghdr *message = cni_nft_begin(netlink, NFT_MSG_GETSETELEM, NLM_F_DUMP, "list nftables elements", 0);
+        uint32_t type;
+
+        measure(set->key, &type, &state.key);
+        measure(set->data, &type, &state.data);
+        mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, table);
+        mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, set->name);
+        cni_netlink_end(netlink, message);
+        return cni_netlink_dump(netlink, take_elements, &state, err);
 }

@@ -45,7 +45,7 @@ void cni_nft_put_set(struct netlink *netlink, const char *table, const struct nf
 
 struct nft_element {
         struct nft_bytes key, data;
-        const char *chain; /* of verdicts */
+        const char *chain; /* of verdicts; of one that is read it lives for the call */
         bool ends;         /* of intervals: the first key behind the range */
 };
 
@@ -62,6 +62,11 @@ struct nft_elements {
 void cni_nft_elements_begin(struct nft_elements *elements);
 void cni_nft_elements_put(struct nft_elements *elements, const struct nft_element *element);
 void cni_nft_elements_end(struct nft_elements *elements);
+
+/* Calls @each for the elements of @set, whose bytes are as many as its fields have: one that is otherwise is -EINVAL. A
+ * negative return ends it. -ENOENT: there is no such set. As cni_netlink_dump(). */
+int cni_nft_for_each_element(struct netlink *netlink, const char *table, const struct nft_set *set,
+                             int (*each)(const struct nft_element *element, void *data), void *data, struct err **err);
 
 /* Removes all of @set's elements. */
 void cni_nft_put_flush(struct netlink *netlink, const char *table, const struct nft_set *set);

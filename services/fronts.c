@@ -1,410 +1,337 @@
 /* What of a Service the kernel needs: for each of its addresses and ports who is behind it, as changes of what it has.
+ *
+ * An address and port is of one Service. One that a second asks for too, which a service that does its part never has,
+ * is the first's until that has no use for it any more.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/log.h"
 #include "services/internal.h"
 
-static int append(struct balance *b, const struct balancer_change *change) {
-        if (b->n_changes == b->size) {
-                size_t size = b->size * 2 + 64;
-                struct balancer_change *changes = reallocarray(b->changes, size, sizeof(*changes));
+/* -- fronts ------------------------------------------------------------------------------------------------ */
 
-                if (!changes)
-                        return -ENOMEM;
-                b->changes = changes;
-                b->size = size;
+static void write_key(const struct balancer_front *at, char ret_key[FRONT_KEY_MAX]) {
+        char *to = ret_key + snprintf(ret_key, FRONT_KEY_MAX, "%02x%04x", at->protocol, at->port);
+
+        for (size_t i = 0; i < ip_size(at->ip.family); i++)
+                to += snprintf(to, (size_t)(ret_key + FRONT_KEY_MAX - to), "%02x", at->ip.bytes[i]);
+}
+
+static struct service_front *find(const struct balance *b, const struct balancer_front *at) {
+        char key[FRONT_KEY_MAX];
+
+        write_key(at, key);
+        return table_object(table_find(&b->fronts_by_key, key), struct service_front, by_key);
+}
+
+/* One that is not there. NULL without memory. */
+static struct service_front *make(struct balance *b, const struct balancer_front *at) {
+        struct service_front *front;
+        char key[FRONT_KEY_MAX];
+        size_t size;
+
+        write_key(at, key);
+        size = strlen(key) + 1;
+        front = calloc(1, sizeof(*front) + size);
+        if (!front)
+                return NULL;
+        front->at = *at;
+        memcpy(front->key, key, size);
+        if (table_add(&b->fronts_by_key, &front->by_key, front->key) < 0) {
+                free(front);
+                return NULL;
         }
-        b->changes[b->n_changes++] = *change;
-        return 0;
+        return front;
 }
 
-/* -- who is behind a port ---------------------------------------------------------------------------------- */
-
-static int compare_backs(const void *a, const void *b) {
-        const struct balancer_back *one = a, *other = b;
-        int order = memcmp(one->ip.bytes, other->ip.bytes, sizeof(one->ip.bytes));
-
-        return order ?: one->port - other->port;
+/* What it has beyond its share. What comes free others may lack. */
+static void set_beyond(struct balance *b, struct service_front *front, size_t beyond) {
+        b->lacking |= beyond < front->beyond && b->n_beyond == SERVICES_BEYOND_MAX;
+        b->n_beyond += beyond - front->beyond;
+        front->beyond = beyond;
 }
 
-static const struct balancer_back *find_back(const struct balancer_back *backs, size_t n,
-                                             const struct balancer_back *back) {
-        return n > 0 ? bsearch(back, backs, n, sizeof(*backs), compare_backs) : NULL;
+/* It is in no list any more. */
+static void destroy(struct balance *b, struct service_front *front) {
+        set_beyond(b, front, 0);
+        table_remove(&b->fronts_by_key, &front->by_key);
+        free(front->has.backs);
+        free(front);
 }
 
-/* Those that are @ready, or, of those that end, serve; in @ret_backs where it is not NULL. Returns how many. */
-static size_t gather(const struct model_service *service, const struct model_port *port, uint8_t family, bool ready,
-                     struct balancer_back *ret_backs) {
-        size_t n = 0;
-
-        LIST_EACH (slices, slice, &service->slices)
-                for (size_t i = 0; i < slice->n_ports; i++) {
-                        if (slice->ports[i].protocol != port->protocol || strcmp(slice->ports[i].name, port->name) != 0)
-                                continue;
-                        for (size_t k = 0; k < slice->n_ends; k++) {
-                                const struct slice_end *end = &slice->ends[k];
-
-                                if (end->ip.family != family || end->ready != ready || (!ready && !end->ends) ||
-                                    (service->local_only && !end->local))
-                                        continue;
-                                if (ret_backs)
-                                        ret_backs[n] =
-                                                (struct balancer_back){ .ip = end->ip, .port = slice->ports[i].port };
-                                n++;
-                        }
-                }
-        return n;
-}
-
-/* In order, each once. Where nobody is ready, who ends and still serves is better than nobody (KEP-1669). */
-static int find_backs(const struct model_service *service, const struct model_port *port, uint8_t family,
-                      struct balancer_back **ret_backs, size_t *ret_n) {
-        bool ready = gather(service, port, family, true, NULL) > 0;
-        size_t n = gather(service, port, family, ready, NULL), kept = 0;
-        struct balancer_back *backs = calloc(n + 1, sizeof(*backs));
-
-        if (!backs)
-                return -ENOMEM;
-        gather(service, port, family, ready, backs);
-        qsort(backs, n, sizeof(*backs), compare_backs);
-        for (size_t i = 0; i < n; i++)
-                if (kept == 0 || compare_backs(&backs[kept - 1], &backs[i]) != 0)
-                        backs[kept++] = backs[i];
-        *ret_backs = backs;
-        *ret_n = kept < BALANCER_BACKS_MAX ? kept : BALANCER_BACKS_MAX;
-        return 0;
-}
-
-/* -- from what was to what is ------------------------------------------------------------------------------ */
-
-/* @old and @wanted, which is in order, as numbers: who stays keeps its number where that is possible. */
-static void number(const struct service_front *old, const struct balancer_back *wanted, size_t n,
-                   struct balancer_back *ret) {
-        bool *placed = calloc(n + 1, sizeof(*placed)); /* without memory all are numbered anew */
-        size_t next = 0;
-
-        for (size_t i = 0; i < n; i++)
-                ret[i] = (struct balancer_back){ 0 };
-        for (size_t i = 0; i < old->n && i < n && placed; i++) {
-                const struct balancer_back *stays = find_back(wanted, n, &old->backs[i]);
-
-                if (!stays)
-                        continue;
-                placed[stays - wanted] = true;
-                ret[i] = *stays;
-        }
-        for (size_t i = 0; i < n; i++) {
-                if (placed && placed[i])
-                        continue;
-                while (ret[next].ip.family)
-                        next++;
-                ret[next] = wanted[i];
-        }
-        free(placed);
-}
-
-static int count(struct balance *b, const struct service_front *front, bool add) {
-        const struct balancer_change change = {
-                .kind = BALANCER_COUNT, .add = add, .keep = front->keep, .front = front->at, .n = (uint32_t)front->n
-        };
-
-        return front->n > 0 ? append(b, &change) : 0;
-}
-
-static int change_back(struct balance *b, const struct balancer_front *at, size_t i, const struct balancer_back *back,
-                       bool add) {
-        const struct balancer_change change = {
-                .kind = BALANCER_BACK, .add = add, .front = *at, .n = (uint32_t)i, .back = *back
-        };
-
-        return append(b, &change);
-}
-
-/* -- fronts that keep senders ------------------------------------------------------------------------------ */
-
-static int change_kept(struct balance *b, enum balancer_kind kind, bool add, const struct service_front *front,
-                       const struct balancer_back *back, uint32_t n) {
-        struct balancer_change change = {
-                .kind = (uint8_t)kind, .add = add, .keep = front->keep, .front = front->at, .n = n
-        };
-
-        if (back)
-                change.back = *back;
-        return append(b, &change);
-}
-
-/* The rules of a front: first who is kept at an end, then, for who is at none, one of the ends. */
-static int tell_ways(struct balance *b, const struct service_front *now, const struct balancer_back *wanted) {
-        int r = change_kept(b, BALANCER_KEEPS, true, now, NULL, 0);
-
-        for (size_t i = 0; i < now->n && r == 0; i++)
-                r = change_kept(b, BALANCER_STAYS, true, now, &wanted[i], 0);
-        for (size_t i = 0; i < now->n && r == 0; i++)
-                r = change_kept(b, BALANCER_STAYS, true, now, &wanted[i], (uint32_t)(now->n - i));
-        return r;
-}
-
-/* An end that stays keeps whom it has, unless for another time. */
-static int change_ends(struct balance *b, const struct service_front *old, const struct service_front *now,
-                       const struct balancer_back *wanted) {
-        _cleanup_free_ bool *had = calloc(now->n + 1, sizeof(*had));
-        bool changed = old->keep != now->keep;
-        int r = had ? 0 : -ENOMEM;
-
-        for (size_t i = 0; i < old->n && old->keep && r == 0; i++) {
-                const struct balancer_back *stays =
-                        old->keep == now->keep ? find_back(wanted, now->n, &old->backs[i]) : NULL;
-
-                if (stays) {
-                        had[stays - wanted] = true;
-                        continue;
-                }
-                changed = true;
-                r = change_kept(b, BALANCER_END, false, old, &old->backs[i], 0);
-        }
-        for (size_t i = 0; i < now->n && now->keep && r == 0; i++)
-                if (!had[i]) {
-                        changed = true;
-                        r = change_kept(b, BALANCER_END, true, now, &wanted[i], 0);
-                }
-        if (r < 0 || !changed)
-                return r;
-        if (now->keep && now->n > 0)
-                return tell_ways(b, now, wanted);
-        return old->keep && old->n > 0 ? change_kept(b, BALANCER_KEEPS, false, old, NULL, 0) : 0;
-}
-
-/* @now has the same address and port; its backs are numbered. */
-static int change_front(struct balance *b, const struct service_front *old, const struct service_front *now,
-                        const struct balancer_back *wanted) {
-        static const struct balancer_back elsewhere;
-        int r;
-
-        if ((old->keep || now->keep) && (r = change_ends(b, old, now, wanted)) < 0)
-                return r;
-        if (old->n != now->n || old->keep != now->keep) {
-                if ((r = count(b, old, false)) < 0 || (r = count(b, now, true)) < 0)
-                        return r;
-        }
-        for (size_t i = 0; i < old->n || i < now->n; i++) {
-                const struct balancer_back *was = i < old->n ? &old->backs[i] : NULL,
-                                           *is = i < now->n ? &now->backs[i] : NULL;
-
-                if (was && is && compare_backs(was, is) == 0)
-                        continue;
-                if (was &&
-                    (r = change_back(b, &now->at, i, find_back(wanted, now->n, was) ? &elsewhere : was, false)) < 0)
-                        return r;
-                if (is && (r = change_back(b, &now->at, i, is, true)) < 0)
-                        return r;
-        }
-        return 0;
-}
-
-static bool same_front(const struct balancer_front *a, const struct balancer_front *b) {
-        return a->protocol == b->protocol && a->port == b->port && ip_equal(&a->ip, &b->ip);
-}
-
-static struct service_front *find_front(const struct model_service *service, const struct balancer_front *at) {
-        for (size_t i = 0; i < service->n_fronts; i++)
-                if (same_front(&service->fronts[i].at, at))
-                        return &service->fronts[i];
-        return NULL;
-}
-
-/* Makes @front what it is to be, its changes from @old (NULL: it was not there) told. */
-static int make_front(struct balance *b, const struct model_service *service, const struct model_port *port,
-                      const struct service_front *old, struct service_front *front) {
-        static const struct service_front none;
-        _cleanup_free_ struct balancer_back *wanted = NULL;
-        int r = find_backs(service, port, front->at.ip.family, &wanted, &front->n);
-
-        if (r < 0)
-                return r;
-        front->backs = calloc(front->n + 1, sizeof(*front->backs));
-        if (!front->backs)
-                return -ENOMEM;
-        front->keep = service->keep;
-        number(old ?: &none, wanted, front->n, front->backs);
-        return change_front(b, old ?: &none, front, wanted);
-}
-
-static int drop_front(struct balance *b, const struct service_front *old) {
-        const struct service_front none = { .at = old->at };
-
-        return change_front(b, old, &none, NULL);
-}
-
-static int change_address(struct balance *b, const struct ip *ip, bool add) {
-        const struct balancer_change change = { .kind = BALANCER_ADDRESS, .add = add, .front.ip = *ip };
-
-        return append(b, &change);
-}
-
-static bool has_ip(const struct ip *ips, size_t n, const struct ip *ip) {
-        for (size_t i = 0; i < n; i++)
-                if (ip_equal(&ips[i], ip))
-                        return true;
-        return false;
-}
-
-static int change_addresses(struct balance *b, const struct model_service *service, const struct ip *now, size_t n) {
-        int r;
-
-        for (size_t i = 0; i < service->n_addresses; i++)
-                if (!has_ip(now, n, &service->addresses[i]) &&
-                    (r = change_address(b, &service->addresses[i], false)) < 0)
-                        return r;
-        for (size_t i = 0; i < n; i++)
-                if (!has_ip(service->addresses, service->n_addresses, &now[i]) &&
-                    (r = change_address(b, &now[i], true)) < 0)
-                        return r;
-        return 0;
-}
-
-/* -- pods that reach themselves ---------------------------------------------------------------------------- */
-
-static int change_self(struct balance *b, const struct ip *ip, bool add) {
-        const struct balancer_change change = { .kind = BALANCER_SELF, .add = add, .front.ip = *ip };
-
-        return append(b, &change);
-}
-
-static void drop_self(struct balance *b, struct model_self *self) {
-        table_remove(&b->selfs_by_ip, &self->by_ip);
-        selfs_all_remove(self);
-        free(self);
-}
-
-static int add_self(struct balance *b, const struct ip *ip, const char *text) {
-        struct model_self *self = calloc(1, sizeof(*self));
-
-        if (!self)
-                return -ENOMEM;
-        self->ip = *ip;
-        self->uses = 1;
-        strcpy(self->text, text);
-        if (table_add(&b->selfs_by_ip, &self->by_ip, self->text) < 0) {
-                free(self);
-                return -ENOMEM;
-        }
-        selfs_all_append(&b->selfs, self);
-        return change_self(b, ip, true);
-}
-
-/* One use more or less of @ip. */
-static int use_self(struct balance *b, const struct ip *ip, bool more) {
-        char text[IP_TEXT_MAX];
-        struct model_self *self =
-                table_object(table_find(&b->selfs_by_ip, ip_format(ip, text)), struct model_self, by_ip);
-
-        if (more && !self)
-                return add_self(b, ip, text);
-        if (more)
-                self->uses++;
-        else if (self && --self->uses == 0) {
-                drop_self(b, self);
-                return change_self(b, ip, false);
-        }
-        return 0;
-}
-
-static int use_selfs(struct services *s, const struct model_service *service, bool more) {
+/* One use more or less of each address of this node behind it. */
+static int use_selfs(struct services *s, const struct front_ends *ends, bool more) {
         const struct services_cidrs *own = &s->nodes.own;
         int r = 0;
 
-        for (size_t i = 0; i < service->n_fronts; i++)
-                for (size_t k = 0; k < service->fronts[i].n; k++)
-                        for (size_t c = 0; c < own->n && r == 0; c++)
-                                if (ip_cidr_contains(&own->items[c], &service->fronts[i].backs[k].ip))
-                                        r = use_self(&s->balance, &service->fronts[i].backs[k].ip, more);
+        for (size_t i = 0; i < ends->n; i++)
+                for (size_t c = 0; c < own->n && r == 0; c++)
+                        if (ip_cidr_contains(&own->items[c], &ends->backs[i].ip))
+                                r = counted_use(&s->balance, &s->balance.selfs, &ends->backs[i].ip, more);
         return r;
 }
 
-void fronts_forget_selfs(struct balance *b) {
-        LIST_EACH (selfs_all, self, &b->selfs)
-                drop_self(b, self);
-}
+/* Brings @front to @wanted. The new selfs first: who stays never goes meanwhile. What was found is not counted. */
+static int turn(struct services *s, struct service_front *front, const struct balancer_back *wanted,
+                struct front_ends *now) {
+        struct front_ends old = front->has;
+        int r = ends_change(&s->balance, &front->at, &old, wanted, now);
 
-static void fronts_free(struct service_front *fronts, size_t n) {
-        for (size_t i = 0; fronts && i < n; i++)
-                free(fronts[i].backs);
-        free(fronts);
-}
-
-void fronts_done(struct model_service *service) {
-        fronts_free(service->fronts, service->n_fronts);
-        free(service->addresses);
-        service->fronts = NULL;
-        service->addresses = NULL;
-        service->n_fronts = service->n_addresses = 0;
-}
-
-/* Of a service twice the same address and port is one. */
-static int make_fronts(struct balance *b, struct model_service *service, struct model_service *now) {
-        int r;
-
-        for (size_t i = 0; i < service->n_ips && service->there; i++)
-                for (size_t k = 0; k < service->n_ports; k++) {
-                        struct service_front *front = &now->fronts[now->n_fronts];
-
-                        front->at = (struct balancer_front){ .ip = service->ips[i],
-                                                             .protocol = service->ports[k].protocol,
-                                                             .port = service->ports[k].port };
-                        if (find_front(now, &front->at))
-                                continue;
-                        now->n_fronts++;
-                        r = make_front(b, service, &service->ports[k], find_front(service, &front->at), front);
-                        if (r < 0)
-                                return r;
-                }
-        for (size_t i = 0; i < service->n_fronts; i++)
-                if (!find_front(now, &service->fronts[i].at) && (r = drop_front(b, &service->fronts[i])) < 0)
-                        return r;
+        if (r < 0 || (r = use_selfs(s, now, true)) < 0 || (front->service && (r = use_selfs(s, &old, false)) < 0)) {
+                free(now->backs);
+                return r;
+        }
+        free(old.backs);
+        front->has = *now;
         return 0;
 }
 
-/* What @service makes @now, and is to make the kernel. */
-static int make_now(struct services *s, struct model_service *service, size_t n_ips, struct model_service *now) {
-        int r;
+static int drop(struct services *s, struct service_front *front) {
+        struct front_ends none = { 0 };
+        int r = turn(s, front, NULL, &none);
 
-        if (!now->fronts || !now->addresses)
+        destroy(&s->balance, front);
+        s->balance.lacking = true;
+        return r;
+}
+
+/* -- a Service --------------------------------------------------------------------------------------------- */
+
+static size_t count_ports(const struct model_service *service) {
+        return service->n_ports < SERVICES_PORTS_MAX ? service->n_ports : SERVICES_PORTS_MAX;
+}
+
+/* Of @most that a Service may have, each of its fronts'. */
+static size_t share(const struct model_service *service, size_t most) {
+        size_t each = most / (count_ports(service) * service->n_ips);
+
+        return each < 1 ? 1 : each < BALANCER_BACKS_MAX ? each : BALANCER_BACKS_MAX;
+}
+
+size_t fronts_cap(const struct model_service *service) {
+        return share(service, service->keep ? SERVICES_KEPT_BACKS_MAX : SERVICES_BACKS_MAX);
+}
+
+static void lack(struct balance *b, struct model_service *service) {
+        b->lackers |= !service->lacks;
+        service->lacks = true;
+}
+
+/* Each Service has a share, whatever the others have; beyond that there is what all have together. Returns how many of
+ * @n there is room for, and how many of them are beyond. */
+static size_t find_room(struct balance *b, struct model_service *service, const struct service_front *front, size_t n,
+                        size_t *ret_beyond) {
+        size_t own = share(service, SERVICES_SHARE), room = SERVICES_BEYOND_MAX - (b->n_beyond - front->beyond),
+               beyond = n > own ? n - own : 0;
+
+        if (beyond > room) {
+                lack(b, service);
+                n = own + room;
+                beyond = room;
+        }
+        *ret_beyond = beyond;
+        return n;
+}
+
+/* The front that is to be @service's: its own of before, one that was found, or a new one. NULL: it has it already, or
+ * another has. */
+static int claim(struct services *s, struct model_service *service, const struct balancer_front *at,
+                 struct service_front **ret_front) {
+        struct balance *b = &s->balance;
+        struct service_front *front = find(b, at);
+
+        *ret_front = NULL;
+        if (front && front->service && front->service != service) {
+                lack(b, service);
+                return 0;
+        }
+        if (front && front->update == b->updates)
+                return 0;
+        if (!front && !(front = make(b, at)))
                 return -ENOMEM;
-        if ((r = make_fronts(&s->balance, service, now)) < 0)
+        front->update = b->updates;
+        if (front_list_contains(front))
+                front_list_remove(front);
+        front_list_append(&service->fronts, front);
+        *ret_front = front;
+        return 0;
+}
+
+static int update_front(struct services *s, struct model_service *service, const struct ip *ip,
+                        const struct model_port *port) {
+        const struct balancer_front at = { .ip = *ip, .protocol = port->protocol, .port = port->port };
+        _cleanup_free_ struct balancer_back *wanted = NULL;
+        struct front_ends now = { .keep = service->keep };
+        struct service_front *front;
+        size_t beyond;
+        int r = claim(s, service, &at, &front);
+
+        if (r < 0 || !front || (r = ends_find(service, port, ip->family, &wanted, &now.n)) < 0)
                 return r;
-        for (size_t i = 0; i < n_ips; i++)
-                if (!has_ip(now->addresses, now->n_addresses, &service->ips[i]))
-                        now->addresses[now->n_addresses++] = service->ips[i];
-        if ((r = change_addresses(&s->balance, service, now->addresses, now->n_addresses)) < 0)
+        now.n = find_room(&s->balance, service, front, now.n, &beyond);
+        r = turn(s, front, wanted, &now);
+        set_beyond(&s->balance, front, beyond);
+        front->service = service;
+        return r;
+}
+
+/* What it asks for too much is told of once. */
+static void look_for_cut(struct model_service *service) {
+        bool cut = service->n_ports > SERVICES_PORTS_MAX;
+
+        if (cut && !service->cut)
+                log_error("services: %s has %zu ports: the first %d are led somewhere", service->key, service->n_ports,
+                          SERVICES_PORTS_MAX);
+        service->cut = cut;
+}
+
+static int update_fronts(struct services *s, struct model_service *service) {
+        struct front_list before = { 0 };
+        struct service_front *gone;
+        int r = 0;
+
+        front_list_take(&before, &service->fronts);
+        s->balance.updates++;
+        for (size_t i = 0; i < service->n_ips && service->there && r == 0; i++)
+                for (size_t k = 0; k < count_ports(service) && r == 0; k++)
+                        r = update_front(s, service, &service->ips[i], &service->ports[k]);
+        while ((gone = front_list_pop(&before))) {
+                int dropped = drop(s, gone);
+
+                r = r < 0 ? r : dropped;
+        }
+        return r;
+}
+
+/* The new ones first: who stays never goes meanwhile. */
+static int update_addresses(struct balance *b, struct model_service *service) {
+        size_t n = service->there ? service->n_ips : 0;
+        struct ip *now = calloc(n + 1, sizeof(*now)), *old = service->addresses;
+        size_t n_old = service->n_addresses;
+        int r = now ? 0 : -ENOMEM;
+
+        for (size_t i = 0; i < n && r == 0; i++) {
+                now[i] = service->ips[i];
+                r = counted_use(b, &b->addresses, &now[i], true);
+        }
+        for (size_t i = 0; i < n_old && r == 0; i++)
+                r = counted_use(b, &b->addresses, &old[i], false);
+        if (r < 0) {
+                free(now);
                 return r;
-        /* The new ones first: who stays never goes meanwhile. */
-        if ((r = use_selfs(s, now, true)) < 0)
-                return r;
-        return use_selfs(s, service, false);
+        }
+        free(old);
+        service->addresses = now;
+        service->n_addresses = n;
+        return 0;
 }
 
 int fronts_update(struct services *s, struct model_service *service) {
-        size_t n_ips = service->there ? service->n_ips : 0;
-        struct model_service now = { .fronts = calloc(service->n_ips * service->n_ports + 1, sizeof(*now.fronts)),
-                                     .addresses = calloc(n_ips + 1, sizeof(*now.addresses)) };
-        int r = make_now(s, service, n_ips, &now);
+        int r;
 
-        if (r < 0) {
-                fronts_done(&now);
-                return r;
+        service->lacks = false;
+        look_for_cut(service);
+        r = update_fronts(s, service);
+        return r < 0 ? r : update_addresses(&s->balance, service);
+}
+
+/* -- what is in the kernel --------------------------------------------------------------------------------- */
+
+/* The back of a number, which comes in any order. */
+static int find_back(struct front_ends *has, uint32_t n, const struct balancer_back *back) {
+        if (n >= has->n) {
+                struct balancer_back *backs = reallocarray(has->backs, n + 1, sizeof(*backs));
+
+                if (!backs)
+                        return -ENOMEM;
+                memset(backs + has->n, 0, (n + 1 - has->n) * sizeof(*backs));
+                has->backs = backs;
+                has->n = n + 1;
         }
-        fronts_done(service);
-        service->fronts = now.fronts;
-        service->n_fronts = now.n_fronts;
-        service->addresses = now.addresses;
-        service->n_addresses = now.n_addresses;
+        has->backs[n] = *back;
         return 0;
 }
 
-int fronts_all(struct services *s, struct model_service *service) {
-        fronts_done(service);
-        return fronts_update(s, service);
+static int find_front(struct balance *b, const struct balancer_change *change) {
+        struct service_front *front = find(b, &change->front);
+
+        if (!front) {
+                if (!(front = make(b, &change->front)))
+                        return -ENOMEM;
+                front_list_append(&b->found, front);
+        }
+        if (change->kind == BALANCER_BACK)
+                return find_back(&front->has, change->n, &change->back);
+        front->count = change->n;
+        front->has.keep = change->keep ? FRONT_KEEPS : 0;
+        return 0;
+}
+
+static int find_one(struct balance *b, const struct balancer_change *change) {
+        switch (change->kind) {
+        case BALANCER_ADDRESS:
+                return counted_find(&b->addresses, &change->front.ip);
+        case BALANCER_SELF:
+                return counted_find(&b->selfs, &change->front.ip);
+        default:
+                return find_front(b, change);
+        }
+}
+
+/* As this program leaves one behind. */
+static bool is_whole(const struct service_front *front) {
+        for (size_t i = 0; i < front->has.n; i++)
+                if (!front->has.backs[i].ip.family)
+                        return false;
+        return front->has.n > 0 && (front->has.keep || front->count == front->has.n);
+}
+
+int fronts_find(struct balance *b, const struct balancer_change *changes, size_t n) {
+        int r = 0;
+
+        for (size_t i = 0; i < n && r == 0; i++)
+                r = find_one(b, &changes[i]);
+        LIST_EACH (front_list, front, &b->found)
+                if (r == 0 && !is_whole(front))
+                        r = -EINVAL;
+        return r;
+}
+
+int fronts_sweep(struct services *s) {
+        struct balance *b = &s->balance;
+        struct service_front *front;
+        int r = 0;
+
+        while (r == 0 && (front = front_list_pop(&b->found)))
+                r = drop(s, front);
+        if (r < 0 || (r = counted_sweep(b, &b->addresses)) < 0)
+                return r;
+        return counted_sweep(b, &b->selfs);
+}
+
+static void forget_all(struct balance *b, struct front_list *fronts) {
+        struct service_front *front;
+
+        while ((front = front_list_pop(fronts)))
+                destroy(b, front);
+}
+
+void fronts_done(struct balance *b, struct model_service *service) {
+        forget_all(b, &service->fronts);
+        free(service->addresses);
+        service->addresses = NULL;
+        service->n_addresses = 0;
+}
+
+void fronts_forget(struct balance *b) {
+        LIST_EACH (services_all, service, &b->all)
+                fronts_done(b, service);
+        forget_all(b, &b->found);
+        counted_forget(&b->addresses);
+        counted_forget(&b->selfs);
+        table_clear(&b->fronts_by_key);
 }

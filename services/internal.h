@@ -61,12 +61,31 @@ struct model_port {
         uint8_t protocol;
 };
 
-struct service_front {
-        struct balancer_front at;
+/* Who is behind a front, by their numbers. */
+struct front_ends {
         struct balancer_back *backs;
         size_t n;
         uint32_t keep; /* seconds that a sender stays with one of them after it came last; 0: it does not */
 };
+
+/* Of one that was found: it keeps senders, for a time that nobody knows. */
+#define FRONT_KEEPS UINT32_MAX
+
+#define FRONT_KEY_MAX 40
+
+/* What the kernel has of an address and port, or is about to. */
+struct service_front {
+        struct table_node by_key;
+        struct list_node in_list;      /* its Service's; or of those that are found */
+        struct model_service *service; /* NULL: it was found in the kernel, and nobody has asked for it yet */
+        struct balancer_front at;
+        struct front_ends has;
+        size_t beyond;   /* of its backs, beyond its Service's share */
+        uint32_t count;  /* of one that was found: what is drawn below */
+        uint32_t update; /* the last that asked for it */
+        char key[];
+};
+LIST_DEFINE(front_list, struct service_front, in_list)
 
 struct slice_end {
         struct ip ip;
@@ -78,8 +97,8 @@ struct slice {
         struct table_node by_key;
         struct list_node in_service;
         struct model_service *service;
-        struct arena *arena; /* with all of it */
-        const struct model_port *ports;
+        struct arena *arena;            /* with all of it */
+        const struct model_port *ports; /* in the order of model_compare_ports() */
         const struct slice_end *ends;
         size_t n_ports, n_ends;
         bool listed;
@@ -100,27 +119,45 @@ struct model_service {
         bool local_only;
         uint32_t keep; /* of its fronts */
         /* What the kernel has, or is about to. */
-        struct service_front *fronts;
+        struct front_list fronts;
         struct ip *addresses;
-        size_t n_fronts, n_addresses;
+        size_t n_addresses;
+        bool lacks, told; /* other Services have what it asks for; that was told of */
+        bool cut;         /* it asks for more than a Service may; it was told */
         char key[];
 };
 LIST_DEFINE(services_all, struct model_service, in_all)
 LIST_DEFINE(services_due, struct model_service, in_due)
 
-/* An address of this node's pods that is behind Services, @uses times. */
-struct model_self {
+/* Addresses of which the kernel knows each once, and @uses times it is asked for. */
+struct counted_ip {
         struct table_node by_ip;
         struct list_node in_all;
-        unsigned uses;
+        unsigned uses; /* 0: it was found in the kernel, and nobody has asked for it yet */
         struct ip ip;
-        char text[IP_TEXT_MAX];
+        char text[];
 };
-LIST_DEFINE(selfs_all, struct model_self, in_all)
+LIST_DEFINE(counted_all, struct counted_ip, in_all)
+
+struct counted {
+        enum balancer_kind kind;
+        struct counted_all all;
+        struct table by_ip;
+};
+
+/* What is known of the kernel's table. */
+enum balance_state {
+        BALANCE_UNREAD, /* nothing: it is to be read */
+        BALANCE_READ,   /* what there is; not yet what it is to be, nor its rules */
+        BALANCE_ABSENT, /* that it is no use: it is to be begun anew */
+        BALANCE_KNOWN,
+};
 
 struct balance {
-        struct selfs_all selfs;
-        struct table selfs_by_ip;
+        enum balance_state state;
+        struct counted addresses, selfs; /* Services'; those of this node's pods that are behind some */
+        struct table fronts_by_key;
+        struct front_list found; /* of no Service yet */
         struct informers *informers;
         struct informer_handler heard_services, heard_slices;
         struct services_all all;
@@ -129,16 +166,22 @@ struct balance {
         struct balancer *balancer;
         uv_timer_t *timer, *unheard;
         struct services_job *job;
+        size_t n_there;   /* Services */
+        size_t n_beyond;  /* backs, of all */
         unsigned listing; /* lists that are under way: what is known then is not what there is */
         bool synced;
-        bool anew; /* the table is to be begun anew */
+        uint32_t updates;
+        bool renew;   /* what is known is of no use any more */
+        bool sweeps;  /* what was found is to go where nobody has asked for it */
+        bool lacking; /* what a Service had others may ask for now */
+        bool lackers; /* some have begun to lack something */
         /* The job's. */
-        struct balancer_change *changes;
-        size_t n_changes, size;
+        struct balancer_change *changes; /* that are to be made, or have made what is found */
+        size_t n_changes, size, weight;
         struct balancer_options options;
         struct services_cidrs cidrs;
         struct err *failure;
-        bool from_scratch;
+        enum balance_state was; /* when it began */
         char said[ERR_TEXT_MAX];
 };
 
@@ -157,6 +200,7 @@ void nodes_done(struct services *s);
 void nodes_later(struct services *s, unsigned ms); /* the kernel is brought to what is known */
 
 int model_init(struct services *s);
+int model_compare_ports(const struct model_port *a, const struct model_port *b); /* by name and protocol */
 int model_start(struct services *s);
 void model_done(struct services *s);
 
@@ -172,19 +216,37 @@ int read_service(const struct client_object *object, struct model_service *ret_s
 /* @ret_owner: the key of its Service, in the slice's arena; NULL: it has none. */
 int read_slice(const struct client_object *object, const char *node, struct slice **ret_slice, const char **ret_owner);
 
-/* fronts.c: what the kernel needs of a service. -ENOMEM. */
+/* fronts.c: what the kernel needs of a service, as changes of what it has. -ENOMEM: what is known is of no use any
+ * more. */
 int fronts_update(struct services *s, struct model_service *service);
-/* All of it, for a table that is begun anew. */
-int fronts_all(struct services *s, struct model_service *service);
-void fronts_done(struct model_service *service);
-void fronts_forget_selfs(struct balance *b); /* before all of it */
+/* What a table that was read has becomes what is known of the kernel. -EINVAL: nothing of this program's is so. */
+int fronts_find(struct balance *b, const struct balancer_change *changes, size_t n);
+int fronts_sweep(struct services *s); /* what was found goes where nobody has asked for it */
+void fronts_done(struct balance *b, struct model_service *service);
+void fronts_forget(struct balance *b); /* nothing is known any more */
+size_t fronts_cap(
+        const struct model_service *service); /* how many may be behind each of its fronts, of which there are some */
+
+/* ends.c: who is behind a port of a service, and the changes that lead to them */
+int ends_find(const struct model_service *service, const struct model_port *port, uint8_t family,
+              struct balancer_back **ret_wanted, size_t *ret_n); /* in order, each once. -ENOMEM */
+/* @now has no backs yet, which are @wanted's, @now->n: they get their numbers. -ENOMEM. */
+int ends_change(struct balance *b, const struct balancer_front *at, const struct front_ends *old,
+                const struct balancer_back *wanted, struct front_ends *now);
+
+/* counted.c: changes of addresses. -ENOMEM. */
+int counted_use(struct balance *b, struct counted *counted, const struct ip *ip, bool more);
+int counted_find(struct counted *counted, const struct ip *ip); /* it is in the kernel */
+int counted_sweep(struct balance *b, struct counted *counted);
+void counted_forget(struct counted *counted);
 
 /* balance.c: the kernel is brought to it */
 void balance_later(struct services *s, unsigned ms);
 int balance_init(struct services *s);
 void balance_done(struct services *s);
-void balance_renew(struct services *s); /* the table is begun anew: the pod CIDRs are others */
-void model_drop(struct services *s, struct model_service *service); /* nothing says a word of it any more */
+void balance_renew(struct services *s);                                      /* the pod CIDRs are others */
+int balance_append(struct balance *b, const struct balancer_change *change); /* one more to be made. -ENOMEM */
+void model_drop(struct services *s, struct model_service *service);          /* nothing says a word of it any more */
 
 /* host.c */
 int host_watch(struct services *s, struct err **err);

@@ -13,6 +13,10 @@
 #define OF_SERVICES(handler) ((struct services *)((char *)(handler)-offsetof(struct services, balance.heard_services)))
 #define OF_SLICES(handler) ((struct services *)((char *)(handler)-offsetof(struct services, balance.heard_slices)))
 
+int model_compare_ports(const struct model_port *a, const struct model_port *b) {
+        return strcmp(a->name, b->name) ?: a->protocol - b->protocol;
+}
+
 /* Something of it is another. */
 static void touch(struct services *s, struct model_service *service) {
         if (services_due_contains(service))
@@ -25,12 +29,12 @@ static struct model_service *find(struct balance *b, const char *key) {
         return table_object(table_find(&b->by_key, key), struct model_service, by_key);
 }
 
-/* What has @key, as empty as it may be; NULL without room or memory. */
+/* What has @key, as empty as it may be; NULL without memory. */
 static struct model_service *get(struct balance *b, const char *key) {
         struct model_service *service = find(b, key);
         size_t n = strlen(key) + 1;
 
-        if (service || b->by_key.n >= SERVICES_MAX)
+        if (service)
                 return service;
         service = calloc(1, sizeof(*service) + n);
         if (!service)
@@ -49,7 +53,7 @@ void model_drop(struct services *s, struct model_service *service) {
                 return;
         services_all_remove(service);
         table_remove(&s->balance.by_key, &service->by_key);
-        fronts_done(service);
+        fronts_done(&s->balance, service);
         arena_free(service->arena);
         free(service);
 }
@@ -69,7 +73,20 @@ static void tell_passed_over(const char *kind, const char *key, int r) {
 
 static void forget_service(struct services *s, struct model_service *service) {
         service->there = false;
+        s->balance.n_there--;
         touch(s, service);
+}
+
+/* Those that are told of by their slices alone take no room: there may be as many of them as there are slices. */
+static int take_service(struct services *s, struct model_service *service, const struct client_object *object) {
+        struct balance *b = &s->balance;
+        int r = !service->there && b->n_there >= SERVICES_MAX ? -E2BIG : read_service(object, service);
+
+        if (r < 0)
+                return r;
+        b->n_there += !service->there;
+        service->there = true;
+        return 0;
 }
 
 static void on_service(struct informer_handler *handler, enum client_change change, struct client_object *object,
@@ -87,12 +104,10 @@ static void on_service(struct informer_handler *handler, enum client_change chan
                 return;
         }
         if (!service)
-                return tell_passed_over("service", key, s->balance.by_key.n >= SERVICES_MAX ? -E2BIG : -ENOMEM);
-        r = read_service(object, service);
+                return tell_passed_over("service", key, -ENOMEM);
+        r = take_service(s, service, object);
         if (r < 0) /* it stays as it was */
                 tell_passed_over("service", key, r);
-        else
-                service->there = true;
         service->listed = true;
         touch(s, service);
 }
@@ -130,16 +145,18 @@ static void forget_slice(struct services *s, struct slice *slice) {
 
 static int add_slice(struct services *s, struct slice *slice, const char *owner) {
         struct balance *b = &s->balance;
-        struct model_service *service = get(b, owner);
+        struct model_service *service;
 
-        if (!service || b->slices_by_key.n >= SERVICES_SLICES_MAX)
-                return b->by_key.n >= SERVICES_MAX || b->slices_by_key.n >= SERVICES_SLICES_MAX ? -E2BIG : -ENOMEM;
+        if (b->slices_by_key.n >= SERVICES_SLICES_MAX)
+                return -E2BIG;
+        if (!(service = get(b, owner)))
+                return -ENOMEM;
+        touch(s, service);
         if (table_add(&b->slices_by_key, &slice->by_key, slice->key) < 0)
                 return -ENOMEM;
         slice->service = service;
         slice->listed = true;
         slices_append(&service->slices, slice);
-        touch(s, service);
         return 0;
 }
 

@@ -1,6 +1,7 @@
 /* Objects of the API as what is kept of them: addresses are numbers here, and what cannot be used is left out. */
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kube/core_v1.h"
@@ -16,6 +17,24 @@
 
 static bool is(const char *text, const char *wanted) {
         return text && strcmp(text, wanted) == 0;
+}
+
+/* An address that no pod and no Service may have: of whoever asks, of a link, or of many. The API refuses these, too.
+ */
+static bool is_of_nobody_else(const struct ip *ip) {
+        static const uint8_t zero[10], all[4] = { 0xff, 0xff, 0xff, 0xff };
+        const uint8_t *b = ip->bytes;
+
+        if (ip->family == AF_INET) /* 0/8, 127/8, 169.254/16, 224/4, broadcast */
+                return b[0] == 0 || b[0] == 127 || (b[0] == 169 && b[1] == 254) || b[0] >> 4 == 0xe ||
+                       memcmp(b, all, sizeof(all)) == 0;
+        /* ff00::/8, fe80::/10, ::/96 with loopback in it, IPv4's */
+        return b[0] == 0xff || (b[0] == 0xfe && b[1] >> 6 == 2) ||
+               (memcmp(b, zero, sizeof(zero)) == 0 && (b[10] == 0 || b[10] == 0xff) && b[11] == b[10]);
+}
+
+static bool take_ip(const char *text, struct ip *ret_ip) {
+        return text && ip_parse(text, ret_ip, NULL) == 0 && !is_of_nobody_else(ret_ip);
 }
 
 /* -- nodes ------------------------------------------------------------------------------------------------- */
@@ -89,9 +108,10 @@ static int add_ips(struct arena *arena, const struct kube_service_spec *spec, st
         if (!ips)
                 return -ENOMEM;
         list_for_each (text, &spec->cluster_ips)
-                service->n_ips += ip_parse(*text, &ips[service->n_ips], NULL) == 0;
-        if (spec->cluster_ips.count == 0 && spec->cluster_ip)
-                service->n_ips += ip_parse(spec->cluster_ip, &ips[0], NULL) == 0;
+                if (service->n_ips < SERVICES_CIDRS_MAX)
+                        service->n_ips += take_ip(*text, &ips[service->n_ips]);
+        if (spec->cluster_ips.count == 0)
+                service->n_ips += take_ip(spec->cluster_ip, &ips[0]);
         service->ips = ips;
         return 0;
 }
@@ -157,6 +177,10 @@ static struct slice_end end_of(const struct kube_discovery_v1_endpoint *from, co
         return (struct slice_end){ .ready = ready, .ends = serving && terminating, .local = is(from->node_name, node) };
 }
 
+static int compare_ports(const void *a, const void *b) {
+        return model_compare_ports(a, b);
+}
+
 /* Of an end's addresses only the first counts (discovery/v1). */
 static int fill_slice(struct slice *slice, const struct kube_discovery_v1_endpoint_slice *read, const char *node) {
         uint8_t family = is(read->address_type, "IPv6") ? AF_INET6 : is(read->address_type, "IPv4") ? AF_INET : 0;
@@ -173,10 +197,11 @@ static int fill_slice(struct slice *slice, const struct kube_discovery_v1_endpoi
         list_for_each (from, &read->endpoints) {
                 struct slice_end end = end_of(from, node);
 
-                if (from->addresses.count > 0 && ip_parse(from->addresses.items[0], &end.ip, NULL) == 0 &&
+                if (from->addresses.count > 0 && take_ip(from->addresses.items[0], &end.ip) &&
                     end.ip.family == family && (end.ready || end.ends))
                         ends[slice->n_ends++] = end;
         }
+        qsort(ports, slice->n_ports, sizeof(*ports), compare_ports);
         slice->ports = ports;
         slice->ends = ends;
         return r;

@@ -22,10 +22,17 @@ struct network;
 struct pool;
 struct services;
 
-#define SERVICES_CIDRS_MAX 2         /* one a family */
-#define SERVICES_NODES_MAX 5000      /* that are known at a time; more are told of in the log and passed over */
-#define SERVICES_MAX 20000           /* the same of Services, */
-#define SERVICES_SLICES_MAX 50000    /* and of EndpointSlices */
+#define SERVICES_CIDRS_MAX 2      /* one a family */
+#define SERVICES_NODES_MAX 5000   /* that are known at a time; more are told of in the log and passed over */
+#define SERVICES_MAX 20000        /* the same of Services, */
+#define SERVICES_SLICES_MAX 50000 /* and of EndpointSlices */
+/* Of one Service: ports, each of each of its addresses; and who is behind all of them together, where senders are kept
+ * and where they are not. What it asks for beyond is left out, so that one cannot take what is there for all. */
+#define SERVICES_PORTS_MAX 1024
+#define SERVICES_BACKS_MAX 65536
+#define SERVICES_KEPT_BACKS_MAX 2048
+#define SERVICES_SHARE 1024          /* of these each Service has so many, whatever the others have; */
+#define SERVICES_BEYOND_MAX 250000   /* beyond that all of them have so many */
 #define SERVICES_GATHER_MS 5         /* changes that come within it are one */
 #define SERVICES_MOVED_MS 50         /* until what the host's addresses and routes have become is looked at */
 #define SERVICES_RETRY_MS 5000       /* until what the kernel has refused is tried again */

@@ -63,9 +63,22 @@ static void measure_counts(void) {
                 changes[1] =
                         (struct balancer_change){ .kind = BALANCER_COUNT, .add = true, .front = front, .n = BACKS - 1 };
                 changes[2] = (struct balancer_change){ .kind = BALANCER_BACK, .front = front, .n = BACKS - 1 };
-                require(cni_balancer_apply(balancer, changes, 3, false, &err), err);
+                require(cni_balancer_apply(balancer, changes, 3, BALANCER_GOES_ON, &err), err);
         }
         printf("  one end less                       %8.3f ms\n", (host_now() - all) * 1000 / CHANGES_TIMED);
+}
+
+/* As an agent does that finds the table of another. */
+static void measure_taking_up(void) {
+        struct balancer_change *found;
+        struct err *err = NULL;
+        double begin = host_now();
+        size_t n;
+
+        require(cni_balancer_read(balancer, &found, &n, &err), err);
+        require(cni_balancer_apply(balancer, NULL, 0, BALANCER_TAKES_UP, &err), err);
+        printf("  they are read, and taken up        %8.3f ms\n", (host_now() - begin) * 1000);
+        free(found);
 }
 
 static void measure_changes(unsigned services) {
@@ -77,7 +90,7 @@ static void measure_changes(unsigned services) {
         for (unsigned i = 0; i < services; i++)
                 n += put_service(changes + n, i, NULL);
         begin = host_now();
-        require(cni_balancer_apply(balancer, changes, n, true, &err), err);
+        require(cni_balancer_apply(balancer, changes, n, BALANCER_ANEW, &err), err);
         printf("  all of %u, of %d ends each       %8.1f ms\n", services, BACKS, (host_now() - begin) * 1000);
         all = host_now();
         for (unsigned i = 0; i < CHANGES_TIMED; i++) {
@@ -86,13 +99,14 @@ static void measure_changes(unsigned services) {
                         .kind = BALANCER_BACK, .add = true, .front = front_of(i), .n = 3, .back = back_of(77)
                 };
                 begin = host_now();
-                require(cni_balancer_apply(balancer, two, 2, false, &err), err);
+                require(cni_balancer_apply(balancer, two, 2, BALANCER_GOES_ON, &err), err);
                 if (host_now() - begin > worst)
                         worst = host_now() - begin;
         }
         printf("  one end for another among them     %8.3f ms, at most %.3f\n",
                (host_now() - all) * 1000 / CHANGES_TIMED, worst * 1000);
         measure_counts();
+        measure_taking_up();
         free(changes);
 }
 
@@ -126,7 +140,8 @@ static void measure_connections(unsigned services) {
         struct err *err = NULL;
 
         ip_parse("192.0.2.2", &only.ip, NULL);
-        require(cni_balancer_apply(balancer, changes, put_service(changes, services, &only), false, &err), err);
+        require(cni_balancer_apply(balancer, changes, put_service(changes, services, &only), BALANCER_GOES_ON, &err),
+                err);
         host_serve("far", IPPROTO_TCP, 8080);
         for (int i = 0; i < 3; i++) {
                 struct balancer_front front = front_of(services);

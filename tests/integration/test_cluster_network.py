@@ -209,7 +209,8 @@ def test_a_service_leads_to_all_behind_it(lan, pods, service):
             wait_for("both answer", lambda: answers(where, ip, 8000) == {"p0", "p1"}, timeout=5)
     far = service("far", pods[1], port=8001)
     for family in 0, 1:
-        wait_for("answer", lambda: answers(pods[0].netns, far.ips[family], 8001, n=1) == {"p1"}, timeout=5)
+        for p in pods:  # each node hears of it by itself
+            wait_for("answer", lambda: answers(p.netns, far.ips[family], 8001, n=1) == {"p1"}, timeout=5)
         assert ask(pods[0].netns, far.ips[family], 8001) == ("p1", pods[0].ips[family])
         assert ask(netns(lan.nodes[0]), far.ips[family], 8001) == ("p1", [lan.nodes[0].address, lan.nodes[0].address6][family])
         assert ask(pods[1].netns, far.ips[family], 8001)[0] == "p1"  # itself
@@ -317,6 +318,32 @@ def test_a_sender_stays_while_others_come_and_go(pods, service):
     assert len([name for name, of in sets.items() if pods[0].ips[0] in of or pods[0].ips[1] in of]) == 2, rules
     made.delete()
     wait_for("nothing of it", lambda: "end_" not in (r := pods[0].host.run("nft", "list", "table", "inet", table)) and "keeps_" not in r, timeout=5)
+
+
+def test_a_sender_stays_when_the_agent_is_killed(lan, pods, service):
+    """And starts again, while its end is there; who is behind it may change meanwhile."""
+    made, where, host = service("outlives", *pods, port=8000, sessionAffinity="ClientIP"), pods[0].netns, lan.nodes[0]
+    wait_for("both lead somewhere", lambda: all(answers(where, ip, 8000) <= {"p0", "p1"} for ip in made.ips), timeout=5)
+    first = [answers(where, ip, 8000) for ip in made.ips]
+    assert all(len(f) == 1 for f in first)
+    for i in range(4):
+        host.node.kill(signal.SIGKILL)
+        if i == 2:
+            made.set(*pods, "10.215.1.250", "fd00:215:1::250")  # which nobody has
+        assert [answers(where, ip, 8000) for ip in made.ips] == first
+        host.node.start()
+        wait_ready(lan.client, host)
+        later = service(f"known{i}", pods[1], port=8000)  # what is told later is known later
+        wait_for("the change", lambda: answers(where, later.ips[0], 8000) == {"p1"}, timeout=10)
+        assert [answers(where, ip, 8000) for ip in made.ips] == first, i
+    host.node.kill(signal.SIGKILL)
+    gone = [p for p in pods if p.name in first[0]]
+    made.set(*[p for p in pods if p not in gone])
+    host.node.start()
+    wait_for("another end", lambda: not answers(where, made.ips[0], 8000) & first[0], timeout=10)
+    table = f"nacelle_services_{host.node.bridge}"
+    made.delete()
+    wait_for("nothing of it", lambda: "end_" not in (r := host.run("nft", "list", "table", "inet", table)) and "keeps_" not in r, timeout=5)
 
 
 def test_a_sender_stays_for_its_time(pods, service):

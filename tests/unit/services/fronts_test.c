@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <errno.h>
 
 #include "lib/cleanup.h"
 #include "services/internal.h"
@@ -53,7 +54,7 @@ static void apply_kept(const struct balancer_change *c, size_t port) {
 
         switch (c->kind) {
         case BALANCER_END:
-                assert_int_not_equal(has[end_of(&c->back)], c->add);
+                assert_true(c->add || has[end_of(&c->back)]); /* added again it has other rules */
                 has[end_of(&c->back)] = c->add;
                 assert_true(!c->add || c->keep);
                 if (!c->add)
@@ -92,7 +93,8 @@ static void apply_one(const struct balancer_change *c) {
                         }
                 break;
         case BALANCER_COUNT:
-                assert_int_equal(kernel.ports[port].count, c->add ? 0 : c->n);
+                assert_true(c->add || kernel.ports[port].keep || kernel.ports[port].count == c->n);
+                assert_int_equal(!kernel.ports[port].count, c->add);
                 assert_true(c->n > 0);
                 kernel.ports[port].count = c->add ? c->n : 0;
                 kernel.ports[port].keep = c->add ? c->keep : 0;
@@ -111,22 +113,86 @@ static void apply_one(const struct balancer_change *c) {
 }
 
 /* As the kernel does it: removals first. Returns how many changes there were. */
-static size_t update(void) {
+static size_t apply(void) {
         struct balance *b = &services.balance;
+        size_t n = b->n_changes;
 
-        b->n_changes = 0;
-        assert_int_equal(fronts_update(&services, service), 0);
         for (int add = 0; add < 2; add++)
-                for (size_t i = 0; i < b->n_changes; i++)
+                for (size_t i = 0; i < n; i++)
                         if (b->changes[i].add == add)
                                 apply_one(&b->changes[i]);
-        return b->n_changes;
+        return n;
+}
+
+static size_t update(void) {
+        services.balance.n_changes = services.balance.weight = 0;
+        assert_int_equal(fronts_update(&services, service), 0);
+        return apply();
+}
+
+/* -- what another agent has left --------------------------------------------------------------------------- */
+
+struct found {
+        struct balancer_change changes[256];
+        size_t n;
+};
+
+static struct balancer_change *find_one(struct found *found, enum balancer_kind kind, const struct ip *ip) {
+        struct balancer_change *change = &found->changes[found->n++];
+
+        assert_true(found->n <= ELEMENTS(found->changes));
+        *change = (struct balancer_change){ .kind = (uint8_t)kind, .add = true, .front.ip = *ip };
+        return change;
+}
+
+static void find_port(struct found *found, size_t port) {
+        const struct balancer_front at = { .ip = address, .port = ports[port].port, .protocol = ports[port].protocol };
+        struct balancer_change *change;
+
+        for (uint32_t i = ELEMENTS(kernel.ports[port].backs); i-- > 0;) /* in any order */
+                if (kernel.ports[port].backs[i].ip.family) {
+                        change = find_one(found, BALANCER_BACK, &address);
+                        change->front = at;
+                        change->n = i;
+                        change->back = kernel.ports[port].backs[i];
+                }
+        if (kernel.ports[port].count == 0)
+                return;
+        change = find_one(found, BALANCER_COUNT, &address);
+        change->front = at;
+        change->keep = kernel.ports[port].keep > 0;
+        change->n = change->keep ? 0 : kernel.ports[port].count;
+}
+
+static void find_all(struct found *found) {
+        found->n = 0;
+        if (kernel.address)
+                find_one(found, BALANCER_ADDRESS, &address);
+        for (size_t i = 0; i < ENDS; i++)
+                if (kernel.selfs[i])
+                        find_one(found, BALANCER_SELF, &ends[i].ip);
+        for (size_t port = 0; port < PORTS; port++)
+                find_port(found, port);
+}
+
+/* As another agent does that starts. */
+static size_t take_up(void) {
+        struct found found;
+        size_t n;
+
+        find_all(&found);
+        fronts_forget(&services.balance);
+        assert_int_equal(fronts_find(&services.balance, found.changes, found.n), 0);
+        n = update();
+        services.balance.n_changes = 0;
+        assert_int_equal(fronts_sweep(&services), 0);
+        return n + apply();
 }
 
 static bool is_behind(size_t port, const struct ip *ip) {
         size_t n = 0;
 
-        for (size_t i = 0; i < kernel.ports[port].count; i++)
+        for (size_t i = 0; i < ELEMENTS(kernel.ports[port].backs); i++)
                 n += ip_equal(&kernel.ports[port].backs[i].ip, ip) &&
                      kernel.ports[port].backs[i].port == slice.ports[port].port;
         assert_true(n <= 1);
@@ -149,10 +215,11 @@ static void assert_all(void) {
                         assert_int_equal(is_behind(port, &ends[i].ip), wanted);
                         n += wanted;
                 }
-                assert_int_equal(kernel.ports[port].count, n);
+                /* Who keeps senders draws by rules. */
+                assert_true(service->keep ? !kernel.ports[port].count == !n : kernel.ports[port].count == n);
                 for (size_t i = n; i < 64; i++)
                         assert_int_equal(kernel.ports[port].backs[i].ip.family, 0);
-                assert_int_equal(kernel.ports[port].keep, n > 0 ? service->keep : 0);
+                assert_int_equal(!kernel.ports[port].keep, !(n > 0 && service->keep));
                 for (size_t i = 0; i < ENDS; i++) {
                         bool keeps = service->keep && is_behind(port, &ends[i].ip);
 
@@ -178,6 +245,9 @@ static int begin(void **state) {
         ip_parse("10.96.0.1", &address, NULL);
         ip_cidr_parse("10.1.0.0/30", &services.nodes.own.items[0], NULL); /* four of the ends */
         services.nodes.own.n = with_selfs;
+        services_all_append(&services.balance.all, service);
+        services.balance.addresses.kind = BALANCER_ADDRESS;
+        services.balance.selfs.kind = BALANCER_SELF;
         service->there = true;
         service->ips = &address;
         service->n_ips = 1;
@@ -195,10 +265,10 @@ static int begin(void **state) {
 
 static int end(void **state) {
         slices_remove(&slice);
-        fronts_done(service);
+        fronts_done(&services.balance, service);
+        services_all_remove(service);
         free(service);
-        fronts_forget_selfs(&services.balance);
-        table_clear(&services.balance.selfs_by_ip);
+        fronts_forget(&services.balance);
         free(services.balance.changes);
         return 0;
 }
@@ -239,7 +309,7 @@ static void test_nobody_then_somebody(void **state) {
         service->there = false;
         update();
         assert_all();
-        assert_int_equal(service->n_fronts, 0);
+        assert_true(front_list_is_empty(&service->fronts));
 }
 
 static void test_flows_of_who_has_gone_end(void **state) {
@@ -261,6 +331,43 @@ static void test_flows_of_who_has_gone_end(void **state) {
         }
         assert_int_equal(gone, 1);
         assert_true(moved <= 1);
+}
+
+/* What is as it is to be stays so; of ends that keep senders the rules are told again, as nobody knows what they say.
+ */
+static void test_what_is_there_is_taken_up(void **state) {
+        set_ready(5);
+        update();
+        assert_int_equal(take_up(), 0);
+        assert_all();
+        ends[5].ready = true;
+        assert_int_equal(take_up(), PORTS * 3);
+        assert_all();
+        service->keep = 60;
+        update();
+        assert_int_equal(take_up(), PORTS * (6 + 1 + 6 + 6));
+        assert_all();
+        assert_int_equal(take_up(), PORTS * (6 + 1 + 6 + 6));
+        service->there = false; /* meanwhile */
+        take_up();
+        assert_all();
+}
+
+static void test_what_no_agent_leaves_is_not_taken_up(void **state) {
+        struct found found;
+
+        set_ready(3);
+        update();
+        find_all(&found);
+        for (size_t i = 0; i < found.n; i++) {
+                const struct balancer_change left_out = found.changes[i];
+                bool needed = left_out.kind == BALANCER_BACK || left_out.kind == BALANCER_COUNT;
+
+                found.changes[i] = found.changes[0]; /* the address, once more */
+                fronts_forget(&services.balance);
+                assert_int_equal(fronts_find(&services.balance, found.changes, found.n), needed ? -EINVAL : 0);
+                found.changes[i] = left_out;
+        }
 }
 
 static int begin_with_selfs(void **state) {
@@ -285,10 +392,12 @@ static void test_whatever_comes(void **state) {
                 service->local_only = rand() % 20 == 0 ? !service->local_only : service->local_only;
                 if (rand() % 50 == 0) { /* begun anew */
                         kernel = (struct kernel){ 0 };
-                        fronts_forget_selfs(&services.balance);
-                        fronts_done(service);
+                        fronts_forget(&services.balance);
                 }
-                update();
+                if (rand() % 20 == 0)
+                        take_up();
+                else
+                        update();
                 assert_all();
         }
 }
@@ -298,6 +407,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_a_change_is_as_small_as_it_can_be, begin, end),
                 cmocka_unit_test_setup_teardown(test_nobody_then_somebody, begin, end),
                 cmocka_unit_test_setup_teardown(test_flows_of_who_has_gone_end, begin, end),
+                cmocka_unit_test_setup_teardown(test_what_is_there_is_taken_up, begin, end),
+                cmocka_unit_test_setup_teardown(test_what_no_agent_leaves_is_not_taken_up, begin, end),
                 cmocka_unit_test_setup_teardown(test_whatever_comes, begin_with_selfs, end),
         };
 
