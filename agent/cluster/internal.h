@@ -222,6 +222,7 @@ void cluster_mirrors_listed(struct cluster *cluster); /* what was not seen is no
 struct cluster_mirror *cluster_mirror_of(const struct cluster *cluster, const char *uid); /* NULL: none */
 
 /* report.c */
+const char *cluster_node_uid(const struct cluster_pod *pod); /* that under which the node has it */
 #define CLUSTER_DELETE_MAX (POD_UID_MAX + 128)
 size_t cluster_delete_now(const char *uid, char ret_options[CLUSTER_DELETE_MAX]); /* DeleteOptions; their length */
 void cluster_report_later(struct cluster_pod *pod);                               /* its status may be another */

@@ -117,6 +117,12 @@ static int on_pod_status(void *data, const char *uid, struct arena *arena, struc
         return slot && !slot->gone ? worker_status(slot->worker, arena, ret_status) : -ENOENT;
 }
 
+static bool on_pod_renews(void *data, const char *uid) {
+        const struct pods_slot *slot = pods_slot_by_uid(data, uid);
+
+        return slot && !slot->gone && worker_renews(slot->worker);
+}
+
 static int on_node_status(void *data, struct arena *arena, struct kube_node_status *ret_status) {
         struct pods *pods = data;
         int r = eviction_node_status(pods->eviction, arena, ret_status);
@@ -199,6 +205,7 @@ int pods_join(struct pods *pods, struct err **err) {
                 .listed = on_listed,
                 .has = on_has,
                 .pod_status = on_pod_status,
+                .pod_renews = on_pod_renews,
                 .serving = on_serving,
                 .clock = pods_age_sources,
                 .told = on_told,

@@ -68,6 +68,10 @@ static int on_status(void *data, const char *uid, struct arena *arena, struct ku
         return status ? 0 : -ENOENT;
 }
 
+static bool on_renews(void *data, const char *uid) {
+        return creating;
+}
+
 static int begin(void **state) {
         uv_loop_init(&loop);
         fake_init(&fake, &loop);
@@ -78,7 +82,12 @@ static int begin(void **state) {
         creating = false;
         c = (struct cluster){ .loop = &loop, .options = &options, .client = &fake.base };
         c.events = (struct cluster_events){
-                .pod = on_pod, .end = on_end, .listed = on_listed, .has = on_has, .pod_status = on_status
+                .pod = on_pod,
+                .end = on_end,
+                .listed = on_listed,
+                .has = on_has,
+                .pod_status = on_status,
+                .pod_renews = on_renews,
         };
         assert_int_equal(cluster_mirrors_start(&c), 0);
         assert_int_equal(cluster_pods_start(&c), 0);
