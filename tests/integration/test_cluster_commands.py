@@ -385,6 +385,40 @@ def test_a_full_disk(second):
         subprocess.run(["umount", second.config], check=True)
 
 
+def fill(directory):
+    """Nothing more can be written there, nor a file be made."""
+    with open(directory + "/fill", "wb", buffering=0) as f, pytest.raises(OSError):
+        while True:
+            f.write(bytes(4096))
+    return f.name
+
+
+@pytest.mark.parametrize("full", ["config", "run"])
+def test_a_reset_on_a_full_disk(first, second, busybox_archive, full):
+    """It takes away all the same, the cluster's pods as well."""
+    n = second.node
+    directory = {"config": second.config, "run": n.run}[full]
+    os.makedirs(directory, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "full", directory], check=True)
+    try:
+        done = second.join(*first.line[2:])
+        assert done.returncode == 0, done.stderr + second.logs()
+        n.nacelle("import", busybox_archive)
+        first.ask("POST", "/api/v1/namespaces/default/pods", pod("here", "trap 'exit 0' TERM; while :; do sleep 0.1; done", nodeName=n.name))
+        wait_for("pod", lambda: first.ask("GET", "/api/v1/namespaces/default/pods/here").get("status", {}).get("phase") == "Running")
+        filling = fill(directory)
+        done = second.nacelle("reset", "--force", *second.places)
+        assert done.returncode == 0, done.stderr + second.logs()
+        assert [name for name in os.listdir(second.config) if name != "fill"] == [] and not os.path.exists(n.root + "/pki")
+        assert not processes(f"nacelle-agent.*{n.root}")
+        assert not done.stderr and not os.listdir(n.root + "/sandboxes")
+        os.unlink(filling)
+    finally:
+        first.ask("DELETE", "/api/v1/namespaces/default/pods/here?gracePeriodSeconds=0")
+        first.ask("DELETE", f"/api/v1/nodes/{n.name}")
+        subprocess.run(["umount", "-l", directory], check=True)
+
+
 def test_a_backup_takes_nothing_away(first):
     for name in "state.db", "state.db-wal", "state.db.new":
         done = first.nacelle("backup", f"{first.data}/{name}", "--data-dir", first.data)
