@@ -13,6 +13,7 @@ import threading
 import pytest
 from support import leaks
 from support.api import Client, free_port
+from support.faults import Faults
 from support.join import openssl
 from support.node import BUILD, Node, parent, pod, processes, wait_for
 
@@ -417,6 +418,24 @@ def test_a_reset_on_a_full_disk(first, second, busybox_archive, full):
         first.ask("DELETE", "/api/v1/namespaces/default/pods/here?gracePeriodSeconds=0")
         first.ask("DELETE", f"/api/v1/nodes/{n.name}")
         subprocess.run(["umount", "-l", directory], check=True)
+
+
+@pytest.mark.parametrize("nth, sticky", [(1, True), *((i, False) for i in range(1, 9))])
+def test_a_reset_that_cannot_write(first, second, nth, sticky):
+    """Nothing at all, or one thing of many: no agent is left running that no file tells of."""
+    faults = Faults()
+    try:
+        done = second.join(*first.line[2:])
+        assert done.returncode == 0, done.stderr + second.logs()
+        faults.arm("ENOSPC", nth, sticky)
+        done = second.nacelle("reset", "--force", *second.places, **faults.env)
+        _, hits, _ = faults.disarm()
+        assert hits and done.returncode == 0, done.stderr + second.logs()
+        assert not sticky or "agent.env: No space left on device; what runs of the cluster's pods, the next agent here ends" in done.stderr
+        assert os.listdir(second.config) == [] and not os.path.exists(second.node.root + "/pki") and not processes(f"nacelle-agent.*{second.node.root}")
+    finally:
+        faults.close()
+        first.ask("DELETE", f"/api/v1/nodes/{second.node.name}")
 
 
 def test_a_backup_takes_nothing_away(first):
