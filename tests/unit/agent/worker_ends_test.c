@@ -148,6 +148,24 @@ static void test_a_sidecar_of_one_that_failed(void **state) {
         world_expect_status(w, "\"phase\":\"Failed\"");
 }
 
+/* Who looks into it by an ephemeral container has it running until that has ended, too. */
+static void test_an_ephemeral_container_of_one_that_is_done(void **state) {
+        static const char spec[] = POD("\"restartPolicy\":\"Never\"," ONE),
+                          more[] = POD("\"restartPolicy\":\"Never\"," ONE ",\"ephemeralContainers\":[" C("e", "") "]");
+        struct world *w = *state;
+
+        begin(w, spec);
+        assert_int_equal(world_update(w, more), 0);
+        world_expect(w, "run s0; start a#0; start e#0");
+        w->hold_stops = true;
+        world_exit(w, "a", 0);
+        world_expect(w, "stop e 30");
+        world_expect_status(w, "\"phase\":\"Running\"");
+        world_expect_status(w, "\"reason\":\"PodCompleted\"");
+        world_exit(w, "e", 0);
+        world_expect_status(w, "\"phase\":\"Succeeded\"");
+}
+
 /* What was told of its end holds when an agent takes it up that has not looked at it yet. */
 static void test_one_that_had_ended_is_taken_up(void **state) {
         static const char json[] = POD(ONE);
@@ -173,6 +191,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_it_has_not_failed_while_it_runs, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_it_ends_well, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_a_sidecar_of_one_that_failed, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_an_ephemeral_container_of_one_that_is_done, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_one_that_had_ended_is_taken_up, setup, teardown),
         };
 
