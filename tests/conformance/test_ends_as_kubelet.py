@@ -10,6 +10,7 @@ from test_kubelet_of_api import CONFIG, REPLACED, node  # noqa: F401
 from support.api import Api  # noqa: E402
 from support.hosts import kubeconfig  # noqa: E402
 from support.leaks import leaked  # noqa: E402
+from support.logind import Bus  # noqa: E402
 from support.node import Node, pod, wait_for  # noqa: E402
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -41,12 +42,23 @@ def get(client, path):
     return body if status == 200 else None
 
 
+SHUTDOWN = "shutdownGracePeriod: 10s\n"
+
+
 @pytest.fixture(scope="module")
-def cluster(node, tmp_path_factory):  # noqa: F811
+def bus():
+    b = Bus(delay_s=60).start()
+    yield b
+    b.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(node, bus, tmp_path_factory):  # noqa: F811
     api = Api("--kubelet-preferred-address-types=InternalIP", controllers="*").start()
     client = api.client()
-    kubelet = Kubelet(node, CONFIG.format(pki=api.pki) + "volumeStatsAggPeriod: 2s\n", without=(*REPLACED, "localStorageCapacityIsolation"), flags=("--kubeconfig", kubeconfig(api, tmp_path_factory.mktemp("kubelet"), "stock")))
-    ours = Node()
+    kubelet = Kubelet(node, CONFIG.format(pki=api.pki) + "volumeStatsAggPeriod: 2s\n" + SHUTDOWN, without=(*REPLACED, "localStorageCapacityIsolation"),
+                      flags=("--kubeconfig", kubeconfig(api, tmp_path_factory.mktemp("kubelet"), "stock")), env=bus.env)
+    ours = Node(env=bus.env, config="apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n" + SHUTDOWN)
     ours.options += ["--kubeconfig", kubeconfig(api, tmp_path_factory.mktemp("ours"), ours.name)]
     ours.start()
     ours.nacelle("import", node.dir + "/busybox.tar")
@@ -269,3 +281,24 @@ def test_what_is_told_of_a_restart_by_a_probe(cluster):
     for case in RESTARTED:
         theirs, mine = (restart(watcher, f"restarts-{case}-{host}") for host in hosts)
         assert theirs == mine == [[("True", True, True, "running", 0)], [("True", True, True, "running", 1)]], case
+
+
+DOWN = {"well": [ends("true", 0)], "three": [ends("true", 3)], "killed": [ends("true", None)], "two": [ends("true", 0), ends("true", 3)]}
+
+
+def test_what_is_told_of_those_that_go_down_with_the_host(cluster, bus):
+    """Nothing runs after this one: neither takes pods any more."""
+    api, ours = cluster
+    client, watcher, hosts = api.client(), Watcher(api), ("stock", ours)
+    for case, containers in DOWN.items():
+        for host in hosts:
+            make(client, f"down-{case}-{host}", host, containers)
+    for case in DOWN:
+        for host in hosts:
+            wait_for(f"{case} on {host}", lambda: (lambda r: r and all(r))(run_still(watcher.last(f"down-{case}-{host}"))), timeout=30, interval=0.2)
+    bus.prepare(True)
+    for case in DOWN:
+        for host in hosts:
+            wait_for(f"the end of {case} on {host}", lambda: is_final(watcher.last(f"down-{case}-{host}")), timeout=30, interval=0.2)
+    compare(watcher, ours, [f"down-{case}" for case in DOWN])
+    assert [watcher.last(f"down-{case}-{ours}")["phase"] for case in DOWN] == ["Succeeded", "Failed", "Failed", "Failed"]
