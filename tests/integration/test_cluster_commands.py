@@ -394,13 +394,13 @@ def fill(directory):
     return f.name
 
 
-@pytest.mark.parametrize("full", ["config", "run"])
+@pytest.mark.parametrize("full", ["config", "run", "root"])
 def test_a_reset_on_a_full_disk(first, second, busybox_archive, full):
     """It takes away all the same, the cluster's pods as well."""
     n = second.node
-    directory = {"config": second.config, "run": n.run}[full]
+    directory = {"config": second.config, "run": n.run, "root": n.root}[full]
     os.makedirs(directory, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "full", directory], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "full", directory], check=True)
     try:
         done = second.join(*first.line[2:])
         assert done.returncode == 0, done.stderr + second.logs()
