@@ -283,6 +283,23 @@ def test_what_is_told_of_a_restart_by_a_probe(cluster):
         assert theirs == mine == [[("True", True, True, "running", 0)], [("True", True, True, "running", 1)]], case
 
 
+def test_what_is_told_while_a_hook_runs(cluster):
+    """A container does not run before its postStart hook has passed."""
+    api, ours = cluster
+    client, watcher, hosts = api.client(), Watcher(api), ("stock", ours)
+    for host in hosts:
+        make(client, f"hook-{host}", host, [{"command": ["sh", "-c", HEARS], "lifecycle": {"postStart": {"exec": {"command": ["sleep", "3"]}}}}])
+    told = {}
+    for host in hosts:
+        wait_for(f"the hook on {host}", lambda: any(run_still(watcher.last(f"hook-{host}"))), timeout=30, interval=0.2)
+        for status in watcher.seen[f"hook-{host}"]:
+            now = [(status["phase"], *state_of(c), c["started"], "containerID" in c) for c in status.get("containerStatuses", [])]
+            if now and told.setdefault(host, [])[-1:] != now:
+                told[host] += now
+    assert told["stock"] == told[ours] == [
+        ("Pending", "main", "waiting", "ContainerCreating", None, False, False, False), ("Running", "main", "running", None, None, True, True, True)]
+
+
 DOWN = {"well": [ends("true", 0)], "three": [ends("true", 3)], "killed": [ends("true", None)], "two": [ends("true", 0), ends("true", 3)]}
 
 

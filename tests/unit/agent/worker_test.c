@@ -496,6 +496,25 @@ static void test_liveness_restarts(void **state) {
         world_expect_status(w, "\"restartCount\":1");
 }
 
+/* As kubelet tells it, a container does not run before its hook has passed. */
+static void test_a_first_start_is_told_after_its_hook(void **state) {
+        struct world *w = *state;
+        char *text;
+
+        world_pod(w, POD("\"containers\":[" C("a",
+                                              ",\"lifecycle\":{\"postStart\":{\"exec\":{\"command\":[\"up\"]}}}") "]"));
+        worker_start(w->worker);
+        world_run_until(w, CRI_EXEC_SYNC);
+        world_expect_status(w, "\"phase\":\"Pending\"");
+        world_expect_status(w, "\"reason\":\"ContainerCreating\"");
+        text = world_status(w);
+        assert_null(strstr(text, "nacelle://"));
+        free(text);
+        world_run(w);
+        world_expect_status(w, "\"phase\":\"Running\"");
+        world_expect_status(w, "\"containerID\":\"nacelle://s0-a-0\"");
+}
+
 /* From its end on until the next one is up, its hook included, nobody need hear of it; but where that is held up. */
 static void test_what_a_probe_ends_is_renewed(void **state) {
         struct world *w = *state;
@@ -893,6 +912,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_sandbox_death_starts_all_anew, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_active_deadline, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_liveness_restarts, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_first_start_is_told_after_its_hook, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_what_a_probe_ends_is_renewed, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_liveness_back_off, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_readiness_decides_ready, setup, teardown),
