@@ -115,7 +115,8 @@ static void test_config(void **state) {
                                   "evictionSoftGracePeriod: {pid.available: 1m}\nevictionMaxPodGracePeriod: -1\n"
                                   "evictionPressureTransitionPeriod: 30s\nmergeDefaultEvictionSettings: true\n"
                                   "imageGCHighThresholdPercent: 70\nimageGCLowThresholdPercent: 60\n"
-                                  "imageMinimumGCAge: 0s\nimageMaximumGCAge: 24h\nvolumeStatsAggPeriod: -1s\nsystemReserved: {pid: '100'}\n"
+                                  "imageMinimumGCAge: 0s\nimageMaximumGCAge: 24h\nvolumeStatsAggPeriod: "
+                                  "-1s\nsystemReserved: {pid: '100'}\n"
                                   "localStorageCapacityIsolation: false\nenforceNodeAllocatable: [none]\n"
                                   "tracing: {endpoint: 'collector:1', samplingRatePerMillion: 1000000}\n");
         const char *args[] = { "--pod-cidr", "10.2.0.0/16", "--config", path, NULL };
