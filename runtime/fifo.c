@@ -12,6 +12,9 @@
 static const char *const files[] = { "stdout", "stderr", "journal", "state", "state.new" };
 
 int fifo_make(int dir, const char *id, struct fifo *fifo, struct err **err) {
+        /* A descriptor keeps O_NOFOLLOW among its flags, with which nobody opens it anew by its link in /proc, as criu
+         * does when the container is restored. */
+        const struct sys_open_how how = { .flags = O_RDWR | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
         _cleanup_close_ int own = -EBADF, reader = -EBADF, writer = -EBADF;
 
         own = openat(dir, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -22,7 +25,7 @@ int fifo_make(int dir, const char *id, struct fifo *fifo, struct err **err) {
         if (mkfifoat(own, fifo->name, 0600) < 0 ||
             fchownat(own, fifo->name, fifo->uid, fifo->gid, AT_SYMLINK_NOFOLLOW) < 0)
                 return err_errno(err, errno, "container %s: its %s", id, fifo->name);
-        writer = openat(own, fifo->name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+        writer = sys_openat2(own, fifo->name, &how);
         reader = openat(own, fifo->name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
         if (writer < 0 || reader < 0)
                 return err_errno(err, errno, "container %s: open its %s", id, fifo->name);

@@ -53,6 +53,9 @@ struct cluster_events {
         bool (*has)(void *data, const char *uid); /* something of the pod is on the node */
         /* What the pod is in. -ENOENT: nothing of it is on the node; -ENOMEM. */
         int (*pod_status)(void *data, const char *uid, struct arena *arena, struct kube_pod_status *ret_status);
+        /* A container of it was ended to be made anew, and is about to run: what it is in meanwhile need not be told.
+         */
+        bool (*pod_renews)(void *data, const char *uid);
         void (*known)(void *data);   /* the node has an identity by which the service may be asked; told once */
         void (*network)(void *data); /* cluster_unready() may say something else now */
         bool (*moved)(void *data);   /* the host's addresses may be others; whether the node's is */

@@ -28,16 +28,12 @@ char cluster_has_ended(const struct cluster_pod *pod, const struct kube_pod_stat
         return pod->ends && status->container_statuses.count > 0 ? *(status->phase ?: "") : '\0';
 }
 
-/* A container of a pod that runs is made anew, for another image or size. kubelet ends and starts it within one sync,
- * in which it tells nothing: nobody sees there that the pod is not ready in between. */
-static bool is_renewed(const struct cluster_pod *pod, const struct kube_pod_status *status) {
-        if (pod->ends || strcmp(status->phase ?: "", "Running") != 0)
-                return false;
-        list_for_each (c, &status->container_statuses)
-                if (c->state.waiting && (strcmp(c->state.waiting->reason ?: "", "ContainerCreating") == 0 ||
-                                         strcmp(c->state.waiting->reason ?: "", "PodInitializing") == 0))
-                        return true;
-        return false;
+/* A container is made anew: a probe says so, or it has another image or size. kubelet ends and starts it within one
+ * sync, in which it tells nothing: nobody sees there that the pod is not ready in between. */
+static bool is_renewed(const struct cluster_pod *pod) {
+        const struct cluster_events *events = &pod->cluster->events;
+
+        return !pod->ends && events->pod_renews(events->data, cluster_node_uid(pod));
 }
 
 /* The status tells of something new: what follows soon may wait. */
@@ -49,7 +45,7 @@ bool cluster_hold(struct cluster_pod *pod, const struct kube_pod_status *status)
         struct cluster *c = pod->cluster;
         char ended = cluster_has_ended(pod, status);
         bool starts = !pod->told && !pod->ends && strcmp(status->phase ?: "", "Pending") == 0;
-        bool renewed = is_renewed(pod, status);
+        bool renewed = is_renewed(pod);
 
         if (ended && ended != pod->ended) {
                 pod->ended = ended;

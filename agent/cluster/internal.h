@@ -24,6 +24,9 @@ struct cluster_condition {
         uint64_t status, why; /* hashes; 0: it is not there */
 };
 
+/* Errors of the Node that are told in a row, each once, before they are only for who looks closer. */
+#define CLUSTER_SAID_MAX 4
+
 struct cluster_node {
         enum cluster_node_state state;
         struct client_call *call; /* about the Node, under way */
@@ -33,6 +36,8 @@ struct cluster_node {
         bool shuts;               /* the host goes down */
         uv_timer_t *timer;
         struct cluster_patience patience;
+        uint64_t said[CLUSTER_SAID_MAX]; /* hashes of what went wrong since something went well */
+        unsigned n_said;
         uint64_t told, sent; /* hashes of its status, without the time: as the service has it; as is under way */
         uint64_t told_at;    /* ms, the loop's clock */
         int64_t ready_since; /* or not ready; s since 1970 */
@@ -222,6 +227,7 @@ void cluster_mirrors_listed(struct cluster *cluster); /* what was not seen is no
 struct cluster_mirror *cluster_mirror_of(const struct cluster *cluster, const char *uid); /* NULL: none */
 
 /* report.c */
+const char *cluster_node_uid(const struct cluster_pod *pod); /* that under which the node has it */
 #define CLUSTER_DELETE_MAX (POD_UID_MAX + 128)
 size_t cluster_delete_now(const char *uid, char ret_options[CLUSTER_DELETE_MAX]); /* DeleteOptions; their length */
 void cluster_report_later(struct cluster_pod *pod);                               /* its status may be another */

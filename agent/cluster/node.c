@@ -1,7 +1,9 @@
 /* Registers the Node, and tells its status: when it is another one, and every CLUSTER_STATUS_MS. What it is in
  * is looked at as often as the Lease is renewed: nodeStatusUpdateFrequency. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "agent/cluster/internal.h"
@@ -25,12 +27,31 @@ static void later(struct cluster *c, unsigned ms) {
         uv_timer_start(c->node.timer, on_timer, ms, 0);
 }
 
-static void fail(struct cluster *c, const char *what, const char *why) {
-        unsigned ms = cluster_back_off(&c->node.patience);
+/* Whether it is news. That something is tried again sooner is no reason to tell it again. */
+static bool is_news(struct cluster_node *node, const char *text) {
+        uint64_t hash = hash_bytes(text, strlen(text));
 
-        log_write(ms == CLUSTER_RETRY_MIN_MS ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "node %s: cannot %s: %s",
-                  c->options->node_name, what, why);
-        later(c, ms);
+        for (unsigned i = 0; i < node->n_said; i++)
+                if (node->said[i] == hash)
+                        return false;
+        if (node->n_said == CLUSTER_SAID_MAX)
+                return false;
+        node->said[node->n_said++] = hash;
+        return true;
+}
+
+static void fail(struct cluster *c, const char *what, const char *why) {
+        char text[512];
+
+        snprintf(text, sizeof(text), "cannot %s: %s", what, why);
+        log_write(is_news(&c->node, text) ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG, "node %s: %s", c->options->node_name,
+                  text);
+        later(c, cluster_back_off(&c->node.patience));
+}
+
+static void succeed(struct cluster *c) {
+        c->node.patience.ms = 0;
+        c->node.n_said = 0;
 }
 
 /* -- the Node ---------------------------------------------------------------------------------------------- */
@@ -44,7 +65,7 @@ static void on_labelled(void *data, const struct client_answer *answer) {
         log_info("node %s: it is known to the API service from before", c->options->node_name);
         c->node.state = CLUSTER_NODE_THERE;
         c->node.told = 0;
-        c->node.patience.ms = 0;
+        succeed(c);
         turn(c);
 }
 
@@ -80,7 +101,7 @@ static void on_registered(void *data, const struct client_answer *answer) {
         log_info("node %s: registered", c->options->node_name);
         c->node.state = CLUSTER_NODE_THERE;
         c->node.told = 0;
-        c->node.patience.ms = 0;
+        succeed(c);
         turn(c);
 }
 
@@ -99,7 +120,7 @@ static void on_told(void *data, const struct client_answer *answer) {
                 cluster_look_at(c, answer);
                 return fail(c, "tell its status", answer->message);
         }
-        c->node.patience.ms = 0;
+        succeed(c);
         c->node.told = c->node.sent;
         cluster_conditions_told(c);
         c->own.reset |= c->node.knew_own;

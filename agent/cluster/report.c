@@ -161,8 +161,7 @@ static int write_members(struct json_writer *w, struct cluster_pod *pod, const s
         return 0;
 }
 
-/* That under which the node has the pod. */
-static const char *node_uid(const struct cluster_pod *pod) {
+const char *cluster_node_uid(const struct cluster_pod *pod) {
         return pod->mirror && pod->mirror->pod ? pod->mirror->pod->metadata.uid : pod->uid;
 }
 
@@ -171,7 +170,7 @@ static int read_status(struct cluster_pod *pod, struct arena *arena, struct kube
         struct cluster *c = pod->cluster;
 
         *ret_status = (struct kube_pod_status){ 0 };
-        return arena ? c->events.pod_status(c->events.data, node_uid(pod), arena, ret_status) : -ENOMEM;
+        return arena ? c->events.pod_status(c->events.data, cluster_node_uid(pod), arena, ret_status) : -ENOMEM;
 }
 
 /* The patch in *@ret_text; the uid is a precondition. -ENOMEM. */

@@ -27,6 +27,7 @@ enum field_kind {
         FIELD_BOOL,
         FIELD_SIGNED,
         FIELD_DURATION, /* milliseconds; 0s means the default, as kubelet has it */
+        FIELD_PERIOD,   /* likewise; less: never */
         FIELD_EVICTION, /* a map of texts; the offset is an enum eviction_map */
         FIELD_ENFORCE,
         FIELD_AUTHENTICATION,
@@ -49,6 +50,7 @@ static const struct config_field {
         { "podCIDR", FIELD_TEXT, AT(pod_cidr) },
         { "podLogsDir", FIELD_TEXT, AT(pod_logs_dir) },
         { "containerRuntimeEndpoint", FIELD_ENDPOINT, AT(socket) },
+        { "volumeStatsAggPeriod", FIELD_PERIOD, AT(volume_stats_ms) },
         { "cgroupRoot", FIELD_TEXT, AT(cgroup_root) },
         { "clusterDomain", FIELD_TEXT, AT(cluster_domain) },
         { "clusterDNS", FIELD_DNS, 0 },
@@ -285,6 +287,8 @@ int config_field_set(const struct config_field *field, const struct value *value
                 return config_set_signed(value, field->name, at, err);
         case FIELD_DURATION:
                 return config_set_duration(value, field->name, at, err);
+        case FIELD_PERIOD:
+                return config_set_period(value, field->name, at, err);
         case FIELD_EVICTION:
                 return set_eviction(value, field->name, (enum eviction_map)field->offset, o, err);
         case FIELD_ENFORCE:

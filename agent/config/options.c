@@ -21,6 +21,7 @@ enum flag_kind {
         FLAG_NUMBER,
         FLAG_SIGNED,
         FLAG_DURATION, /* milliseconds */
+        FLAG_PERIOD,   /* likewise; 0 and less: never */
         FLAG_LEVEL,
         FLAG_VERBOSITY,
         FLAG_ENDPOINT,
@@ -77,6 +78,7 @@ static const struct flag {
         { "authorization-mode", FLAG_TEXT, AT(server.mode) },
         { "authorization-webhook-cache-authorized-ttl", FLAG_DURATION, AT(server.allowed_ms) },
         { "authorization-webhook-cache-unauthorized-ttl", FLAG_DURATION, AT(server.denied_ms) },
+        { "volume-stats-agg-period", FLAG_PERIOD, AT(volume_stats_ms) },
         { "max-pods", FLAG_NUMBER, AT(max_pods) },
         { "eviction-hard", FLAG_EVICTION, EVICTION_HARD },
         { "eviction-soft", FLAG_EVICTION, EVICTION_SOFT },
@@ -159,6 +161,8 @@ static const char help_text[] =
         "                            for how long a yes counts (5m)\n"
         "  --authorization-webhook-cache-unauthorized-ttl DURATION\n"
         "                            and a no (30s)\n"
+        "  --volume-stats-agg-period DURATION\n"
+        "                            what a pod's volumes hold is measured as often at most (1m); -1s: never\n"
         "  --eviction-hard SIGNAL<AMOUNT,...\n"
         "                            pods are evicted when less is left; signals are memory.available,\n"
         "                            nodefs.available, nodefs.inodesFree, imagefs.available,\n"
@@ -232,6 +236,16 @@ static int set_signed(const char *name, const char *value, int *ret_number, stru
         return 0;
 }
 
+/* That which is not positive is never, as kubelet has it. */
+static int set_period(const char *name, const char *value, int64_t *ret_ms, struct err **err) {
+        int64_t ns;
+
+        if (duration_parse(value, &ns) < 0)
+                return err_set(err, EINVAL, "--%s: \"%s\" is not a duration like 1m30s", name, value);
+        *ret_ms = ns / 1000000 ?: -1;
+        return 0;
+}
+
 static int set_duration(const char *name, const char *value, int64_t *ret_ms, struct err **err) {
         int64_t ns;
 
@@ -275,6 +289,8 @@ static int set_flag(struct options *o, const struct flag *flag, const char *valu
                 return set_signed(flag->name, value, field, err);
         case FLAG_DURATION:
                 return set_duration(flag->name, value, field, err);
+        case FLAG_PERIOD:
+                return set_period(flag->name, value, field, err);
         case FLAG_EVICTION:
                 if (flag->offset == EVICTION_HARD)
                         o->eviction.merge_defaults = false; /* that is about the file's */
@@ -364,6 +380,7 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
                 .log_max_files = 5,
                 .pod_pids_limit = -1,
                 .crash_back_off_max = 300,
+                .volume_stats_ms = 60 * 1000,
                 .max_parallel_pulls = 4,
                 .max_pods = 250,
                 .rotate_certificates = true,

@@ -62,6 +62,7 @@ struct options {
         int64_t log_max_size;                     /* bytes of a container's log file before it is rotated */
         int64_t pod_pids_limit;                   /* -1: none */
         int64_t crash_back_off_max;               /* seconds */
+        int64_t volume_stats_ms;                  /* how long what was seen of volumes is told; negative: never */
         int log_max_files;
         int max_parallel_pulls; /* 0: no limit of its own */
         int max_pods;

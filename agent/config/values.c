@@ -118,16 +118,24 @@ int config_set_signed(const struct value *value, const char *name, int *field, s
         return 0;
 }
 
-int config_set_duration(const struct value *value, const char *name, int64_t *field, struct err **err) {
+static int set_duration(const struct value *value, const char *name, int64_t least, int64_t *field, struct err **err) {
         const char *text = value_string(value);
         int64_t ns;
 
         if (!text)
                 return config_want(value, name, "a duration like 1m30s", err);
-        if (duration_parse(text, &ns) < 0 || ns < 0)
+        if (duration_parse(text, &ns) < 0 || ns < least)
                 return err_set(err, EINVAL, "line %u: %s: \"%s\" is not a duration like 1m30s", value->line, name,
                                text);
-        if (ns > 0)
-                *field = ns / 1000000;
+        if (ns != 0)
+                *field = ns / 1000000 ?: -(ns < 0);
         return 0;
+}
+
+int config_set_duration(const struct value *value, const char *name, int64_t *field, struct err **err) {
+        return set_duration(value, name, 0, field, err);
+}
+
+int config_set_period(const struct value *value, const char *name, int64_t *field, struct err **err) {
+        return set_duration(value, name, INT64_MIN, field, err);
 }

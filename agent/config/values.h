@@ -18,6 +18,9 @@ int config_set_signed(const struct value *value, const char *name, int *field, s
 int config_set_bytes(const struct value *value, const char *name, int64_t *field, struct err **err);
 int config_set_duration(const struct value *value, const char *name, int64_t *field, struct err **err); /* ms */
 
+int config_set_period(const struct value *value, const char *name, int64_t *field,
+                      struct err **err); /* likewise; it may be negative */
+
 /* A number from -1 to @most. */
 int config_get_count(const struct value *value, const char *name, int64_t most, int64_t *ret, struct err **err);
 

@@ -73,7 +73,7 @@ void member_reset(struct member *m) {
         m->state = MEMBER_WAITING;
         m->started = m->ready = m->starting = false;
         m->kill_reason = NULL;
-        m->condemned = false;
+        m->condemned = m->replacing = false;
         m->retry_at = 0;
 }
 

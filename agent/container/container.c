@@ -69,7 +69,7 @@ static enum member_event runs(struct member *m) {
 }
 
 static enum member_event runs_to_end(struct member *m) {
-        m->starting = m->renewing = false;
+        m->starting = m->renewing = m->replacing = false;
         member_set_waiting(m, NULL, "%s", "");
         m->host->ops->runs(m->host->data, m);
         return member_has_exited(m) ? MEMBER_EVENT_EXITED : MEMBER_EVENT_STOP;
@@ -79,7 +79,7 @@ static enum member_event runs_to_end(struct member *m) {
 static enum member_event start_failed(struct member *m) {
         struct cri_container_info info;
 
-        m->starting = m->renewing = false;
+        m->starting = m->renewing = m->replacing = false;
         if (member_get_exit(m, &info)) {
                 member_take_exit(m, &info);
                 return MEMBER_EVENT_NONE;
@@ -92,7 +92,7 @@ static enum member_event start_failed(struct member *m) {
 }
 
 static enum member_event hook_passed(struct member *m) {
-        m->starting = false;
+        m->starting = m->replacing = false;
         m->started = m->probers[SCHEDULE_STARTUP].spec == NULL;
         m->host->ops->keep(m->host->data);
         return MEMBER_EVENT_NONE;
@@ -102,13 +102,14 @@ static enum member_event hook_passed(struct member *m) {
 static enum member_event hook_failed(struct member *m) {
         member_say(m, true, "FailedPostStartHook", "PostStartHook failed: %s", err_text(m->failure));
         m->kill_reason = "FailedPostStartHook";
+        m->replacing = false;
         m->stop_deadline = node_later(node_now(m->host->world), m->host->ops->grace(m->host->data));
         return member_pre_stop(m);
 }
 
 static enum member_event stop_in_hook(struct member *m) {
         hook_cancel(m);
-        m->starting = false;
+        m->starting = m->replacing = false;
         return member_pre_stop(m);
 }
 
@@ -133,6 +134,7 @@ static enum member_event ended(struct member *m) {
         if (node_container_get(m->host->world, m->id, &info) < 0)
                 info = (struct cri_container_info){ .exit_code = 137, .reason = "ContainerStatusUnknown", .id = m->id };
         member_take_exit(m, &info);
+        m->replacing = m->condemned && member_restarts(m);
         return MEMBER_EVENT_NONE;
 }
 

@@ -119,6 +119,7 @@ bool member_is_up(const struct member *member);        /* runs, its hook and sta
 bool member_is_starting(const struct member *member);  /* others that start wait for it */
 bool member_is_done(const struct member *member);      /* has ended with exit code 0 */
 bool member_is_over(const struct member *member);      /* has ended, and is not started again */
+bool member_is_replaced(const struct member *member);  /* was ended to be made anew, which nothing holds up */
 bool member_is_removing(const struct member *member);  /* member_remove() has not come to its end */
 bool member_asks_for_all(const struct member *member); /* its end restarts all containers (KEP-5532) */
 

@@ -132,6 +132,7 @@ struct member {
         int64_t stop_deadline;          /* when its grace period ends; set when it is to end */
         const char *kill_reason;        /* a literal; NULL: none */
         bool condemned;                 /* it is ended, or has been, to begin anew: member_condemn() */
+        bool replacing;                 /* it has ended so, and the next one is not up yet */
         struct hook hook;               /* postStart or preStop */
         struct prober probers[PROBERS]; /* by enum schedule_kind */
 };
@@ -143,6 +144,7 @@ bool member_can(const struct member *m, enum member_event event); /* the event m
 /* life.c */
 bool member_get_exit(const struct member *m, struct cri_container_info *ret_info); /* cri says that it has exited */
 bool member_has_exited(const struct member *m);
+bool member_restarts(const struct member *m); /* it has ended, and is started again */
 
 /* When that ended which the crash back-off counts from; 0: nothing yet. Of a container that the agent itself has ended
  * to begin it anew this is the end before: kubelet does both in one look at the pod, and knows no other end by then.

@@ -116,7 +116,7 @@ bool member_is_done(const struct member *m) {
         return has_ended(m) && m->end.exit_code == 0;
 }
 
-static bool should_restart(const struct member *m) {
+bool member_restarts(const struct member *m) {
         if (m->role == MEMBER_EPHEMERAL)
                 return false;
         if (m->role == MEMBER_SIDECAR || m->redefined)
@@ -127,7 +127,11 @@ static bool should_restart(const struct member *m) {
 }
 
 bool member_is_over(const struct member *m) {
-        return has_ended(m) && !should_restart(m);
+        return has_ended(m) && !member_restarts(m);
+}
+
+bool member_is_replaced(const struct member *m) {
+        return m->replacing && !m->waiting_reason;
 }
 
 bool member_is_removing(const struct member *m) {
@@ -196,7 +200,7 @@ int64_t member_failed_at(struct member *m) {
 bool member_may_begin(struct member *m, int64_t *wake) {
         int64_t now = node_now(m->host->world), left, failed;
 
-        if (m->state != MEMBER_WAITING && !(m->state == MEMBER_EXITED && should_restart(m)))
+        if (m->state != MEMBER_WAITING && !(m->state == MEMBER_EXITED && member_restarts(m)))
                 return false;
         if (m->retry_at > now) {
                 *wake = node_earlier(*wake, m->retry_at);

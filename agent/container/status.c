@@ -48,11 +48,18 @@ static struct pod_container_state waiting(const struct member *m) {
         };
 }
 
+/* Its first start is told when its postStart hook has passed: kubelet's sync of the pod takes as long. */
+static bool is_in_first_hook(const struct member *m) {
+        return m->state == MEMBER_POST_START && m->restarts == 0;
+}
+
 static int set_states(const struct member *m, struct arena *arena, bool over, struct pod_container_status *s) {
         const struct ending *last = &m->last;
         int r;
 
-        if (member_has_process(m)) {
+        if (is_in_first_hook(m)) {
+                s->state = waiting(m);
+        } else if (member_has_process(m)) {
                 s->state = (struct pod_container_state){ .kind = STATE_RUNNING, .started_at = m->started_at };
         } else if (s->renewed) { /* kube-apiserver takes no end back where none restarts */
                 s->state = waiting(m);
@@ -68,22 +75,23 @@ static int set_states(const struct member *m, struct arena *arena, bool over, st
 }
 
 int member_status(const struct member *m, struct arena *arena, bool over, struct pod_container_status *ret_status) {
-        bool running = member_has_process(m), next_meant = m->state != MEMBER_PRESUMED_DONE || m->restarts == 0;
+        bool running = member_has_process(m) && !is_in_first_hook(m), exists = m->id[0] && !is_in_first_hook(m),
+             next_meant = m->state != MEMBER_PRESUMED_DONE || m->restarts == 0;
         struct pod_container_status s = {
                 .container = m->spec,
                 .size = &m->size,
                 .renewed = (m->redefined || m->renewing) && !running && !over,
-                .exists = m->id[0],
+                .exists = exists,
                 .restart_count = next_meant ? m->restarts : m->restarts - 1,
-                .container_id = m->id[0] ? container_id(arena, m->id) : NULL,
+                .container_id = exists ? container_id(arena, m->id) : NULL,
                 .ready = m->role == MEMBER_INIT ? member_is_done(m) : running && m->started && m->ready,
                 .started = running && m->started ? TRI_TRUE : TRI_FALSE,
         };
         int r;
 
-        if (m->id[0] && !s.container_id)
+        if (exists && !s.container_id)
                 return -ENOMEM;
-        if (arena && m->id[0])
+        if (arena && exists)
                 fill_from_runtime(m, &s);
         if (arena && m->role == MEMBER_MAIN && m->host->world->ops->devices &&
             (r = m->host->world->ops->devices(m->host->world->data, m->host->pod, m->spec->name, arena, &s.devices)) <

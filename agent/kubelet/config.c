@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/kubelet/internal.h"
@@ -33,6 +34,7 @@ static const struct row {
         { "imageMaximumGCAge", DURATION, AT(eviction.image_max_age_ms) },
         { "imageGCHighThresholdPercent", COUNT, AT(eviction.image_high_percent) },
         { "imageGCLowThresholdPercent", COUNT, AT(eviction.image_low_percent) },
+        { "volumeStatsAggPeriod", DURATION, AT(volume_stats_ms) },
         { "cgroupRoot", TEXT, AT(cgroup_root) },
         { "cpuManagerPolicy", TEXT, AT(cpu_policy) },
         { "memoryManagerPolicy", TEXT, AT(memory_policy) },
@@ -58,16 +60,17 @@ static const struct row {
 
 /* As Go writes a time.Duration. */
 static void add_duration(struct json_writer *w, const char *key, int64_t ms) {
-        int64_t hours = ms / 3600000, minutes = ms / 60000 % 60;
-        double seconds = (double)(ms % 60000) / 1000;
+        const char *sign = ms < 0 ? "-" : "";
+        int64_t hours = llabs(ms) / 3600000, minutes = llabs(ms) / 60000 % 60;
+        double seconds = (double)(llabs(ms) % 60000) / 1000;
         char text[64];
 
         if (hours > 0)
-                snprintf(text, sizeof(text), "%" PRId64 "h%" PRId64 "m%gs", hours, minutes, seconds);
+                snprintf(text, sizeof(text), "%s%" PRId64 "h%" PRId64 "m%gs", sign, hours, minutes, seconds);
         else if (minutes > 0)
-                snprintf(text, sizeof(text), "%" PRId64 "m%gs", minutes, seconds);
+                snprintf(text, sizeof(text), "%s%" PRId64 "m%gs", sign, minutes, seconds);
         else
-                snprintf(text, sizeof(text), "%gs", seconds);
+                snprintf(text, sizeof(text), "%s%gs", sign, seconds);
         json_add_string(w, key, text);
 }
 

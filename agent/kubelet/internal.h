@@ -10,6 +10,7 @@
 #include "agent/kubelet/kubelet.h"
 #include "agent/kubelet/reviews.h"
 #include "agent/kubelet/user.h"
+#include "agent/kubelet/volumes.h"
 #include "cri/cri.h"
 #include "lib/http/server.h"
 #include "lib/list.h"
@@ -90,6 +91,7 @@ struct kubelet {
         struct kubelet_log_watch *log_watch;                      /* NULL: nobody has followed one yet */
         struct kubelet_rate rate, system_rates[_KUBELET_SYSTEMS]; /* the node's */
         int64_t began_ns;                                         /* since 1970 */
+        struct kubelet_volumes volumes;                           /* what was seen of pods' volumes */
         unsigned closing;                                         /* servers that are not gone yet */
 };
 

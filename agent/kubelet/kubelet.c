@@ -238,6 +238,7 @@ void kubelet_free(struct kubelet *k) {
                 unlink(k->socket);
         forget_requests(k);
         kubelet_log_watch_free(k);
+        kubelet_volumes_clear(k);
         cri_unsubscribe(k->heard);
         kubelet_reviews_free(k->reviews);
         handle_free(k->renewal);

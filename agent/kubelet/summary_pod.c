@@ -113,7 +113,7 @@ static void add_volumes(struct kubelet_summary *s, const struct kubelet_survey_p
                 if (!v->known)
                         continue;
                 json_begin_map(s->w);
-                kubelet_summary_fs_members(s->w, &v->fs, s->node.time_ns);
+                kubelet_summary_fs_members(s->w, &v->fs, pod->volumes_ns);
                 json_add_string(s->w, "name", v->name);
                 json_end_map(s->w);
         }

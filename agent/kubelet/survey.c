@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/config/options.h"
@@ -103,8 +104,17 @@ static bool on_pod(void *data, const struct kubelet_pod *pod) {
         p.hosts = pod_files_path(s->arena, s->q->kubelet->world.options, pod->pod, "etc-hosts");
         if (!p.uid || !p.hosts || !add_volumes(s, pod->pod, &p) || !add_containers(s, pod->pod, &p) || !grow(s))
                 return false;
+        kubelet_volumes_take(s->q->kubelet, &p);
         s->pods[s->n_pods++] = p;
         return true;
+}
+
+static void list_pods(struct kubelet_survey *s) {
+        const struct kubelet_world *world = &s->q->kubelet->world;
+
+        kubelet_volumes_begin(s->q->kubelet);
+        world->host->each_pod(world->data, on_pod, s);
+        kubelet_volumes_end(s->q->kubelet);
 }
 
 /* -- on the pool: cgroups ---------------------------------------------------------------------------------- */
@@ -156,6 +166,7 @@ static void measure_systems(struct kubelet_survey *s) {
 static void measure_volume(struct kubelet_survey_volume *v) {
         struct disk_usage used;
 
+        v->known = false;
         if (!kubelet_fs_read(v->path, &v->fs) || disk_usage_read(v->path, 0, &used, NULL) < 0)
                 return;
         v->fs.used = used.bytes;
@@ -163,9 +174,18 @@ static void measure_volume(struct kubelet_survey_volume *v) {
         v->known = true;
 }
 
-static void measure_pod(struct kubelet_survey_pod *p) {
+static void measure_volumes(struct kubelet_survey_pod *p) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        p->volumes_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
         for (uint32_t i = 0; i < p->n_volumes; i++)
                 measure_volume(&p->volumes[i]);
+}
+
+static void measure_pod(struct kubelet_survey_pod *p) {
+        if (p->measures)
+                measure_volumes(p);
         for (uint32_t i = 0; i < p->n_logs; i++)
                 p->logs[i].used = disk_usage_below(p->logs[i].path);
         if (disk_usage_read(p->hosts, 0, &p->other, NULL) < 0)
@@ -185,6 +205,8 @@ static void work(struct pool_job *job) {
 static void on_done(struct pool_job *job) {
         struct kubelet_survey *s = (struct kubelet_survey *)job;
 
+        for (size_t i = 0; i < s->n_pods && s->q->kubelet; i++)
+                kubelet_volumes_keep(s->q->kubelet, &s->pods[i]);
         if (s->q->x && s->q->kubelet)
                 s->done(s);
         else
@@ -207,7 +229,7 @@ void kubelet_survey_run(struct kubelet_request *q, bool only_use, void (*done)(s
         s->job = (struct pool_job){ .work = work, .done = on_done };
         kubelet_hold(q);
         if (!only_use)
-                world->host->each_pod(world->data, on_pod, s);
+                list_pods(s);
         pool_submit(world->pool, &s->job);
 }
 

@@ -1,5 +1,6 @@
 /* What /stats/summary tells of files and cgroups, measured on the pool: pods' volumes and logs, the system's
- * containers, the host's pressure. What is looked at is copied on the loop before. */
+ * containers, the host's pressure. What is looked at is copied on the loop before; volumes that were measured lately
+ * are told as they were (volumes.h). */
 #pragma once
 
 #include "agent/kubelet/internal.h"
@@ -24,6 +25,8 @@ struct kubelet_survey_pod {
         struct kubelet_survey_volume *volumes;
         struct kubelet_survey_logs *logs; /* of its containers */
         uint32_t n_volumes, n_logs;
+        bool measures;           /* its volumes: they were not, lately */
+        int64_t volumes_ns;      /* since 1970: when they were */
         struct disk_usage other; /* /etc/hosts */
 };
 

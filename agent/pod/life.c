@@ -287,6 +287,13 @@ bool worker_has_ended(const struct worker *w) {
         return w->has_status && pod_phase_is_final(w->status.phase);
 }
 
+bool worker_renews(const struct worker *w) {
+        for (size_t i = 0; i < w->n_members && worker_is_active(w); i++)
+                if (member_is_replaced(w->members[i]))
+                        return true;
+        return false;
+}
+
 bool worker_holds(const struct worker *w) {
         return w->state < WORKER_RESTING;
 }

@@ -16,21 +16,66 @@ static bool is_restarting(const struct worker *w) {
                (w->state == WORKER_RUNNING && worker_wants_restart(w));
 }
 
-/* Its containers have ended for good. */
+/* Its containers have ended for good. One that is taken up may have ended before the agent's start. */
 static bool is_ended(const struct worker *w) {
-        return w->goal != WORKER_TO_RUN && w->state > WORKER_STOPPING;
+        return w->goal != WORKER_TO_RUN &&
+               (w->state > WORKER_STOPPING ||
+                ((w->state == WORKER_JOINING || w->state == WORKER_STOPPING) && worker_members_stopped(w)));
+}
+
+/* An eviction, a preemption and a shutdown are in the phase once the pod has ended, and only where a container did not
+ * end well by itself; a deadline is in it from its coming on (kubelet's PodStatusFunc and ShouldEvict()). */
+static enum pod_phase judged_phase(const struct worker *w, const struct pod_status *s) {
+        enum pod_phase phase = pod_phase(w->pod, s->init, s->containers, is_ended(w));
+
+        if (w->verdict == WORKER_TOO_LATE ||
+            (w->verdict != WORKER_NO_VERDICT && is_ended(w) && phase != PHASE_SUCCEEDED))
+                return PHASE_FAILED;
+        return phase;
+}
+
+/* No phase is final while a container may still run (status_manager.go, mergePodStatus()): it stays what it was. */
+static enum pod_phase held_phase(const struct worker *w) {
+        if (w->has_status && !pod_phase_is_final(w->status.phase))
+                return w->status.phase;
+        return w->initialized ? PHASE_RUNNING : PHASE_PENDING;
+}
+
+static const char *disruption(const struct worker *w) {
+        if (!is_ended(w))
+                return NULL;
+        if (w->verdict == WORKER_PREEMPTED)
+                return "Pod was preempted by Kubelet to accommodate a critical pod.";
+        return w->verdict == WORKER_DISRUPTED || w->verdict == WORKER_SHUT_DOWN ? w->message : NULL;
+}
+
+/* Of one that was rejected kubelet says no more. */
+static struct pod_status rejected(const struct worker *w) {
+        return (struct pod_status){
+                .phase = PHASE_FAILED, .reason = w->reason, .message = w->message, .start_time = w->start_time
+        };
+}
+
+/* The phase that is told, and why it is, once its conditions are there: they know of a phase that is held back. */
+static void settle_phase(const struct worker *w, struct pod_status *s) {
+        if (is_ended(w))
+                pod_status_end(w->pod, s, w->initialized || w->n_init == 0);
+        else if (pod_phase_is_final(s->phase) && !worker_members_stopped(w))
+                s->phase = held_phase(w);
+        if (w->verdict != WORKER_NO_VERDICT && s->phase == PHASE_FAILED) {
+                s->reason = w->reason;
+                s->message = w->message;
+        }
 }
 
 /* The status with room for its containers' in @statuses; what @arena is for: agent/container/container.h. */
 static int make(const struct worker *w, struct arena *arena, struct pod_container_status *statuses,
                 struct pod_status *ret_status) {
-        struct pod_status s = {
-                .phase = PHASE_FAILED, .reason = w->reason, .message = w->message, .start_time = w->start_time
-        };
+        struct pod_status s = { .start_time = w->start_time };
         int r;
 
-        if (w->verdict == WORKER_REJECTED) { /* all that kubelet says, too */
-                *ret_status = s;
+        if (w->verdict == WORKER_REJECTED) {
+                *ret_status = rejected(w);
                 return 0;
         }
         for (size_t i = 0; i < w->n_members; i++)
@@ -38,9 +83,7 @@ static int make(const struct worker *w, struct arena *arena, struct pod_containe
                         return r;
         s.pending = w->resize.pending;
         s.in_progress = w->resize.in_progress;
-        s.disruption = w->verdict == WORKER_DISRUPTED || w->verdict == WORKER_SHUT_DOWN ? w->message :
-                       w->verdict == WORKER_PREEMPTED ? "Pod was preempted by Kubelet to accommodate a critical pod." :
-                                                        NULL;
+        s.disruption = disruption(w);
         s.host_ip = w->node->world.host_ip;
         s.pod_ips = (const char *const *)w->sandbox.addresses.list;
         s.n_pod_ips = (uint32_t)w->sandbox.addresses.n;
@@ -48,16 +91,14 @@ static int make(const struct worker *w, struct arena *arena, struct pod_containe
         s.init = statuses;
         s.containers = statuses + w->n_init;
         s.ephemeral = statuses + w->n_lasting;
-        if (w->verdict == WORKER_NO_VERDICT)
-                s.phase = pod_phase(w->pod, s.init, s.containers, is_ended(w));
+        s.phase = judged_phase(w, &s);
         r = pod_status_conditions(w->pod, &s, w->sandbox_ready && !is_ended(w), w->has_status ? &w->status : NULL,
                                   worker_now(w));
         if (r < 0) {
                 pod_status_done(&s);
                 return r;
         }
-        if (is_ended(w))
-                pod_status_end(w->pod, &s, w->initialized || w->n_init == 0);
+        settle_phase(w, &s);
         *ret_status = s;
         return 0;
 }

@@ -168,6 +168,7 @@ void worker_set_owner(struct worker *worker, void *owner); /* the caller's own p
 void *worker_owner(const struct worker *worker);
 const char *worker_sandbox(const struct worker *worker); /* its id; NULL: none */
 bool worker_has_ended(const struct worker *worker); /* Succeeded or Failed, as is told; it may hold something still */
+bool worker_renews(const struct worker *worker);    /* a container was ended to be made anew, and is not up again yet */
 bool worker_holds(const struct worker *worker);     /* what the pod asks of the node: until its containers have ended */
 
 /* The pod's status, in @arena or of the pod, and which generation of it that is. -ENOMEM. */

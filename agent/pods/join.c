@@ -110,6 +110,12 @@ static bool on_has(void *data, const char *uid) {
         return pods_slot_by_uid(pods, uid) || (found && !found->taken);
 }
 
+static bool on_pod_renews(void *data, const char *uid) {
+        const struct pods_slot *slot = pods_slot_by_uid(data, uid);
+
+        return slot && !slot->gone && worker_renews(slot->worker);
+}
+
 static int on_node_status(void *data, struct arena *arena, struct kube_node_status *ret_status) {
         struct pods *pods = data;
         int r = eviction_node_status(pods->eviction, arena, ret_status);
@@ -192,6 +198,7 @@ int pods_join(struct pods *pods, struct err **err) {
                 .listed = on_listed,
                 .has = on_has,
                 .pod_status = pods_status_of,
+                .pod_renews = on_pod_renews,
                 .serving = on_serving,
                 .clock = pods_age_sources,
                 .told = on_told,

@@ -1,6 +1,7 @@
 #include "api/rest/door.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/rest/scale.h"
@@ -23,7 +24,7 @@ static const struct {
         { "finalize", { "/spec/finalizers" } },
         { "approval", { "/status/conditions" } },
         { "ephemeralcontainers", { "/spec/ephemeralContainers" } },
-        { "resize", { "/spec/containers", "/spec/initContainers", "/spec/resources" } },
+        { "resize", { "/spec/resources" } }, /* and of containers what open_resize() puts */
 };
 
 static bool is_scale(const struct api_request *r) {
@@ -86,6 +87,39 @@ static int keep_meta(struct value_edit *edit, unsigned flags, const struct value
         return error;
 }
 
+/* Of the containers in @list, as they are, the resources as they were sent. Where the containers are others, they go
+ * through as they are, for validation to refuse. */
+static int put_resources(struct value_edit *edit, const char *list, const struct value *current,
+                         const struct value *next) {
+        static const char *const parts[] = { "resources", "resizePolicy" };
+        const struct value *sent = part_of(next, list), *kept = part_of(current, list);
+        char pointer[64];
+        int error = 0;
+
+        for (uint32_t i = 0; i < value_count(sent) || i < value_count(kept); i++)
+                if (!value_equal(value_get(value_at(sent, i), "name"), value_get(value_at(kept, i), "name")))
+                        return put_part(edit, list, next);
+        for (uint32_t i = 0; i < value_count(sent); i++)
+                for (size_t k = 0; error == 0 && k < ELEMENTS(parts); k++) {
+                        const struct value *part = value_get(value_at(sent, i), parts[k]);
+
+                        snprintf(pointer, sizeof(pointer), "%s/%u/%s", list, i, parts[k]);
+                        error = part ? value_edit_set(edit, pointer, part, NULL) :
+                                       value_edit_remove(edit, pointer, NULL);
+                        error = error == -ENOENT ? 0 : error;
+                }
+        return error;
+}
+
+/* registry/core/pod/strategy.go, dropNonResizeUpdates() */
+static int open_resize(struct value_edit *edit, const struct value *current, const struct value *next) {
+        int error = keep_meta(edit, API_STATUS_PLAIN, current);
+
+        if (error == 0)
+                error = put_resources(edit, "/spec/containers", current, next);
+        return error ?: put_resources(edit, "/spec/initContainers", current, next);
+}
+
 int api_door_keep(struct api_request *r) {
         const struct value *kept = NULL;
         struct value_edit edit;
@@ -115,6 +149,8 @@ int api_door_begin(struct api_request *r, struct value_edit *edit, const struct 
         error = put_part(edit, "/metadata", next);
         if (error == 0 && strcmp(r->sub->name, "status") == 0)
                 error = keep_meta(edit, api_strategy_of(r->kind)->flags, current);
+        if (error == 0 && strcmp(r->sub->name, "resize") == 0)
+                error = open_resize(edit, current, next);
         for (size_t i = 0; i < ELEMENTS(doors); i++)
                 for (size_t j = 0; strcmp(doors[i].sub, r->sub->name) == 0 && j < PARTS_MAX && doors[i].parts[j]; j++)
                         error = error ?: put_part(edit, doors[i].parts[j], next);

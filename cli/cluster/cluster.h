@@ -45,6 +45,9 @@ int cli_cluster_write(const char *path, const char *text, mode_t mode, struct er
 /* Writes VARIABLE=ARG ARG... A blank or quote in one of them is -EINVAL. */
 int cli_cluster_write_arguments(const char *name, const char *variable, const struct cli_values *arguments,
                                 struct err **err);
+/* Likewise in the place of what is there, also where the disk is full: then it is written over. */
+int cli_cluster_rewrite_arguments(const char *name, const char *variable, const struct cli_values *arguments,
+                                  struct err **err);
 
 /* --- programs.c --- */
 

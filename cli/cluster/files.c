@@ -1,8 +1,11 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cluster/cluster.h"
 #include "lib/arena.h"
+#include "lib/cleanup.h"
 #include "lib/files.h"
 
 struct cluster_places cli_cluster_places = { CLUSTER_CONFIG, CLUSTER_DATA, CLUSTER_ROOT, CLUSTER_RUN, NULL };
@@ -27,16 +30,49 @@ static int add(struct arena *arena, const char **text, const char *argument, str
         return *text ? 0 : -ENOMEM;
 }
 
+/* The file's text in @arena. */
+static int make_text(struct arena *arena, const char *variable, const struct cli_values *arguments,
+                     const char **ret_text, struct err **err) {
+        const char *line = "";
+        int r;
+
+        for (size_t i = 0; i < arguments->n; i++)
+                if ((r = add(arena, &line, arguments->values[i], err)) < 0)
+                        return r;
+        *ret_text = arena_printf(arena, "# Written by `nacelle init` and `nacelle join`.\n%s=\"%s\"\n", variable, line);
+        return *ret_text ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
 int cli_cluster_write_arguments(const char *name, const char *variable, const struct cli_values *arguments,
                                 struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        const char *path = arena ? cli_cluster_file(arena, name) : NULL, *line = "";
-        int r = path ? 0 : err_set(err, ENOMEM, "out of memory");
+        const char *path = arena ? cli_cluster_file(arena, name) : NULL, *text;
+        int r = path ? make_text(arena, variable, arguments, &text, err) : err_set(err, ENOMEM, "out of memory");
 
-        for (size_t i = 0; r == 0 && i < arguments->n; i++)
-                r = add(arena, &line, arguments->values[i], err);
+        return r < 0 ? r : cli_cluster_write(path, text, 0644, err);
+}
+
+/* Into the blocks that the file has. Cut off before its end is cut, a rest of the old line follows, which is none. */
+static int write_over(const char *path, const char *text, struct err **err) {
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+        size_t length = strlen(text);
+        ssize_t n = fd < 0 ? -1 : pwrite(fd, text, length, 0);
+
+        if (n >= 0 && (size_t)n < length)
+                errno = ENOSPC;
+        if (n != (ssize_t)length || ftruncate(fd, n) < 0 || fsync(fd) < 0)
+                return err_errno(err, errno, "%s", path);
+        return 0;
+}
+
+int cli_cluster_rewrite_arguments(const char *name, const char *variable, const struct cli_values *arguments,
+                                  struct err **err) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const char *path = arena ? cli_cluster_file(arena, name) : NULL, *text;
+        int r = path ? make_text(arena, variable, arguments, &text, err) : err_set(err, ENOMEM, "out of memory");
+
         if (r < 0)
                 return r;
-        line = arena_printf(arena, "# Written by `nacelle init` and `nacelle join`.\n%s=\"%s\"\n", variable, line);
-        return line ? cli_cluster_write(path, line, 0644, err) : err_set(err, ENOMEM, "out of memory");
+        r = cli_cluster_write(path, text, 0644, NULL);
+        return r < 0 ? write_over(path, text, err) : r;
 }

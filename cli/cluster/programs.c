@@ -236,7 +236,12 @@ static int spawn_with(struct arena *arena, const struct cluster_program *program
                 return r;
         path = pid_path(arena, program);
         text = arena_printf(arena, "%d\n", (int)pid);
-        return path && text ? files_replace(path, text, strlen(text), 0644, err) : -ENOMEM;
+        r = path && text ? files_replace(path, text, strlen(text), 0644, err) : err_set(err, ENOMEM, "out of memory");
+        if (r < 0) {
+                kill(pid, SIGTERM);
+                waitpid(pid, NULL, 0);
+        }
+        return r;
 }
 
 static int stop_process(struct arena *arena, const struct cluster_program *program, struct err **err) {

@@ -100,12 +100,17 @@ static int end_pods(struct cli *cli, struct arena *arena, struct err **err) {
         cli->endpoint = arena_printf(arena, "unix://%s/nacelle.sock", cli_cluster_places.run);
         if (!cli->endpoint)
                 return err_set(err, ENOMEM, "out of memory");
-        if ((r = cli_cluster_write_arguments(cli_cluster_agent.file, cli_cluster_agent.variable, &own, err)) < 0 ||
+        if ((r = cli_cluster_rewrite_arguments(cli_cluster_agent.file, cli_cluster_agent.variable, &own, err)) < 0 ||
             (r = cli_cluster_start(&cli_cluster_agent, err)) < 0)
                 return r;
         puts("Ending the pods of the cluster");
         fflush(stdout);
         return cli_cluster_wait(cli, CLUSTER_WAIT_S, probe_pods, cli, err);
+}
+
+/* The agent ends at once, or there is no room for its start: the host leaves the cluster all the same. */
+static bool goes_on(int r) {
+        return r == -ECHILD || r == -ENOSPC || r == -EDQUOT;
 }
 
 static int leave(struct cli *cli, struct arena *arena, struct err **err) {
@@ -115,7 +120,7 @@ static int leave(struct cli *cli, struct arena *arena, struct err **err) {
 
         if (!env || access(env, F_OK) < 0)
                 return 0;
-        if (!cli_cluster_is_left() && (r = end_pods(cli, arena, &why)) == -ECHILD)
+        if (!cli_cluster_is_left() && goes_on(r = end_pods(cli, arena, &why)))
                 fprintf(stderr, "nacelle: warning: %s; what runs of the cluster's pods, the next agent here ends\n",
                         err_text(why));
         else if (r < 0)

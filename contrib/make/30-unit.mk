@@ -7,7 +7,7 @@ UNIT_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES))
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $(filter %.o,$^) $(filter %.a,$^) $(WORKER_LIBS) -lcmocka $(WRAP) -o $@
 
-$(BUILD)/tests/unit/agent/worker_test $(BUILD)/tests/unit/agent/worker_memory_test $(BUILD)/tests/unit/agent/worker_update_test: $(BUILD)/tests/unit/agent/world.o
+$(addprefix $(BUILD)/tests/unit/agent/worker_,test memory_test update_test ends_test): $(BUILD)/tests/unit/agent/world.o
 
 # Tests whose allocations fail on demand.
 $(filter %memory_test,$(UNIT_PROGRAMS)) $(BUILD)/tests/unit/kube/stream_test $(BUILD)/tests/unit/kube/openapi_test: \

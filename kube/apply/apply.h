@@ -110,10 +110,8 @@ int apply_update(struct arena *arena, const struct apply_write *write, const str
 int apply_settle(struct arena *arena, const struct value *live, const struct value *changed,
                  const struct value **ret_object);
 
-/* What a door leaves alone: fields in @paths are not what it may own, or, with @only, all that it may. A path goes
- * through fields by their names and through items by "*": "spec.containers.*.resources". */
+/* What a door leaves alone: fields in @paths ("metadata.labels") are not what it may own. */
 struct apply_filter {
-        bool only;
         const char *const *paths; /* ends with NULL */
 };
 

@@ -1,4 +1,5 @@
-/* What kube-apiserver's strategies reset (GetResetFields, GetResetFieldsFilter of pkg/registry). */
+/* What kube-apiserver's strategies reset (GetResetFields of pkg/registry), where its storage tells so: that of a pod's
+ * ephemeral containers and of its resize does not. */
 #include "kube/apply/filter.h"
 
 #include <errno.h>
@@ -18,16 +19,6 @@ WITHOUT(signing_request, "spec", "status");
 WITHOUT(but_certificate, "spec", "status.conditions");
 WITHOUT(but_conditions, "spec", "status.certificate");
 
-static const struct apply_filter resize = {
-        .only = true,
-        .paths = (const char *const[]){ "spec.containers.*.resources", "spec.containers.*.resizePolicy",
-                                        "spec.initContainers.*.resources", "spec.initContainers.*.resizePolicy", NULL },
-};
-static const struct apply_filter ephemeral = {
-        .only = true,
-        .paths = (const char *const[]){ "spec.ephemeralContainers", NULL },
-};
-
 const struct apply_filter apply_filter_custom = { .paths = (const char *const[]){ "status", NULL } };
 const struct apply_filter apply_filter_custom_status = { .paths = (const char *const[]){ "metadata", "spec", NULL } };
 
@@ -46,8 +37,6 @@ static const struct {
         { "", "PersistentVolumeClaim", "", &status },
         { "", "PersistentVolumeClaim", "status", &spec },
         { "", "Pod", "", &status },
-        { "", "Pod", "ephemeralcontainers", &ephemeral },
-        { "", "Pod", "resize", &resize },
         { "", "Pod", "status", &spec_and_owners },
         { "", "ReplicationController", "", &status },
         { "", "ReplicationController", "status", &spec },
@@ -116,8 +105,6 @@ const struct apply_filter *apply_filter_of(const char *group, const char *kind, 
 /* ---- as work on sets ---- */
 
 static bool step_matches(const char *part, size_t length, const struct apply_step *step) {
-        if (length == 1 && *part == '*')
-                return true;
         return step->kind == APPLY_STEP_FIELD && strncmp(step->name, part, length) == 0 && step->name[length] == '\0';
 }
 
@@ -150,8 +137,7 @@ static int match(struct arena *arena, const char *const *paths, const struct app
         return 0;
 }
 
-static const struct apply_set *sift(struct arena *arena, const char *const *paths, bool only,
-                                    const struct apply_set *set) {
+static const struct apply_set *sift(struct arena *arena, const char *const *paths, const struct apply_set *set) {
         struct apply_builder b = { .arena = arena };
         const struct apply_set *below;
 
@@ -161,13 +147,11 @@ static const struct apply_set *sift(struct arena *arena, const char *const *path
 
                 if (match(arena, paths, &node->step, &matched) < 0)
                         return NULL;
-                if (matched.end && !only)
-                        continue;
-                if (only && !matched.end && !matched.on[0])
+                if (matched.end)
                         continue;
                 below = node->below;
-                if (below && matched.on[0] && !matched.end) {
-                        below = sift(arena, matched.on, only, below);
+                if (below && matched.on[0]) {
+                        below = sift(arena, matched.on, below);
                         if (!below)
                                 return NULL;
                 }
@@ -178,5 +162,5 @@ static const struct apply_set *sift(struct arena *arena, const char *const *path
 
 const struct apply_set *apply_filter_set(struct arena *arena, const struct apply_filter *filter,
                                          const struct apply_set *set) {
-        return filter ? sift(arena, filter->paths, filter->only, set) : set;
+        return filter ? sift(arena, filter->paths, set) : set;
 }

@@ -56,7 +56,7 @@ def make_cgroup(path):
 
 
 class Kubelet:
-    def __init__(self, node, config="", without=(), flags=()):
+    def __init__(self, node, config="", without=(), flags=(), env=None):
         """@config: further lines; @without: fields of CONFIG that are left out."""
         self.node = node
         make_cgroup(node.cgroup)
@@ -70,7 +70,7 @@ class Kubelet:
         self.log = open(self.dir + "/log", "wb")
         self.process = subprocess.Popen([PEERS + "/kubelet", "--config", self.dir + "/config.yaml", "--root-dir", self.dir + "/root",
                                          "--cert-dir", self.dir + "/pki", "--hostname-override", "stock", "--v=2", *flags],
-                                        stdout=self.log, stderr=self.log)
+                                        stdout=self.log, stderr=self.log, env={**os.environ, **(env or {})})
 
     def get(self, path):
         url = f"https://127.0.0.1:{self.port}{path}"

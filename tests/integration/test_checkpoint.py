@@ -297,6 +297,15 @@ def test_archive(target, location):
     assert len(diff) < 4 << 20 and len(sparse) == (8 << 20) + 4 and sparse.endswith(b"end\n") and not sparse[:-4].strip(b"\0")
 
 
+def test_streams_can_be_opened_anew(target):
+    """By their links in /proc with the flags that they have, as criu does in a restore."""
+    pid = target.node.inspect(target.id)["info"]["pid"]
+    for fd in range(3):
+        with open(f"/proc/{pid}/fdinfo/{fd}") as f:
+            flags = int(dict(line.split(":", 1) for line in f.read().splitlines())["flags"], 8)
+        os.close(os.open(f"/proc/{pid}/fd/{fd}", flags))
+
+
 @pytest.mark.parametrize("mode,code,says", [
     ("fail", "FAILED_PRECONDITION", "criu 3.99 could not checkpoint the container: Error (criu/vdso.c:1): too new a kernel"),
     ("die", "FAILED_PRECONDITION", "ended with status 3"), ("garbage", "DATA_LOSS", "not an answer of criu's"),

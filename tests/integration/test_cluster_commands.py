@@ -13,6 +13,7 @@ import threading
 import pytest
 from support import leaks
 from support.api import Client, free_port
+from support.faults import Faults
 from support.join import openssl
 from support.node import BUILD, Node, parent, pod, processes, wait_for
 
@@ -383,6 +384,58 @@ def test_a_full_disk(second):
         assert second.nacelle("reset", "--force", *second.places).returncode == 0
     finally:
         subprocess.run(["umount", second.config], check=True)
+
+
+def fill(directory):
+    """Nothing more can be written there, nor a file be made."""
+    with open(directory + "/fill", "wb", buffering=0) as f, pytest.raises(OSError):
+        while True:
+            f.write(bytes(4096))
+    return f.name
+
+
+@pytest.mark.parametrize("full", ["config", "run", "root"])
+def test_a_reset_on_a_full_disk(first, second, busybox_archive, full):
+    """It takes away all the same, the cluster's pods as well."""
+    n = second.node
+    directory = {"config": second.config, "run": n.run, "root": n.root}[full]
+    os.makedirs(directory, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "full", directory], check=True)
+    try:
+        done = second.join(*first.line[2:])
+        assert done.returncode == 0, done.stderr + second.logs()
+        n.nacelle("import", busybox_archive)
+        first.ask("POST", "/api/v1/namespaces/default/pods", pod("here", "trap 'exit 0' TERM; while :; do sleep 0.1; done", nodeName=n.name))
+        wait_for("pod", lambda: first.ask("GET", "/api/v1/namespaces/default/pods/here").get("status", {}).get("phase") == "Running")
+        filling = fill(directory)
+        done = second.nacelle("reset", "--force", *second.places)
+        assert done.returncode == 0, done.stderr + second.logs()
+        assert [name for name in os.listdir(second.config) if name != "fill"] == [] and not os.path.exists(n.root + "/pki")
+        assert not processes(f"nacelle-agent.*{n.root}")
+        assert not done.stderr and not os.listdir(n.root + "/sandboxes")
+        os.unlink(filling)
+    finally:
+        first.ask("DELETE", "/api/v1/namespaces/default/pods/here?gracePeriodSeconds=0")
+        first.ask("DELETE", f"/api/v1/nodes/{n.name}")
+        subprocess.run(["umount", "-l", directory], check=True)
+
+
+@pytest.mark.parametrize("nth, sticky", [(1, True), *((i, False) for i in range(1, 9))])
+def test_a_reset_that_cannot_write(first, second, nth, sticky):
+    """Nothing at all, or one thing of many: no agent is left running that no file tells of."""
+    faults = Faults()
+    try:
+        done = second.join(*first.line[2:])
+        assert done.returncode == 0, done.stderr + second.logs()
+        faults.arm("ENOSPC", nth, sticky)
+        done = second.nacelle("reset", "--force", *second.places, **faults.env)
+        _, hits, _ = faults.disarm()
+        assert hits and done.returncode == 0, done.stderr + second.logs()
+        assert not sticky or "agent.env: No space left on device; what runs of the cluster's pods, the next agent here ends" in done.stderr
+        assert os.listdir(second.config) == [] and not os.path.exists(second.node.root + "/pki") and not processes(f"nacelle-agent.*{second.node.root}")
+    finally:
+        faults.close()
+        first.ask("DELETE", f"/api/v1/nodes/{second.node.name}")
 
 
 def test_a_backup_takes_nothing_away(first):

@@ -208,10 +208,11 @@ def test_soft_thresholds_wait(small_disk):
     wait_for("pressure", lambda: node_conditions(node)["DiskPressure"]["status"] == "True", timeout=30)
     began = time.monotonic()
     assert node.status("hog")["phase"] == "Running"
-    evicted(node, "hog")
+    wait_for("eviction", lambda: events_of(node, "hog", "Evicted"), timeout=60)
     assert 10 < time.monotonic() - began < 25
-    began = time.monotonic()
-    wait_for("end of the container", lambda: "terminated" in node.status("hog")["containerStatuses"][0]["state"], timeout=20, interval=0.1)
+    began, status = time.monotonic(), node.status("hog")
+    assert status["phase"] == "Running" and "reason" not in status and "running" in status["containerStatuses"][0]["state"]
+    assert "terminated" in evicted(node, "hog")["containerStatuses"][0]["state"]
     assert 1.5 < time.monotonic() - began < 8
 
 

@@ -345,6 +345,40 @@ def test_a_deadline_set_later(client, joined):
     goes(client, "late")
 
 
+def told_of(client, name, version):
+    """What the service was told of a pod since."""
+    return [e["object"]["status"] for e in client.watch(f"{PODS}?watch=1&timeoutSeconds=1&resourceVersion={version}&fieldSelector=metadata.name={name}")
+            if e["type"] == "MODIFIED"]
+
+
+def test_a_pod_has_not_failed_while_it_ends(client, joined):
+    run(client, "still-there", "trap 'sleep 1; exit 3' TERM; while :; do sleep 0.1; done", node=joined, terminationGracePeriodSeconds=20)
+    version = phase(client, "still-there", "Running")["metadata"]["resourceVersion"]
+    patch(client, "still-there", {"spec": {"activeDeadlineSeconds": 1}})
+    assert phase(client, "still-there", "Failed")["status"]["reason"] == "DeadlineExceeded"
+    told = [(s["phase"], s.get("reason"), conditions({"status": s})["Ready"].get("reason"), *s["containerStatuses"][0]["state"]) for s in told_of(client, "still-there", version)]
+    assert [t for i, t in enumerate(told) if t not in told[:i]][-2:] == [
+        ("Running", None, "PodFailed", "running"), ("Failed", "DeadlineExceeded", "PodFailed", "terminated")]
+    goes(client, "still-there")
+
+
+def test_a_restart_by_a_probe_is_no_news(client, joined):
+    """As long as the container is up again at once, the pod is ready all the time, as kubelet tells it."""
+    liveness = {"exec": {"command": ["test", "-e", "/tmp/ok"]}, "periodSeconds": 1, "failureThreshold": 1, "initialDelaySeconds": 2}
+    run(client, "again", {"command": ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"], "livenessProbe": liveness}, node=joined, terminationGracePeriodSeconds=1)
+    version = phase(client, "again", "Running")["metadata"]["resourceVersion"]
+
+    def restarted():
+        own = get(client, f"{PODS}/again")["status"]["containerStatuses"][0]
+        return own["restartCount"] == 1 and "running" in own["state"]
+    began = time.monotonic()
+    wait_for("restart", restarted, timeout=20)
+    told = [(conditions({"status": s})["Ready"]["status"], s["containerStatuses"][0]["ready"], *s["containerStatuses"][0]["state"]) for s in told_of(client, "again", version)
+            if s["containerStatuses"][0]["restartCount"] <= 1]
+    assert set(told) == {("True", True, "running")} or time.monotonic() - began > 6, told
+    goes(client, "again")
+
+
 def test_a_grace_period_that_is_shortened(client, joined):
     run(client, "slow", "trap '' TERM; while :; do sleep 0.1; done", node=joined, terminationGracePeriodSeconds=100)
     phase(client, "slow", "Running")

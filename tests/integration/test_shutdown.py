@@ -57,6 +57,12 @@ def is_shut_down(status):
     return True
 
 
+def has_ended_well(status):
+    """In its grace: for kubelet that is no failure."""
+    assert status["phase"] == "Succeeded" and not {"reason", "message"} & status.keys() and condition(status, "DisruptionTarget")["status"] == "True"
+    return True
+
+
 def test_pods_of_files_end_by_priority_and_the_host_goes(on_bus):
     node, bus = on_bus("shutdownGracePeriod: 30s\nshutdownGracePeriodCriticalPods: 15s\n")
     node.write("low.yaml", pod("low", "trap 'sleep 2; exit 0' TERM; while true; do sleep 0.1; done", terminationGracePeriodSeconds=20))
@@ -119,7 +125,7 @@ def test_pods_of_files_are_there_after_the_next_boot(on_bus):
         wait_for(name, lambda: node.status(name).get("phase") == "Running")
     bus.prepare(True)
     wait_for("end of the lock", lambda: bus.locks() == [])
-    assert is_shut_down(node.status("a")) and is_shut_down(node.status("once"))
+    assert is_shut_down(node.status("a")) and has_ended_well(node.status("once"))
     node.restart()
     wait_for("pod", lambda: node.status("a").get("phase") == "Running")
     assert node.status("a")["containerStatuses"][0]["restartCount"] == 1 and "reason" not in node.status("a")
@@ -199,19 +205,19 @@ def test_the_cluster_hears_of_it(api, on_bus, tmp_path):
     ns = Namespace(api.client())
     path = f"/api/v1/nodes/{node.name}"
     wait_for("Ready", lambda: condition(ns.get(path)["status"], "Ready").get("status") == "True")
-    body = pod("a", HEARS, nodeName=node.name, automountServiceAccountToken=False, terminationGracePeriodSeconds=30)
-    ns.ask("POST", ns.core + "pods", body)
+    for name, command in ("a", HEARS.replace("exit 0", "exit 3")), ("well", HEARS):
+        ns.ask("POST", ns.core + "pods", pod(name, command, nodeName=node.name, automountServiceAccountToken=False, terminationGracePeriodSeconds=30))
     node.write("s.yaml", pod("s", HEARS))
     mirror = f"/api/v1/namespaces/default/pods/s-{node.name}"
     status = lambda p: (ns.get(p) or {}).get("status", {})
-    for p in (ns.core + "pods/a", mirror):
+    for p in (ns.core + "pods/a", ns.core + "pods/well", mirror):
         assert eventually(lambda: status(p).get("phase") == "Running")
     bus.prepare(True)
     wait_for("end of the lock", lambda: bus.locks() == [])
     # what the host's end would have cut off has been told by then
     ready = condition(ns.get(path)["status"], "Ready")
     assert (ready["status"], ready["reason"], ready["message"]) == ("False", "KubeletNotReady", "node is shutting down")
-    assert is_shut_down(status(ns.core + "pods/a")) and is_shut_down(status(mirror))
+    assert is_shut_down(status(ns.core + "pods/a")) and has_ended_well(status(ns.core + "pods/well")) and is_shut_down(status(mirror))
     assert "has not heard" not in node.log()
     ns.ask("POST", ns.core + "pods", pod("late", HEARS, nodeName=node.name, automountServiceAccountToken=False))
     assert eventually(lambda: status(ns.core + "pods/late").get("reason") == "NodeShutdown")
@@ -223,8 +229,8 @@ def test_the_cluster_hears_of_it(api, on_bus, tmp_path):
     node.restart()
     wait_for("list", lambda: bus.locks() == [LOCK])
     time.sleep(1)
-    assert is_shut_down(status(ns.core + "pods/a"))
+    assert is_shut_down(status(ns.core + "pods/a")) and has_ended_well(status(ns.core + "pods/well"))
     assert [c for c in node.containers() if c["state"] == "CONTAINER_RUNNING" and c["metadata"]["name"] == "main" and c["labels"]["io.kubernetes.pod.name"] == "a"] == []
-    for name in ("a", "late"):
+    for name in ("a", "well", "late"):
         ns.delete(f"{ns.core}pods/{name}")
     ns.delete(f"/api/v1/namespaces/{ns.name}")

@@ -1,4 +1,5 @@
 """/stats/summary: what pods and the node use of the disk, to the byte where a test has written it; who does the node's work."""
+import calendar
 import json
 import os
 import subprocess
@@ -60,6 +61,22 @@ def test_volumes(host, used):
     assert volumes["memory"]["availableBytes"] == 62 * MIB
     node_fs = summary(host)["node"]["fs"]
     assert volumes["disk"]["capacityBytes"] == node_fs["capacityBytes"] and volumes["disk"]["inodes"] == node_fs["inodes"]
+
+
+def test_volumes_are_walked_once_in_a_while(new_node, busybox_archive):
+    """As often as volumeStatsAggPeriod says, however often somebody asks; what is told is of one moment."""
+    node = new_node(config="apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nvolumeStatsAggPeriod: 3s\n")
+    node.nacelle("import", busybox_archive)
+    node.write("writes.yaml", pod("writes", {"command": ["sh", "-c", "while :; do head -c 8192 /dev/zero >> /d/x; sleep 0.1; done"], "volumeMounts": [{"name": "d", "mountPath": "/d"}]},
+                                  volumes=[{"name": "d", "emptyDir": {}}]))
+    node.running("main")
+    first = wait_for("its volume", lambda: (of(node, "writes") or {}).get("volume"))
+    assert [of(node, "writes")["volume"] for _ in range(5)] == [first] * 5 or time.time() > calendar.timegm(time.strptime(first[0]["time"], "%Y-%m-%dT%H:%M:%SZ")) + 3
+    later = wait_for("another look", lambda: (lambda v: v if v != first else None)(of(node, "writes")["volume"]), timeout=20)
+    assert later[0]["usedBytes"] > first[0]["usedBytes"] and later[0]["time"] > first[0]["time"]
+    node.config = node.config.replace("3s", "-1s")
+    node.restart()
+    assert "volume" not in wait_for("the pod", lambda: of(node, "writes"))
 
 
 def test_containers_and_the_pod(host, used):

@@ -1,6 +1,9 @@
 /* The pods of an API service: which are wanted, and what is told of them, request by request. */
 #include "tests/unit/support/fake_client.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "agent/cluster/internal.h"
 #include "agent/node/events.h"
 #include "agent/config/options.h"
@@ -68,6 +71,21 @@ static int on_status(void *data, const char *uid, struct arena *arena, struct ku
         return status ? 0 : -ENOENT;
 }
 
+static bool on_renews(void *data, const char *uid) {
+        return creating;
+}
+
+static bool on_is_new(void *data) {
+        return false;
+}
+
+static int on_node_status(void *data, struct arena *arena, struct kube_node_status *ret) {
+        static struct kube_node_condition conditions[4];
+
+        *ret = (struct kube_node_status){ .conditions = { .items = conditions } };
+        return 0;
+}
+
 static int begin(void **state) {
         uv_loop_init(&loop);
         fake_init(&fake, &loop);
@@ -78,7 +96,14 @@ static int begin(void **state) {
         creating = false;
         c = (struct cluster){ .loop = &loop, .options = &options, .client = &fake.base };
         c.events = (struct cluster_events){
-                .pod = on_pod, .end = on_end, .listed = on_listed, .has = on_has, .pod_status = on_status
+                .node_status = on_node_status,
+                .is_new = on_is_new,
+                .pod = on_pod,
+                .end = on_end,
+                .listed = on_listed,
+                .has = on_has,
+                .pod_status = on_status,
+                .pod_renews = on_renews,
         };
         assert_int_equal(cluster_mirrors_start(&c), 0);
         assert_int_equal(cluster_pods_start(&c), 0);
@@ -537,6 +562,51 @@ static void hostile_uids_are_passed_over(void **state) {
         assert_null(strstr(heard, "u9"));
 }
 
+/* What @call has in the log, how often. */
+static unsigned count_said(void (*call)(void), const char *text) {
+        int file = memfd_create("log", MFD_CLOEXEC), before = dup(STDERR_FILENO);
+        char log[8192];
+        ssize_t n;
+        unsigned count = 0;
+
+        dup2(file, STDERR_FILENO);
+        call();
+        dup2(before, STDERR_FILENO);
+        n = pread(file, log, sizeof(log) - 1, 0);
+        log[n > 0 ? n : 0] = '\0';
+        for (const char *at = log; (at = strstr(at, text)); at++)
+                count++;
+        close(before);
+        close(file);
+        return count;
+}
+
+static int refusal;
+static const char *why;
+
+static void refuse_the_node(void) {
+        for (unsigned i = 0; i < 3; i++) {
+                turn();
+                fake_answer(&fake.sent[fake.n_sent - 1], refusal, why, "{}");
+                cluster_node_changed(&c); /* it is tried again at once */
+        }
+        turn();
+}
+
+static void one_fault_of_the_node_is_said_once(void **state) {
+        assert_int_equal(cluster_node_start(&c), 0);
+        refusal = 503, why = "not yet";
+        assert_int_equal(count_said(refuse_the_node, "cannot register: not yet"), 1);
+        refusal = 403, why = "not you";
+        assert_int_equal(count_said(refuse_the_node, "cannot register: not you"), 1);
+        refusal = 503, why = "not yet";
+        assert_int_equal(count_said(refuse_the_node, "cannot register"), 0);
+        fake_answer(&fake.sent[fake.n_sent - 1], 201, "", "{}");
+        turn();
+        assert_int_equal(count_said(refuse_the_node, "cannot tell its status: not yet"), 1);
+        cluster_node_stop(&c);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(a_pod_is_wanted_once, begin, end),
@@ -559,6 +629,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(one_that_is_wrong_now_goes_on, begin, end),
                 cmocka_unit_test_setup_teardown(more_than_can_be_known_wait, begin, end),
                 cmocka_unit_test_setup_teardown(hostile_uids_are_passed_over, begin, end),
+                cmocka_unit_test_setup_teardown(one_fault_of_the_node_is_said_once, begin, end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

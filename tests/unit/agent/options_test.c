@@ -114,7 +114,8 @@ static void test_config(void **state) {
                                   "evictionSoftGracePeriod: {pid.available: 1m}\nevictionMaxPodGracePeriod: -1\n"
                                   "evictionPressureTransitionPeriod: 30s\nmergeDefaultEvictionSettings: true\n"
                                   "imageGCHighThresholdPercent: 70\nimageGCLowThresholdPercent: 60\n"
-                                  "imageMinimumGCAge: 0s\nimageMaximumGCAge: 24h\nsystemReserved: {pid: '100'}\n"
+                                  "imageMinimumGCAge: 0s\nimageMaximumGCAge: 24h\nvolumeStatsAggPeriod: "
+                                  "-1s\nsystemReserved: {pid: '100'}\n"
                                   "localStorageCapacityIsolation: false\nenforceNodeAllocatable: [none]\n"
                                   "tracing: {endpoint: 'collector:1', samplingRatePerMillion: 1000000}\n");
         const char *args[] = { "--pod-cidr", "10.2.0.0/16", "--config", path, NULL };
@@ -141,6 +142,7 @@ static void test_config(void **state) {
         assert_int_equal(o.eviction.image_min_age_ms, 120000); /* 0s is the default */
         assert_int_equal(o.eviction.image_max_age_ms, 24 * 3600 * 1000);
         assert_int_equal(eviction_reserved(&o.eviction, RESERVED_PIDS), 100);
+        assert_int_equal(o.volume_stats_ms, -1000);
         assert_false(o.eviction.local_storage);
         assert_false(o.eviction.enforce);
         options_deinit(&o);

@@ -495,6 +495,51 @@ static void test_liveness_restarts(void **state) {
         world_expect_status(w, "\"restartCount\":1");
 }
 
+/* As kubelet tells it, a container does not run before its hook has passed. */
+static void test_a_first_start_is_told_after_its_hook(void **state) {
+        struct world *w = *state;
+        char *text;
+
+        world_pod(w, POD("\"containers\":[" C("a",
+                                              ",\"lifecycle\":{\"postStart\":{\"exec\":{\"command\":[\"up\"]}}}") "]"));
+        worker_start(w->worker);
+        world_run_until(w, CRI_EXEC_SYNC);
+        world_expect_status(w, "\"phase\":\"Pending\"");
+        world_expect_status(w, "\"reason\":\"ContainerCreating\"");
+        text = world_status(w);
+        assert_null(strstr(text, "nacelle://"));
+        free(text);
+        world_run(w);
+        world_expect_status(w, "\"phase\":\"Running\"");
+        world_expect_status(w, "\"containerID\":\"nacelle://s0-a-0\"");
+}
+
+/* From its end on until the next one is up, its hook included, nobody need hear of it; but where that is held up. */
+static void test_what_a_probe_ends_is_renewed(void **state) {
+        struct world *w = *state;
+
+        w->probe_outcome = PROBE_FAILURE;
+        begin(w, POD("\"containers\":[" C("a", ",\"livenessProbe\":{\"httpGet\":{\"path\":\"/h\",\"port\":80},"
+                                               "\"initialDelaySeconds\":10,\"failureThreshold\":1},"
+                                               "\"lifecycle\":{\"postStart\":{\"exec\":{\"command\":[\"up\"]}}}") "]"));
+        w->hold_stops = true;
+        world_pass(w, 10000);
+        world_expect_status(w, "\"ready\":true");
+        world_expect_status(w, "\"restartCount\":0");
+        assert_false(worker_renews(w->worker));
+        world_exit_quietly(w, "a", 137);
+        assert_true(worker_renews(w->worker));
+        world_run_until(w, CRI_EXEC_SYNC);
+        assert_true(worker_renews(w->worker));
+        world_run(w);
+        assert_false(worker_renews(w->worker));
+        world_expect_status(w, "\"ready\":true");
+        world_expect_status(w, "\"restartCount\":1");
+
+        world_exit_quietly(w, "a", 1); /* by itself */
+        assert_false(worker_renews(w->worker));
+}
+
 /* Kubelet's delays of a container that it ends itself: each counts from the end before, as long as no look was put off.
  */
 static void test_liveness_back_off(void **state) {
@@ -523,6 +568,7 @@ static void test_liveness_back_off(void **state) {
                 world_expect(w, expect);
                 if (!lives[i].waits)
                         continue;
+                assert_false(worker_renews(w->worker));
                 world_expect_status(w, "\"reason\":\"CrashLoopBackOff\"");
                 world_pass(w, lives[i].waits * 1000 - 1);
                 world_expect(w, "");
@@ -865,6 +911,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_sandbox_death_starts_all_anew, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_active_deadline, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_liveness_restarts, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_a_first_start_is_told_after_its_hook, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_what_a_probe_ends_is_renewed, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_liveness_back_off, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_readiness_decides_ready, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_startup_gates_the_others, setup, teardown),

@@ -150,9 +150,8 @@ static void test_filters(void **state) {
                      "\"k:{\\\"name\\\":\\\"a\\\"}\":{\".\":{},\"f:image\":{},\"f:resources\":{\"f:limits\":{}}}}}}");
         check_filter(apply_filter_of("", "Pod", "status"), pod,
                      "{\"f:metadata\":{\"f:labels\":{}},\"f:status\":{\".\":{},\"f:phase\":{}}}");
-        check_filter(apply_filter_of("", "Pod", "resize"), pod,
-                     "{\"f:spec\":{\"f:containers\":{\"k:{\\\"name\\\":\\\"a\\\"}\":{\".\":{},\"f:resources\":{"
-                     "\"f:limits\":{}}}}}}");
+        assert_null(apply_filter_of("", "Pod", "resize"));
+        assert_null(apply_filter_of("", "Pod", "ephemeralcontainers"));
 }
 
 static void test_custom_filters(void **state) {
