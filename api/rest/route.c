@@ -103,7 +103,8 @@ enum api_step api_route(struct api_request *r) {
 
         if (has_empty_segment(p))
                 return api_no_route(r);
-        r->kind = kube_registry_resource(r->server->config.registry, p->group, p->version, p->resource);
+        if (!p->proxy)
+                r->kind = kube_registry_resource(r->server->config.registry, p->group, p->version, p->resource);
         if (!r->kind)
                 return refuse_path(r);
         if (p->sub)

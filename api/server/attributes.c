@@ -46,7 +46,7 @@ struct auth_attributes api_attributes(struct api_request *r) {
                 a.verb = r->x ? lower(r->arena, http_request_of(r->x)->method) : "";
                 return a;
         }
-        a.verb = p->watch && r->verb & (KUBE_VERB_LIST | KUBE_VERB_GET) ? "watch" : api_verb_name(r->verb);
+        a.verb = p->watch || p->proxy ? (p->watch ? "watch" : "proxy") : api_verb_name(r->verb);
         a.group = p->group;
         a.version = p->version;
         a.resource = p->resource;

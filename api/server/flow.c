@@ -20,7 +20,7 @@ static bool is_long(const struct api_path *path) {
         for (size_t i = 0; path->sub && i < ELEMENTS(subs); i++)
                 if (strcmp(path->sub, subs[i]) == 0)
                         return true;
-        return false;
+        return path->proxy;
 }
 
 static bool watches(struct api_request *r) {

@@ -38,6 +38,9 @@ static void test_paths(void **state) {
                 { "/api/v1/namespaces/x/pods/y/log", true, "", "v1", "x", "pods", "y", "log" },
                 { "/api/v1//namespaces/x/pods/", true, "", "v1", "x", "pods", NULL, NULL },
                 { "/apis/apps/v1/namespaces/x/deployments/a%2Fb", true, "apps", "v1", "x", "deployments", "a/b", NULL },
+                { "/api/v1/namespaces/x/status/y", true, "", "v1", "x", "namespaces", "x", "status" },
+                { "/api/v1/watch/pods", true, "", "v1", NULL, "pods", NULL, NULL },
+                { "/api/v1/proxy/nodes/x/y", true, "", "v1", NULL, "nodes", "x", NULL },
                 { "/apis/apps/v1", false, NULL, NULL, NULL, NULL, NULL, NULL },
                 { "/api/v1", false, NULL, NULL, NULL, NULL, NULL, NULL },
                 { "/livez", false, NULL, NULL, NULL, NULL, NULL, NULL },
@@ -70,6 +73,20 @@ static void test_a_path_that_is_no_encoding(void **state) {
         assert_int_equal(api_path_parse(arena, "/api/v1/pods/%00", 16, &p), -EINVAL);
         assert_int_equal(api_path_parse(arena, "/%zz", 4, &p), -EINVAL); /* with nothing before it */
         assert_int_equal(api_path_parse(arena, "%2", 2, &p), -EINVAL);
+}
+
+/* No resource stands where one has to. */
+static void test_half_a_path(void **state) {
+        static const char *const rows[] = { "/api/v1/watch", "/api/v1/watch/", "/api/v1/proxy", "/apis/apps/v1/watch" };
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                _cleanup_arena_ struct arena *arena = arena_new();
+                struct api_path p;
+
+                assert_int_equal(api_path_parse(arena, rows[i], strlen(rows[i]), &p), -EDOM);
+                assert_false(p.is_resource);
+                assert_string_equal(p.whole, rows[i]);
+        }
 }
 
 static void test_accept(void **state) {
@@ -321,6 +338,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_paths),
                 cmocka_unit_test(test_a_path_that_is_no_encoding),
+                cmocka_unit_test(test_half_a_path),
                 cmocka_unit_test(test_accept),
                 cmocka_unit_test(test_selectors),
                 cmocka_unit_test(test_names_are_the_caches),
