@@ -141,9 +141,9 @@ int auth_authenticate(struct auth_authenticator *a, const struct auth_credential
                 of_token = auth_token(a, &(struct auth_bearer){ .token = bearer }, now, arena, ret_identity, &token);
         if (of_token == 0 || of_token == -ENOMEM)
                 return of_token;
-        if (of_token != -ENODATA)
-                return err_move(err, TAKE_PTR(token));
-        if (r != -ENODATA)
-                return err_move(err, TAKE_PTR(certificate));
+        if (of_token != -ENODATA || r != -ENODATA) {
+                err_move(err, of_token != -ENODATA ? TAKE_PTR(token) : TAKE_PTR(certificate));
+                return of_token != -ENODATA ? of_token : r; /* what they say may be why it cannot be read */
+        }
         return be_anonymous(a, c->path, arena, ret_identity, err);
 }
