@@ -37,13 +37,16 @@ static uint16_t verbs_of(const struct api_request *r) {
         return r->sub ? r->sub->verbs : r->kind->verbs;
 }
 
-/* Objects in namespaces are made and named within one; lists and watches go across all. */
+/* Objects in namespaces are made and named within one; lists and watches go across all. A namespace's path says its
+ * name once, where it is also who is asked for: one that was said before it would be another's right. */
 static bool fits_scope(const struct api_request *r) {
         const struct api_path *p = &r->path;
 
+        if (p->name && !p->sub && r->kind->verbs == KUBE_VERB_CREATE)
+                return false; /* what is only answered has no name to be found by */
         if (r->kind->namespaced)
-                return p->namespace || !p->name;
-        return !p->namespace || strcmp(r->kind->resource, "namespaces") == 0;
+                return p->namespace || (!p->name && r->kind->verbs & KUBE_VERB_LIST);
+        return !p->namespace || p->namespace == p->name;
 }
 
 /* Only what others answer has a head of its own. */

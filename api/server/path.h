@@ -12,7 +12,7 @@ struct api_path {
         bool proxy;       /* /api/v1/proxy/...: no more served, and still a verb of its own */
         const char *whole;
         const char *group, *version; /* "" is the core group */
-        const char *namespace;       /* NULL: none */
+        const char *namespace;       /* NULL: none; a namespace's own path: what @name points to */
         const char *resource, *name; /* name NULL: the collection */
         const char *sub, *rest;      /* NULL: none; what stands behind a subresource, for proxies */
 };
