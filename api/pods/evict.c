@@ -97,8 +97,8 @@ static enum api_step on_marked(struct api_request *r) {
         }
         if (r->change.object && e->pinned)
                 e->pinned = r->change.object->revision;
-        if (r->change.object && r->options.resource_version && *r->options.resource_version)
-                r->options.resource_version =
+        if (r->change.object && r->options.version && *r->options.version)
+                r->options.version =
                         arena_printf(r->arena, "%lld", (long long)r->change.object->revision) ?: "0";
         return remove_pod(r);
 }
@@ -228,7 +228,7 @@ static enum api_step look(struct api_request *r, struct eviction *e) {
         if (asks_nobody(r->current_tree)) {
                 phase = value_string_or(value_find(r->current_tree, "status.phase"), "");
                 if (strcmp(phase, "Pending") == 0 && !value_find(r->current_tree, "metadata.deletionTimestamp") &&
-                    !r->options.resource_version)
+                    !r->options.version)
                         e->pinned = r->current->revision;
                 return mark(r, e);
         }
@@ -271,7 +271,6 @@ enum api_step act_evict(struct api_request *r) {
                 return api_refuse(r, API_BAD_REQUEST, "name in URL does not match name in Eviction object");
         if (value_bool_or(value_get(options, "ignoreStoreReadErrorWithClusterBreakingPotential"), false))
                 return refuse_potential(r);
-        r->options.resource_version = NULL;
         step = api_options_of_deletion(r, options);
         if (step != API_NEXT)
                 return step;

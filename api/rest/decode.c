@@ -71,6 +71,7 @@ static enum api_step check_deletion(struct api_request *r) {
         if (problem)
                 return api_refuse(r, API_BAD_REQUEST,
                                   "DeleteOptions in version \"v1\" cannot be handled as a DeleteOptions: %s", problem);
+        api_options_forget_deletion(r);
         return api_options_of_deletion(r, r->sent);
 }
 

@@ -42,6 +42,8 @@ static uint16_t verbs_of(const struct api_request *r) {
 static bool fits_scope(const struct api_request *r) {
         const struct api_path *p = &r->path;
 
+        if (p->watch && (p->sub || !(r->kind->verbs & KUBE_VERB_WATCH)))
+                return false;
         if (p->name && !p->sub && r->kind->verbs == KUBE_VERB_CREATE)
                 return false; /* what is only answered has no name to be found by */
         if (r->kind->namespaced)
@@ -66,6 +68,8 @@ static bool fits_verb(const struct api_request *r) {
 
         if (is_any(r))
                 return true;
+        if (p->watch && !(r->verb & (KUBE_VERB_GET | KUBE_VERB_LIST)))
+                return false; /* who may watch may change nothing by it */
         if (!(verbs_of(r) & r->verb) || (is_head(r) && !(r->sub && strcmp(r->sub->name, "proxy") == 0)))
                 return false;
         if (r->verb == KUBE_VERB_DELETECOLLECTION && r->kind->namespaced && !p->namespace)
@@ -138,6 +142,9 @@ enum api_step api_read_options(struct api_request *r) {
         if (step == API_NEXT && ((r->path.watch && r->verb == KUBE_VERB_GET) ||
                                  ((r->path.watch || r->options.watch) && r->verb == KUBE_VERB_LIST)))
                 r->verb = KUBE_VERB_WATCH;
+        if (step == API_NEXT && r->verb == KUBE_VERB_WATCH && !(r->kind->verbs & KUBE_VERB_WATCH))
+                return api_refuse_object(r, API_METHOD_NOT_ALLOWED, "",
+                                         "watch is not supported on resources of kind \"%s\"", r->kind->resource);
         if (step == API_NEXT && r->verb == KUBE_VERB_WATCH && r->media.form == API_YAML)
                 return api_refuse(r, API_NO_SHAPE,
                                   "only the following media types are accepted: application/json;stream=watch, "

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/server/options.h"
 #include "api/server/request.h"
 #include "kube/kinds.h"
 #include "lib/arena.h"
@@ -26,7 +27,7 @@ static void read_query(struct api_request *r, struct auth_attributes *a) {
         if (!*query)
                 return;
         watch = http_query(r->arena, query, "watch");
-        if (r->verb == KUBE_VERB_LIST && watch && strcmp(watch, "0") != 0 && strcmp(watch, "false") != 0)
+        if (r->verb == KUBE_VERB_LIST && watch && api_option_bool(watch))
                 a->verb = "watch";
         fields = http_query(r->arena, query, "fieldSelector");
         if (!fields || auth_attributes_select(r->arena, fields, a) < 0 || r->verb != KUBE_VERB_LIST)

@@ -46,6 +46,8 @@ static const struct option {
         { "includeObject", OPTION_TEXT, AT(include_object), NO_FLAG, ANY },
         { "dryRun", OPTION_TEXT, AT(dry_run), NO_FLAG, ANY },
         { "propagationPolicy", OPTION_TEXT, AT(propagation), NO_FLAG, ANY },
+        { "uid", OPTION_TEXT, AT(uid), NO_FLAG, DELETES },
+        { "resourceVersion", OPTION_TEXT, AT(version), NO_FLAG, DELETES },
         { "limit", OPTION_NUMBER, AT(limit), NO_FLAG, LISTS },
         { "timeoutSeconds", OPTION_NUMBER, AT(timeout_s), NO_FLAG, LISTS },
         { "gracePeriodSeconds", OPTION_NUMBER, AT(grace_s), AT(grace_set), DELETES },
@@ -56,8 +58,7 @@ static const struct option {
         { "force", OPTION_BOOL, AT(force), AT(force_set), ANY },
 };
 
-/* As Kubernetes reads a query: what does not say no says yes. */
-static bool read_bool(const char *text) {
+bool api_option_bool(const char *text) {
         return strcmp(text, "0") != 0 && strcasecmp(text, "false") != 0;
 }
 
@@ -73,7 +74,7 @@ static int read_option(struct api_options *options, const struct option *o, cons
         case OPTION_NUMBER:
                 return go_number_int(text, at);
         default:
-                *(bool *)at = read_bool(text);
+                *(bool *)at = api_option_bool(text);
                 return 0;
         }
 }
@@ -236,6 +237,8 @@ enum api_step api_options_read(struct api_request *r) {
         step = check_include(r);
         if (step != API_NEXT)
                 return step;
+        if (r->verb & (KUBE_VERB_GET | KUBE_VERB_LIST))
+                return API_NEXT;
         d = dry_runs_of_query(r, q->query);
         return check(r, options_kind(r->verb), &d);
 }
@@ -261,6 +264,14 @@ static enum api_step check_dependents(struct api_request *r) {
         return problems.errors > 0 ? api_invalid_options(r, "DeleteOptions", &problems) : API_NEXT;
 }
 
+void api_options_forget_deletion(struct api_request *r) {
+        struct api_options *o = &r->options;
+
+        o->grace_set = o->orphan_set = o->orphan = o->dry = false;
+        o->grace_s = 0;
+        o->propagation = o->dry_run = o->uid = o->version = NULL;
+}
+
 enum api_step api_options_of_deletion(struct api_request *r, const struct value *options) {
         struct api_options *o = &r->options;
         const struct value *grace = value_get(options, "gracePeriodSeconds"),
@@ -276,8 +287,8 @@ enum api_step api_options_of_deletion(struct api_request *r, const struct value 
         }
         o->propagation = value_string_or(value_get(options, "propagationPolicy"), o->propagation);
         o->dry_run = value_string_or(value_at(dry, 0), o->dry_run);
-        o->uid = value_string(value_get(conditions, "uid"));
-        o->resource_version = value_string(value_get(conditions, "resourceVersion"));
+        o->uid = value_string_or(value_get(conditions, "uid"), o->uid);
+        o->version = value_string_or(value_get(conditions, "resourceVersion"), o->version);
         if (d.n == 0 && r->options.dry)
                 d = (struct dry_runs){ .n = 1 };
         return check_dependents(r) ?: check(r, "DeleteOptions", &d);

@@ -44,7 +44,7 @@ struct api_options {
         const char *resource_version, *resource_version_match, *continue_;
         const char *field_manager, *field_validation, *dry_run, *propagation;
         const char *include_object; /* what its text says is in @include */
-        const char *uid;            /* DeleteOptions' preconditions */
+        const char *uid, *version;  /* DeleteOptions' preconditions */
         enum print_include include; /* of a table's rows */
         int64_t limit, timeout_s, grace_s;
         bool watch, bookmarks, initial_events, initial_events_set, dry, force, force_set, pretty, grace_set, orphan,
