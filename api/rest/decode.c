@@ -168,7 +168,7 @@ static enum api_step decode(struct api_request *r) {
         _cleanup_err_ struct err *err = NULL;
         bool deletes = r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION);
         const struct api_body body = { r->body_form, deletes ? &kube_delete_options_type : r->type, r->body,
-                                       r->body_size };
+                                       r->body_size, &r->sent_twice };
         int error = api_decode(r->arena, &body, &r->sent, &err);
 
         if (error == -ENOMEM)

@@ -333,7 +333,7 @@ static enum api_step check_patched(struct api_request *r, const struct value *cu
 
 /* The patch as a tree, of which the client is to be told what is wrong. */
 static enum api_step read_patch(struct api_request *r) {
-        const struct api_body body = { API_JSON, r->type, r->body, r->body_size };
+        const struct api_body body = { API_JSON, r->type, r->body, r->body_size, &r->sent_twice };
         _cleanup_err_ struct err *err = NULL;
         int error = r->sent ? 0 : api_decode(r->arena, &body, &r->sent, &err);
 

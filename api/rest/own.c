@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "api/rest/scale.h"
+#include "api/rest/strict.h"
 #include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/server.h"
@@ -212,7 +213,8 @@ enum api_step api_apply(struct api_request *r, const struct value **ret_next) {
         if (step != API_NEXT)
                 return step;
         if (!r->sent) {
-                error = api_decode(r->arena, &(struct api_body){ API_YAML, r->type, r->body, r->body_size }, &r->sent,
+                error = api_decode(r->arena, &(struct api_body){ API_YAML, r->type, r->body, r->body_size,
+                                                                     &r->sent_twice }, &r->sent,
                                    &err);
                 if (error < 0)
                         return api_refuse(r, API_BAD_REQUEST, "error decoding YAML: %s", err_text(err));
@@ -227,5 +229,5 @@ enum api_step api_apply(struct api_request *r, const struct value **ret_next) {
         error = is_scale(r) ? api_scale_open(r, result.object, ret_next) ?:
                               merge_scale(r, *ret_next, result.object, ret_next) :
                               0;
-        return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
+        return error < 0 ? api_fail(r, error, NULL) : api_look_at_applied(r);
 }

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "api/server/negotiate.h"
@@ -24,6 +25,7 @@ struct api_body {
         const struct kube_type *type; /* of which it is, for a form that has no names (protobuf) */
         const void *data;
         size_t size;
+        bool *ret_twice; /* set where a key stands twice; NULL: nobody asks */
 };
 
 /* The body as a tree. -EINVAL with *err; -ENOMEM. */

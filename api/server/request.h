@@ -103,6 +103,7 @@ struct api_request {
         int body_error;
         enum api_form body_form;
         const struct value *sent; /* the body's tree */
+        bool sent_twice;          /* some of its keys stand twice */
 
         unsigned tries;
         struct api_turn *turn; /* at changing the object; NULL: not had */
