@@ -64,8 +64,8 @@ uint64_t auth_generation(const struct auth_authenticator *a) {
 int auth_intersect(struct arena *arena, const string_list *a, const string_list *b, string_list *ret_both) {
         string_list both = { 0 };
 
-        list_for_each (text, a) {
-                int r = auth_list_has(b, *text) ? auth_list_add(arena, &both, *text) : 0;
+        list_for_each (text, b) {
+                int r = auth_list_has(a, *text) ? auth_list_add(arena, &both, *text) : 0;
 
                 if (r < 0)
                         return r;

@@ -139,6 +139,13 @@ static enum api_step refuse_kind(struct api_request *r, const char *kind, const 
                           kind, number, wanted, kind, version);
 }
 
+/* The apiVersion of what belongs there. */
+static const char *own_version(struct api_request *r) {
+        const char *group = r->sub ? r->sub->group : r->kind->group, *own = r->sub ? r->sub->version : r->kind->version;
+
+        return *group ? arena_printf(r->arena, "%s/%s", group, own) ?: own : own;
+}
+
 static enum api_step check_kind(struct api_request *r) {
         const char *kind = value_string_or(value_get(r->sent, "kind"), ""),
                    *version = value_string_or(value_get(r->sent, "apiVersion"), "");
@@ -160,7 +167,7 @@ static enum api_step check_kind(struct api_request *r) {
                                           "\"pkg/runtime/scheme.go:111\"",
                                           kind, *version ? version : "meta.k8s.io/v1");
         if ((*kind && strcmp(kind, wanted) != 0) || (*version && !is_version(r, version)))
-                return refuse_kind(r, *kind ? kind : wanted, *version ? version : r->kind->version, wanted);
+                return refuse_kind(r, *kind ? kind : wanted, *version ? version : own_version(r), wanted);
         return API_NEXT;
 }
 

@@ -9,10 +9,12 @@
 #include "api/server/respond.h"
 #include "kube/apply/apply.h"
 #include "kube/kinds.h"
+#include "kube/names.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/go_text.h"
 #include "lib/json_writer.h"
 
 static const struct {
@@ -232,9 +234,25 @@ enum api_step api_forbid_cause(struct api_request *r, const char *name, const ch
         return answer(r, API_FORBIDDEN, text, &d);
 }
 
+/* What can be no name is not looked for (the store's NamespaceKeyFunc). */
+static enum api_step refuse_segment(struct api_request *r, const char *quoted, const char *const *problems, unsigned n) {
+        const char *text = problems[0];
+
+        for (unsigned i = 1; i < n; i++)
+                text = arena_printf(r->arena, "%s;%s", text ?: "", problems[i]);
+        return api_refuse(r, API_BAD_REQUEST, "Name parameter invalid: %s: %s", quoted, text ?: "");
+}
+
 enum api_step api_not_found(struct api_request *r, const char *name) {
-        return api_refuse_object(r, API_NOT_FOUND, name, "%s \"%s\" not found",
-                                 qualified(r, r->kind->resource, r->kind->group), name);
+        const char *problems[NAME_PROBLEMS_MAX], *quoted = go_text_quote(r->arena, name);
+        unsigned n = name_problems(NAME_SEGMENT, name, problems);
+
+        if (!quoted)
+                return api_fail(r, -ENOMEM, NULL);
+        if (n > 0)
+                return refuse_segment(r, quoted, problems, n);
+        return api_refuse_object(r, API_NOT_FOUND, name, "%s %s not found",
+                                 qualified(r, r->kind->resource, r->kind->group), quoted);
 }
 
 enum api_step api_conflict(struct api_request *r, const char *name) {
