@@ -250,7 +250,9 @@ enum api_step api_impersonate(struct api_request *r) {
         case 1:
                 return API_NEXT;
         case -EACCES:
-                return api_refuse(r, API_FORBIDDEN, "%s", other.message ?: "");
+                r->no_sniff = true;
+                return api_forbid_of(r, &(struct kube_kind){ .group = other.group ?: "", .resource = other.resource ?: "" },
+                                     other.name ?: "", other.message ?: "");
         case -EINVAL:
                 return api_refuse(r, API_BAD_REQUEST, "%s", other.message ?: "");
         default:
@@ -275,6 +277,7 @@ enum api_step api_authorize_tunnel(struct api_request *r) {
         verdict = auth_authorize(a->chain, CHAIN_SIZE, &attributes, r->arena);
         if (verdict.decision == AUTH_ALLOW)
                 return API_NEXT;
+        r->no_sniff = true;
         return api_forbid(r, attributes.name, verdict.reason ?: "");
 }
 
@@ -290,5 +293,6 @@ enum api_step api_authorize(struct api_request *r) {
         if (verdict.decision == AUTH_ALLOW)
                 return API_NEXT;
         text = auth_forbidden(r->arena, &attributes, verdict.reason);
+        r->no_sniff = true;
         return api_forbid(r, attributes.name, text ?: "");
 }

@@ -218,12 +218,16 @@ static const char *qualified(struct api_request *r, const char *name, const char
         return *group ? arena_printf(r->arena, "%s.%s", name, group) ?: name : name;
 }
 
-enum api_step api_forbid(struct api_request *r, const char *name, const char *text) {
+enum api_step api_forbid_of(struct api_request *r, const struct kube_kind *what, const char *name, const char *text) {
         struct details d = {
-                .given = true, .name = *name ? name : NULL, .group = r->path.group, .kind = r->path.resource
+                .given = true, .name = *name ? name : NULL, .group = what->group, .kind = what->resource
         };
 
         return answer(r, API_FORBIDDEN, text, &d);
+}
+
+enum api_step api_forbid(struct api_request *r, const char *name, const char *text) {
+        return api_forbid_of(r, &(struct kube_kind){ .group = r->path.group, .resource = r->path.resource }, name, text);
 }
 
 enum api_step api_forbid_cause(struct api_request *r, const char *name, const char *text,

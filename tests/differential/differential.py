@@ -20,7 +20,7 @@ VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", 
 RANGES = "10.96.0.0/16,fd00:10::/108"
 CHANCE, CHANCE_PORT = {"nodePort", "healthCheckNodePort"}, 30086  # ports from there on are given by chance
 PLUGINS = "NodeRestriction,OwnerReferencesPermissionEnforcement,DenyServiceExternalIPs,ExtendedResourceToleration"  # that both have on
-HEADERS = ("content-type", "warning", "cache-control", "x-kubernetes-pf-flowschema-uid", "x-kubernetes-pf-prioritylevel-uid")
+HEADERS = ("content-type", "x-content-type-options", "warning", "cache-control", "x-kubernetes-pf-flowschema-uid", "x-kubernetes-pf-prioritylevel-uid")
 
 
 class Server:
