@@ -16,12 +16,14 @@
 #include "api/server/request.h"
 #include "api/server/status.h"
 #include "api/state/resource.h"
+#include "kube/apply/apply.h"
 #include "kube/kinds.h"
 #include "kube/patch/patch.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/go_number.h"
 #include "lib/go_text.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
@@ -70,6 +72,7 @@ static enum api_step refuse_nameless(struct api_request *r) {
 static enum api_step name_new(struct api_request *r, const struct value *sent) {
         const char *name = meta_text(sent, "name"), *prefix = meta_text(sent, "generateName"),
                    *namespace = meta_text(sent, "namespace");
+        uint64_t revision;
 
         if (r->path.namespace && r->kind->namespaced && *namespace && strcmp(namespace, r->path.namespace) != 0)
                 return api_refuse(
@@ -79,7 +82,8 @@ static enum api_step name_new(struct api_request *r, const struct value *sent) {
                 return api_refuse(r, API_BAD_REQUEST,
                                   "the name of the object (%s) does not match the name on the URL (%s)", name,
                                   r->path.name);
-        if (*meta_text(sent, "resourceVersion") && r->verb == KUBE_VERB_CREATE)
+        if (r->verb == KUBE_VERB_CREATE && go_number_uint(meta_text(sent, "resourceVersion"), &revision) == 0 &&
+            revision != 0) /* what is no number is none */
                 return api_refuse(r, API_BROKEN, "resourceVersion should not be set on objects to be created");
         if (!*name && !*prefix && !r->path.name && api_strategy_of(r->kind)->flags & API_NAMED_BY_UID)
                 name = api_meta_uid(r->arena) ?: "";
@@ -211,6 +215,7 @@ static enum api_step replace(struct api_request *r, const struct value *next) {
                 return step;
         /* What is not in the store yet gets its revision meanwhile, which the change learns there. */
         r->change.expected = r->pending ? STORE_ABSENT : r->current->revision;
+        r->forgets = !r->sub && apply_forgets(next);
         error = api_door_begin(r, &edit, r->current_tree, next);
         error = error ?: set_kind(r, &edit) ?: api_meta_update(r, &edit, r->current_tree);
         return finish(r, &edit, error);
@@ -371,7 +376,7 @@ static enum api_step patch(struct api_request *r) {
 
 enum api_step api_modify(struct api_request *r) {
         api_forget_current(r);
-        r->removes = r->unchanged = false;
+        r->removes = r->unchanged = r->forgets = false;
         api_change_deinit(&r->change);
         r->change = (struct api_change){ 0 };
         switch (r->verb) {

@@ -67,7 +67,8 @@ static struct apply_writer writer_of(struct api_request *r) {
                 apply_manager_of(r->agent ?: "", name);
                 manager = arena_strdup(r->arena, name) ?: "";
         }
-        return (struct apply_writer){ .manager = manager, .now = time(NULL), .force = r->options.force };
+        return (struct apply_writer){ .manager = manager, .now = time(NULL), .force = r->options.force,
+                                      .forget = r->forgets };
 }
 
 /* --- through the scale: who owns a Scale's replicas owns the object's --- */

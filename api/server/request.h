@@ -116,7 +116,7 @@ struct api_request {
         const struct value *next; /* what it is to be */
         struct api_typed current_typed, next_typed;
         const char *name; /* of the object: the path's, or a new one's own */
-        bool removes, creates, unconditional, unchanged, lets_go;
+        bool removes, creates, unconditional, unchanged, lets_go, forgets;
         bool no_sniff; /* browsers are not to guess what its answer is */
         struct api_change change;
         struct collection_page *cleared; /* of a collection's deletion: all that are to go */
