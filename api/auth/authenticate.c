@@ -62,14 +62,13 @@ uint64_t auth_generation(const struct auth_authenticator *a) {
 }
 
 int auth_intersect(struct arena *arena, const string_list *a, const string_list *b, string_list *ret_both) {
-        string_list both = { 0 };
+        string_list both = { .items = arena_alloc_array(arena, b->count + 1, sizeof(*both.items)) };
 
-        list_for_each (text, b) {
-                int r = auth_list_has(a, *text) ? auth_list_add(arena, &both, *text) : 0;
-
-                if (r < 0)
-                        return r;
-        }
+        if (!both.items)
+                return -ENOMEM;
+        list_for_each (text, b)
+                if (auth_list_has(a, *text))
+                        both.items[both.count++] = *text;
         *ret_both = both;
         return 0;
 }

@@ -20,7 +20,7 @@
 
 struct oddities {
         struct api_request *request;
-        const char *text; /* of all, for Strict */
+        struct arena_text text; /* of all, for Strict */
 };
 
 /* Each of YAML's errors is a warning of its own. */
@@ -44,12 +44,11 @@ static void warn_of_each(struct api_request *r, const char *text) {
 
 static void on_odd(void *data, const char *text) {
         struct oddities *o = data;
-        struct arena *arena = o->request->arena;
 
         if (strcmp(o->request->options.field_validation, "Warn") == 0)
                 warn_of_each(o->request, text);
         else
-                o->text = o->text ? arena_printf(arena, "%s, %s", o->text, text) : arena_strdup(arena, text);
+                arena_text_add(&o->text, "%s%s", o->text.length > 0 ? ", " : "", text);
 }
 
 /* What the reader without words has refused: the first that is wrong. */
@@ -106,7 +105,7 @@ static bool is_looked_at(struct api_request *r) {
 /* @json: what was sent; NULL: @tree was made of it. */
 static int look_at_odd(struct api_request *r, const struct api_json *json, const struct value *tree,
                        const char **ret_problem) {
-        struct oddities o = { .request = r };
+        struct oddities o = { .request = r, .text = { .arena = r->arena } };
         int error;
 
         if (!is_looked_at(r))
@@ -119,9 +118,11 @@ static int look_at_odd(struct api_request *r, const struct api_json *json, const
                 error = look_at_patch(r, &o) ?: look_at_made(r, tree, &o);
         if (error == -ENOMEM)
                 return -ENOMEM;
-        if (o.text)
-                *ret_problem = arena_printf(r->arena, "strict decoding error: %s", o.text);
-        return o.text && !*ret_problem ? -ENOMEM : 0;
+        if (o.text.failed)
+                return -ENOMEM;
+        if (o.text.length > 0)
+                *ret_problem = arena_printf(r->arena, "strict decoding error: %s", arena_text_of(&o.text));
+        return o.text.length > 0 && !*ret_problem ? -ENOMEM : 0;
 }
 
 int api_look(struct api_request *r, const char *json, size_t length, const struct value *tree,
@@ -152,13 +153,14 @@ int api_look(struct api_request *r, const char *json, size_t length, const struc
 }
 
 enum api_step api_look_at_applied(struct api_request *r) {
-        struct oddities o = { .request = r };
+        struct oddities o = { .request = r, .text = { .arena = r->arena } };
 
         if (!r->sent_twice || !is_looked_at(r))
                 return API_NEXT;
         if (kube_yaml_twice(r->body, r->body_size, on_odd, &o) == -ENOMEM)
                 return api_fail(r, -ENOMEM, NULL);
-        return o.text ? api_refuse(r, API_BAD_REQUEST, "error strict decoding YAML: error converting YAML to JSON: %s",
-                                   o.text) :
-                        API_NEXT;
+        if (o.text.length == 0)
+                return API_NEXT;
+        return api_refuse(r, API_BAD_REQUEST, "error strict decoding YAML: error converting YAML to JSON: %s",
+                          arena_text_of(&o.text) ?: "");
 }

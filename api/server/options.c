@@ -117,7 +117,7 @@ static bool is_one_of(const char *text, const char *const *words) {
 
 /* How often it was said, and with what, as the error has it. */
 struct dry_runs {
-        const char *shown; /* without memory: NULL */
+        struct arena_text shown;
         unsigned n;
         bool wrong;
 };
@@ -125,13 +125,14 @@ struct dry_runs {
 static void add_dry_run(struct api_request *r, struct dry_runs *d, const char *text) {
         const char *quoted = go_text_quote(r->arena, text);
 
-        d->shown = quoted ? arena_printf(r->arena, "%s%s%s", d->n ? d->shown : "", d->n ? "," : "", quoted) : NULL;
-        d->wrong |= strcmp(text, "All") != 0 || !d->shown;
+        if (quoted)
+                arena_text_add(&d->shown, "%s%s", d->n ? "," : "", quoted);
+        d->wrong |= strcmp(text, "All") != 0 || !quoted || d->shown.failed;
         d->n++;
 }
 
 static struct dry_runs dry_runs_of_query(struct api_request *r, const char *query) {
-        struct dry_runs d = { 0 };
+        struct dry_runs d = { .shown = { .arena = r->arena } };
         const char *text;
 
         while (*query && (text = http_query_next(r->arena, &query, "dryRun")))
@@ -140,7 +141,7 @@ static struct dry_runs dry_runs_of_query(struct api_request *r, const char *quer
 }
 
 static struct dry_runs dry_runs_of_list(struct api_request *r, const struct value *list) {
-        struct dry_runs d = { 0 };
+        struct dry_runs d = { .shown = { .arena = r->arena } };
 
         for (uint32_t i = 0; i < value_count(list); i++)
                 add_dry_run(r, &d, value_string_or(value_at(list, i), ""));
@@ -149,7 +150,7 @@ static struct dry_runs dry_runs_of_list(struct api_request *r, const struct valu
 
 static void check_dry_runs(struct api_request *r, const struct dry_runs *d, struct problems *problems) {
         if (d->wrong)
-                problem_error(problems, "dryRun", "Unsupported value: [%s]: supported values: \"All\"", d->shown ?: "");
+                problem_error(problems, "dryRun", "Unsupported value: [%s]: supported values: \"All\"", arena_text_of(&d->shown) ?: "");
         r->options.dry = d->n > 0;
 }
 

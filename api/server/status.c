@@ -16,6 +16,7 @@
 #include "lib/err.h"
 #include "lib/go_text.h"
 #include "lib/json_writer.h"
+#include "lib/table.h"
 
 static const struct {
         const char *name;
@@ -266,31 +267,38 @@ enum api_step api_conflict(struct api_request *r, const char *name) {
                                  qualified(r, r->kind->resource, r->kind->group), name);
 }
 
-/* The message tells each error once, the causes as often as it was found. */
-static bool is_said_before(const struct problems *problems, uint32_t i) {
-        for (uint32_t j = 0; j < i; j++)
-                if (!problems->items[j].warning && strcmp(problems->items[j].text, problems->items[i].text) == 0)
-                        return true;
-        return false;
+/* The message tells each error once, the causes as often as it was found. NULL without memory. */
+static const char *tell_each(struct arena *arena, const struct problems *problems) {
+        struct table_node *nodes = arena_alloc_array(arena, problems->count + 1, sizeof(*nodes));
+        struct arena_text text = { .arena = arena };
+        struct table told = { 0 };
+        bool good = nodes, several;
+
+        for (uint32_t i = 0; good && i < problems->count; i++) {
+                const char *one = problems->items[i].text;
+
+                if (problems->items[i].warning || table_find(&told, one))
+                        continue;
+                arena_text_add(&text, "%s%s", told.n > 0 ? ", " : "", one);
+                good = table_add(&told, &nodes[i], one) == 0;
+        }
+        several = told.n > 1;
+        table_clear(&told);
+        if (!good || text.failed)
+                return NULL;
+        return several ? arena_printf(arena, "[%s]", arena_text_of(&text)) : arena_text_of(&text);
 }
 
 static enum api_step invalid(struct api_request *r, const char *kind, const char *group, const char *name,
                              const struct problems *problems) {
         struct details d = { .given = true, .name = name, .group = group, .kind = kind, .causes = problems };
-        const char *text = NULL;
-        uint32_t n = 0;
+        const char *text = tell_each(r->arena, problems);
 
-        for (uint32_t i = 0; i < problems->count; i++)
-                if (!problems->items[i].warning && !is_said_before(problems, i)) {
-                        text = n++ > 0 ? arena_printf(r->arena, "%s, %s", text ?: "", problems->items[i].text) :
-                                         problems->items[i].text;
-                }
-        if (n > 1)
-                text = arena_printf(r->arena, "[%s]", text ?: "");
+        if (!text)
+                return api_fail(r, -ENOMEM, NULL);
         return answer(
                 r, API_INVALID,
-                arena_printf(r->arena, "%s \"%s\" is invalid: %s", qualified(r, kind, group), name ?: "", text ?: ""),
-                &d);
+                arena_printf(r->arena, "%s \"%s\" is invalid: %s", qualified(r, kind, group), name ?: "", text), &d);
 }
 
 enum api_step api_invalid(struct api_request *r, const char *name, const struct problems *problems) {
