@@ -254,6 +254,7 @@ enum api_step api_impersonate(struct api_request *r) {
                 return api_forbid_of(r, &(struct kube_kind){ .group = other.group ?: "", .resource = other.resource ?: "" },
                                      other.name ?: "", other.message ?: "");
         case -EINVAL:
+                r->no_sniff = true;
                 return api_refuse(r, API_BAD_REQUEST, "%s", other.message ?: "");
         default:
                 return api_fail(r, error, NULL);

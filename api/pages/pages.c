@@ -155,6 +155,7 @@ static enum api_step show_health(struct api_request *r, const char *rest) {
                         text = add_line(r, text, &checks[i], &good);
         text = arena_printf(r->arena, "%s%s%s check %s\n", text, unknown_exclusions(r, page), page, good ? "passed" : "failed") ?:
                        "";
+        r->no_sniff = true;
         api_respond_text(r, good ? 200 : 500, good && !verbose ? "ok" : text);
         return API_END;
 }

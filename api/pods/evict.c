@@ -120,8 +120,8 @@ static enum api_step check_preconditions(struct api_request *r) {
 
         if (o->uid && *o->uid && strcmp(o->uid, uid) != 0)
                 return refuse_as_pod(r, "UID", o->uid, uid, "deleted and then recreated");
-        if (o->resource_version && *o->resource_version && strcmp(o->resource_version, version) != 0)
-                return refuse_as_pod(r, "ResourceVersion", o->resource_version, version, "modified");
+        if (o->version && *o->version && strcmp(o->version, version) != 0)
+                return refuse_as_pod(r, "ResourceVersion", o->version, version, "modified");
         return API_NEXT;
 }
 

@@ -60,6 +60,8 @@ enum api_step api_respond_list(struct api_request *r, const struct collection_pa
 
         if (!metadata)
                 return api_fail(r, -ENOMEM, NULL);
+        if (r->media.shape == API_PARTIAL && !r->media.of_list)
+                return api_refuse_shape(r);
         json = r->media.shape == API_WHOLE ? api_items_json(r, page->objects, page->n, metadata) :
                                              api_print_list(r, page->objects, page->n, metadata);
         if (json && r->media.form == API_PROTOBUF && r->media.shape == API_WHOLE)

@@ -134,10 +134,17 @@ enum api_step api_read_options(struct api_request *r) {
         enum api_step step;
 
         r->agent = arena_strdup(r->arena, http_fields_get(&http_request_of(r->x)->fields, "user-agent"));
+        if (r->no_shape)
+                return api_refuse(r, API_NO_SHAPE,
+                                  "only the following media types are accepted: application/json, application/yaml, "
+                                  "application/vnd.kubernetes.protobuf");
         if (r->no_media)
                 return api_refuse(r, API_NOT_ACCEPTABLE,
                                   "406: Not Acceptable\n\nAvailable representations: application/json, "
-                                  "application/yaml, application/vnd.kubernetes.protobuf");
+                                  "application/yaml, application/vnd.kubernetes.protobuf%s",
+                                  r->verb != KUBE_VERB_LIST ? "" :
+                                                              ", application/json;stream=watch, "
+                                                              "application/vnd.kubernetes.protobuf;stream=watch");
         step = api_options_read(r);
         if (step == API_NEXT && ((r->path.watch && r->verb == KUBE_VERB_GET) ||
                                  ((r->path.watch || r->options.watch) && r->verb == KUBE_VERB_LIST)))

@@ -214,7 +214,10 @@ static enum api_step check_include(struct api_request *r) {
 enum api_step api_read_form(struct api_request *r) {
         const struct http_request *q = http_request_of(r->x);
 
-        r->no_media = api_negotiate(http_fields_get(&q->fields, "accept"), &r->media) < 0;
+        int error = api_negotiate(http_fields_get(&q->fields, "accept"), &r->media);
+
+        r->no_media = error < 0;
+        r->no_shape = error == -EINVAL;
         if (r->no_media)
                 r->media = (struct api_media){ .meta_version = "v1", .pretty = true };
         r->media.pretty |= is_pretty(q, *q->query ? http_query(r->arena, q->query, "pretty") : NULL);

@@ -149,11 +149,11 @@ void api_respond_nothing(struct api_request *r) {
 }
 
 void api_respond_text(struct api_request *r, int code, const char *text) {
-        const struct http_field no_sniff = { "x-content-type-options", "nosniff" };
         _cleanup_bytes_ struct bytes *bytes = bytes_copy(text, strlen(text));
 
+        r->no_sniff |= code >= 400 && code != 504; /* as Go's http.Error has it, by which a timeout is not told */
         if (bytes)
-                respond(r, code, "text/plain; charset=utf-8", no_sniff, bytes);
+                respond(r, code, "text/plain; charset=utf-8", (struct http_field){ 0 }, bytes);
         else if (r->x)
                 http_reset(let_go(r), -ENOMEM);
 }
