@@ -126,6 +126,7 @@ const struct api_stage api_stages[] = {
         { "grant", API_FOR_RESOURCES, CHANGES, api_admit_grant },
         { "allocate", API_FOR_RESOURCES, CHANGES, api_services_allocate },
         { "validate", API_FOR_RESOURCES, CHANGES, api_validate },
+        { "authorize-creation", API_FOR_RESOURCES, KUBE_VERB_UPDATE | KUBE_VERB_PATCH, api_authorize_creation },
         { "admit", API_FOR_RESOURCES, CHANGES, api_admit },
         { "remove", API_FOR_RESOURCES, REMOVES | CLEARS, api_remove },
         { "admit-removal", API_FOR_RESOURCES, REMOVES | CLEARS, api_admit_removal },

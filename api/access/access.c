@@ -282,6 +282,24 @@ enum api_step api_authorize_tunnel(struct api_request *r) {
         return api_forbid(r, attributes.name, verdict.reason ?: "");
 }
 
+/* What a change of nothing makes is made by who may make it (withAuthorization of createAuthorizerAttributes). */
+enum api_step api_authorize_creation(struct api_request *r) {
+        struct api_access *a = r->server->config.data;
+        struct auth_attributes attributes;
+        struct auth_verdict verdict;
+        const char *text;
+
+        if (!r->creates || r->verb == KUBE_VERB_CREATE)
+                return API_NEXT;
+        attributes = api_attributes(r);
+        attributes.verb = "create";
+        verdict = auth_authorize(a->chain, CHAIN_SIZE, &attributes, r->arena);
+        if (verdict.decision == AUTH_ALLOW)
+                return API_NEXT;
+        text = auth_forbidden(r->arena, &attributes, verdict.reason);
+        return api_forbid(r, attributes.name, text ?: "");
+}
+
 enum api_step api_authorize(struct api_request *r) {
         struct api_access *a = r->server->config.data;
         struct auth_attributes attributes = api_attributes(r);

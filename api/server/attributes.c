@@ -24,7 +24,7 @@ static bool is_segment(const char *name) {
 static void read_query(struct api_request *r, struct auth_attributes *a) {
         const char *query = http_request_of(r->x)->query, *watch, *fields, *name;
 
-        if (!*query)
+        if (!*query || r->path.watch)
                 return;
         watch = http_query(r->arena, query, "watch");
         if (r->verb == KUBE_VERB_LIST && watch && api_option_bool(watch))
