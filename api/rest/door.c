@@ -1,6 +1,7 @@
 #include "api/rest/door.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/rest/scale.h"
@@ -23,8 +24,12 @@ static const struct {
         { "finalize", { "/spec/finalizers" } },
         { "approval", { "/status/conditions" } },
         { "ephemeralcontainers", { "/spec/ephemeralContainers" } },
-        { "resize", { "/spec/containers", "/spec/initContainers", "/spec/resources" } },
+        { "resize", { "/spec/resources" } },
 };
+
+/* A resize changes of containers what they get, as long as they are the same ones. */
+static const char *const resized_lists[] = { "/spec/containers", "/spec/initContainers" };
+static const char *const resized[] = { "resources", "resizePolicy" };
 
 static bool is_scale(const struct api_request *r) {
         return r->sub && strcmp(r->sub->kind, "Scale") == 0;
@@ -65,6 +70,40 @@ static int put_part(struct value_edit *edit, const char *pointer, const struct v
         int r = part ? value_edit_set(edit, pointer, part, NULL) : value_edit_remove(edit, pointer, NULL);
 
         return r == -ENOENT ? 0 : r;
+}
+
+static bool same_names(const struct value *a, const struct value *b) {
+        for (uint32_t i = 0; i < value_count(a); i++)
+                if (strcmp(value_string_or(value_get(value_at(a, i), "name"), ""),
+                           value_string_or(value_get(value_at(b, i), "name"), "")) != 0)
+                        return false;
+        return value_count(a) == value_count(b);
+}
+
+/* Lists of others stay as they were sent, for validation to refuse. */
+static int put_resized(struct value_edit *edit, const char *list, const struct value *current,
+                       const struct value *next) {
+        const struct value *containers = part_of(next, list);
+        int error = 0;
+
+        if (!same_names(containers, part_of(current, list)))
+                return put_part(edit, list, next);
+        for (uint32_t i = 0; i < value_count(containers); i++)
+                for (size_t k = 0; error == 0 && k < ELEMENTS(resized); k++) {
+                        const struct value *part = value_get(value_at(containers, i), resized[k]);
+                        char pointer[64];
+
+                        snprintf(pointer, sizeof(pointer), "%s/%u/%s", list, i, resized[k]);
+                        error = part ? value_edit_set(edit, pointer, part, NULL) :
+                                       value_edit_remove(edit, pointer, NULL);
+                        error = error == -ENOENT ? 0 : error;
+                }
+        return error;
+}
+
+/* Through these an object's metadata stays as it is (ResetObjectMetaForStatus). */
+static bool keeps_meta(const char *sub) {
+        return strcmp(sub, "ephemeralcontainers") == 0 || strcmp(sub, "resize") == 0;
 }
 
 /* What a status does not take with it. */
@@ -115,6 +154,10 @@ int api_door_begin(struct api_request *r, struct value_edit *edit, const struct 
         error = put_part(edit, "/metadata", next);
         if (error == 0 && strcmp(r->sub->name, "status") == 0)
                 error = keep_meta(edit, api_strategy_of(r->kind)->flags, current);
+        if (error == 0 && keeps_meta(r->sub->name))
+                error = keep_meta(edit, API_STATUS_PLAIN, current);
+        for (size_t i = 0; strcmp(r->sub->name, "resize") == 0 && i < ELEMENTS(resized_lists); i++)
+                error = error ?: put_resized(edit, resized_lists[i], current, next);
         for (size_t i = 0; i < ELEMENTS(doors); i++)
                 for (size_t j = 0; strcmp(doors[i].sub, r->sub->name) == 0 && j < PARTS_MAX && doors[i].parts[j]; j++)
                         error = error ?: put_part(edit, doors[i].parts[j], next);
