@@ -105,8 +105,8 @@ static int on_number(void *data, const char *text, size_t length) {
         return keep(r, value_builder_add(&r->builder, v, 1, r->err));
 }
 
-/* The last token's text, which yajl has as @text: of half a surrogate pair it makes another character, or bytes that are
- * none. NULL without memory. */
+/* The last token's text, which yajl has as @text: of half a surrogate pair it makes another character, or bytes that
+ * are none. NULL without memory. */
 static const char *unescape(struct reader *r, const unsigned char *text, size_t *length) {
         struct json_scan scan = { r->text + r->token, r->text + r->length };
         struct json_text escaped;

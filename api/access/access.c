@@ -251,8 +251,9 @@ enum api_step api_impersonate(struct api_request *r) {
                 return API_NEXT;
         case -EACCES:
                 r->no_sniff = true;
-                return api_forbid_of(r, &(struct kube_kind){ .group = other.group ?: "", .resource = other.resource ?: "" },
-                                     other.name ?: "", other.message ?: "");
+                return api_forbid_of(
+                        r, &(struct kube_kind){ .group = other.group ?: "", .resource = other.resource ?: "" },
+                        other.name ?: "", other.message ?: "");
         case -EINVAL:
                 r->no_sniff = true;
                 return api_refuse(r, API_BAD_REQUEST, "%s", other.message ?: "");

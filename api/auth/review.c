@@ -36,7 +36,8 @@ struct selectors {
 
 /* A field has one value, or not that one. */
 static bool is_understood(const struct kube_field_selector_requirement *r) {
-        return r->values.count == 1 && r->operator&&(strcmp(r->operator, "In") == 0 || strcmp(r->operator, "NotIn") == 0);
+        return r->values.count == 1 &&
+               r->operator&&(strcmp(r->operator, "In") == 0 || strcmp(r->operator, "NotIn") == 0);
 }
 
 static int ask_fields(struct arena *arena, const struct kube_authorization_v1_field_selector_attributes *selector,
@@ -126,9 +127,10 @@ static const char *complaint(struct arena *arena, const char *error, const struc
         return before ?: error;
 }
 
-static struct kube_authorization_v1_subject_access_review_status
-answer(const struct auth_authorizer *chain, size_t n, const struct auth_attributes *a, const struct selectors *how,
-       struct arena *arena) {
+static struct kube_authorization_v1_subject_access_review_status answer(const struct auth_authorizer *chain, size_t n,
+                                                                        const struct auth_attributes *a,
+                                                                        const struct selectors *how,
+                                                                        struct arena *arena) {
         struct auth_verdict verdict = auth_authorize(chain, n, a, arena);
 
         return (struct kube_authorization_v1_subject_access_review_status){

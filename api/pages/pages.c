@@ -125,8 +125,7 @@ static const char *unknown_exclusions(struct api_request *r, const char *page) {
         }
         if (names.length == 0)
                 return "";
-        return arena_printf(r->arena, "warn: some health checks cannot be excluded: no matches for %s\n",
-                            arena_text_of(&names) ?: "") ?:
+        return arena_printf(r->arena, "warn: some health checks cannot be excluded: no matches for %s\n", arena_text_of(&names) ?: "") ?:
                        "";
 }
 

@@ -98,8 +98,7 @@ static enum api_step on_marked(struct api_request *r) {
         if (r->change.object && e->pinned)
                 e->pinned = r->change.object->revision;
         if (r->change.object && r->options.version && *r->options.version)
-                r->options.version =
-                        arena_printf(r->arena, "%lld", (long long)r->change.object->revision) ?: "0";
+                r->options.version = arena_printf(r->arena, "%lld", (long long)r->change.object->revision) ?: "0";
         return remove_pod(r);
 }
 

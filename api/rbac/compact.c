@@ -26,9 +26,9 @@ struct heap {
 static int place_rule(struct arena *arena, struct table *heaps, const struct kube_rbac_v1_policy_rule *rule,
                       struct heap **ret_heap) {
         const char *name = rule->resource_names.count > 0 ? rule->resource_names.items[0] : NULL;
-        const char *what = arena_printf(arena, "%zu/%s/%zu/%s/%s%s", strlen(rule->api_groups.items[0]),
-                                        rule->api_groups.items[0], strlen(rule->resources.items[0]),
-                                        rule->resources.items[0], name ? "=" : "", name ?: "");
+        const char *what =
+                arena_printf(arena, "%zu/%s/%zu/%s/%s%s", strlen(rule->api_groups.items[0]), rule->api_groups.items[0],
+                             strlen(rule->resources.items[0]), rule->resources.items[0], name ? "=" : "", name ?: "");
         struct heap *heap = what ? table_object(table_find(heaps, what), struct heap, by_what) : NULL;
 
         if (what && !heap && (heap = arena_new_of(arena, struct heap))) {

@@ -67,8 +67,9 @@ static struct apply_writer writer_of(struct api_request *r) {
                 apply_manager_of(r->agent ?: "", name);
                 manager = arena_strdup(r->arena, name) ?: "";
         }
-        return (struct apply_writer){ .manager = manager, .now = time(NULL), .force = r->options.force,
-                                      .forget = r->forgets };
+        return (struct apply_writer){
+                .manager = manager, .now = time(NULL), .force = r->options.force, .forget = r->forgets
+        };
 }
 
 /* --- through the scale: who owns a Scale's replicas owns the object's --- */
@@ -214,9 +215,9 @@ enum api_step api_apply(struct api_request *r, const struct value **ret_next) {
         if (step != API_NEXT)
                 return step;
         if (!r->sent) {
-                error = api_decode(r->arena, &(struct api_body){ API_YAML, r->type, r->body, r->body_size,
-                                                                     &r->sent_twice }, &r->sent,
-                                   &err);
+                error = api_decode(r->arena,
+                                   &(struct api_body){ API_YAML, r->type, r->body, r->body_size, &r->sent_twice },
+                                   &r->sent, &err);
                 if (error < 0)
                         return api_refuse(r, API_BAD_REQUEST, "error decoding YAML: %s", err_text(err));
         }

@@ -87,8 +87,8 @@ static enum api_step read_revision(struct api_request *r, bool watch, int64_t *r
                 return refuse_revision(r, error);
         if (asked > (uint64_t)now && (!watch || o->initial_events))
                 return api_too_new(r, asked, now);
-        /* A page of what was then, or exactly that; else the present is not older than anything. A deletion goes page by
-         * page. What a watch is told may be yet to come, what it is told first may not. */
+        /* A page of what was then, or exactly that; else the present is not older than anything. A deletion goes page
+         * by page. What a watch is told may be yet to come, what it is told first may not. */
         if (watch || matches(o->resource_version_match, "Exact") ||
             ((o->limit > 0 || r->verb == KUBE_VERB_DELETECOLLECTION) &&
              !(o->resource_version_match && *o->resource_version_match)))

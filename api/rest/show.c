@@ -118,8 +118,9 @@ enum api_step api_refuse_shape(struct api_request *r) {
         int n = (int)strcspn(kind->group, ".");
         const char *group = n > 0 ? kind->group : "core", *list = r->media.of_list ? "" : "List";
 
-        return api_refuse(r, API_NO_SHAPE, "you requested PartialObjectMetadata%s, but the requested object is %s list "
-                                           "(*%.*s.%s%s)",
+        return api_refuse(r, API_NO_SHAPE,
+                          "you requested PartialObjectMetadata%s, but the requested object is %s list "
+                          "(*%.*s.%s%s)",
                           r->media.of_list ? "List" : "", r->media.of_list ? "not a" : "a", n > 0 ? n : 4, group,
                           kind->kind, list);
 }

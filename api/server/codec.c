@@ -33,7 +33,9 @@ static void on_twice(void *data, uint32_t line, const char *text) {
 }
 
 int api_decode(struct arena *arena, const struct api_body *body, const struct value **ret_tree, struct err **err) {
-        struct value_options options = { .warn = on_twice, .warn_data = body->ret_twice, .nodes_max = DECODE_NODES_MAX };
+        struct value_options options = { .warn = on_twice,
+                                         .warn_data = body->ret_twice,
+                                         .nodes_max = DECODE_NODES_MAX };
 
         if (body->form == API_PROTOBUF)
                 return body->type->size > 0 ?

@@ -104,9 +104,8 @@ static void read_parameter(struct text parameter, struct offer *offer, bool *kno
 
 /* An object in another shape is of one of meta.k8s.io's kinds, and its version is said; tables have no protobuf. */
 static bool is_whole(const struct offer *offer) {
-        return !offer->shaped ||
-               (offer->grouped && offer->versioned &&
-                !(offer->media.shape == API_TABLE && offer->media.form == API_PROTOBUF));
+        return !offer->shaped || (offer->grouped && offer->versioned &&
+                                  !(offer->media.shape == API_TABLE && offer->media.form == API_PROTOBUF));
 }
 
 /* Whether the clause is one that can be met; of which form there is none is not *@typed. */

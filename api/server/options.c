@@ -150,7 +150,8 @@ static struct dry_runs dry_runs_of_list(struct api_request *r, const struct valu
 
 static void check_dry_runs(struct api_request *r, const struct dry_runs *d, struct problems *problems) {
         if (d->wrong)
-                problem_error(problems, "dryRun", "Unsupported value: [%s]: supported values: \"All\"", arena_text_of(&d->shown) ?: "");
+                problem_error(problems, "dryRun", "Unsupported value: [%s]: supported values: \"All\"",
+                              arena_text_of(&d->shown) ?: "");
         r->options.dry = d->n > 0;
 }
 

@@ -96,7 +96,7 @@ struct api_request {
         const char *agent;                /* User-Agent; NULL: not given */
         struct api_options options;
         struct api_media media; /* of the answer */
-        bool no_shape; /* @no_media: of a form of ours it wants what is none */
+        bool no_shape;          /* @no_media: of a form of ours it wants what is none */
         bool no_media;          /* what the client takes is none of it: 406 where there is something to be given */
 
         const void *body;

@@ -220,15 +220,14 @@ static const char *qualified(struct api_request *r, const char *name, const char
 }
 
 enum api_step api_forbid_of(struct api_request *r, const struct kube_kind *what, const char *name, const char *text) {
-        struct details d = {
-                .given = true, .name = *name ? name : NULL, .group = what->group, .kind = what->resource
-        };
+        struct details d = { .given = true, .name = *name ? name : NULL, .group = what->group, .kind = what->resource };
 
         return answer(r, API_FORBIDDEN, text, &d);
 }
 
 enum api_step api_forbid(struct api_request *r, const char *name, const char *text) {
-        return api_forbid_of(r, &(struct kube_kind){ .group = r->path.group, .resource = r->path.resource }, name, text);
+        return api_forbid_of(r, &(struct kube_kind){ .group = r->path.group, .resource = r->path.resource }, name,
+                             text);
 }
 
 enum api_step api_forbid_cause(struct api_request *r, const char *name, const char *text,
@@ -240,7 +239,8 @@ enum api_step api_forbid_cause(struct api_request *r, const char *name, const ch
 }
 
 /* What can be no name is not looked for (the store's NamespaceKeyFunc). */
-static enum api_step refuse_segment(struct api_request *r, const char *quoted, const char *const *problems, unsigned n) {
+static enum api_step refuse_segment(struct api_request *r, const char *quoted, const char *const *problems,
+                                    unsigned n) {
         const char *text = problems[0];
 
         for (unsigned i = 1; i < n; i++)
@@ -296,9 +296,9 @@ static enum api_step invalid(struct api_request *r, const char *kind, const char
 
         if (!text)
                 return api_fail(r, -ENOMEM, NULL);
-        return answer(
-                r, API_INVALID,
-                arena_printf(r->arena, "%s \"%s\" is invalid: %s", qualified(r, kind, group), name ?: "", text), &d);
+        return answer(r, API_INVALID,
+                      arena_printf(r->arena, "%s \"%s\" is invalid: %s", qualified(r, kind, group), name ?: "", text),
+                      &d);
 }
 
 enum api_step api_invalid(struct api_request *r, const char *name, const struct problems *problems) {

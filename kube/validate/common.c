@@ -46,8 +46,7 @@ void validate_name_prefix(struct validation *v, const struct place *at, enum nam
 
 /* --- label selectors --- */
 
-void validate_requirement(struct validation *v, const struct place *at,
-                          const struct kube_label_selector_requirement *r,
+void validate_requirement(struct validation *v, const struct place *at, const struct kube_label_selector_requirement *r,
                           const struct validate_selector_options *options) {
         if (kube_is(r->operator, "In") || kube_is(r->operator, "NotIn")) {
                 if (r->values.count == 0)

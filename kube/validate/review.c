@@ -8,7 +8,8 @@
 /* One of the two forms in which a selector is written. */
 static void check_form(struct validation *v, const struct place *at, const char *raw, uint32_t requirements) {
         if (raw && *raw && requirements > 0)
-                validate_invalid(v, FIELD(at, "rawSelector"), raw, "may not specified at the same time as requirements");
+                validate_invalid(v, FIELD(at, "rawSelector"), raw,
+                                 "may not specified at the same time as requirements");
         if (!(raw && *raw) && requirements == 0)
                 validate_required(v, FIELD(at, "requirements"),
                                   validate_text(v, "when %s is specified, requirements or rawSelector is required",

@@ -336,14 +336,10 @@ static void test_warnings(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_paths),
-                cmocka_unit_test(test_a_path_that_is_no_encoding),
-                cmocka_unit_test(test_half_a_path),
-                cmocka_unit_test(test_accept),
-                cmocka_unit_test(test_selectors),
-                cmocka_unit_test(test_names_are_the_caches),
-                cmocka_unit_test(test_a_fields_topic),
-                cmocka_unit_test(test_places),
+                cmocka_unit_test(test_paths),          cmocka_unit_test(test_a_path_that_is_no_encoding),
+                cmocka_unit_test(test_half_a_path),    cmocka_unit_test(test_accept),
+                cmocka_unit_test(test_selectors),      cmocka_unit_test(test_names_are_the_caches),
+                cmocka_unit_test(test_a_fields_topic), cmocka_unit_test(test_places),
                 cmocka_unit_test(test_warnings),
         };
 

@@ -322,9 +322,8 @@ static void test_json_halves(void **state) {
                 const struct value *value;
 
                 assert_int_equal(json_parse(arena, texts[i], strlen(texts[i]), &options, &value, NULL), 0);
-                assert_string_equal(value_string(value_get(value, "k")),
-                                    "\xef\xbf\xbd|\xef\xbf\xbdx|\xef\xbf\xbd"
-                                    "A|\xef\xbf\xbd\xef\xbf\xbd|\xf0\x9f\x98\x80");
+                assert_string_equal(value_string(value_get(value, "k")), "\xef\xbf\xbd|\xef\xbf\xbdx|\xef\xbf\xbd"
+                                                                         "A|\xef\xbf\xbd\xef\xbf\xbd|\xf0\x9f\x98\x80");
         }
 }
 
@@ -465,26 +464,16 @@ static void test_ways_to_have_what_was_written(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_yaml),
-                cmocka_unit_test(test_yaml_refusals),
-                cmocka_unit_test(test_lenient),
-                cmocka_unit_test(test_lenient_refusals),
-                cmocka_unit_test(test_laughs),
-                cmocka_unit_test(test_depth),
-                cmocka_unit_test(test_merge_bound),
-                cmocka_unit_test(test_alias_depth),
-                cmocka_unit_test(test_sizes),
-                cmocka_unit_test(test_all_documents),
-                cmocka_unit_test(test_json_halves),
-                cmocka_unit_test(test_json_refusals),
-                cmocka_unit_test(test_json_accepted),
-                cmocka_unit_test(test_places),
-                cmocka_unit_test(test_numbers),
-                cmocka_unit_test(test_copy),
-                cmocka_unit_test(test_writer),
-                cmocka_unit_test(test_writer_texts),
-                cmocka_unit_test(test_writer_bound),
-                cmocka_unit_test(test_ways_to_have_what_was_written),
+                cmocka_unit_test(test_yaml),          cmocka_unit_test(test_yaml_refusals),
+                cmocka_unit_test(test_lenient),       cmocka_unit_test(test_lenient_refusals),
+                cmocka_unit_test(test_laughs),        cmocka_unit_test(test_depth),
+                cmocka_unit_test(test_merge_bound),   cmocka_unit_test(test_alias_depth),
+                cmocka_unit_test(test_sizes),         cmocka_unit_test(test_all_documents),
+                cmocka_unit_test(test_json_halves),   cmocka_unit_test(test_json_refusals),
+                cmocka_unit_test(test_json_accepted), cmocka_unit_test(test_places),
+                cmocka_unit_test(test_numbers),       cmocka_unit_test(test_copy),
+                cmocka_unit_test(test_writer),        cmocka_unit_test(test_writer_texts),
+                cmocka_unit_test(test_writer_bound),  cmocka_unit_test(test_ways_to_have_what_was_written),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
