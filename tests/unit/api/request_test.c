@@ -104,12 +104,16 @@ static void test_accept(void **state) {
                 { "text/html, */*;q=0.8", 0, API_JSON, API_WHOLE },
                 { "application/vnd.kubernetes.protobuf,application/json", 0, API_PROTOBUF, API_WHOLE },
                 { "application/json;q=0.5,application/vnd.kubernetes.protobuf;q=0.9", 0, API_PROTOBUF, API_WHOLE },
-                { "application/json;q=0", -ENOENT, 0, 0 },
+                { "application/json;q=0", 0, API_JSON, API_WHOLE },
+                { "application/json;q=0,application/yaml;q=0.1", 0, API_YAML, API_WHOLE },
                 { "application/json;as=Table;v=v1;g=meta.k8s.io,application/json", 0, API_JSON, API_TABLE },
                 { "application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", 0, API_JSON, API_TABLE },
                 { "application/json;as=Table;v=v2;g=meta.k8s.io,application/json", 0, API_JSON, API_WHOLE },
                 { "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io", 0, API_JSON, API_PARTIAL },
-                { "application/json;as=Nothing", -ENOENT, 0, 0 },
+                { "application/json;as=Nothing", -EINVAL, 0, 0 },
+                { "application/json;as=Table;v=v1", -EINVAL, 0, 0 },
+                { "application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io", -EINVAL, 0, 0 },
+                { "application/json;stream=other", -EINVAL, 0, 0 },
         };
 
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
