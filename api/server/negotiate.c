@@ -144,13 +144,16 @@ int api_negotiate(const char *accept, struct api_media *ret_media) {
 bool api_takes_json(const char *accept) {
         struct text rest = { accept ?: "", strlen(accept ?: "") };
         struct offer offer;
-        bool typed;
 
         if (trim(rest.at, rest.length).length == 0)
                 return true;
-        while (rest.length > 0)
-                if (read_clause(next_part(&rest, ','), &offer, &typed) && offer.media.form == API_JSON)
-                        return true;
+        while (rest.length > 0) {
+                bool typed = false;
+
+                read_clause(next_part(&rest, ','), &offer, &typed);
+                if (typed && offer.media.form == API_JSON)
+                        return true; /* whatever shape it is to have */
+        }
         return false;
 }
 
