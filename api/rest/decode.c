@@ -180,6 +180,10 @@ static enum api_step decode(struct api_request *r) {
 
         if (error == -ENOMEM)
                 return api_fail(r, error, NULL);
+        if (error == -ENODATA || (error == 0 && value_is_null(r->sent))) {
+                r->sent = &api_no_members;
+                return API_NEXT;
+        }
         if (error < 0)
                 return api_refuse(
                         r, API_BAD_REQUEST,
@@ -212,5 +216,7 @@ enum api_step api_decode_body(struct api_request *r) {
         step = patches ? API_NEXT : decode(r);
         if (step != API_NEXT || patches)
                 return step;
+        if (r->sent == &api_no_members)
+                return deletes ? api_options_of_deletion(r, NULL) : API_NEXT;
         return deletes ? check_deletion(r) : check_fields(r);
 }

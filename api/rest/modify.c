@@ -344,6 +344,8 @@ static enum api_step read_patch(struct api_request *r) {
 
         if (error == -EINVAL || error == -E2BIG)
                 return api_refuse(r, API_BAD_REQUEST, "error decoding patch: %s", err_text(err));
+        if (error == 0 && r->body_form == API_PATCH_STRATEGIC && value_is_null(r->sent))
+                r->sent = &api_no_members;
         return error < 0 ? api_fail(r, error, NULL) : api_patch_check(r, r->sent);
 }
 

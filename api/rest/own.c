@@ -218,8 +218,16 @@ enum api_step api_apply(struct api_request *r, const struct value **ret_next) {
                 error = api_decode(r->arena,
                                    &(struct api_body){ API_YAML, r->type, r->body, r->body_size, &r->sent_twice },
                                    &r->sent, &err);
-                if (error < 0)
+                if (error < 0 && error != -ENODATA)
                         return api_refuse(r, API_BAD_REQUEST, "error decoding YAML: %s", err_text(err));
+                if (error == -ENODATA || value_is_null(r->sent))
+                        r->sent = &api_no_members;
+                err = err_free(err);
+                if (!value_is(r->sent, VALUE_MAP))
+                        return api_refuse(r, API_BAD_REQUEST,
+                                          "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: "
+                                          "cannot unmarshal %s into Go value of type map[string]interface {}",
+                                          api_go_kind(r->sent));
         }
         error = is_scale(r) ? live_scale(r, &live) : 0;
         if (error < 0)

@@ -32,6 +32,8 @@ static void on_twice(void *data, uint32_t line, const char *text) {
                 *twice = true;
 }
 
+const struct value api_no_members = { .kind = VALUE_MAP };
+
 int api_decode(struct arena *arena, const struct api_body *body, const struct value **ret_tree, struct err **err) {
         struct value_options options = { .warn = on_twice,
                                          .warn_data = body->ret_twice,

@@ -28,8 +28,11 @@ struct api_body {
         bool *ret_twice; /* set where a key stands twice; NULL: nobody asks */
 };
 
-/* The body as a tree. -EINVAL with *err; -ENOMEM. */
+/* The body as a tree. -EINVAL with *err; -ENODATA: it is empty YAML; -ENOMEM. */
 int api_decode(struct arena *arena, const struct api_body *body, const struct value **ret_tree, struct err **err);
+
+/* What null says, and a document that is empty: nothing of any kind. */
+extern const struct value api_no_members;
 
 /* The JSON of @tree as @type has it, with its defaults where @defaults is true; in @arena. What does not fit is in
  * @problems; then 0, and ret_json->text is NULL. */
