@@ -28,12 +28,40 @@ static int review_token(struct api_request *r, void *object, struct problems *pr
         return auth_review_token(api_access_authenticator(r->server->config.data), time(NULL), r->arena, object);
 }
 
+/* Whether nothing is said; else what, as JSON. */
+static bool is_empty(const struct kube_object_meta *meta, char **ret_json) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        size_t length;
+
+        kube_json_write(&w, &kube_object_meta_type, meta);
+        return json_writer_finish(&w, ret_json, &length) == 0 && strcmp(*ret_json, "{}") == 0;
+}
+
 static int review_self(struct api_request *r, void *object, struct problems *problems) {
         struct kube_authentication_v1_self_subject_review *review = object;
 
         auth_review_self(&r->user, review);
+        review->metadata = (struct kube_object_meta){ 0 };
         review->metadata.creation_timestamp = (struct kube_time){ .seconds = time(NULL), .set = true };
         return 0;
+}
+
+/* A review of access is nobody's object: it has no name and no labels, and a namespace where its path has one. What has
+ * one elsewhere loses it. */
+static void check_meta(struct kube_object_meta *meta, bool local, struct problems *problems) {
+        struct kube_object_meta rest = *meta, empty = { 0 };
+        _cleanup_free_ char *json = NULL;
+
+        if (!local)
+                meta->namespace = NULL;
+        rest.namespace = NULL;
+        rest.managed_fields.items = NULL;
+        rest.managed_fields.count = 0;
+        rest.creation_timestamp = rest.deletion_timestamp = empty.creation_timestamp;
+        if (is_empty(&rest, &json))
+                return;
+        problem_error(problems, "metadata", "Invalid value: %s: must be empty%s", json ?: "{}",
+                      local ? " except for namespace" : "");
 }
 
 static int review_access(struct api_request *r, void *object, struct problems *problems) {
@@ -41,6 +69,7 @@ static int review_access(struct api_request *r, void *object, struct problems *p
         size_t n;
         const struct auth_authorizer *chain = api_access_chain(r->server->config.data, &n);
 
+        check_meta(&review->metadata, false, problems);
         return auth_review_access(chain, n, NULL, &review->spec, &review->status, problems);
 }
 
@@ -49,14 +78,17 @@ static int review_local(struct api_request *r, void *object, struct problems *pr
         size_t n;
         const struct auth_authorizer *chain = api_access_chain(r->server->config.data, &n);
 
+        check_meta(&review->metadata, true, problems);
         return auth_review_access(chain, n, r->path.namespace, &review->spec, &review->status, problems);
 }
 
 static int review_own(struct api_request *r, void *object, struct problems *problems) {
+        struct kube_authorization_v1_self_subject_access_review *review = object;
         size_t n;
         const struct auth_authorizer *chain = api_access_chain(r->server->config.data, &n);
 
-        return auth_review_own_access(chain, n, &r->user, object, problems);
+        check_meta(&review->metadata, false, problems);
+        return auth_review_own_access(chain, n, &r->user, review, problems);
 }
 
 static int review_rules(struct api_request *r, void *object, struct problems *problems) {
@@ -114,6 +146,18 @@ enum api_step api_review_show(struct api_request *r, const void *object) {
         return API_END;
 }
 
+/* Reviews of access are refused without their kind: what decoded them took it away. */
+static enum api_step refuse(struct api_request *r, struct problems *problems) {
+        const struct kube_kind *kind = r->kind, nameless = { .group = kind->group, .kind = "" };
+        enum api_step step;
+
+        if (strcmp(kind->group, "authorization.k8s.io") == 0)
+                r->kind = &nameless;
+        step = api_invalid(r, "", problems);
+        r->kind = kind;
+        return step;
+}
+
 enum api_step api_review(struct api_request *r) {
         struct problems problems;
         void *object = NULL;
@@ -137,7 +181,7 @@ enum api_step api_review(struct api_request *r) {
         if (error == 0 && problems.errors == 0)
                 error = reviews[i].review(r, object, &problems);
         if (problems.errors > 0)
-                return api_invalid(r, "", &problems);
+                return refuse(r, &problems);
         if (error == -ENODATA)
                 return api_refuse(r, API_BAD_REQUEST, "no namespace on request");
         if (error == -EINVAL)

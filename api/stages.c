@@ -20,8 +20,12 @@
 #include "api/server/status.h"
 #include "api/services/services.h"
 #include "api/usage/usage.h"
+#include "api/server/respond.h"
 #include "kube/kinds.h"
+#include "lib/arena.h"
+#include "lib/bytes.h"
 #include "lib/cleanup.h"
+#include "lib/http/body.h"
 #include "lib/http/exchange.h"
 
 static uint16_t verb_of(const char *method, bool named) {
@@ -48,11 +52,32 @@ static bool asks_for_websocket(const struct http_request *q) {
         return q->version == 20 && q->upgrade && strcmp(q->method, "CONNECT") == 0;
 }
 
+/* Before anybody is asked who he is, in the words of Go's http.Error. */
+static enum api_step refuse_half(struct api_request *r) {
+        static const struct http_field own[] = { { "content-type", "text/plain; charset=utf-8" },
+                                                 { "x-content-type-options", "nosniff" } };
+        const char *target = http_request_of(r->x)->target;
+        const char *text = arena_printf(r->arena,
+                                        "Internal Server Error: \"%s\": failed to create RequestInfo: unable to "
+                                        "determine kind and namespace from url, %s\n",
+                                        target, target);
+        _cleanup_bytes_ struct bytes *bytes = text ? bytes_copy(text, strlen(text)) : NULL;
+        struct http_body *body = bytes ? http_body_new(bytes) : NULL;
+
+        if (!body)
+                return api_fail(r, -ENOMEM, NULL);
+        api_respond_with(r, 500, own, ELEMENTS(own), body);
+        http_body_unref(body);
+        return API_END;
+}
+
 /* What is asked for, by path and method alone. */
 static enum api_step read_target(struct api_request *r) {
         const struct http_request *q = http_request_of(r->x);
         int error = api_path_parse(r->arena, q->target, q->n_path, &r->path);
 
+        if (error == -EDOM)
+                return refuse_half(r);
         if (error < 0)
                 return error == -ENOMEM ? api_fail(r, error, NULL) :
                                           api_refuse(r, API_BAD_REQUEST, "the path is no valid encoding");
@@ -101,6 +126,7 @@ const struct api_stage api_stages[] = {
         { "grant", API_FOR_RESOURCES, CHANGES, api_admit_grant },
         { "allocate", API_FOR_RESOURCES, CHANGES, api_services_allocate },
         { "validate", API_FOR_RESOURCES, CHANGES, api_validate },
+        { "authorize-creation", API_FOR_RESOURCES, KUBE_VERB_UPDATE | KUBE_VERB_PATCH, api_authorize_creation },
         { "admit", API_FOR_RESOURCES, CHANGES, api_admit },
         { "remove", API_FOR_RESOURCES, REMOVES | CLEARS, api_remove },
         { "admit-removal", API_FOR_RESOURCES, REMOVES | CLEARS, api_admit_removal },

@@ -215,6 +215,46 @@ char *arena_printf(struct arena *arena, const char *format, ...) {
         return text;
 }
 
+#define TEXT_FIRST ((size_t)64)
+
+static bool make_room(struct arena_text *t, size_t more) {
+        size_t room = t->room ? t->room * 2 : TEXT_FIRST;
+        char *text;
+
+        if (t->length + more < t->room)
+                return true;
+        while (room <= t->length + more)
+                room *= 2;
+        text = take(t->arena, room, 1);
+        if (!text)
+                return false;
+        if (t->length > 0)
+                memcpy(text, t->text, t->length);
+        t->text = text;
+        t->room = room;
+        return true;
+}
+
+void arena_text_add(struct arena_text *t, const char *format, ...) {
+        va_list arguments, again;
+        int n;
+
+        va_start(arguments, format);
+        va_copy(again, arguments);
+        n = vsnprintf(NULL, 0, format, again);
+        va_end(again);
+        t->failed = t->failed || n < 0 || !make_room(t, (size_t)n);
+        if (!t->failed) {
+                vsnprintf(t->text + t->length, (size_t)n + 1, format, arguments);
+                t->length += (size_t)n;
+        }
+        va_end(arguments);
+}
+
+const char *arena_text_of(const struct arena_text *t) {
+        return t->failed ? NULL : t->text ?: "";
+}
+
 size_t arena_size(const struct arena *arena) {
         return sizeof(*arena) + arena->total;
 }

@@ -57,6 +57,20 @@ const char *const *arena_list(struct arena *arena, char *const *texts, size_t n)
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(struct arena *arena, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
+/* A text that grows in an arena, at a cost that grows as it does: for what others say the length of. Zeroed but for its
+ * arena it is empty. */
+struct arena_text {
+        struct arena *arena;
+        char *text;
+        size_t length, room;
+        bool failed; /* without memory: what was added is not all */
+};
+
+void arena_text_add(struct arena_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* What there is, which lives as long as the arena and until more is added; NULL when it failed. */
+const char *arena_text_of(const struct arena_text *text);
+
 /* Calls @done(@data) when the arena is freed or reset, the last that was asked for first: for what is kept beside it
  * and should live as long. False without memory: then it is not called. */
 bool arena_defer(struct arena *arena, void (*done)(void *data), void *data);

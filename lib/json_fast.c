@@ -65,19 +65,11 @@ static uint16_t column(const struct tree *t) {
         return n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
 }
 
-/* Halves of pairs are for who reads more slowly. */
-static bool has_pairs(const struct json_text *text) {
-        for (const char *p = text->text; (p = memchr(p, '\\', (size_t)(text->text + text->length - p))); p += 2)
-                if (p[1] == 'u' && (p[2] | 0x20) == 'd')
-                        return true;
-        return false;
-}
-
 static bool read_text(struct tree *t, const char **ret_text, uint32_t *ret_length) {
         struct json_text text;
         char *plain;
 
-        if (!json_scan_string(&t->scan, &text) || (text.escapes && has_pairs(&text)))
+        if (!json_scan_string(&t->scan, &text))
                 return refuse(t);
         plain = (char *)text.text; /* in our copy */
         if (text.escapes)

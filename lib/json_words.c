@@ -12,6 +12,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/json_scan.h"
 #include "lib/list.h"
 #include "lib/value_builder.h"
 
@@ -31,6 +32,7 @@ struct reader {
         size_t length;
         size_t at; /* how far @line and @line_begin were counted */
         size_t line_begin;
+        size_t token; /* where the last one begins */
         uint32_t line;
         int error;
         struct err **err;
@@ -50,6 +52,7 @@ static struct value place(struct reader *r, enum value_kind kind) {
 
         while (r->at < end && r->at < r->length && strchr(" \t\r\n,:", r->text[r->at]))
                 count_lines(r, r->at + 1);
+        r->token = r->at;
         column = r->at - r->line_begin + 1;
         struct value v = {
                 .kind = (uint8_t)kind,
@@ -102,12 +105,31 @@ static int on_number(void *data, const char *text, size_t length) {
         return keep(r, value_builder_add(&r->builder, v, 1, r->err));
 }
 
+/* The last token's text, which yajl has as @text: of half a surrogate pair it makes another character, or bytes that
+ * are none. NULL without memory. */
+static const char *unescape(struct reader *r, const unsigned char *text, size_t *length) {
+        struct json_scan scan = { r->text + r->token, r->text + r->length };
+        struct json_text escaped;
+        char *copy;
+
+        if (!memchr(scan.at, '\\', r->at - r->token) || !json_scan_string(&scan, &escaped))
+                return (const char *)text;
+        copy = arena_alloc(r->builder.arena, escaped.length + 1);
+        if (!copy)
+                return NULL;
+        *length = json_text_copy(&escaped, copy);
+        return copy;
+}
+
 static int on_string(void *data, const unsigned char *text, size_t length) {
         struct reader *r = data;
         struct value v = place(r, VALUE_STRING);
+        const char *plain = unescape(r, text, &length);
 
+        if (!plain)
+                return keep(r, -ENOMEM);
         v.count = (uint32_t)length;
-        if (keep(r, value_builder_text(&r->builder, (const char *)text, length, v.line, &v.text, r->err)) == 0)
+        if (keep(r, value_builder_text(&r->builder, plain, length, v.line, &v.text, r->err)) == 0)
                 return 0;
         return keep(r, value_builder_add(&r->builder, v, 1, r->err));
 }
@@ -115,8 +137,9 @@ static int on_string(void *data, const unsigned char *text, size_t length) {
 static int on_key(void *data, const unsigned char *text, size_t length) {
         struct reader *r = data;
         struct value v = place(r, VALUE_STRING);
+        const char *plain = unescape(r, text, &length);
 
-        return keep(r, value_builder_key(&r->builder, (const char *)text, length, v.line, v.column, r->err));
+        return keep(r, !plain ? -ENOMEM : value_builder_key(&r->builder, plain, length, v.line, v.column, r->err));
 }
 
 static int on_begin_map(void *data) {

@@ -250,8 +250,12 @@ enum api_step api_impersonate(struct api_request *r) {
         case 1:
                 return API_NEXT;
         case -EACCES:
-                return api_refuse(r, API_FORBIDDEN, "%s", other.message ?: "");
+                r->no_sniff = true;
+                return api_forbid_of(
+                        r, &(struct kube_kind){ .group = other.group ?: "", .resource = other.resource ?: "" },
+                        other.name ?: "", other.message ?: "");
         case -EINVAL:
+                r->no_sniff = true;
                 return api_refuse(r, API_BAD_REQUEST, "%s", other.message ?: "");
         default:
                 return api_fail(r, error, NULL);
@@ -275,7 +279,26 @@ enum api_step api_authorize_tunnel(struct api_request *r) {
         verdict = auth_authorize(a->chain, CHAIN_SIZE, &attributes, r->arena);
         if (verdict.decision == AUTH_ALLOW)
                 return API_NEXT;
+        r->no_sniff = true;
         return api_forbid(r, attributes.name, verdict.reason ?: "");
+}
+
+/* What a change of nothing makes is made by who may make it (withAuthorization of createAuthorizerAttributes). */
+enum api_step api_authorize_creation(struct api_request *r) {
+        struct api_access *a = r->server->config.data;
+        struct auth_attributes attributes;
+        struct auth_verdict verdict;
+        const char *text;
+
+        if (!r->creates || r->verb == KUBE_VERB_CREATE)
+                return API_NEXT;
+        attributes = api_attributes(r);
+        attributes.verb = "create";
+        verdict = auth_authorize(a->chain, CHAIN_SIZE, &attributes, r->arena);
+        if (verdict.decision == AUTH_ALLOW)
+                return API_NEXT;
+        text = auth_forbidden(r->arena, &attributes, verdict.reason);
+        return api_forbid(r, attributes.name, text ?: "");
 }
 
 enum api_step api_authorize(struct api_request *r) {
@@ -290,5 +313,6 @@ enum api_step api_authorize(struct api_request *r) {
         if (verdict.decision == AUTH_ALLOW)
                 return API_NEXT;
         text = auth_forbidden(r->arena, &attributes, verdict.reason);
+        r->no_sniff = true;
         return api_forbid(r, attributes.name, text ?: "");
 }

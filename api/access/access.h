@@ -42,5 +42,9 @@ enum api_step api_authenticate(struct api_request *r);
 enum api_step api_impersonate(struct api_request *r);
 enum api_step api_authorize(struct api_request *r);
 
+/* A stage of updates and patches, once they are known to make what is not there: who may change is asked whether he may
+ * make as well. */
+enum api_step api_authorize_creation(struct api_request *r);
+
 /* GET of exec, attach or portforward: who may "get" them alone may not. */
 enum api_step api_authorize_tunnel(struct api_request *r);

@@ -41,14 +41,14 @@ static int find_delta(struct arena *arena, const struct quota_change *change, bo
 
 /* `a=1,b=2` of the names in @only. NULL without memory. */
 static const char *list_text(struct arena *arena, const resource_list *list, const resource_list *only) {
-        const char *text = "";
+        struct arena_text text = { .arena = arena };
         char amount[QUANTITY_TEXT_MAX];
 
         list_for_each (one, list)
-                if (text && resource_get(only, one->name))
-                        text = arena_printf(arena, "%s%s%s=%s", text, *text ? "," : "", one->name,
-                                            quantity_format(one->amount, amount));
-        return text;
+                if (resource_get(only, one->name))
+                        arena_text_add(&text, "%s%s=%s", text.length > 0 ? "," : "", one->name,
+                                       quantity_format(one->amount, amount));
+        return arena_text_of(&text);
 }
 
 static const char *exceeded_text(struct arena *arena, const struct quota_state *state, const resource_list *delta,
@@ -66,16 +66,16 @@ static const char *exceeded_text(struct arena *arena, const struct quota_state *
 
 /* Amounts that it bounds and whose use nobody has counted yet. NULL without memory; "": none. */
 static const char *find_unknown(struct arena *arena, const struct quota_state *state, const struct quota_item *item) {
-        const char *names = "";
+        struct arena_text names = { .arena = arena };
         bool unknown = false;
 
         list_for_each (hard, &state->quota->status.hard) {
-                if (!names || !quota_measures(item, hard->name))
+                if (!quota_measures(item, hard->name))
                         continue;
                 unknown |= !resource_get(&state->quota->status.used, hard->name);
-                names = arena_printf(arena, "%s%s%s", names, *names ? "," : "", hard->name);
+                arena_text_add(&names, "%s%s", names.length > 0 ? "," : "", hard->name);
         }
-        return !names || unknown ? names : "";
+        return names.failed || unknown ? arena_text_of(&names) : "";
 }
 
 static int check_known(struct arena *arena, const struct quota_change *change, const struct quota_state *state,

@@ -62,14 +62,13 @@ uint64_t auth_generation(const struct auth_authenticator *a) {
 }
 
 int auth_intersect(struct arena *arena, const string_list *a, const string_list *b, string_list *ret_both) {
-        string_list both = { 0 };
+        string_list both = { .items = arena_alloc_array(arena, b->count + 1, sizeof(*both.items)) };
 
-        list_for_each (text, a) {
-                int r = kube_has(b, *text) ? auth_list_add(arena, &both, *text) : 0;
-
-                if (r < 0)
-                        return r;
-        }
+        if (!both.items)
+                return -ENOMEM;
+        list_for_each (text, b)
+                if (kube_has(a, *text))
+                        both.items[both.count++] = *text;
         *ret_both = both;
         return 0;
 }
@@ -141,9 +140,9 @@ int auth_authenticate(struct auth_authenticator *a, const struct auth_credential
                 of_token = auth_token(a, &(struct auth_bearer){ .token = bearer }, now, arena, ret_identity, &token);
         if (of_token == 0 || of_token == -ENOMEM)
                 return of_token;
-        if (of_token != -ENODATA)
-                return err_move(err, TAKE_PTR(token));
-        if (r != -ENODATA)
-                return err_move(err, TAKE_PTR(certificate));
+        if (of_token != -ENODATA || r != -ENODATA) {
+                err_move(err, of_token != -ENODATA ? TAKE_PTR(token) : TAKE_PTR(certificate));
+                return of_token != -ENODATA ? of_token : r; /* what they say may be why it cannot be read */
+        }
         return be_anonymous(a, c->path, arena, ret_identity, err);
 }

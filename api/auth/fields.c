@@ -80,8 +80,12 @@ int auth_attributes_select(struct arena *arena, const char *text, struct auth_at
 }
 
 const char *auth_attributes_exact(const struct auth_attributes *attributes, const char *field) {
+        const char *first = NULL;
+
+        /* Of several the first in the order in which Go has them, sorted. */
         list_for_each (wanted, &attributes->fields)
-                if (strcmp(wanted->key, field) == 0 && strcmp(wanted->operator, IN) == 0)
-                        return wanted->values.items[0];
-        return NULL;
+                if (strcmp(wanted->key, field) == 0 && strcmp(wanted->operator, IN) == 0 &&
+                    (!first || strcmp(wanted->values.items[0], first) < 0))
+                        first = wanted->values.items[0];
+        return first;
 }

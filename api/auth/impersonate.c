@@ -118,7 +118,7 @@ struct check {
         const struct auth_authorizer *chain;
         size_t n;
         struct arena *arena;
-        const char **ret_message;
+        struct auth_impersonated *refused;
         bool refused_first; /* legacy: not even the user was allowed */
 };
 
@@ -127,8 +127,11 @@ static int ask(const struct check *c, const struct auth_attributes *a) {
 
         if (verdict.decision == AUTH_ALLOW)
                 return 0;
-        *c->ret_message = auth_forbidden(c->arena, a, verdict.reason);
-        return *c->ret_message ? -EACCES : -ENOMEM;
+        c->refused->message = auth_forbidden(c->arena, a, verdict.reason);
+        c->refused->group = a->group;
+        c->refused->resource = a->resource;
+        c->refused->name = a->name;
+        return c->refused->message ? -EACCES : -ENOMEM;
 }
 
 /* What is to be impersonated, as if it were an object; NULLs are "". */
@@ -224,19 +227,19 @@ static int ask_constrained(const struct check *c, const struct auth_user *user) 
 
 /* Who was allowed by neither way is told of the first. One who may be a node is in the nodes' group. */
 static int ask_both(const struct auth_attributes *a, const struct auth_authorizer *chain, size_t n, struct arena *arena,
-                    struct auth_user *user, const char **ret_message) {
-        const char *first = NULL, *second = NULL;
-        struct check c = { .of = a, .chain = chain, .n = n, .arena = arena, .ret_message = &first };
+                    struct auth_user *user, struct auth_impersonated *ret_refused) {
+        struct auth_impersonated first = { 0 }, second = { 0 };
+        struct check c = { .of = a, .chain = chain, .n = n, .arena = arena, .refused = &first };
         int r = ask_constrained(&c, user);
 
         if (r == 0 && strcmp(mode_of(arena, user), "arbitrary-node") == 0)
                 return auth_user_add_group(arena, user, AUTH_GROUP_NODES);
         if (r != -EACCES)
                 return r;
-        c.ret_message = &second;
+        c.refused = &second;
         r = ask_legacy(&c, user);
         if (r == -EACCES)
-                *ret_message = c.refused_first && first ? first : second;
+                *ret_refused = c.refused_first && first.message ? first : second;
         return r;
 }
 
@@ -273,7 +276,7 @@ int auth_impersonate(const struct http_fields *fields, const struct auth_attribu
                 return 1;
         if (!wanted.user.name || !wanted.user.name[0])
                 return refuse_nameless(arena, &wanted.user, &ret->message);
-        if ((r = ask_both(attributes, chain, n, arena, &wanted.user, &ret->message)) < 0 ||
+        if ((r = ask_both(attributes, chain, n, arena, &wanted.user, ret)) < 0 ||
             (r = add_groups(arena, &wanted.user, mode_of(arena, &wanted.user))) < 0)
                 return r;
         ret->user = wanted.user;

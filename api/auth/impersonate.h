@@ -16,8 +16,9 @@ struct arena;
 struct http_fields;
 
 struct auth_impersonated {
-        struct auth_user user; /* who it is now */
-        const char *message;   /* of a refusal; NULL: none was made */
+        struct auth_user user;               /* who it is now */
+        const char *message;                 /* of a refusal; NULL: none was made */
+        const char *group, *resource, *name; /* of a refusal by the chain: what was not allowed */
 };
 
 /* @fields: the request's; @attributes: who asks, for what. 0: *@ret has who it is now; 1: no such header is there. Else

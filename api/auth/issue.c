@@ -103,7 +103,10 @@ static int refuse_account(struct arena *arena, const struct auth_account *accoun
 }
 
 static const struct bindable *bindable_of(const struct kube_authentication_v1_bound_object_reference *ref) {
-        if (strcmp(or_empty(ref->api_version), "v1") != 0)
+        const char *version = or_empty(ref->api_version), *slash = strchr(version, '/');
+
+        /* Of the core group, in whatever version: what is no group and version is none. */
+        if (slash > version && !strchr(slash + 1, '/'))
                 return NULL;
         for (unsigned i = 0; i < ELEMENTS(bindables); i++) {
                 if (strcmp(or_empty(ref->kind), bindables[i].kind) == 0)
@@ -122,6 +125,10 @@ static int find_bound(struct order *o, const struct kube_authentication_v1_bound
 
         if (!kind)
                 return refuse_kind(o->arena, ref, ret_message);
+        if (!or_empty(ref->name)[0]) {
+                *ret_message = "Name parameter required.";
+                return -EINVAL;
+        }
         r = objects->find(objects->data, o->arena, kind->resource, kind->namespaced ? o->account->namespace : "",
                           or_empty(ref->name), &object);
         if (r == -ENOENT) {

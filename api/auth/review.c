@@ -6,7 +6,10 @@
 #include "api/auth/attributes.h"
 #include "api/auth/text.h"
 #include "kube/problem.h"
+#include "kube/selector/label.h"
+#include "kube/validate/review.h"
 #include "lib/arena.h"
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/go_text.h"
 
@@ -23,20 +26,77 @@ static void ask_resource(const struct kube_authorization_v1_resource_attributes 
         a->resource = text(spec->resource);
         a->subresource = text(spec->subresource);
         a->name = text(spec->name);
-        if (spec->field_selector) {
-                a->fields.items = spec->field_selector->requirements.items;
-                a->fields.count = spec->field_selector->requirements.count;
-        }
-        if (spec->label_selector) {
-                a->labels.items = spec->label_selector->requirements.items;
-                a->labels.count = spec->label_selector->requirements.count;
-        }
 }
 
-static struct auth_attributes question(const struct auth_user *user,
-                                       const struct kube_authorization_v1_resource_attributes *resource,
-                                       const struct kube_authorization_v1_non_resource_attributes *path) {
+/* --- selectors: what is not understood of them is not asked, which is to ask for more --- */
+
+struct selectors {
+        bool fields_wrong, labels_wrong;
+};
+
+/* A field has one value, or not that one. */
+static bool is_understood(const struct kube_field_selector_requirement *r) {
+        return r->values.count == 1 &&
+               r->operator&&(strcmp(r->operator, "In") == 0 || strcmp(r->operator, "NotIn") == 0);
+}
+
+static int ask_fields(struct arena *arena, const struct kube_authorization_v1_field_selector_attributes *selector,
+                      struct auth_attributes *a, struct selectors *how) {
+        struct kube_field_selector_requirement *items;
+        int r;
+
+        if (text(selector->raw_selector)[0]) {
+                r = auth_attributes_select(arena, selector->raw_selector, a);
+                how->fields_wrong = r == -EINVAL || r == -E2BIG;
+                return r == -ENOMEM ? r : 0;
+        }
+        items = arena_alloc_array(arena, selector->requirements.count + 1, sizeof(*items));
+        if (!items)
+                return -ENOMEM;
+        list_for_each (one, &selector->requirements) {
+                if (is_understood(one))
+                        items[a->fields.count++] = *one;
+                else
+                        how->fields_wrong = true;
+        }
+        a->fields.items = items;
+        return 0;
+}
+
+static int ask_labels(struct arena *arena, const struct kube_authorization_v1_label_selector_attributes *selector,
+                      struct auth_attributes *a, struct selectors *how) {
+        static const char *const known[] = { "In", "NotIn", "Exists", "DoesNotExist" };
+        const char *raw = text(selector->raw_selector);
+        struct kube_label_selector_requirement *items;
+        struct selector_labels labels;
+        _cleanup_err_ struct err *err = NULL;
+        int r = raw[0] ? selector_label_parse(arena, raw, strlen(raw), &labels, &err) : 0;
+
+        how->labels_wrong = r == -EINVAL || r == -E2BIG;
+        items = arena_alloc_array(arena, selector->requirements.count + 1, sizeof(*items));
+        if (r == -ENOMEM || !items)
+                return -ENOMEM;
+        list_for_each (one, &selector->requirements) {
+                bool understood = false;
+
+                for (size_t i = 0; i < ELEMENTS(known); i++)
+                        understood |= strcmp(text(one->operator), known[i]) == 0;
+                if (understood)
+                        items[a->labels.count++] = *one;
+                how->labels_wrong |= !understood;
+        }
+        a->labels.items = items;
+        return 0;
+}
+
+/* What is asked, with what of it was not understood. -ENOMEM. */
+static int question(struct arena *arena, const struct auth_user *user,
+                    const struct kube_authorization_v1_resource_attributes *resource,
+                    const struct kube_authorization_v1_non_resource_attributes *path, struct auth_attributes *ret_asked,
+                    struct selectors *ret_how) {
         struct auth_attributes a = AUTH_ATTRIBUTES(user);
+        struct selectors how = { false, false };
+        int r = 0;
 
         if (resource)
                 ask_resource(resource, &a);
@@ -44,15 +104,40 @@ static struct auth_attributes question(const struct auth_user *user,
                 a.verb = text(path->verb);
                 a.path = text(path->path);
         }
-        return a;
+        if (resource && resource->field_selector)
+                r = ask_fields(arena, resource->field_selector, &a, &how);
+        if (r == 0 && resource && resource->label_selector)
+                r = ask_labels(arena, resource->label_selector, &a, &how);
+        *ret_asked = a;
+        *ret_how = how;
+        return r;
 }
 
-static struct kube_authorization_v1_subject_access_review_status status_of(struct auth_verdict verdict) {
+/* BuildEvaluationError. */
+static const char *complaint(struct arena *arena, const char *error, const struct auth_attributes *a,
+                             const struct selectors *how) {
+        const char *before = error && *error ? error : NULL;
+
+        if (how->fields_wrong)
+                before = arena_printf(arena, "%s%sspec.resourceAttributes.fieldSelector %signored due to parse error",
+                                      text(before), before ? "; " : "", a->fields.count > 0 ? "partially " : "");
+        if (how->labels_wrong)
+                before = arena_printf(arena, "%s%sspec.resourceAttributes.labelSelector %signored due to parse error",
+                                      text(before), before ? "; " : "", a->labels.count > 0 ? "partially " : "");
+        return before ?: error;
+}
+
+static struct kube_authorization_v1_subject_access_review_status answer(const struct auth_authorizer *chain, size_t n,
+                                                                        const struct auth_attributes *a,
+                                                                        const struct selectors *how,
+                                                                        struct arena *arena) {
+        struct auth_verdict verdict = auth_authorize(chain, n, a, arena);
+
         return (struct kube_authorization_v1_subject_access_review_status){
                 .allowed = verdict.decision == AUTH_ALLOW,
                 .denied = verdict.decision == AUTH_DENY,
                 .reason = verdict.reason,
-                .evaluation_error = verdict.error,
+                .evaluation_error = complaint(arena, verdict.error, a, how),
         };
 }
 
@@ -78,13 +163,17 @@ static void check_local(const struct kube_authorization_v1_subject_access_review
                         struct problems *problems) {
         const struct kube_authorization_v1_resource_attributes *resource = spec->resource_attributes;
 
-        if (spec->non_resource_attributes)
-                problem_error(problems, "spec.nonResourceAttributes",
-                              "Invalid value: %s: disallowed on this kind of request", "null");
+        const struct kube_authorization_v1_non_resource_attributes *path = spec->non_resource_attributes;
+
         if (resource && strcmp(text(resource->namespace), namespace) != 0)
                 problem_error(problems, "spec.resourceAttributes.namespace",
                               "Invalid value: %s: must match metadata.namespace",
                               go_text_quote(problems->arena, text(resource->namespace)) ?: "");
+        if (path)
+                problem_error(problems, "spec.nonResourceAttributes",
+                              "Invalid value: {\"Path\":%s,\"Verb\":%s}: disallowed on this kind of request",
+                              go_text_quote(problems->arena, text(path->path)) ?: "\"\"",
+                              go_text_quote(problems->arena, text(path->verb)) ?: "\"\"");
 }
 
 int auth_review_access(const struct auth_authorizer *chain, size_t n, const char *namespace,
@@ -98,29 +187,40 @@ int auth_review_access(const struct auth_authorizer *chain, size_t n, const char
                 .extra = { spec->extra.items, spec->extra.count },
         };
         struct auth_attributes a;
+        struct selectors how;
+        int r;
 
         check_question(spec->resource_attributes, spec->non_resource_attributes, problems);
         if (!user.name[0] && user.groups.count == 0)
                 problem_error(problems, "spec.user",
                               "Invalid value: \"\": at least one of user or group must be specified");
+        r = validate_review_selectors(spec->resource_attributes, problems);
         if (namespace)
                 check_local(spec, namespace, problems);
-        if (problems->errors > 0)
-                return -EINVAL;
-        a = question(&user, spec->resource_attributes, spec->non_resource_attributes);
-        *ret_status = status_of(auth_authorize(chain, n, &a, problems->arena));
+        if (r < 0 || problems->errors > 0)
+                return r ?: -EINVAL;
+        r = question(problems->arena, &user, spec->resource_attributes, spec->non_resource_attributes, &a, &how);
+        if (r < 0)
+                return r;
+        *ret_status = answer(chain, n, &a, &how, problems->arena);
         return 0;
 }
 
 int auth_review_own_access(const struct auth_authorizer *chain, size_t n, const struct auth_user *user,
                            struct kube_authorization_v1_self_subject_access_review *review, struct problems *problems) {
+        const struct kube_authorization_v1_self_subject_access_review_spec *spec = &review->spec;
         struct auth_attributes a;
+        struct selectors how;
+        int r;
 
-        check_question(review->spec.resource_attributes, review->spec.non_resource_attributes, problems);
-        if (problems->errors > 0)
-                return -EINVAL;
-        a = question(user, review->spec.resource_attributes, review->spec.non_resource_attributes);
-        review->status = status_of(auth_authorize(chain, n, &a, problems->arena));
+        check_question(spec->resource_attributes, spec->non_resource_attributes, problems);
+        r = validate_review_selectors(spec->resource_attributes, problems);
+        if (r < 0 || problems->errors > 0)
+                return r ?: -EINVAL;
+        r = question(problems->arena, user, spec->resource_attributes, spec->non_resource_attributes, &a, &how);
+        if (r < 0)
+                return r;
+        review->status = answer(chain, n, &a, &how, problems->arena);
         return 0;
 }
 

@@ -115,16 +115,18 @@ static bool is_check(const char *page, const char *name) {
 
 /* A warning about those that no check is called. */
 static const char *unknown_exclusions(struct api_request *r, const char *page) {
-        const char *query = http_request_of(r->x)->query, *excluded, *names = "", *quoted;
+        const char *query = http_request_of(r->x)->query, *excluded, *quoted;
+        struct arena_text names = { .arena = r->arena };
 
         while ((excluded = http_query_next(r->arena, &query, "exclude"))) {
                 quoted = is_check(page, excluded) ? NULL : go_text_quote(r->arena, excluded);
                 if (quoted)
-                        names = arena_printf(r->arena, "%s%s%s", names, *names ? "," : "", quoted) ?: "";
+                        arena_text_add(&names, "%s%s", names.length > 0 ? "," : "", quoted);
         }
-        if (!*names)
+        if (names.length == 0)
                 return "";
-        return arena_printf(r->arena, "warn: some health checks cannot be excluded: no matches for %s\n", names) ?: "";
+        return arena_printf(r->arena, "warn: some health checks cannot be excluded: no matches for %s\n", arena_text_of(&names) ?: "") ?:
+                       "";
 }
 
 static const char *add_line(struct api_request *r, const char *text, const struct check *check, bool *good) {
@@ -152,6 +154,7 @@ static enum api_step show_health(struct api_request *r, const char *rest) {
                         text = add_line(r, text, &checks[i], &good);
         text = arena_printf(r->arena, "%s%s%s check %s\n", text, unknown_exclusions(r, page), page, good ? "passed" : "failed") ?:
                        "";
+        r->no_sniff = true;
         api_respond_text(r, good ? 200 : 500, good && !verbose ? "ok" : text);
         return API_END;
 }

@@ -25,17 +25,18 @@ static const struct usage {
 };
 
 static const char *join(struct arena *arena, const string_list *wanted, bool extended, const char *first) {
-        const char *text = first;
+        struct arena_text text = { .arena = arena };
 
+        arena_text_add(&text, "%s", first);
         list_for_each (name, wanted) {
-                for (unsigned i = 0; text && i < ELEMENTS(usages); i++) {
+                for (unsigned i = 0; i < ELEMENTS(usages); i++) {
                         const char *word = extended ? usages[i].extended : usages[i].key;
 
                         if (word && strcmp(*name, usages[i].name) == 0)
-                                text = text[0] ? arena_printf(arena, "%s,%s", text, word) : word;
+                                arena_text_add(&text, "%s%s", text.length > 0 ? "," : "", word);
                 }
         }
-        return text;
+        return arena_text_of(&text);
 }
 
 static int add_usages(struct arena *arena, X509 *certificate, X509 *issuer, const string_list *wanted,

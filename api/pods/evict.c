@@ -85,9 +85,8 @@ static enum api_step on_marked(struct api_request *r) {
         }
         if (r->change.object && e->pinned)
                 e->pinned = r->change.object->revision;
-        if (r->change.object && r->options.resource_version && *r->options.resource_version)
-                r->options.resource_version =
-                        arena_printf(r->arena, "%lld", (long long)r->change.object->revision) ?: "0";
+        if (r->change.object && r->options.version && *r->options.version)
+                r->options.version = arena_printf(r->arena, "%lld", (long long)r->change.object->revision) ?: "0";
         return remove_pod(r);
 }
 
@@ -109,8 +108,8 @@ static enum api_step check_preconditions(struct api_request *r) {
 
         if (o->uid && *o->uid && strcmp(o->uid, uid) != 0)
                 return refuse_as_pod(r, "UID", o->uid, uid, "deleted and then recreated");
-        if (o->resource_version && *o->resource_version && strcmp(o->resource_version, version) != 0)
-                return refuse_as_pod(r, "ResourceVersion", o->resource_version, version, "modified");
+        if (o->version && *o->version && strcmp(o->version, version) != 0)
+                return refuse_as_pod(r, "ResourceVersion", o->version, version, "modified");
         return API_NEXT;
 }
 
@@ -214,7 +213,7 @@ static enum api_step look(struct api_request *r, struct eviction *e) {
         if (asks_nobody(r->current_tree)) {
                 phase = value_string_or(value_find(r->current_tree, "status.phase"), "");
                 if (strcmp(phase, "Pending") == 0 && !value_find(r->current_tree, "metadata.deletionTimestamp") &&
-                    !r->options.resource_version)
+                    !r->options.version)
                         e->pinned = r->current->revision;
                 return mark(r, e);
         }
@@ -257,7 +256,6 @@ enum api_step act_evict(struct api_request *r) {
                 return api_refuse(r, API_BAD_REQUEST, "name in URL does not match name in Eviction object");
         if (value_bool_or(value_get(options, "ignoreStoreReadErrorWithClusterBreakingPotential"), false))
                 return refuse_potential(r);
-        r->options.resource_version = NULL;
         step = api_options_of_deletion(r, options);
         if (step != API_NEXT)
                 return step;

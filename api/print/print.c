@@ -125,10 +125,14 @@ static struct bytes *print_partials(struct api_request *r, struct object *const 
         json_key(&w, "metadata");
         json_raw(&w, metadata, strlen(metadata));
         json_key(&w, "items");
-        json_begin_list(&w);
+        if (n == 0)
+                json_raw(&w, "null", strlen("null")); /* of a slice that nothing was added to */
+        else
+                json_begin_list(&w);
         for (size_t i = 0; i < n && error == 0; i++)
                 error = write_partial(&view, &w, objects[i]);
-        json_end_list(&w);
+        if (n > 0)
+                json_end_list(&w);
         json_end_map(&w);
         return finish(&w, error);
 }

@@ -71,12 +71,15 @@ static const char *client_of(struct api_request *r) {
 
 /* All that were passed before, and this server's client behind them. */
 static const char *forwarded_for(struct api_request *r, const struct http_fields *fields) {
-        const char *text = "", *client = client_of(r);
+        const char *client = client_of(r);
+        struct arena_text text = { .arena = r->arena };
 
-        for (uint32_t i = 0; text && i < fields->count; i++)
+        for (uint32_t i = 0; i < fields->count; i++)
                 if (strcmp(fields->items[i].name, "x-forwarded-for") == 0)
-                        text = arena_printf(r->arena, "%s%s%s", text, *text ? ", " : "", fields->items[i].value);
-        return text && *client ? arena_printf(r->arena, "%s%s%s", text, *text ? ", " : "", client) : text;
+                        arena_text_add(&text, "%s%s", text.length > 0 ? ", " : "", fields->items[i].value);
+        if (*client)
+                arena_text_add(&text, "%s%s", text.length > 0 ? ", " : "", client);
+        return arena_text_of(&text);
 }
 
 struct http_field *proxy_request_fields(struct api_request *r, const char *forwarded_uri, uint32_t *ret_n) {

@@ -72,11 +72,12 @@ static const char *add_commands(struct api_request *r, const char *query) {
 
 /* Of port forwarding: numbers, with commas between them. */
 static const char *add_ports(struct api_request *r, const char *query) {
-        const char *rest = http_request_of(r->x)->query, *port, *all = "";
+        const char *rest = http_request_of(r->x)->query, *port;
+        struct arena_text all = { .arena = r->arena };
 
-        while (rest && *rest && all && (port = http_query_next(r->arena, &rest, "ports")))
-                all = arena_printf(r->arena, "%s%s%s", all, *all ? "," : "", port);
-        return all && *all ? add(r, query, "port", all) : query;
+        while (rest && *rest && (port = http_query_next(r->arena, &rest, "ports")))
+                arena_text_add(&all, "%s%s", all.length > 0 ? "," : "", port);
+        return all.length > 0 && !all.failed ? add(r, query, "port", arena_text_of(&all)) : query;
 }
 
 const char *proxy_stream_query(struct api_request *r) {

@@ -34,16 +34,16 @@ static bool has_container(const struct value *spec, const char *name) {
 }
 
 static const char *container_names(struct arena *arena, const struct value *spec) {
-        const char *text = "";
+        struct arena_text text = { .arena = arena };
 
         for (size_t l = 0; l < ELEMENTS(lists); l++) {
                 const struct value *list = value_get(spec, lists[l]);
 
-                for (uint32_t i = 0; text && i < value_count(list); i++)
-                        text = arena_printf(arena, "%s%s%s", text, *text ? " " : "",
-                                            value_string_or(value_get(value_at(list, i), "name"), ""));
+                for (uint32_t i = 0; i < value_count(list); i++)
+                        arena_text_add(&text, "%s%s", text.length > 0 ? " " : "",
+                                       value_string_or(value_get(value_at(list, i), "name"), ""));
         }
-        return text ?: "";
+        return arena_text_of(&text) ?: "";
 }
 
 /* The one that is asked for, or the only one. */

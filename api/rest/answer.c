@@ -40,7 +40,7 @@ static enum api_step try_again(struct api_request *r) {
 static struct object *made_of(struct api_request *r) {
         if (r->unchanged)
                 return object_ref(r->current);
-        if (!r->options.dry)
+        if (!r->options.dry && !r->lets_go)
                 return object_ref(r->change.object);
         return api_object_of(r, r->next);
 }

@@ -39,13 +39,5 @@ enum api_step api_clear(struct api_request *r) {
 }
 
 enum api_step api_cleared(struct api_request *r) {
-        struct object **place = &r->cleared->objects[r->n_cleared - 1];
-
-        /* The answer shows what there is now of those that were marked. */
-        if (!r->removes && !r->unchanged && r->change.object) {
-                object_ref(r->change.object);
-                object_unref(*place);
-                *place = r->change.object;
-        }
         return api_again(r, "clear");
 }

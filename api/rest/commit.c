@@ -6,6 +6,7 @@
 #include "api/rest/own.h"
 #include "api/rest/rest.h"
 #include "api/rest/strategy.h"
+#include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/server.h"
 #include "api/server/status.h"
@@ -40,6 +41,12 @@ static bool is_same(const struct api_request *r, const struct api_json *json) {
         const struct bytes *now = r->current_json;
 
         return now && now->size == json->length + 1 && memcmp(now->data, json->text, json->length) == 0;
+}
+
+/* Who lets go of an object changes it no more: watches are told of it as it was kept. */
+static int take_last(struct api_request *r, const struct value **ret_tree, struct api_json *ret_json) {
+        *ret_json = (struct api_json){ (const char *)r->current_json->data, r->current_json->size - 1, NULL };
+        return api_tree_of_json(r->arena, r->current_json, ret_tree);
 }
 
 static int write_next(struct api_request *r, struct api_json *ret_json) {
@@ -162,19 +169,22 @@ static enum api_step refuse_name(struct api_request *r) {
 
 enum api_step api_commit(struct api_request *r) {
         int64_t expected = r->change.expected;
+        const struct value *tree;
         struct api_json json;
         int error;
 
         r->change_code = 0;
-        if (!r->removes)
-                r->removes = lets_go(r);
+        r->lets_go = !r->removes && lets_go(r);
+        r->removes |= r->lets_go;
         error = r->removes ? 0 : forget_empty(r);
         if (error < 0)
                 return api_fail(r, error, NULL);
         if (r->options.dry)
                 return (error = drop_version(r)) < 0 ? api_fail(r, error, NULL) : API_NEXT;
         error = r->removes ? 0 : api_own_settle(r);
-        error = error ?: write_next(r, &json);
+        tree = r->next;
+        if (error == 0)
+                error = r->lets_go ? take_last(r, &tree, &json) : write_next(r, &json);
         if (error < 0)
                 return api_fail(r, error, NULL);
         if (!r->removes && (r->unchanged || is_same(r, &json))) {
@@ -182,7 +192,7 @@ enum api_step api_commit(struct api_request *r) {
                 return r->pending ? settle_first(r) : API_NEXT;
         }
         api_change_deinit(&r->change);
-        error = api_change_init(&r->change, r->server->config.state, r->resource, r->arena, r->next, &json);
+        error = api_change_init(&r->change, r->server->config.state, r->resource, r->arena, tree, &json);
         if (error == -EFBIG)
                 return api_refuse(r, API_TOO_LARGE, "etcdserver: request is too large");
         if (error == -ENAMETOOLONG)

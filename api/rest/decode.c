@@ -72,6 +72,7 @@ static enum api_step check_deletion(struct api_request *r) {
         if (problem)
                 return api_refuse(r, API_BAD_REQUEST,
                                   "DeleteOptions in version \"v1\" cannot be handled as a DeleteOptions: %s", problem);
+        api_options_forget_deletion(r);
         return api_options_of_deletion(r, r->sent);
 }
 
@@ -139,6 +140,13 @@ static enum api_step refuse_kind(struct api_request *r, const char *kind, const 
                           kind, number, wanted, kind, version);
 }
 
+/* The apiVersion of what belongs there. */
+static const char *own_version(struct api_request *r) {
+        const char *group = r->sub ? r->sub->group : r->kind->group, *own = r->sub ? r->sub->version : r->kind->version;
+
+        return *group ? arena_printf(r->arena, "%s/%s", group, own) ?: own : own;
+}
+
 static enum api_step check_kind(struct api_request *r) {
         const char *kind = value_string_or(value_get(r->sent, "kind"), ""),
                    *version = value_string_or(value_get(r->sent, "apiVersion"), "");
@@ -160,7 +168,7 @@ static enum api_step check_kind(struct api_request *r) {
                                           "\"pkg/runtime/scheme.go:111\"",
                                           kind, *version ? version : "meta.k8s.io/v1");
         if ((*kind && strcmp(kind, wanted) != 0) || (*version && !is_version(r, version)))
-                return refuse_kind(r, *kind ? kind : wanted, *version ? version : r->kind->version, wanted);
+                return refuse_kind(r, *kind ? kind : wanted, *version ? version : own_version(r), wanted);
         return API_NEXT;
 }
 
@@ -168,11 +176,15 @@ static enum api_step decode(struct api_request *r) {
         _cleanup_err_ struct err *err = NULL;
         bool deletes = r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION);
         const struct api_body body = { r->body_form, deletes ? &kube_delete_options_type : r->type, r->body,
-                                       r->body_size };
+                                       r->body_size, &r->sent_twice };
         int error = api_decode(r->arena, &body, &r->sent, &err);
 
         if (error == -ENOMEM)
                 return api_fail(r, error, NULL);
+        if (error == -ENODATA || (error == 0 && value_is_null(r->sent))) {
+                r->sent = &api_no_members;
+                return API_NEXT;
+        }
         if (error < 0)
                 return api_refuse(
                         r, API_BAD_REQUEST,
@@ -205,5 +217,7 @@ enum api_step api_decode_body(struct api_request *r) {
         step = patches ? API_NEXT : decode(r);
         if (step != API_NEXT || patches)
                 return step;
+        if (r->sent == &api_no_members)
+                return deletes ? api_options_of_deletion(r, NULL) : API_NEXT;
         return deletes ? check_deletion(r) : check_fields(r);
 }

@@ -33,19 +33,24 @@ static enum api_step settle(struct api_request *r, const struct kube_kind *kind,
         return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
 }
 
-/* It counts what its controllers have to do anew. */
+/* It counts what its controllers have to do anew: what admission has put back as it was is nothing new. */
 int api_count_generation(struct api_request *r) {
-        int64_t generation = 0;
+        int64_t generation = 0, counted = 0;
         struct value_edit edit;
         const struct value *next;
         bool is_first = !value_find(r->next, "metadata.generation");
         int error;
 
-        if (!r->current || !api_is_next_generation(r))
+        if (!r->current)
                 return 0;
         value_integer(value_find(r->current_tree, "metadata.generation"), &generation);
+        value_integer(value_find(r->next, "metadata.generation"), &counted);
+        if (api_is_next_generation(r))
+                generation++;
+        else if (counted != generation + 1)
+                return 0;
         value_edit_begin(&edit, r->arena, r->next);
-        error = value_edit_set(&edit, "/metadata/generation", &(struct value)VALUE_INTEGER(generation + 1), NULL);
+        error = value_edit_set(&edit, "/metadata/generation", &(struct value)VALUE_INTEGER(generation), NULL);
         next = value_edit_end(&edit);
         if (error < 0 || !next)
                 return error ?: -ENOMEM;

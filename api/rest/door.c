@@ -24,8 +24,12 @@ static const struct {
         { "finalize", { "/spec/finalizers" } },
         { "approval", { "/status/conditions" } },
         { "ephemeralcontainers", { "/spec/ephemeralContainers" } },
-        { "resize", { "/spec/resources" } }, /* and of containers what open_resize() puts */
+        { "resize", { "/spec/resources" } },
 };
+
+/* A resize changes of containers what they get, as long as they are the same ones. */
+static const char *const resized_lists[] = { "/spec/containers", "/spec/initContainers" };
+static const char *const resized[] = { "resources", "resizePolicy" };
 
 static bool is_scale(const struct api_request *r) {
         return r->sub && strcmp(r->sub->kind, "Scale") == 0;
@@ -68,6 +72,40 @@ static int put_part(struct value_edit *edit, const char *pointer, const struct v
         return r == -ENOENT ? 0 : r;
 }
 
+static bool same_names(const struct value *a, const struct value *b) {
+        for (uint32_t i = 0; i < value_count(a); i++)
+                if (strcmp(value_string_or(value_get(value_at(a, i), "name"), ""),
+                           value_string_or(value_get(value_at(b, i), "name"), "")) != 0)
+                        return false;
+        return value_count(a) == value_count(b);
+}
+
+/* Lists of others stay as they were sent, for validation to refuse. */
+static int put_resized(struct value_edit *edit, const char *list, const struct value *current,
+                       const struct value *next) {
+        const struct value *containers = part_of(next, list);
+        int error = 0;
+
+        if (!same_names(containers, part_of(current, list)))
+                return put_part(edit, list, next);
+        for (uint32_t i = 0; i < value_count(containers); i++)
+                for (size_t k = 0; error == 0 && k < ELEMENTS(resized); k++) {
+                        const struct value *part = value_get(value_at(containers, i), resized[k]);
+                        char pointer[64];
+
+                        snprintf(pointer, sizeof(pointer), "%s/%u/%s", list, i, resized[k]);
+                        error = part ? value_edit_set(edit, pointer, part, NULL) :
+                                       value_edit_remove(edit, pointer, NULL);
+                        error = error == -ENOENT ? 0 : error;
+                }
+        return error;
+}
+
+/* Through these an object's metadata stays as it is (ResetObjectMetaForStatus). */
+static bool keeps_meta(const char *sub) {
+        return strcmp(sub, "ephemeralcontainers") == 0 || strcmp(sub, "resize") == 0;
+}
+
 /* What a status does not take with it. */
 static int keep_meta(struct value_edit *edit, unsigned flags, const struct value *current) {
         static const struct {
@@ -85,39 +123,6 @@ static int keep_meta(struct value_edit *edit, unsigned flags, const struct value
                 if (kept[i].flags & flags)
                         error = put_part(edit, kept[i].pointer, current);
         return error;
-}
-
-/* Of the containers in @list, as they are, the resources as they were sent. Where the containers are others, they go
- * through as they are, for validation to refuse. */
-static int put_resources(struct value_edit *edit, const char *list, const struct value *current,
-                         const struct value *next) {
-        static const char *const parts[] = { "resources", "resizePolicy" };
-        const struct value *sent = part_of(next, list), *kept = part_of(current, list);
-        char pointer[64];
-        int error = 0;
-
-        for (uint32_t i = 0; i < value_count(sent) || i < value_count(kept); i++)
-                if (!value_equal(value_get(value_at(sent, i), "name"), value_get(value_at(kept, i), "name")))
-                        return put_part(edit, list, next);
-        for (uint32_t i = 0; i < value_count(sent); i++)
-                for (size_t k = 0; error == 0 && k < ELEMENTS(parts); k++) {
-                        const struct value *part = value_get(value_at(sent, i), parts[k]);
-
-                        snprintf(pointer, sizeof(pointer), "%s/%u/%s", list, i, parts[k]);
-                        error = part ? value_edit_set(edit, pointer, part, NULL) :
-                                       value_edit_remove(edit, pointer, NULL);
-                        error = error == -ENOENT ? 0 : error;
-                }
-        return error;
-}
-
-/* registry/core/pod/strategy.go, dropNonResizeUpdates() */
-static int open_resize(struct value_edit *edit, const struct value *current, const struct value *next) {
-        int error = keep_meta(edit, API_STATUS_PLAIN, current);
-
-        if (error == 0)
-                error = put_resources(edit, "/spec/containers", current, next);
-        return error ?: put_resources(edit, "/spec/initContainers", current, next);
 }
 
 int api_door_keep(struct api_request *r) {
@@ -149,8 +154,10 @@ int api_door_begin(struct api_request *r, struct value_edit *edit, const struct 
         error = put_part(edit, "/metadata", next);
         if (error == 0 && strcmp(r->sub->name, "status") == 0)
                 error = keep_meta(edit, api_strategy_of(r->kind)->flags, current);
-        if (error == 0 && strcmp(r->sub->name, "resize") == 0)
-                error = open_resize(edit, current, next);
+        if (error == 0 && keeps_meta(r->sub->name))
+                error = keep_meta(edit, API_STATUS_PLAIN, current);
+        for (size_t i = 0; strcmp(r->sub->name, "resize") == 0 && i < ELEMENTS(resized_lists); i++)
+                error = error ?: put_resized(edit, resized_lists[i], current, next);
         for (size_t i = 0; i < ELEMENTS(doors); i++)
                 for (size_t j = 0; strcmp(doors[i].sub, r->sub->name) == 0 && j < PARTS_MAX && doors[i].parts[j]; j++)
                         error = error ?: put_part(edit, doors[i].parts[j], next);

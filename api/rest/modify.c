@@ -16,12 +16,14 @@
 #include "api/server/request.h"
 #include "api/server/status.h"
 #include "api/state/resource.h"
+#include "kube/apply/apply.h"
 #include "kube/kinds.h"
 #include "kube/patch/patch.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/go_number.h"
 #include "lib/go_text.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
@@ -62,6 +64,7 @@ static enum api_step refuse_nameless(struct api_request *r) {
 static enum api_step name_new(struct api_request *r, const struct value *sent) {
         const char *name = api_meta_text(sent, "name"), *prefix = api_meta_text(sent, "generateName"),
                    *namespace = api_meta_text(sent, "namespace");
+        uint64_t revision;
 
         if (r->path.namespace && r->kind->namespaced && *namespace && strcmp(namespace, r->path.namespace) != 0)
                 return api_refuse(
@@ -71,7 +74,8 @@ static enum api_step name_new(struct api_request *r, const struct value *sent) {
                 return api_refuse(r, API_BAD_REQUEST,
                                   "the name of the object (%s) does not match the name on the URL (%s)", name,
                                   r->path.name);
-        if (*api_meta_text(sent, "resourceVersion") && r->verb == KUBE_VERB_CREATE)
+        if (r->verb == KUBE_VERB_CREATE && go_number_uint(api_meta_text(sent, "resourceVersion"), &revision) == 0 &&
+            revision != 0) /* what is no number is none */
                 return api_refuse(r, API_BROKEN, "resourceVersion should not be set on objects to be created");
         if (!*name && !*prefix && !r->path.name && api_strategy_of(r->kind)->flags & API_NAMED_BY_UID)
                 name = api_meta_uid(r->arena) ?: "";
@@ -204,6 +208,7 @@ static enum api_step replace(struct api_request *r, const struct value *next) {
                 return step;
         /* What is not in the store yet gets its revision meanwhile, which the change learns there. */
         r->change.expected = r->pending ? STORE_ABSENT : r->current->revision;
+        r->forgets = !r->sub && apply_forgets(next);
         error = api_door_begin(r, &edit, r->current_tree, next);
         error = error ?: set_kind(r, &edit) ?: api_meta_update(r, &edit, r->current_tree);
         return finish(r, &edit, error);
@@ -326,12 +331,14 @@ static enum api_step check_patched(struct api_request *r, const struct value *cu
 
 /* The patch as a tree, of which the client is to be told what is wrong. */
 static enum api_step read_patch(struct api_request *r) {
-        const struct api_body body = { API_JSON, r->type, r->body, r->body_size };
+        const struct api_body body = { API_JSON, r->type, r->body, r->body_size, &r->sent_twice };
         _cleanup_err_ struct err *err = NULL;
         int error = r->sent ? 0 : api_decode(r->arena, &body, &r->sent, &err);
 
         if (error == -EINVAL || error == -E2BIG)
                 return api_refuse(r, API_BAD_REQUEST, "error decoding patch: %s", err_text(err));
+        if (error == 0 && r->body_form == API_PATCH_STRATEGIC && value_is_null(r->sent))
+                r->sent = &api_no_members;
         return error < 0 ? api_fail(r, error, NULL) : api_patch_check(r, r->sent);
 }
 
@@ -364,7 +371,7 @@ static enum api_step patch(struct api_request *r) {
 
 enum api_step api_modify(struct api_request *r) {
         api_forget_current(r);
-        r->removes = r->unchanged = false;
+        r->removes = r->unchanged = r->forgets = false;
         api_change_deinit(&r->change);
         r->change = (struct api_change){ 0 };
         switch (r->verb) {

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "api/rest/scale.h"
+#include "api/rest/strict.h"
 #include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/server.h"
@@ -18,6 +19,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/go_text.h"
 #include "lib/http/exchange.h"
 #include "lib/value.h"
 #include "lib/value_edit.h"
@@ -66,7 +68,9 @@ static struct apply_writer writer_of(struct api_request *r) {
                 apply_manager_of(r->agent ?: "", name);
                 manager = arena_strdup(r->arena, name) ?: "";
         }
-        return (struct apply_writer){ .manager = manager, .now = time(NULL), .force = r->options.force };
+        return (struct apply_writer){
+                .manager = manager, .now = time(NULL), .force = r->options.force, .forget = r->forgets
+        };
 }
 
 /* --- through the scale: who owns a Scale's replicas owns the object's --- */
@@ -212,10 +216,19 @@ enum api_step api_apply(struct api_request *r, const struct value **ret_next) {
         if (step != API_NEXT)
                 return step;
         if (!r->sent) {
-                error = api_decode(r->arena, &(struct api_body){ API_YAML, r->type, r->body, r->body_size }, &r->sent,
-                                   &err);
-                if (error < 0)
+                error = api_decode(r->arena,
+                                   &(struct api_body){ API_YAML, r->type, r->body, r->body_size, &r->sent_twice },
+                                   &r->sent, &err);
+                if (error < 0 && error != -ENODATA)
                         return api_refuse(r, API_BAD_REQUEST, "error decoding YAML: %s", err_text(err));
+                if (error == -ENODATA || value_is_null(r->sent))
+                        r->sent = &api_no_members;
+                err = err_free(err);
+                if (!value_is(r->sent, VALUE_MAP))
+                        return api_refuse(r, API_BAD_REQUEST,
+                                          "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: "
+                                          "cannot unmarshal %s into Go value of type map[string]interface {}",
+                                          go_text_kind(r->sent));
         }
         error = is_scale(r) ? live_scale(r, &live) : 0;
         if (error < 0)
@@ -227,5 +240,5 @@ enum api_step api_apply(struct api_request *r, const struct value **ret_next) {
         error = is_scale(r) ? api_scale_open(r, result.object, ret_next) ?:
                               merge_scale(r, *ret_next, result.object, ret_next) :
                               0;
-        return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
+        return error < 0 ? api_fail(r, error, NULL) : api_look_at_applied(r);
 }

@@ -58,6 +58,8 @@ static enum api_step check_operations(struct api_request *r, const struct value 
 enum api_step api_patch_check(struct api_request *r, const struct value *patch) {
         if (r->body_form == API_PATCH_JSON)
                 return check_operations(r, patch);
+        if (r->body_form == API_PATCH_MERGE && value_is_null(patch))
+                return api_refuse(r, API_BAD_REQUEST, "Invalid JSON Patch");
         return value_is(patch, VALUE_MAP) ? API_NEXT : refuse(r, patch, "value of type map[string]interface {}");
 }
 

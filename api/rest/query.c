@@ -21,6 +21,23 @@ static bool matches(const char *text, const char *word) {
         return text && strcmp(text, word) == 0;
 }
 
+/* Of a list's resourceVersionMatch. */
+static void check_match(const struct api_options *o, bool goes_on, struct problems *problems) {
+        if (!o->resource_version || !*o->resource_version)
+                problem_error(problems, "resourceVersionMatch",
+                              "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided");
+        if (goes_on)
+                problem_error(problems, "resourceVersionMatch",
+                              "Forbidden: resourceVersionMatch is forbidden when continue is provided");
+        if (!matches(o->resource_version_match, "Exact") && !matches(o->resource_version_match, "NotOlderThan"))
+                problem_error(problems, "resourceVersionMatch",
+                              "Unsupported value: \"%s\": supported values: \"Exact\", \"NotOlderThan\", \"\"",
+                              o->resource_version_match);
+        if (matches(o->resource_version_match, "Exact") && matches(o->resource_version, "0"))
+                problem_error(problems, "resourceVersionMatch",
+                              "Forbidden: resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+}
+
 /* apimachinery's ValidateListOptions. */
 static void check_options(const struct api_options *o, bool watch, struct problems *problems) {
         bool match = o->resource_version_match && *o->resource_version_match, goes_on = o->continue_ && *o->continue_,
@@ -41,23 +58,10 @@ static void check_options(const struct api_options *o, bool watch, struct proble
         if (watch && goes_on && (match || (from_now && !o->initial_events_set)))
                 problem_error(problems, "resourceVersionMatch",
                               "Forbidden: resourceVersionMatch is forbidden when continue is provided");
+        if (!watch && match)
+                check_match(o, goes_on, problems);
         if (!watch && o->initial_events_set)
                 problem_error(problems, "sendInitialEvents", "Forbidden: sendInitialEvents is forbidden for list");
-        if (watch || !match)
-                return;
-        if (!o->resource_version || !*o->resource_version)
-                problem_error(problems, "resourceVersionMatch",
-                              "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided");
-        if (goes_on)
-                problem_error(problems, "resourceVersionMatch",
-                              "Forbidden: resourceVersionMatch is forbidden when continue is provided");
-        if (!matches(o->resource_version_match, "Exact") && !matches(o->resource_version_match, "NotOlderThan"))
-                problem_error(problems, "resourceVersionMatch",
-                              "Unsupported value: \"%s\": supported values: \"Exact\", \"NotOlderThan\", \"\"",
-                              o->resource_version_match);
-        if (matches(o->resource_version_match, "Exact") && matches(o->resource_version, "0"))
-                problem_error(problems, "resourceVersionMatch",
-                              "Forbidden: resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
 }
 
 static enum api_step refuse_revision(struct api_request *r, int error) {
@@ -83,9 +87,11 @@ static enum api_step read_revision(struct api_request *r, bool watch, int64_t *r
                 return refuse_revision(r, error);
         if (asked > (uint64_t)now && (!watch || o->initial_events))
                 return api_too_new(r, asked, now);
-        /* A page of what was then, or exactly that; else the present is not older than anything. What a watch
-         * is told may be yet to come, what it is told first may not. */
-        if (watch || matches(o->resource_version_match, "Exact") || (o->limit > 0 && !o->resource_version_match))
+        /* A page of what was then, or exactly that; else the present is not older than anything. A deletion goes page
+         * by page. What a watch is told may be yet to come, what it is told first may not. */
+        if (watch || matches(o->resource_version_match, "Exact") ||
+            ((o->limit > 0 || r->verb == KUBE_VERB_DELETECOLLECTION) &&
+             !(o->resource_version_match && *o->resource_version_match)))
                 *ret_revision = asked < INT64_MAX ? (int64_t)asked : INT64_MAX;
         return API_NEXT;
 }
@@ -129,6 +135,13 @@ static enum api_step read_place(struct api_request *r, struct collection_query *
         return API_NEXT;
 }
 
+/* /api/v1/watch/.../NAME has a name, and a selector of fields beside it that one again. */
+static bool names_the_same(const struct api_request *r, const struct api_selector *selector) {
+        const char *name = selector_field_exact(&selector->fields, "metadata.name");
+
+        return !r->name || selector->fields.n == 0 || (name && strcmp(name, r->name) == 0);
+}
+
 enum api_step api_query_read(struct api_request *r, struct api_query *ret_query) {
         _cleanup_err_ struct err *err = NULL;
         bool watch = r->verb == KUBE_VERB_WATCH;
@@ -146,6 +159,8 @@ enum api_step api_query_read(struct api_request *r, struct api_query *ret_query)
                 return api_refuse(r, API_BAD_REQUEST, "%s", err_text(err));
         if (error < 0)
                 return api_fail(r, error, NULL);
+        if (watch && !names_the_same(r, q.selector))
+                return api_refuse(r, API_BAD_REQUEST, "fieldSelector metadata.name doesn't match requested name");
         api_selector_filter(r, q.selector, &q.query.filter);
         q.query.limit = takes_pages(&r->options) ? (size_t)r->options.limit : 0;
         step = read_revision(r, watch, &q.query.revision);

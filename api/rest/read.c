@@ -35,12 +35,19 @@ static enum api_step get(struct api_request *r) {
 
 /* --- lists --- */
 
+/* Of what is selected nobody says how much there is. */
+static bool selects(const struct api_request *r) {
+        const char *labels = r->options.label_selector, *fields = r->options.field_selector;
+
+        return (labels && *labels) || (fields && *fields);
+}
+
 const char *api_list_metadata(struct api_request *r, const struct collection_page *page, const char *next) {
         const char *text = arena_printf(r->arena, "{\"resourceVersion\":\"%lld\"", (long long)page->revision);
 
         if (text && next)
                 text = arena_printf(r->arena, "%s,\"continue\":\"%s\"", text, next);
-        if (text && next && page->remaining > 0)
+        if (text && next && page->remaining > 0 && !selects(r))
                 text = arena_printf(r->arena, "%s,\"remainingItemCount\":%zu", text, page->remaining);
         return text ? arena_printf(r->arena, "%s}", text) : NULL;
 }
@@ -51,6 +58,8 @@ enum api_step api_respond_list(struct api_request *r, const struct collection_pa
 
         if (!metadata)
                 return api_fail(r, -ENOMEM, NULL);
+        if (r->media.shape == API_PARTIAL && !r->media.of_list)
+                return api_refuse_shape(r);
         json = r->media.shape == API_WHOLE ? api_items_json(r, page->objects, page->n, metadata) :
                                              api_print_list(r, page->objects, page->n, metadata);
         if (json && r->media.form == API_PROTOBUF && r->media.shape == API_WHOLE)

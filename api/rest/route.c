@@ -37,13 +37,18 @@ static uint16_t verbs_of(const struct api_request *r) {
         return r->sub ? r->sub->verbs : r->kind->verbs;
 }
 
-/* Objects in namespaces are made and named within one; lists and watches go across all. */
+/* Objects in namespaces are made and named within one; lists and watches go across all. A namespace's path says its
+ * name once, where it is also who is asked for: one that was said before it would be another's right. */
 static bool fits_scope(const struct api_request *r) {
         const struct api_path *p = &r->path;
 
+        if (p->watch && (p->sub || !(r->kind->verbs & KUBE_VERB_WATCH)))
+                return false;
+        if (p->name && !p->sub && r->kind->verbs == KUBE_VERB_CREATE)
+                return false; /* what is only answered has no name to be found by */
         if (r->kind->namespaced)
-                return p->namespace || !p->name;
-        return !p->namespace || strcmp(r->kind->resource, "namespaces") == 0;
+                return p->namespace || (!p->name && r->kind->verbs & KUBE_VERB_LIST);
+        return !p->namespace || p->namespace == p->name;
 }
 
 /* Only what others answer has a head of its own. */
@@ -63,6 +68,8 @@ static bool fits_verb(const struct api_request *r) {
 
         if (is_any(r))
                 return true;
+        if (p->watch && !(r->verb & (KUBE_VERB_GET | KUBE_VERB_LIST)))
+                return false; /* who may watch may change nothing by it */
         if (!(verbs_of(r) & r->verb) || (is_head(r) && !(r->sub && strcmp(r->sub->name, "proxy") == 0)))
                 return false;
         if (r->verb == KUBE_VERB_DELETECOLLECTION && r->kind->namespaced && !p->namespace)
@@ -103,7 +110,8 @@ enum api_step api_route(struct api_request *r) {
 
         if (has_empty_segment(p))
                 return api_no_route(r);
-        r->kind = kube_registry_resource(r->server->config.registry, p->group, p->version, p->resource);
+        if (!p->proxy)
+                r->kind = kube_registry_resource(r->server->config.registry, p->group, p->version, p->resource);
         if (!r->kind)
                 return refuse_path(r);
         if (p->sub)
@@ -126,14 +134,24 @@ enum api_step api_read_options(struct api_request *r) {
         enum api_step step;
 
         r->agent = arena_strdup(r->arena, http_fields_get(&http_request_of(r->x)->fields, "user-agent"));
+        if (r->no_shape)
+                return api_refuse(r, API_NO_SHAPE,
+                                  "only the following media types are accepted: application/json, application/yaml, "
+                                  "application/vnd.kubernetes.protobuf");
         if (r->no_media)
                 return api_refuse(r, API_NOT_ACCEPTABLE,
                                   "406: Not Acceptable\n\nAvailable representations: application/json, "
-                                  "application/yaml, application/vnd.kubernetes.protobuf");
+                                  "application/yaml, application/vnd.kubernetes.protobuf%s",
+                                  r->verb != KUBE_VERB_LIST ? "" :
+                                                              ", application/json;stream=watch, "
+                                                              "application/vnd.kubernetes.protobuf;stream=watch");
         step = api_options_read(r);
         if (step == API_NEXT && ((r->path.watch && r->verb == KUBE_VERB_GET) ||
                                  ((r->path.watch || r->options.watch) && r->verb == KUBE_VERB_LIST)))
                 r->verb = KUBE_VERB_WATCH;
+        if (step == API_NEXT && r->verb == KUBE_VERB_WATCH && !(r->kind->verbs & KUBE_VERB_WATCH))
+                return api_refuse_object(r, API_METHOD_NOT_ALLOWED, "",
+                                         "watch is not supported on resources of kind \"%s\"", r->kind->resource);
         if (step == API_NEXT && r->verb == KUBE_VERB_WATCH && r->media.form == API_YAML)
                 return api_refuse(r, API_NO_SHAPE,
                                   "only the following media types are accepted: application/json;stream=watch, "

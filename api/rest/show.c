@@ -113,7 +113,21 @@ static enum api_step show_printed(struct api_request *r, int code, struct object
         return API_END;
 }
 
+enum api_step api_refuse_shape(struct api_request *r) {
+        const struct kube_kind *kind = r->resource->kind;
+        int n = (int)strcspn(kind->group, ".");
+        const char *group = n > 0 ? kind->group : "core", *list = r->media.of_list ? "" : "List";
+
+        return api_refuse(r, API_NO_SHAPE,
+                          "you requested PartialObjectMetadata%s, but the requested object is %s list "
+                          "(*%.*s.%s%s)",
+                          r->media.of_list ? "List" : "", r->media.of_list ? "not a" : "a", n > 0 ? n : 4, group,
+                          kind->kind, list);
+}
+
 enum api_step api_show(struct api_request *r, int code, struct object *object) {
+        if (r->media.shape == API_PARTIAL && r->media.of_list)
+                return api_refuse_shape(r);
         if (r->media.shape != API_WHOLE)
                 return show_printed(r, code, object);
         if (api_shows_other(r))

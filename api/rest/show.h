@@ -16,3 +16,6 @@ struct object *api_object_of(struct api_request *r, const struct value *tree);
  */
 int api_take_current(struct api_request *r);
 void api_forget_current(struct api_request *r);
+
+/* 406: metadata alone was asked for, of a list where one object is, or the other way round. */
+enum api_step api_refuse_shape(struct api_request *r);

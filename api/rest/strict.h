@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "api/server/pipeline.h"
+
 struct api_request;
 struct value;
 
@@ -11,3 +13,6 @@ struct value;
  * request, where it wants that. 0 with *ret_problem in the request's arena, NULL when all is well; or -ENOMEM. */
 int api_look(struct api_request *r, const char *json, size_t length, const struct value *tree,
              const char **ret_problem);
+
+/* What an apply's configuration says twice, once it is applied. */
+enum api_step api_look_at_applied(struct api_request *r);

@@ -191,7 +191,7 @@ static int look_at_first(struct api_request *r, struct watch_beginning *b, const
         }
         now.revision = 0;
         now.limit = 0;
-        b->marks_end = asked && r->options.bookmarks;
+        b->marks_end = r->options.bookmarks; /* also where nobody asked what it begins with */
         return collection_list(r->resource->collection, &now, &b->first);
 }
 

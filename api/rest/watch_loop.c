@@ -10,6 +10,7 @@
 
 #define WATCH_SECONDS 1800 /* and up to as much again, where the client does not say */
 #define WATCH_BOOKMARK_MS 60000
+#define WATCH_LAST_BOOKMARK_MS 2000 /* before the end: the next watch begins there */
 #define WATCH_TICK_MS 1000
 
 LIST_DEFINE(resource_watches_list, struct resource_watches, in_loop)
@@ -106,7 +107,10 @@ struct resource_watches *watch_loop_of(struct api_loop *loop, struct api_resourc
 static void plan(struct watch *w, uint64_t now) {
         uint64_t left = w->end_ms > now ? w->end_ms - now : 0;
 
-        w->due_ms = now + (w->bookmarks && left > WATCH_BOOKMARK_MS ? WATCH_BOOKMARK_MS : left);
+        w->due_ms = now + left;
+        if (w->bookmarks && left > WATCH_LAST_BOOKMARK_MS)
+                w->due_ms = left - WATCH_LAST_BOOKMARK_MS > WATCH_BOOKMARK_MS ? now + WATCH_BOOKMARK_MS :
+                                                                                w->due_ms - WATCH_LAST_BOOKMARK_MS;
 }
 
 static void on_due(struct watch *w, uint64_t now) {

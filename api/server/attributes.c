@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/server/options.h"
 #include "api/server/request.h"
 #include "kube/kinds.h"
 #include "lib/arena.h"
@@ -23,10 +24,10 @@ static bool is_segment(const char *name) {
 static void read_query(struct api_request *r, struct auth_attributes *a) {
         const char *query = http_request_of(r->x)->query, *watch, *fields, *name;
 
-        if (!*query)
+        if (!*query || r->path.watch)
                 return;
         watch = http_query(r->arena, query, "watch");
-        if (r->verb == KUBE_VERB_LIST && watch && strcmp(watch, "0") != 0 && strcmp(watch, "false") != 0)
+        if (r->verb == KUBE_VERB_LIST && watch && api_option_bool(watch))
                 a->verb = "watch";
         fields = http_query(r->arena, query, "fieldSelector");
         if (!fields || auth_attributes_select(r->arena, fields, a) < 0 || r->verb != KUBE_VERB_LIST)
@@ -46,7 +47,7 @@ struct auth_attributes api_attributes(struct api_request *r) {
                 a.verb = r->x ? lower(r->arena, http_request_of(r->x)->method) : "";
                 return a;
         }
-        a.verb = p->watch && r->verb & (KUBE_VERB_LIST | KUBE_VERB_GET) ? "watch" : api_verb_name(r->verb);
+        a.verb = p->watch || p->proxy ? (p->watch ? "watch" : "proxy") : api_verb_name(r->verb);
         a.group = p->group;
         a.version = p->version;
         a.resource = p->resource;

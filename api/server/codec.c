@@ -26,10 +26,18 @@
 
 /* Of keys that stand twice the last counts, as in Go; fieldValidation tells of them (kube/strict.h). */
 static void on_twice(void *data, uint32_t line, const char *text) {
+        bool *twice = data;
+
+        if (twice)
+                *twice = true;
 }
 
+const struct value api_no_members = { .kind = VALUE_MAP };
+
 int api_decode(struct arena *arena, const struct api_body *body, const struct value **ret_tree, struct err **err) {
-        struct value_options options = { .warn = on_twice, .nodes_max = DECODE_NODES_MAX };
+        struct value_options options = { .warn = on_twice,
+                                         .warn_data = body->ret_twice,
+                                         .nodes_max = DECODE_NODES_MAX };
 
         if (body->form == API_PROTOBUF)
                 return body->type->size > 0 ?

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "api/server/negotiate.h"
@@ -23,10 +24,14 @@ struct api_body {
         const struct kube_type *type; /* of which it is, for a form that has no names (protobuf) */
         const void *data;
         size_t size;
+        bool *ret_twice; /* set where a key stands twice; NULL: nobody asks */
 };
 
-/* The body as a tree. -EINVAL with *err; -ENOMEM. */
+/* The body as a tree. -EINVAL with *err; -ENODATA: it is empty YAML; -ENOMEM. */
 int api_decode(struct arena *arena, const struct api_body *body, const struct value **ret_tree, struct err **err);
+
+/* What null says, and a document that is empty: nothing of any kind. */
+extern const struct value api_no_members;
 
 /* The JSON of @tree as @type has it, with its defaults where @defaults is true; in @arena. What does not fit is in
  * @problems; then 0, and ret_json->text is NULL. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/server/options.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
 #include "api/server/server.h"
@@ -20,7 +21,7 @@ static bool is_long(const struct api_path *path) {
         for (size_t i = 0; path->sub && i < ELEMENTS(subs); i++)
                 if (strcmp(path->sub, subs[i]) == 0)
                         return true;
-        return false;
+        return path->proxy;
 }
 
 static bool watches(struct api_request *r) {
@@ -31,7 +32,7 @@ static bool watches(struct api_request *r) {
         if (r->path.watch)
                 return true;
         watch = *query ? http_query(r->arena, query, "watch") : NULL;
-        return watch && strcmp(watch, "0") != 0 && strcmp(watch, "false") != 0;
+        return watch && api_option_bool(watch);
 }
 
 enum api_load api_load_of(struct api_request *r) {

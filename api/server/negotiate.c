@@ -75,6 +75,7 @@ int api_form_of(const char *content_type, enum api_form *ret_form) {
 struct offer {
         struct api_media media;
         double quality;
+        bool shaped, grouped, versioned; /* it says as, g, v */
 };
 
 static void read_parameter(struct text parameter, struct offer *offer, bool *known) {
@@ -84,45 +85,58 @@ static void read_parameter(struct text parameter, struct offer *offer, bool *kno
                 offer->quality = strtod(value.at, NULL);
         else if (is(key, "as")) {
                 offer->media.shape = is(value, "Table") ? API_TABLE : API_PARTIAL;
-                *known = is(value, "Table") || is(value, "PartialObjectMetadata") ||
-                         is(value, "PartialObjectMetadataList");
+                offer->media.of_list = is(value, "PartialObjectMetadataList");
+                offer->shaped = true;
+                *known &= is(value, "Table") || is(value, "PartialObjectMetadata") || offer->media.of_list;
         } else if (is(key, "pretty"))
                 offer->media.pretty = is(value, "1") || is(value, "true");
-        else if (is(key, "g"))
+        else if (is(key, "stream"))
+                *known &= is(value, "watch");
+        else if (is(key, "g")) {
                 *known &= is(value, "meta.k8s.io");
-        else if (is(key, "v")) {
+                offer->grouped = true;
+        } else if (is(key, "v")) {
+                offer->versioned = true;
                 offer->media.meta_version = is(value, "v1beta1") ? "v1beta1" : "v1";
                 *known &= is(value, offer->media.meta_version);
         }
 }
 
-/* Whether the clause is one that can be met. */
-static bool read_clause(struct text clause, struct offer *ret_offer) {
+/* An object in another shape is of one of meta.k8s.io's kinds, and its version is said; tables have no protobuf. */
+static bool is_whole(const struct offer *offer) {
+        return !offer->shaped || (offer->grouped && offer->versioned &&
+                                  !(offer->media.shape == API_TABLE && offer->media.form == API_PROTOBUF));
+}
+
+/* Whether the clause is one that can be met; of which form there is none is not *@typed. */
+static bool read_clause(struct text clause, struct offer *ret_offer, bool *typed) {
         struct offer offer = { .quality = 1, .media.meta_version = "v1" };
         struct text type = next_part(&clause, ';');
         bool known = true;
 
         if (!is(type, "*/*") && !is(type, "application/*") && form_of(type, &offer.media.form, true) < 0)
                 return false;
+        *typed = true;
         while (clause.length > 0)
                 read_parameter(next_part(&clause, ';'), &offer, &known);
         *ret_offer = offer;
-        return known && offer.quality > 0;
+        return known && is_whole(&offer);
 }
 
 int api_negotiate(const char *accept, struct api_media *ret_media) {
         struct text rest = { accept ?: "", strlen(accept ?: "") };
-        struct offer best = { .quality = 0 }, offer;
+        struct offer best = { .quality = -1 }, offer;
+        bool typed = false;
 
         if (trim(rest.at, rest.length).length == 0) {
                 *ret_media = (struct api_media){ .form = API_JSON, .meta_version = "v1" };
                 return 0;
         }
         while (rest.length > 0)
-                if (read_clause(next_part(&rest, ','), &offer) && offer.quality > best.quality)
+                if (read_clause(next_part(&rest, ','), &offer, &typed) && offer.quality > best.quality)
                         best = offer;
-        if (best.quality == 0)
-                return -ENOENT;
+        if (best.quality < 0)
+                return typed ? -EINVAL : -ENOENT;
         *ret_media = best.media;
         return 0;
 }
@@ -133,9 +147,13 @@ bool api_takes_json(const char *accept) {
 
         if (trim(rest.at, rest.length).length == 0)
                 return true;
-        while (rest.length > 0)
-                if (read_clause(next_part(&rest, ','), &offer) && offer.media.form == API_JSON)
-                        return true;
+        while (rest.length > 0) {
+                bool typed = false;
+
+                read_clause(next_part(&rest, ','), &offer, &typed);
+                if (typed && offer.media.form == API_JSON)
+                        return true; /* whatever shape it is to have */
+        }
         return false;
 }
 

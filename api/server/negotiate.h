@@ -21,12 +21,14 @@ struct api_media {
         enum api_shape shape;
         const char *meta_version; /* of meta.k8s.io, that a shape which is not whole has: "v1", "v1beta1" */
         bool pretty;
+        bool of_list; /* API_PARTIAL: PartialObjectMetadataList was asked for */
 };
 
 /* The form of a body sent with @content_type (NULL or "": JSON). -EINVAL: none of ours. */
 int api_form_of(const char *content_type, enum api_form *ret_form);
 
-/* The best of what @accept (NULL: anything) takes that we have. -ENOENT: nothing. */
+/* The best of what @accept (NULL: anything) takes that we have. -ENOENT: nothing; -EINVAL: a form of ours, but nothing
+ * that can be given in it. */
 int api_negotiate(const char *accept, struct api_media *ret_media);
 
 /* Whether JSON is among what @accept takes, for what has no other form. */

@@ -46,6 +46,8 @@ static const struct option {
         { "includeObject", OPTION_TEXT, AT(include_object), NO_FLAG, ANY },
         { "dryRun", OPTION_TEXT, AT(dry_run), NO_FLAG, ANY },
         { "propagationPolicy", OPTION_TEXT, AT(propagation), NO_FLAG, ANY },
+        { "uid", OPTION_TEXT, AT(uid), NO_FLAG, DELETES },
+        { "resourceVersion", OPTION_TEXT, AT(version), NO_FLAG, DELETES },
         { "limit", OPTION_NUMBER, AT(limit), NO_FLAG, LISTS },
         { "timeoutSeconds", OPTION_NUMBER, AT(timeout_s), NO_FLAG, LISTS },
         { "gracePeriodSeconds", OPTION_NUMBER, AT(grace_s), AT(grace_set), DELETES },
@@ -56,8 +58,7 @@ static const struct option {
         { "force", OPTION_BOOL, AT(force), AT(force_set), ANY },
 };
 
-/* As Kubernetes reads a query: what does not say no says yes. */
-static bool read_bool(const char *text) {
+bool api_option_bool(const char *text) {
         return strcmp(text, "0") != 0 && strcasecmp(text, "false") != 0;
 }
 
@@ -73,7 +74,7 @@ static int read_option(struct api_options *options, const struct option *o, cons
         case OPTION_NUMBER:
                 return go_number_int(text, at);
         default:
-                *(bool *)at = read_bool(text);
+                *(bool *)at = api_option_bool(text);
                 return 0;
         }
 }
@@ -116,7 +117,7 @@ static bool is_one_of(const char *text, const char *const *words) {
 
 /* How often it was said, and with what, as the error has it. */
 struct dry_runs {
-        const char *shown; /* without memory: NULL */
+        struct arena_text shown;
         unsigned n;
         bool wrong;
 };
@@ -124,13 +125,14 @@ struct dry_runs {
 static void add_dry_run(struct api_request *r, struct dry_runs *d, const char *text) {
         const char *quoted = go_text_quote(r->arena, text);
 
-        d->shown = quoted ? arena_printf(r->arena, "%s%s%s", d->n ? d->shown : "", d->n ? "," : "", quoted) : NULL;
-        d->wrong |= strcmp(text, "All") != 0 || !d->shown;
+        if (quoted)
+                arena_text_add(&d->shown, "%s%s", d->n ? "," : "", quoted);
+        d->wrong |= strcmp(text, "All") != 0 || !quoted || d->shown.failed;
         d->n++;
 }
 
 static struct dry_runs dry_runs_of_query(struct api_request *r, const char *query) {
-        struct dry_runs d = { 0 };
+        struct dry_runs d = { .shown = { .arena = r->arena } };
         const char *text;
 
         while (*query && (text = http_query_next(r->arena, &query, "dryRun")))
@@ -139,7 +141,7 @@ static struct dry_runs dry_runs_of_query(struct api_request *r, const char *quer
 }
 
 static struct dry_runs dry_runs_of_list(struct api_request *r, const struct value *list) {
-        struct dry_runs d = { 0 };
+        struct dry_runs d = { .shown = { .arena = r->arena } };
 
         for (uint32_t i = 0; i < value_count(list); i++)
                 add_dry_run(r, &d, value_string_or(value_at(list, i), ""));
@@ -148,7 +150,8 @@ static struct dry_runs dry_runs_of_list(struct api_request *r, const struct valu
 
 static void check_dry_runs(struct api_request *r, const struct dry_runs *d, struct problems *problems) {
         if (d->wrong)
-                problem_error(problems, "dryRun", "Unsupported value: [%s]: supported values: \"All\"", d->shown ?: "");
+                problem_error(problems, "dryRun", "Unsupported value: [%s]: supported values: \"All\"",
+                              arena_text_of(&d->shown) ?: "");
         r->options.dry = d->n > 0;
 }
 
@@ -212,7 +215,10 @@ static enum api_step check_include(struct api_request *r) {
 enum api_step api_read_form(struct api_request *r) {
         const struct http_request *q = http_request_of(r->x);
 
-        r->no_media = api_negotiate(http_fields_get(&q->fields, "accept"), &r->media) < 0;
+        int error = api_negotiate(http_fields_get(&q->fields, "accept"), &r->media);
+
+        r->no_media = error < 0;
+        r->no_shape = error == -EINVAL;
         if (r->no_media)
                 r->media = (struct api_media){ .meta_version = "v1", .pretty = true };
         r->media.pretty |= is_pretty(q, *q->query ? http_query(r->arena, q->query, "pretty") : NULL);
@@ -236,6 +242,8 @@ enum api_step api_options_read(struct api_request *r) {
         step = check_include(r);
         if (step != API_NEXT)
                 return step;
+        if (r->verb & (KUBE_VERB_GET | KUBE_VERB_LIST))
+                return API_NEXT;
         d = dry_runs_of_query(r, q->query);
         return check(r, options_kind(r->verb), &d);
 }
@@ -261,6 +269,14 @@ static enum api_step check_dependents(struct api_request *r) {
         return problems.errors > 0 ? api_invalid_options(r, "DeleteOptions", &problems) : API_NEXT;
 }
 
+void api_options_forget_deletion(struct api_request *r) {
+        struct api_options *o = &r->options;
+
+        o->grace_set = o->orphan_set = o->orphan = o->dry = false;
+        o->grace_s = 0;
+        o->propagation = o->dry_run = o->uid = o->version = NULL;
+}
+
 enum api_step api_options_of_deletion(struct api_request *r, const struct value *options) {
         struct api_options *o = &r->options;
         const struct value *grace = value_get(options, "gracePeriodSeconds"),
@@ -276,8 +292,8 @@ enum api_step api_options_of_deletion(struct api_request *r, const struct value 
         }
         o->propagation = value_string_or(value_get(options, "propagationPolicy"), o->propagation);
         o->dry_run = value_string_or(value_at(dry, 0), o->dry_run);
-        o->uid = value_string(value_get(conditions, "uid"));
-        o->resource_version = value_string(value_get(conditions, "resourceVersion"));
+        o->uid = value_string_or(value_get(conditions, "uid"), o->uid);
+        o->version = value_string_or(value_get(conditions, "resourceVersion"), o->version);
         if (d.n == 0 && r->options.dry)
                 d = (struct dry_runs){ .n = 1 };
         return check_dependents(r) ?: check(r, "DeleteOptions", &d);

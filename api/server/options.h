@@ -1,6 +1,8 @@
 /* The query of a request, as meta/v1's options: ListOptions, CreateOptions and their siblings. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "api/server/pipeline.h"
 
 struct api_request;
@@ -13,5 +15,11 @@ enum api_step api_options_read(struct api_request *r);
  * JSON, and refused later. */
 enum api_step api_read_form(struct api_request *r);
 
-/* Takes DeleteOptions from the body of a deletion, whose members are of their types; they outrank the query. */
+/* A boolean as Kubernetes reads it in a query: what does not say no says yes. */
+bool api_option_bool(const char *text);
+
+/* A deletion's body has its options alone: what the query said of them is as if it had not been said. */
+void api_options_forget_deletion(struct api_request *r);
+
+/* Takes DeleteOptions from the body of a deletion, or of an eviction, whose members are of their types. */
 enum api_step api_options_of_deletion(struct api_request *r, const struct value *options);

@@ -43,7 +43,7 @@ struct api_options {
         const char *resource_version, *resource_version_match, *continue_;
         const char *field_manager, *field_validation, *dry_run, *propagation;
         const char *include_object; /* what its text says is in @include */
-        const char *uid;            /* DeleteOptions' preconditions */
+        const char *uid, *version;  /* DeleteOptions' preconditions */
         enum print_include include; /* of a table's rows */
         int64_t limit, timeout_s, grace_s;
         bool watch, bookmarks, initial_events, initial_events_set, dry, force, force_set, pretty, grace_set, orphan,
@@ -95,6 +95,7 @@ struct api_request {
         const char *agent;                /* User-Agent; NULL: not given */
         struct api_options options;
         struct api_media media; /* of the answer */
+        bool no_shape;          /* @no_media: of a form of ours it wants what is none */
         bool no_media;          /* what the client takes is none of it: 406 where there is something to be given */
 
         const void *body;
@@ -102,6 +103,7 @@ struct api_request {
         int body_error;
         enum api_form body_form;
         const struct value *sent; /* the body's tree */
+        bool sent_twice;          /* some of its keys stand twice */
 
         unsigned tries;
         struct api_turn *turn; /* at changing the object; NULL: not had */
@@ -114,7 +116,8 @@ struct api_request {
         const struct value *next; /* what it is to be */
         struct api_typed current_typed, next_typed;
         const char *name; /* of the object: the path's, or a new one's own */
-        bool removes, creates, unconditional, unchanged;
+        bool removes, creates, unconditional, unchanged, lets_go, forgets;
+        bool no_sniff; /* browsers are not to guess what its answer is */
         struct api_change change;
         struct collection_page *cleared; /* of a collection's deletion: all that are to go */
         size_t n_cleared;

@@ -95,8 +95,11 @@ static void respond(struct api_request *r, int code, const char *content_type, s
                     struct bytes *bytes) {
         const char *kept =
                 r->public_s ? arena_printf(r->arena, "public, max-age=%u", r->public_s) : "no-cache, private";
-        const struct http_field own[] = { { "cache-control", kept ?: "" }, { "content-type", content_type }, more };
-        size_t n = more.name ? 3 : 2;
+        const struct http_field no_sniff = { "x-content-type-options", "nosniff" };
+        const struct http_field own[] = { { "cache-control", kept ?: "" },
+                                          { "content-type", content_type },
+                                          more.name ? more : no_sniff };
+        size_t n = more.name || r->no_sniff ? 3 : 2;
         struct http_field *fields;
         struct http_exchange *x;
 
@@ -146,11 +149,11 @@ void api_respond_nothing(struct api_request *r) {
 }
 
 void api_respond_text(struct api_request *r, int code, const char *text) {
-        const struct http_field no_sniff = { "x-content-type-options", "nosniff" };
         _cleanup_bytes_ struct bytes *bytes = bytes_copy(text, strlen(text));
 
+        r->no_sniff |= code >= 400 && code != 504; /* as Go's http.Error has it, by which a timeout is not told */
         if (bytes)
-                respond(r, code, "text/plain; charset=utf-8", no_sniff, bytes);
+                respond(r, code, "text/plain; charset=utf-8", (struct http_field){ 0 }, bytes);
         else if (r->x)
                 http_reset(let_go(r), -ENOMEM);
 }

@@ -9,11 +9,14 @@
 #include "api/server/respond.h"
 #include "kube/apply/apply.h"
 #include "kube/kinds.h"
+#include "kube/names.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/go_text.h"
 #include "lib/json_writer.h"
+#include "lib/table.h"
 
 static const struct {
         const char *name;
@@ -216,12 +219,15 @@ static const char *qualified(struct api_request *r, const char *name, const char
         return *group ? arena_printf(r->arena, "%s.%s", name, group) ?: name : name;
 }
 
-enum api_step api_forbid(struct api_request *r, const char *name, const char *text) {
-        struct details d = {
-                .given = true, .name = *name ? name : NULL, .group = r->path.group, .kind = r->path.resource
-        };
+enum api_step api_forbid_of(struct api_request *r, const struct kube_kind *what, const char *name, const char *text) {
+        struct details d = { .given = true, .name = *name ? name : NULL, .group = what->group, .kind = what->resource };
 
         return answer(r, API_FORBIDDEN, text, &d);
+}
+
+enum api_step api_forbid(struct api_request *r, const char *name, const char *text) {
+        return api_forbid_of(r, &(struct kube_kind){ .group = r->path.group, .resource = r->path.resource }, name,
+                             text);
 }
 
 enum api_step api_forbid_cause(struct api_request *r, const char *name, const char *text,
@@ -232,9 +238,26 @@ enum api_step api_forbid_cause(struct api_request *r, const char *name, const ch
         return answer(r, API_FORBIDDEN, text, &d);
 }
 
+/* What can be no name is not looked for (the store's NamespaceKeyFunc). */
+static enum api_step refuse_segment(struct api_request *r, const char *quoted, const char *const *problems,
+                                    unsigned n) {
+        const char *text = problems[0];
+
+        for (unsigned i = 1; i < n; i++)
+                text = arena_printf(r->arena, "%s;%s", text ?: "", problems[i]);
+        return api_refuse(r, API_BAD_REQUEST, "Name parameter invalid: %s: %s", quoted, text ?: "");
+}
+
 enum api_step api_not_found(struct api_request *r, const char *name) {
-        return api_refuse_object(r, API_NOT_FOUND, name, "%s \"%s\" not found",
-                                 qualified(r, r->kind->resource, r->kind->group), name);
+        const char *problems[NAME_PROBLEMS_MAX], *quoted = go_text_quote(r->arena, name);
+        unsigned n = name_problems(NAME_SEGMENT, name, problems);
+
+        if (!quoted)
+                return api_fail(r, -ENOMEM, NULL);
+        if (n > 0)
+                return refuse_segment(r, quoted, problems, n);
+        return api_refuse_object(r, API_NOT_FOUND, name, "%s %s not found",
+                                 qualified(r, r->kind->resource, r->kind->group), quoted);
 }
 
 enum api_step api_conflict(struct api_request *r, const char *name) {
@@ -244,31 +267,38 @@ enum api_step api_conflict(struct api_request *r, const char *name) {
                                  qualified(r, r->kind->resource, r->kind->group), name);
 }
 
-/* The message tells each error once, the causes as often as it was found. */
-static bool is_said_before(const struct problems *problems, uint32_t i) {
-        for (uint32_t j = 0; j < i; j++)
-                if (!problems->items[j].warning && strcmp(problems->items[j].text, problems->items[i].text) == 0)
-                        return true;
-        return false;
+/* The message tells each error once, the causes as often as it was found. NULL without memory. */
+static const char *tell_each(struct arena *arena, const struct problems *problems) {
+        struct table_node *nodes = arena_alloc_array(arena, problems->count + 1, sizeof(*nodes));
+        struct arena_text text = { .arena = arena };
+        struct table told = { 0 };
+        bool good = nodes, several;
+
+        for (uint32_t i = 0; good && i < problems->count; i++) {
+                const char *one = problems->items[i].text;
+
+                if (problems->items[i].warning || table_find(&told, one))
+                        continue;
+                arena_text_add(&text, "%s%s", told.n > 0 ? ", " : "", one);
+                good = table_add(&told, &nodes[i], one) == 0;
+        }
+        several = told.n > 1;
+        table_clear(&told);
+        if (!good || text.failed)
+                return NULL;
+        return several ? arena_printf(arena, "[%s]", arena_text_of(&text)) : arena_text_of(&text);
 }
 
 static enum api_step invalid(struct api_request *r, const char *kind, const char *group, const char *name,
                              const struct problems *problems) {
         struct details d = { .given = true, .name = name, .group = group, .kind = kind, .causes = problems };
-        const char *text = NULL;
-        uint32_t n = 0;
+        const char *text = tell_each(r->arena, problems);
 
-        for (uint32_t i = 0; i < problems->count; i++)
-                if (!problems->items[i].warning && !is_said_before(problems, i)) {
-                        text = n++ > 0 ? arena_printf(r->arena, "%s, %s", text ?: "", problems->items[i].text) :
-                                         problems->items[i].text;
-                }
-        if (n > 1)
-                text = arena_printf(r->arena, "[%s]", text ?: "");
-        return answer(
-                r, API_INVALID,
-                arena_printf(r->arena, "%s \"%s\" is invalid: %s", qualified(r, kind, group), name ?: "", text ?: ""),
-                &d);
+        if (!text)
+                return api_fail(r, -ENOMEM, NULL);
+        return answer(r, API_INVALID,
+                      arena_printf(r->arena, "%s \"%s\" is invalid: %s", qualified(r, kind, group), name ?: "", text),
+                      &d);
 }
 
 enum api_step api_invalid(struct api_request *r, const char *name, const struct problems *problems) {

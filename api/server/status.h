@@ -6,6 +6,7 @@
 #include "api/server/pipeline.h"
 
 struct api_request;
+struct kube_kind;
 struct arena;
 struct err;
 struct problems;
@@ -52,6 +53,7 @@ enum api_step api_unmet(struct api_request *r, const char *what, const char *wan
 enum api_step api_conflict(struct api_request *r, const char *name);
 
 /* 403, in the words of @text, of the object called @name ("": none) of what the path names. */
+enum api_step api_forbid_of(struct api_request *r, const struct kube_kind *what, const char *name, const char *text);
 enum api_step api_forbid(struct api_request *r, const char *name, const char *text);
 
 /* 403 of an object of the request's resource, in the words of @text, with its cause. */

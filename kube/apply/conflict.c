@@ -94,20 +94,20 @@ static struct named *sorted(struct arena *arena, const struct apply_taken *taken
         return named;
 }
 
-static const char *finish(struct telling *t, const char *list) {
-        if (t->failed)
+static const char *finish(struct telling *t, const struct arena_text *list) {
+        if (t->failed || list->failed)
                 return NULL;
         if (t->count == 1)
                 return arena_printf(t->arena, "Apply failed with 1 conflict: %s: %s", t->causes[0].message,
                                     t->causes[0].field);
-        return list ? arena_printf(t->arena, "Apply failed with %u conflicts: %s", t->count, list) : NULL;
+        return arena_printf(t->arena, "Apply failed with %u conflicts: %s", t->count, arena_text_of(list));
 }
 
 int apply_conflicts_tell(struct apply_job *job, const struct apply_taken *taken, const struct apply_set *allowed,
                          struct apply_result *result, struct err **err) {
         struct named *named = sorted(job->arena, taken);
         struct telling t = { .arena = job->arena, .failed = !named };
-        const char *list = "";
+        struct arena_text list = { .arena = job->arena };
 
         for (uint32_t i = 0; i < taken->n_conflicts && !t.failed; i++) {
                 const struct apply_set *set = apply_set_difference(job->arena, named[i].manager->set, allowed);
@@ -119,11 +119,11 @@ int apply_conflicts_tell(struct apply_job *job, const struct apply_taken *taken,
                 if (apply_set_empty(set))
                         continue;
                 walk(&t, "", set);
-                list = apply_append(job->arena, list, "%sconflicts with %s:", from > 0 ? "\n" : "", t.who);
+                arena_text_add(&list, "%sconflicts with %s:", from > 0 ? "\n" : "", t.who);
                 for (uint32_t k = from; k < t.count && !t.failed; k++)
-                        list = apply_append(job->arena, list, "\n- %s", t.causes[k].field);
+                        arena_text_add(&list, "\n- %s", t.causes[k].field);
         }
-        result->message = finish(&t, list);
+        result->message = finish(&t, &list);
         if (!result->message)
                 return err_set(err, ENOMEM, "out of memory");
         result->causes = t.causes;

@@ -164,6 +164,85 @@ static bool walk_field(struct walk *w, const struct kube_field *field) {
         return field->form == KUBE_LIST ? walk_list(w, field->type) : walk_object(w, field->type);
 }
 
+/* --- of no type --- */
+
+static bool walk_any(struct walk *w);
+
+static bool walk_any_member(struct walk *w, const void *what, struct table *seen, const char *key) {
+        size_t before = enter_key(w, key);
+        bool good;
+
+        if (!is_new(w, seen, key))
+                tell(w, "duplicate");
+        good = w->error == 0 && walk_any(w);
+        TRAIL_LEAVE(w, before);
+        return good;
+}
+
+static bool walk_operation_member(struct walk *w, const void *what, struct table *seen, const char *key) {
+        static const char *const known[] = { "op", "path", "from", "value" };
+        size_t before;
+        bool good;
+
+        for (size_t i = 0; i < ELEMENTS(known); i++)
+                if (strcmp(known[i], key) == 0)
+                        return walk_any_member(w, what, seen, key);
+        before = enter_key(w, key);
+        tell(w, "unknown");
+        good = w->error == 0 && skip(w);
+        TRAIL_LEAVE(w, before);
+        return good;
+}
+
+/* The items of a list, maps by @member. */
+static bool walk_items(struct walk *w, walk_member member) {
+        unsigned index = 0;
+        bool good = true;
+
+        if (w->depth == 0 || !json_scan_is(&w->scan, '['))
+                return fail(w, -EINVAL);
+        if (json_scan_is(&w->scan, ']'))
+                return true;
+        w->depth--;
+        do {
+                size_t before = TRAIL_ENTER(w, "[%u]", index++);
+
+                good = member ? walk_map(w, member, NULL) : walk_any(w);
+                TRAIL_LEAVE(w, before);
+        } while (good && json_scan_is(&w->scan, ','));
+        w->depth++;
+        return good && (json_scan_is(&w->scan, ']') || fail(w, -EINVAL));
+}
+
+static bool walk_any(struct walk *w) {
+        return json_scan_peek(&w->scan) == '[' ? walk_items(w, NULL) : walk_map(w, walk_any_member, NULL);
+}
+
+static bool walk_patch(struct walk *w) {
+        return json_scan_peek(&w->scan) == '[' ? walk_items(w, walk_operation_member) : skip(w);
+}
+
+static int walk_all(const struct walk *of, bool (*walk)(struct walk *w)) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct walk w = *of;
+
+        if (!arena)
+                return -ENOMEM;
+        w.arena = arena;
+        w.depth = KUBE_DEPTH_MAX;
+        walk(&w);
+        table_clear(&w.told);
+        return w.error;
+}
+
+int kube_json_twice(const char *text, size_t length, kube_strict_report report, void *data) {
+        return walk_all(&(struct walk){ .scan = { text, text + length }, .report = report, .data = data }, walk_any);
+}
+
+int kube_patch_strict(const char *text, size_t length, kube_strict_report report, void *data) {
+        return walk_all(&(struct walk){ .scan = { text, text + length }, .report = report, .data = data }, walk_patch);
+}
+
 int kube_json_strict(const struct kube_type *type, const char *text, size_t length, kube_strict_report report,
                      void *data) {
         _cleanup_arena_ struct arena *arena = arena_new();

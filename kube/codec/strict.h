@@ -21,6 +21,14 @@ typedef void (*kube_strict_report)(void *data, const char *text);
 int kube_json_strict(const struct kube_type *type, const char *text, size_t length, kube_strict_report report,
                      void *data);
 
+/* What JSON of no type says twice: `duplicate field "data.a"`; of a JSON Patch, also what is no member of an operation:
+ * `unknown field "[0].extra"`. As kube_json_strict(). */
+int kube_json_twice(const char *text, size_t length, kube_strict_report report, void *data);
+int kube_patch_strict(const char *text, size_t length, kube_strict_report report, void *data);
+
+/* What YAML says twice, as one report: that of the next. */
+int kube_yaml_twice(const char *text, size_t length, kube_strict_report report, void *data);
+
 /* The same of YAML: what it says twice is one report, before all else, as sigs.k8s.io/yaml has it: `yaml: unmarshal
  * errors:\n  line 3: key "a" already set in map\n  line 7: ...`. It is what yaml_parse() takes while warnings are
  * heard. */

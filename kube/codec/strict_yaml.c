@@ -92,12 +92,32 @@ static int tell(const struct seconds *s, kube_strict_report report, void *data) 
         return 0;
 }
 
+static int read_yaml(struct arena *arena, const char *text, size_t length, struct seconds *seconds,
+                     const struct value **ret_value) {
+        const struct value_options options = { .warn = ignore, .warn_data = seconds, .second = add };
+        int r = yaml_parse(arena, text, length, &options, ret_value, NULL);
+
+        return r < 0 && r != -ENOMEM ? -EINVAL : r;
+}
+
+int kube_yaml_twice(const char *text, size_t length, kube_strict_report report, void *data) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_free_ struct seconds *seconds = calloc(1, sizeof(*seconds));
+        const struct value *value;
+        int r;
+
+        if (!arena || !seconds)
+                return -ENOMEM;
+        seconds->arena = arena;
+        r = read_yaml(arena, text, length, seconds, &value);
+        return r < 0 ? r : tell(seconds, report, data);
+}
+
 /* Its JSON has the fields in the order in which Go has a map's, which is what YAML is on the way. */
 int kube_yaml_strict(const struct kube_type *type, const char *text, size_t length, kube_strict_report report,
                      void *data) {
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_free_ struct seconds *seconds = calloc(1, sizeof(*seconds));
-        const struct value_options options = { .warn = ignore, .warn_data = seconds, .second = add };
         _cleanup_free_ char *json = NULL;
         const struct value *value;
         size_t json_length = 0;
@@ -106,9 +126,7 @@ int kube_yaml_strict(const struct kube_type *type, const char *text, size_t leng
         if (!arena || !seconds)
                 return -ENOMEM;
         seconds->arena = arena;
-        if ((r = yaml_parse(arena, text, length, &options, &value, NULL)) < 0)
-                return r == -ENOMEM ? r : -EINVAL;
-        if ((r = tell(seconds, report, data)) < 0)
+        if ((r = read_yaml(arena, text, length, seconds, &value)) < 0 || (r = tell(seconds, report, data)) < 0)
                 return r;
         if (!(value = value_sorted(arena, value)) || json_format(value, false, &json, &json_length) < 0)
                 return -ENOMEM;

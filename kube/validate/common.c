@@ -46,9 +46,8 @@ void validate_name_prefix(struct validation *v, const struct place *at, enum nam
 
 /* --- label selectors --- */
 
-static void check_requirement(struct validation *v, const struct place *at,
-                              const struct kube_label_selector_requirement *r,
-                              const struct validate_selector_options *options) {
+void validate_requirement(struct validation *v, const struct place *at, const struct kube_label_selector_requirement *r,
+                          const struct validate_selector_options *options) {
         if (kube_is(r->operator, "In") || kube_is(r->operator, "NotIn")) {
                 if (r->values.count == 0)
                         validate_required(v, FIELD(at, "values"),
@@ -73,8 +72,8 @@ void validate_selector(struct validation *v, const struct place *at, const struc
                 return;
         validate_labels(v, FIELD(at, "matchLabels"), &selector->match_labels);
         for (uint32_t i = 0; i < selector->match_expressions.count; i++)
-                check_requirement(v, ITEM(FIELD(at, "matchExpressions"), i), &selector->match_expressions.items[i],
-                                  options ?: &none);
+                validate_requirement(v, ITEM(FIELD(at, "matchExpressions"), i), &selector->match_expressions.items[i],
+                                     options ?: &none);
 }
 
 /* --- conditions (meta/v1) --- */

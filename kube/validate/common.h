@@ -49,6 +49,10 @@ struct validate_selector_options {
 void validate_selector(struct validation *v, const struct place *at, const struct kube_label_selector *selector,
                        const struct validate_selector_options *options);
 
+void validate_requirement(struct validation *v, const struct place *at,
+                          const struct kube_label_selector_requirement *requirement,
+                          const struct validate_selector_options *options);
+
 /* --- numbers, quantities, choices --- */
 
 void validate_not_negative(struct validation *v, const struct place *at, int64_t value);

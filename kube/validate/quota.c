@@ -1,4 +1,6 @@
 /* LimitRanges and ResourceQuotas. */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kube/validate/core.h"
@@ -97,22 +99,50 @@ static void check_limits(struct validation *v, const struct place *at, const str
                                                         validate_amount_text(v, *l->request), l->name));
 }
 
+enum { MIN, MAX, USUAL, REQUEST, RATIO, LISTS };
+
+/* What is said of one resource. */
+struct amounts {
+        struct table_node by_name;
+        const struct quantity *of[LISTS];
+        bool checked;
+};
+
+static struct amounts *amounts_of(struct validation *v, struct table *all, const char *name) {
+        struct amounts *a = table_object(table_find(all, name), struct amounts, by_name);
+
+        if (a || !(a = validate_alloc(v, 1, sizeof(*a))))
+                return a;
+        if (table_add(all, &a->by_name, name) < 0)
+                v->error = -ENOMEM;
+        return a;
+}
+
 static void check_all_limits(struct validation *v, const struct place *at, const struct kube_limit_range_item *i) {
         static const resource_list none;
         bool pod = kube_is(i->type, "Pod");
-        const resource_list *const lists[] = { &i->min, &i->max, pod ? &none : &i->default_,
-                                               pod ? &none : &i->default_request, &i->max_limit_request_ratio };
-        _cleanup_validate_set_ struct validate_set seen = { 0 };
+        const resource_list *const lists[LISTS] = { [MIN] = &i->min,
+                                                    [MAX] = &i->max,
+                                                    [USUAL] = pod ? &none : &i->default_,
+                                                    [REQUEST] = pod ? &none : &i->default_request,
+                                                    [RATIO] = &i->max_limit_request_ratio };
+        struct table all = { 0 };
+        struct amounts *a;
 
-        for (size_t n = 0; n < sizeof(lists) / sizeof(*lists); n++)
+        for (size_t n = 0; n < LISTS; n++)
                 list_for_each (r, lists[n])
-                        if (validate_set_add(v, &seen, r->name))
-                                check_limits(v, at,
-                                             &(struct limits){ r->name, resource_get(lists[0], r->name),
-                                                               resource_get(lists[1], r->name),
-                                                               resource_get(lists[2], r->name),
-                                                               resource_get(lists[3], r->name),
-                                                               resource_get(lists[4], r->name) });
+                        if ((a = amounts_of(v, &all, r->name)))
+                                a->of[n] = &r->amount;
+        for (size_t n = 0; n < LISTS && v->error == 0; n++)
+                list_for_each (r, lists[n]) {
+                        if (!(a = amounts_of(v, &all, r->name)) || a->checked)
+                                continue;
+                        a->checked = true;
+                        check_limits(v, at,
+                                     &(struct limits){ r->name, a->of[MIN], a->of[MAX], a->of[USUAL], a->of[REQUEST],
+                                                       a->of[RATIO] });
+                }
+        table_clear(&all);
 }
 
 static void check_limit_item(struct validation *v, const struct place *at, const struct kube_limit_range_item *i) {

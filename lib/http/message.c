@@ -233,7 +233,8 @@ const char *http_query_next(struct arena *arena, const char **query, const char 
 
         while (*at && !value) {
                 size_t n = strcspn(at, "&"), n_name = strcspn(at, "&=");
-                const char *key = http_decode(arena, at, n_name, true);
+                /* As Go, which takes no pair that a ";" may have been meant to divide. */
+                const char *key = memchr(at, ';', n) ? NULL : http_decode(arena, at, n_name, true);
 
                 if (key && strcmp(key, name) == 0)
                         value = n_name == n ? "" : http_decode(arena, at + n_name + 1, n - n_name - 1, true);

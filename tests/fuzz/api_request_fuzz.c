@@ -1,4 +1,5 @@
 /* A request's texts: the first byte says which. */
+#include <assert.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -18,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct api_path path;
 
         if (text && data[0] % 3 == 0)
-                api_path_parse(arena, text, strlen(text), &path);
+                assert(api_path_parse(arena, text, strlen(text), &path) < 0 || !path.is_resource || path.resource);
         else if (text && data[0] % 3 == 1)
                 api_negotiate(text, &media);
         else if (text)

@@ -37,6 +37,9 @@ static void test_paths(void **state) {
                 { "/api/v1/namespaces/x/pods/y/log", true, "", "v1", "x", "pods", "y", "log" },
                 { "/api/v1//namespaces/x/pods/", true, "", "v1", "x", "pods", NULL, NULL },
                 { "/apis/apps/v1/namespaces/x/deployments/a%2Fb", true, "apps", "v1", "x", "deployments", "a/b", NULL },
+                { "/api/v1/namespaces/x/status/y", true, "", "v1", "x", "namespaces", "x", "status" },
+                { "/api/v1/watch/pods", true, "", "v1", NULL, "pods", NULL, NULL },
+                { "/api/v1/proxy/nodes/x/y", true, "", "v1", NULL, "nodes", "x", NULL },
                 { "/apis/apps/v1", false, NULL, NULL, NULL, NULL, NULL, NULL },
                 { "/api/v1", false, NULL, NULL, NULL, NULL, NULL, NULL },
                 { "/livez", false, NULL, NULL, NULL, NULL, NULL, NULL },
@@ -71,6 +74,20 @@ static void test_a_path_that_is_no_encoding(void **state) {
         assert_int_equal(api_path_parse(arena, "%2", 2, &p), -EINVAL);
 }
 
+/* No resource stands where one has to. */
+static void test_half_a_path(void **state) {
+        static const char *const rows[] = { "/api/v1/watch", "/api/v1/watch/", "/api/v1/proxy", "/apis/apps/v1/watch" };
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                _cleanup_arena_ struct arena *arena = arena_new();
+                struct api_path p;
+
+                assert_int_equal(api_path_parse(arena, rows[i], strlen(rows[i]), &p), -EDOM);
+                assert_false(p.is_resource);
+                assert_string_equal(p.whole, rows[i]);
+        }
+}
+
 static void test_accept(void **state) {
         static const struct {
                 const char *accept;
@@ -86,12 +103,16 @@ static void test_accept(void **state) {
                 { "text/html, */*;q=0.8", 0, API_JSON, API_WHOLE },
                 { "application/vnd.kubernetes.protobuf,application/json", 0, API_PROTOBUF, API_WHOLE },
                 { "application/json;q=0.5,application/vnd.kubernetes.protobuf;q=0.9", 0, API_PROTOBUF, API_WHOLE },
-                { "application/json;q=0", -ENOENT, 0, 0 },
+                { "application/json;q=0", 0, API_JSON, API_WHOLE },
+                { "application/json;q=0,application/yaml;q=0.1", 0, API_YAML, API_WHOLE },
                 { "application/json;as=Table;v=v1;g=meta.k8s.io,application/json", 0, API_JSON, API_TABLE },
                 { "application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", 0, API_JSON, API_TABLE },
                 { "application/json;as=Table;v=v2;g=meta.k8s.io,application/json", 0, API_JSON, API_WHOLE },
                 { "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io", 0, API_JSON, API_PARTIAL },
-                { "application/json;as=Nothing", -ENOENT, 0, 0 },
+                { "application/json;as=Nothing", -EINVAL, 0, 0 },
+                { "application/json;as=Table;v=v1", -EINVAL, 0, 0 },
+                { "application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io", -EINVAL, 0, 0 },
+                { "application/json;stream=other", -EINVAL, 0, 0 },
         };
 
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
@@ -318,13 +339,10 @@ static void test_warnings(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_paths),
-                cmocka_unit_test(test_a_path_that_is_no_encoding),
-                cmocka_unit_test(test_accept),
-                cmocka_unit_test(test_selectors),
-                cmocka_unit_test(test_names_are_the_caches),
-                cmocka_unit_test(test_a_fields_topic),
-                cmocka_unit_test(test_places),
+                cmocka_unit_test(test_paths),          cmocka_unit_test(test_a_path_that_is_no_encoding),
+                cmocka_unit_test(test_half_a_path),    cmocka_unit_test(test_accept),
+                cmocka_unit_test(test_selectors),      cmocka_unit_test(test_names_are_the_caches),
+                cmocka_unit_test(test_a_fields_topic), cmocka_unit_test(test_places),
                 cmocka_unit_test(test_warnings),
         };
 

@@ -125,8 +125,23 @@ static void test_deferred(void **state) {
         assert_string_equal(text, "yxx");
 }
 
+/* It costs what it is long, not what it was each time. */
+static void test_text(void **state) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct arena_text text = { .arena = arena };
+
+        assert_string_equal(arena_text_of(&text), "");
+        for (unsigned i = 0; i < 10000; i++)
+                arena_text_add(&text, "%s%u", i > 0 ? "," : "", i % 10);
+        assert_int_equal(text.length, 19999);
+        assert_int_equal(strlen(arena_text_of(&text)), 19999);
+        assert_memory_equal(arena_text_of(&text) + 19990, "5,6,7,8,9", 10);
+        assert_true(arena_size(arena) < 8 * (size_t)19999);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_text),
                 cmocka_unit_test(test_like),
                 cmocka_unit_test(test_deferred),
                 cmocka_unit_test(test_alignment_and_zero),

@@ -309,6 +309,24 @@ static void test_json_accepted(void **state) {
         }
 }
 
+/* Half a pair is U+FFFD, in either reader: what has a key twice is read by the one that has words. */
+static void test_json_halves(void **state) {
+        static const char *const texts[] = {
+                "{\"k\":\"\\ud800|\\udc00x|\\ud800\\u0041|\\ud800\\ud800|\\ud83d\\ude00\"}",
+                "{\"k\":1,\"k\":\"\\ud800|\\udc00x|\\ud800\\u0041|\\ud800\\ud800|\\ud83d\\ude00\"}",
+        };
+        for (size_t i = 0; i < ELEMENTS(texts); i++) {
+                _cleanup_arena_ struct arena *arena = arena_new();
+                char heard[256] = "";
+                const struct value_options options = { .warn = hear, .warn_data = heard };
+                const struct value *value;
+
+                assert_int_equal(json_parse(arena, texts[i], strlen(texts[i]), &options, &value, NULL), 0);
+                assert_string_equal(value_string(value_get(value, "k")), "\xef\xbf\xbd|\xef\xbf\xbdx|\xef\xbf\xbd"
+                                                                         "A|\xef\xbf\xbd\xef\xbf\xbd|\xf0\x9f\x98\x80");
+        }
+}
+
 static void test_json_refusals(void **state) {
         const struct value_options options = { .name = "f.json" };
 
@@ -466,16 +484,27 @@ static void test_lists(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_yaml),          cmocka_unit_test(test_yaml_refusals),
-                cmocka_unit_test(test_lenient),       cmocka_unit_test(test_lenient_refusals),
-                cmocka_unit_test(test_laughs),        cmocka_unit_test(test_depth),
-                cmocka_unit_test(test_merge_bound),   cmocka_unit_test(test_alias_depth),
-                cmocka_unit_test(test_sizes),         cmocka_unit_test(test_all_documents),
-                cmocka_unit_test(test_json_refusals), cmocka_unit_test(test_json_accepted),
-                cmocka_unit_test(test_places),        cmocka_unit_test(test_lists),
-                cmocka_unit_test(test_numbers),       cmocka_unit_test(test_copy),
-                cmocka_unit_test(test_writer),        cmocka_unit_test(test_writer_texts),
-                cmocka_unit_test(test_writer_bound),  cmocka_unit_test(test_ways_to_have_what_was_written),
+                cmocka_unit_test(test_yaml),
+                cmocka_unit_test(test_yaml_refusals),
+                cmocka_unit_test(test_lenient),
+                cmocka_unit_test(test_lenient_refusals),
+                cmocka_unit_test(test_laughs),
+                cmocka_unit_test(test_depth),
+                cmocka_unit_test(test_merge_bound),
+                cmocka_unit_test(test_alias_depth),
+                cmocka_unit_test(test_sizes),
+                cmocka_unit_test(test_all_documents),
+                cmocka_unit_test(test_json_halves),
+                cmocka_unit_test(test_json_refusals),
+                cmocka_unit_test(test_json_accepted),
+                cmocka_unit_test(test_places),
+                cmocka_unit_test(test_lists),
+                cmocka_unit_test(test_numbers),
+                cmocka_unit_test(test_copy),
+                cmocka_unit_test(test_writer),
+                cmocka_unit_test(test_writer_texts),
+                cmocka_unit_test(test_writer_bound),
+                cmocka_unit_test(test_ways_to_have_what_was_written),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

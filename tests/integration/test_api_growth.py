@@ -1,0 +1,64 @@
+"""What a request makes the API service do grows as the request does: many errors, conflicts, warnings and rules in one body of a few megabytes are answered from little memory."""
+import json
+
+import pytest
+
+from support.api import Api
+
+CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+MANY = 40000
+PEAK_MB = 450  # the answers alone are some megabytes each
+
+
+@pytest.fixture(scope="module")
+def api():
+    server = Api().start()
+    yield server
+    server.stop()
+
+
+def peak_mb(api):
+    with open(f"/proc/{api.process.pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) // 1024
+
+
+def config_map(value, **metadata):
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "many", **metadata}, "data": {f"k{i}": value for i in range(MANY)}}
+
+
+def test_many_conflicts(api):
+    client, apply = api.client(), {"Content-Type": "application/apply-patch+yaml"}
+    assert client.ask("PATCH", f"{CONFIG_MAPS}/many?fieldManager=a", config_map("v"), **apply)[0] == 201
+    status, answer = client.ask("PATCH", f"{CONFIG_MAPS}/many?fieldManager=b", config_map("w"), **apply)
+    assert status == 409 and answer["message"].startswith(f'Apply failed with {MANY} conflicts: conflicts with "a":\n- .data.k0\n')
+    assert len(answer["details"]["causes"]) == MANY and peak_mb(api) < PEAK_MB
+
+
+def test_many_options(api):
+    status, _ = api.client().ask("DELETE", f"{CONFIG_MAPS}/many", {"dryRun": ["x"] * MANY})
+    assert status == 422 and peak_mb(api) < PEAK_MB
+
+
+def test_many_errors(api):
+    status, answer = api.client().ask("POST", CONFIG_MAPS, {"metadata": {"name": "wrong", "finalizers": [f"-{i}" for i in range(MANY)]}})
+    assert status == 422 and answer["message"].startswith('ConfigMap "wrong" is invalid: [metadata.finalizers: Invalid value: "-0": ') and peak_mb(api) < PEAK_MB
+
+
+def test_many_rules(api):
+    """The verbs of one resource become one rule in the refusal's words."""
+    client = api.client()
+    client.ask("POST", ROLES, {"metadata": {"name": "makes"}, "rules": [{"apiGroups": ["rbac.authorization.k8s.io"], "resources": ["clusterroles"], "verbs": ["create"]}]})
+    client.ask("POST", ROLES.replace("roles", "rolebindings"), {"metadata": {"name": "makes"}, "roleRef": {"kind": "ClusterRole", "name": "makes", "apiGroup": "rbac.authorization.k8s.io"},
+                                                                "subjects": [{"kind": "User", "name": "joe"}]})
+    for rules in ([{"apiGroups": [""], "resources": ["pods"], "verbs": [f"v{i}"]} for i in range(MANY // 2)],
+                  [{"apiGroups": [""], "resources": [f"r{i}"], "verbs": ["get"]} for i in range(MANY // 2)]):
+        body = json.dumps({"metadata": {"name": "more"}, "rules": rules})
+        status, answer = client.ask("POST", ROLES, body, **{"Impersonate-User": "joe"})
+        assert status == 403 and "is attempting to grant RBAC permissions not currently held" in answer["message"] and peak_mb(api) < PEAK_MB
+
+
+def test_many_checks(api):
+    """Whoever asks for health has no name."""
+    status, _, text = api.client().raw("GET", "/healthz?verbose&" + "&".join(f"exclude=x{i}" for i in range(1000)))
+    assert status == 200 and b"no matches for" in text and peak_mb(api) < PEAK_MB
