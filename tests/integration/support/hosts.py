@@ -18,7 +18,7 @@ import subprocess
 
 from .api import Api
 from .leaks import remove_own
-from .node import Node, free_number, wait_for
+from .node import Node, free_number, give_number, wait_for
 
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 
@@ -235,6 +235,7 @@ class Hosts:
                     failures.append(e)
         finally:
             self.remove_all()
+        give_number(self.number)
         if failures:
             raise failures[0]
 

@@ -12,13 +12,19 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
 PEERS = os.environ.get("PEERS", os.path.expanduser("~/.cache/nacelle-peers"))
-_held = []
+NUMBERS = range(10, 250)
+_held = {}  # number: the socket that holds it
+_next = os.getpid() % len(NUMBERS)
 
 
 def free_number():
-    """A number that no other test on this machine has, for bridges and addresses; held while this process lives."""
+    """A number that no other test on this machine has, for bridges and addresses; held until give_number(), or while this process lives.
+    The one that was given back last is taken again last."""
+    global _next
     import socket
-    for number in range(10, 250):
+    for _ in NUMBERS:
+        number = NUMBERS[_next]
+        _next = (_next + 1) % len(NUMBERS)
         if glob.glob(f"/run/nacelle-test-*-{number}"):  # of a test that was killed: its agent may live
             continue
         s = socket.socket(socket.AF_UNIX)
@@ -27,9 +33,15 @@ def free_number():
         except OSError:
             s.close()
             continue
-        _held.append(s)
+        _held[number] = s
         return number
     raise AssertionError("no free test number")
+
+
+def give_number(number):
+    """Nothing has it any more."""
+    if number in _held:
+        _held.pop(number).close()
 
 
 def free_port():
@@ -61,7 +73,7 @@ def reached(ask):
 
 class Node:
     def __init__(self, *options, config=None, root=None, number=None, env=None, before=(), netns=None, node_ip="127.0.0.1", pod_cidr=""):
-        self.number = number or free_number()
+        self.number, self.has_number = number or free_number(), not number
         self.options = list(options)
         self.inside = ["nsenter", f"--net=/run/netns/{netns}"] if netns else []  # what begins commands in its network namespace
         self.before = self.inside + list(before)  # a command that starts the agent
@@ -152,6 +164,8 @@ class Node:
         remove_own(self)
         shutil.rmtree(self.dir, ignore_errors=True)
         shutil.rmtree(self.run, ignore_errors=True)
+        if self.has_number:
+            give_number(self.number)
 
     # --- clients ---
 
