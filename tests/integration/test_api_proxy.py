@@ -114,6 +114,17 @@ def test_requests_pass_as_they_are(api, kubelet, client):
     assert client.raw("GET", f"{TO_NODE}/teapot")[::2] == (418, b"short and stout")
 
 
+def test_a_switch_of_protocols_that_nobody_asked_for(kubelet, client):
+    """No client is told of it, as an answer or as a log: it would take all that follows for another protocol's."""
+    def switch(handler, path, query):
+        handler.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
+        handler.close_connection = True
+    kubelet.answers["switch"] = kubelet.answers["containerLogs"] = switch
+    for path in (f"{TO_NODE}/switch", f"{PODS}/p/log"):
+        assert message(client.raw("GET", path)) == (500, 'backend tried to switch protocol "websocket" when "" was requested'), path
+    assert message(client.raw("POST", f"{TO_NODE}/switch", b"body"))[0] == 500
+
+
 def test_pages_are_found_below_a_slash(kubelet, client):
     status, headers, _ = client.raw("GET", f"{TO_NODE}?a=b")
     assert (status, headers["Location"]) == (301, f"{TO_NODE}/?a=b")
