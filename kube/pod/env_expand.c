@@ -100,6 +100,7 @@ int env_expand_list(struct arena *arena, const string_list *words, const string_
                     string_list *ret_words) {
         const char **items = arena_alloc_array(arena, words->count, sizeof(*items));
         _cleanup_env_index_ struct env_index index = { .arena = arena };
+        size_t total = 0;
 
         if (!items || index_all(&index, variables) < 0)
                 return -ENOMEM;
@@ -107,6 +108,9 @@ int env_expand_list(struct arena *arena, const string_list *words, const string_
                 items[i] = env_expand(arena, words->items[i], &index);
                 if (!items[i])
                         return -ENOMEM;
+                total += strlen(items[i]);
+                if (total > ENV_TOTAL_MAX)
+                        return -E2BIG;
         }
         ret_words->items = items;
         ret_words->count = words->count;
