@@ -67,6 +67,7 @@ int pod_environment(struct arena *arena, const struct pod *pod, const struct kub
  * than ENV_VALUE_MAX. */
 int env_expand_list(struct arena *arena, const string_list *words, const string_map *variables, string_list *ret_words);
 
-/* subPathExpr expanded: -EINVAL when a variable is not defined or what comes out is absolute or has "..". */
-int env_expand_sub_path(struct arena *arena, const char *expression, const string_map *variables, const char **ret_path,
-                        struct err **err);
+/* subPathExpr expanded: -EINVAL when a variable is not defined or what comes out is absolute or has "..", -ENAMETOOLONG
+ * when it is longer than a path. */
+int env_expand_sub_path(struct arena *arena, const char *expression, const struct env_index *variables,
+                        const char **ret_path, struct err **err);
