@@ -71,7 +71,8 @@ static int add(struct written *w, const struct atomic_file *file, struct err **e
         if (w->n == ATOMIC_FILES_MAX)
                 return err_set(err, E2BIG, "more than %d files", ATOMIC_FILES_MAX);
         if (file->length > w->left)
-                return err_set(err, E2BIG, "the files of the pod's volumes have more than %zu bytes", WRITTEN_BYTES_MAX);
+                return err_set(err, E2BIG, "the files of the pod's volumes have more than %zu bytes",
+                               WRITTEN_BYTES_MAX);
         w->left -= file->length;
         if (w->n == w->room) {
                 if (!(more = arena_alloc_array(w->arena, room, sizeof(*more))))

@@ -63,8 +63,8 @@ int pod_resource_value(struct arena *arena, const struct pod_place *place,
 int pod_environment(struct arena *arena, const struct pod *pod, const struct kube_container *container,
                     const struct pod_facts *facts, string_map *ret_environment, struct err **err);
 
-/* Each of @words (command or args) expanded. -E2BIG: all are longer than ENV_TOTAL_MAX; -ENOMEM, also where one is longer
- * than ENV_VALUE_MAX. */
+/* Each of @words (command or args) expanded. -E2BIG: all are longer than ENV_TOTAL_MAX; -ENOMEM, also where one is
+ * longer than ENV_VALUE_MAX. */
 int env_expand_list(struct arena *arena, const string_list *words, const string_map *variables, string_list *ret_words);
 
 /* subPathExpr expanded: -EINVAL when a variable is not defined or what comes out is absolute or has "..", -ENAMETOOLONG

@@ -104,7 +104,9 @@ static void addresses_of_others_alone(void **state) {
 }
 
 static void numbers_are_go_s(void **state) {
-        static const char *const bad[] = { "", " 80", "\t80", "\r\n80", "80 ", "+", "-", "0x50", "9223372036854775808" };
+        static const char *const bad[] = {
+                "", " 80", "\t80", "\r\n80", "80 ", "+", "-", "0x50", "9223372036854775808"
+        };
         int64_t number;
 
         assert_true(proxy_number("80", &number) && number == 80);
