@@ -456,7 +456,7 @@ def upgraded(admin, path, protocol, kind=WebSocket, **how):
 @pytest.mark.parametrize("protocol", ["v5.channel.k8s.io", "v4.channel.k8s.io"])
 @pytest.mark.parametrize("uid", [False, True])
 def test_exec_by_websocket(admin, shell, protocol, uid):
-    path = f"/exec/default/shell/{shell['metadata']['uid'] + '/' if uid else ''}main?command=sh&command=-c&command=echo+out;echo+err+>%262;exit+7&output=1&error=1"
+    path = f"/exec/default/shell/{shell['metadata']['uid'] + '/' if uid else ''}main?command=sh&command=-c&command=echo+out%3Becho+err+>%262%3Bexit+7&output=1&error=1"
     with upgraded(admin, path, protocol) as ws:
         got = ws.rest()
     assert got[OUT] == b"out\n" and got[ERR] == b"err\n" and exit_code(got[STATUS]) == 7
