@@ -104,8 +104,9 @@ static int set_environment(struct arena *arena, const struct member *m, const st
         if ((r = env_expand_list(arena, &m->spec->command, &environment, &command)) < 0 ||
             (r = env_expand_list(arena, &m->spec->args, &environment, &args)) < 0)
                 return err_set(err, -r,
-                               "command and arguments with their variables: out of memory, or longer than %zu bytes",
-                               ENV_VALUE_MAX);
+                               "command and arguments with their variables: out of memory, one is longer than %zu "
+                               "bytes, or all are longer than %zu",
+                               ENV_VALUE_MAX, ENV_TOTAL_MAX);
         config->command = (char **)command.items;
         config->n_command = command.count;
         config->args = (char **)args.items;

@@ -10,25 +10,41 @@
 
 /* -- files ------------------------------------------------------------------------------------------------- */
 
-static int expand_sub_path(struct arena *arena, struct pod_files *files, const struct member *m,
-                           const struct kube_volume_mount *mount, const char **ret_path, struct err **err) {
+static bool has_expression(const struct kube_volume_mount *mount) {
+        return mount->sub_path_expr && mount->sub_path_expr[0];
+}
+
+/* The container's variables, where a mount asks for them: they are put together once, however many mounts do. */
+static int index_variables(struct arena *arena, struct pod_files *files, const struct member *m,
+                           struct env_index *variables, struct err **err) {
         string_map environment = { 0 };
+        bool wanted = false;
         int r;
 
-        *ret_path = mount->sub_path;
-        if (!mount->sub_path_expr || !mount->sub_path_expr[0])
+        list_for_each (mount, &m->spec->volume_mounts)
+                wanted |= has_expression(mount);
+        if (!wanted)
                 return 0;
-        r = member_environment(arena, m, files, &environment, err);
-        if (r < 0)
+        if ((r = member_environment(arena, m, files, &environment, err)) < 0)
                 return r;
-        return env_expand_sub_path(arena, mount->sub_path_expr, &environment, ret_path, err);
+        return env_index_add_all(variables, &environment) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+}
+
+static int expand_sub_path(struct arena *arena, const struct env_index *variables,
+                           const struct kube_volume_mount *mount, const char **ret_path, struct err **err) {
+        *ret_path = mount->sub_path;
+        return has_expression(mount) ? env_expand_sub_path(arena, mount->sub_path_expr, variables, ret_path, err) : 0;
 }
 
 static int collect_subpaths(struct arena *arena, struct member_files *files, struct member *m, struct err **err) {
         const struct options *options = m->host->world->options;
         const struct pod *pod = m->host->pod;
+        _cleanup_env_index_ struct env_index variables = { .arena = arena };
         size_t index = 0;
+        int r = index_variables(arena, files->pod, m, &variables, err);
 
+        if (r < 0)
+                return r;
         files->subpaths = arena_alloc_array(arena, m->spec->volume_mounts.count + 1, sizeof(*files->subpaths));
         if (!files->subpaths)
                 return err_set(err, ENOMEM, "out of memory");
@@ -36,9 +52,8 @@ static int collect_subpaths(struct arena *arena, struct member_files *files, str
                 const struct kube_volume *volume = pod_find_volume(pod, mount->name);
                 struct subpath_mount_job *job = &files->subpaths[files->n_subpaths];
                 const char *path = NULL;
-                int r = expand_sub_path(arena, files->pod, m, mount, &path, err);
 
-                if (r < 0)
+                if ((r = expand_sub_path(arena, &variables, mount, &path, err)) < 0)
                         return r;
                 index++;
                 if (!volume || volume->image || !path || !path[0])

@@ -168,7 +168,7 @@ static int begin(struct kubelet_pieces *p, int result) {
         struct kubelet_request *q = p->q;
         const struct http_field type = { "content-type",
                                          f->is_directory ? "text/html; charset=utf-8" : "text/plain; charset=utf-8" };
-        int r;
+        int r = 0;
 
         if (result < 0) {
                 kubelet_pieces_free(p);
@@ -177,8 +177,12 @@ static int begin(struct kubelet_pieces *p, int result) {
         }
         if (!f->is_directory)
                 return http_respond(q->x, 200, &type, 1, f->left);
-        r = *f->path && f->path[strlen(f->path) - 1] != '/' ? send_on(f) :
-                                                              http_respond_whole(q->x, 200, &type, 1, p->piece);
+        if (*f->path && f->path[strlen(f->path) - 1] != '/')
+                r = send_on(f);
+        else if (kubelet_hold_answer(q, p->piece->size))
+                r = http_respond_whole(q->x, 200, &type, 1, p->piece);
+        else
+                kubelet_refuse_too_many(q);
         kubelet_pieces_free(p);
         return r < 0 ? r : 1;
 }
@@ -213,6 +217,8 @@ void kubelet_serve_host_logs(struct kubelet_request *q) {
         path = http_decode(http_arena(q->x), path, strlen(path), false);
         if (!path)
                 return kubelet_text(q, 400, "400 Bad Request\n");
+        if (kubelet_pieces_full())
+                return kubelet_refuse_too_many(q);
         if (server->log_query)
                 return kubelet_serve_log_query(q, path);
         kubelet_serve_host_file(q, path);

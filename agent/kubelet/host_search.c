@@ -16,6 +16,11 @@
 
 #define READ_SIZE ((size_t)64 << 10)
 
+/* At a time. Each may keep a thread of the pool at work for JOURNAL_QUERY_MS, and pods need some, too. */
+#define SEARCHES_MAX (POOL_THREADS_MAX / 2)
+
+static unsigned n_searches; /* on the loop; also those whose kubelet has gone */
+
 struct host_search {
         struct kubelet_pieces pieces; /* first */
         const char *text, *path;      /* what is asked */
@@ -32,6 +37,7 @@ struct host_search {
 static void clear(struct kubelet_pieces *p) {
         struct host_search *s = (struct host_search *)p;
 
+        n_searches--;
         close_fd(s->fd);
         journal_place_clear(&s->place);
 }
@@ -206,10 +212,13 @@ static const struct kubelet_pieces_maker maker = {
 };
 
 void kubelet_serve_log_query(struct kubelet_request *q, const char *path) {
-        struct host_search *s = (struct host_search *)kubelet_pieces_new(q, &maker);
+        struct host_search *s;
 
-        if (!s)
+        if (n_searches >= SEARCHES_MAX)
+                return kubelet_refuse_too_many(q);
+        if (!(s = (struct host_search *)kubelet_pieces_new(q, &maker)))
                 return http_reset(q->x, -ENOMEM);
+        n_searches++;
         s->fd = -EBADF;
         s->path = arena_strdup(s->pieces.arena, path);
         s->text = arena_strdup(s->pieces.arena, http_request_of(q->x)->query);

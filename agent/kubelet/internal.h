@@ -113,6 +113,11 @@ void kubelet_answer(struct kubelet_request *q, int status, const char *type, con
 void kubelet_answer_json(struct kubelet_request *q, struct json_writer *w); /* which is done with */
 void kubelet_answer_metrics(struct kubelet_request *q, char *text);         /* freed; NULL: 500 */
 
+/* Counts an answer of @length bytes among those that clients have not read, until this one has. False: they are too
+ * many (KUBELET_UNREAD_MAX), for kubelet_refuse_too_many(). */
+bool kubelet_hold_answer(const struct kubelet_request *q, size_t length);
+void kubelet_refuse_too_many(struct kubelet_request *q); /* 429 */
+
 /* The value of a parameter in the query, in the exchange's arena; NULL: it is not there. */
 const char *kubelet_query(const struct kubelet_request *q, const char *name);
 

@@ -30,7 +30,10 @@ struct streaming;
 #define KUBELET_READERS_MAX 64 /* connections of the socket and the read-only port; past it the idlest is closed */
 /* Of the port: streams (STREAMING_CLIENTS_MAX) and logs (256) that are held open leave room for others. */
 #define KUBELET_CLIENTS_MAX 1024
-#define KUBELET_REQUESTS_MAX 4096 /* that are not answered yet, streams apart; one more gets 429 */
+#define KUBELET_REQUESTS_MAX 4096               /* that are not answered yet, streams apart; one more gets 429 */
+#define KUBELET_ANSWER_LARGE ((size_t)16 << 10) /* bytes: answers from there on are counted */
+#define KUBELET_UNREAD_MAX                                                                                             \
+        ((size_t)64 << 20) /* of large answers that clients have not read; past it 429, but for one */
 
 /* A pod that is on the node. */
 struct kubelet_pod {

@@ -7,6 +7,12 @@
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
 
+static unsigned n_all; /* on the loop; also those whose kubelet has gone */
+
+bool kubelet_pieces_full(void) {
+        return n_all >= KUBELET_PIECES_MAX;
+}
+
 struct kubelet_pieces *kubelet_pieces_new(struct kubelet_request *q, const struct kubelet_pieces_maker *maker) {
         struct kubelet_pieces *p = calloc(1, maker->size);
 
@@ -17,6 +23,7 @@ struct kubelet_pieces *kubelet_pieces_new(struct kubelet_request *q, const struc
         p->maker = maker;
         p->q = q;
         kubelet_hold(q);
+        n_all++;
         q->pieces = p;
         return p;
 }
@@ -26,6 +33,7 @@ void kubelet_pieces_free(struct kubelet_pieces *p) {
 
         if (q->pieces == p)
                 q->pieces = NULL;
+        n_all--;
         p->maker->clear(p);
         bytes_unref(p->piece);
         arena_free(p->arena);

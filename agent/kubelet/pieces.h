@@ -14,6 +14,7 @@ struct kubelet_pieces;
 struct kubelet_request;
 
 #define KUBELET_PIECE_SIZE ((size_t)256 << 10) /* what a piece has about */
+#define KUBELET_PIECES_MAX 256                 /* answers of that kind at a time, each of which holds a piece or two */
 
 /* Who makes them. The first member of his own struct is a struct kubelet_pieces. */
 struct kubelet_pieces_maker {
@@ -45,6 +46,9 @@ struct kubelet_pieces {
         bool ended;
         bool working; /* a job is under way */
 };
+
+/* Whether there are so many of them that no other is to be begun. */
+bool kubelet_pieces_full(void);
 
 /* Zero but for what is above, for q; NULL without memory. */
 struct kubelet_pieces *kubelet_pieces_new(struct kubelet_request *q, const struct kubelet_pieces_maker *maker);

@@ -15,6 +15,7 @@
 #include "lib/metrics.h"
 
 #define PLAIN "text/plain; charset=utf-8" /* what Go takes words for */
+#define FULL "Too many requests, please try again later."
 
 void kubelet_hold(struct kubelet_request *q) {
         q->holds++;
@@ -57,12 +58,11 @@ void kubelet_let_go(struct kubelet_request *q) {
 
 struct kubelet_request *kubelet_request_new(struct kubelet *kubelet, struct http_exchange *x) {
         static const struct http_events events = { .drained = on_drained, .closed = on_closed };
-        static const char full[] = "Too many requests, please try again later.";
         bool fits = kubelet->n_requests < KUBELET_REQUESTS_MAX;
         struct kubelet_request *q = fits ? calloc(1, sizeof(*q)) : NULL;
 
         if (!q) {
-                if (fits || http_reply(x, 429, PLAIN, full, sizeof(full) - 1) < 0)
+                if (fits || http_reply(x, 429, PLAIN, FULL, strlen(FULL)) < 0)
                         http_reset(x, -ENOMEM);
                 return NULL;
         }
@@ -75,11 +75,49 @@ struct kubelet_request *kubelet_request_new(struct kubelet *kubelet, struct http
 
 /* -- answers ----------------------------------------------------------------------------------------------- */
 
+/* Bytes of large answers, on the loop; also those whose kubelet has gone. Whoever is on the host, by an open way in,
+ * finds its room whatever those of the port do. */
+static size_t n_unread[2];
+
+struct unread {
+        size_t length;
+        bool reader;
+};
+
+static void on_read(void *data) {
+        struct unread *unread = data;
+
+        n_unread[unread->reader] -= unread->length;
+        free(unread);
+}
+
+/* One answer alone is never too large: else nobody would get it. */
+bool kubelet_hold_answer(const struct kubelet_request *q, size_t length) {
+        size_t before = n_unread[q->reader];
+        struct unread *unread;
+
+        if (length < KUBELET_ANSWER_LARGE)
+                return true;
+        if ((before > 0 && before + length > KUBELET_UNREAD_MAX) || !(unread = malloc(sizeof(*unread))))
+                return false;
+        *unread = (struct unread){ length, q->reader };
+        n_unread[q->reader] += length;
+        http_set_over(q->x, on_read, unread);
+        return true;
+}
+
+void kubelet_refuse_too_many(struct kubelet_request *q) {
+        kubelet_text(q, 429, FULL);
+}
+
 /* NULL as @type: none is said. */
 void kubelet_answer(struct kubelet_request *q, int status, const char *type, const char *text, size_t length) {
         const struct http_field field = { "content-type", type };
-        int r = http_respond(q->x, status, &field, type ? 1 : 0, (int64_t)length);
+        int r;
 
+        if (!kubelet_hold_answer(q, length))
+                return kubelet_refuse_too_many(q);
+        r = http_respond(q->x, status, &field, type ? 1 : 0, (int64_t)length);
         if (r < 0 || (length > 0 && (r = http_send(q->x, text, length)) < 0) || (r = http_end(q->x, NULL, 0)) < 0)
                 http_reset(q->x, r);
 }

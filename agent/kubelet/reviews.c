@@ -56,8 +56,8 @@ struct kubelet_reviews {
         struct kubelet_review_ages ages;
         struct table by_key;
         struct reviews pending, known; /* oldest first; of those that are known the one used longest ago */
-        unsigned n_pending;
-        uv_timer_t *timer; /* for the oldest that is pending */
+        unsigned n_tokens, n_rights;   /* of those that are pending */
+        uv_timer_t *timer;             /* for the oldest that is pending */
         uint64_t told_at;
         uint8_t secret[SECRET_SIZE];
 };
@@ -71,9 +71,13 @@ static const struct kube_kind access_reviews = { .group = "authorization.k8s.io"
                                                  .kind = "SubjectAccessReview",
                                                  .resource = "subjectaccessreviews" };
 
+static unsigned *pending_of(struct kubelet_reviews *all, const struct kube_kind *kind) {
+        return kind == &token_reviews ? &all->n_tokens : &all->n_rights;
+}
+
 static void review_free(struct review *r) {
         if (r->state == PENDING) {
-                r->all->n_pending--;
+                (*pending_of(r->all, r->kind))--;
                 client_cancel(r->call);
         }
         reviews_remove(r);
@@ -114,7 +118,7 @@ static void settle(struct review *r, bool yes, uint64_t age_ms) {
         const struct kubelet_said said = { .yes = yes, .user = r->user };
 
         reviews_remove(r);
-        all->n_pending--;
+        (*pending_of(all, r->kind))--;
         r->state = KNOWN;
         r->yes = yes;
         r->until = uv_now(all->loop) + age_ms;
@@ -226,7 +230,7 @@ static struct review *review_new(struct kubelet_reviews *all, const struct kube_
         }
         r->until = uv_now(all->loop) + KUBELET_REVIEW_MS;
         reviews_append(&all->pending, r);
-        all->n_pending++;
+        (*pending_of(all, kind))++;
         return r;
 }
 
@@ -237,7 +241,7 @@ static int begin(struct kubelet_reviews *all, const struct kube_kind *kind, cons
         struct review *r;
         int error;
 
-        if (all->n_pending >= KUBELET_REVIEWS_PENDING_MAX)
+        if (*pending_of(all, kind) >= KUBELET_REVIEWS_PENDING_MAX)
                 return -EBUSY;
         if (all->by_key.n >= KUBELET_REVIEWS_MAX && !reviews_is_empty(&all->known))
                 review_free(reviews_first(&all->known));

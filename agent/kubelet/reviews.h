@@ -16,10 +16,12 @@ struct client;
 struct kubelet_reviews;
 struct kubelet_user;
 
-#define KUBELET_REVIEWS_MAX 2048       /* answers that are remembered; the one that was used longest ago goes first */
-#define KUBELET_REVIEWS_PENDING_MAX 64 /* questions under way; one more is -EBUSY */
-#define KUBELET_REVIEW_MS 10000        /* for the service to answer: then -ETIMEDOUT */
-#define KUBELET_REVIEW_TRIES 2         /* of a question whose connection broke */
+#define KUBELET_REVIEWS_MAX 2048 /* answers that are remembered; the one that was used longest ago goes first */
+/* Questions of a kind under way; one more is -EBUSY. Whoever shows made-up tokens keeps nobody's rights from being
+ * asked for. */
+#define KUBELET_REVIEWS_PENDING_MAX 64
+#define KUBELET_REVIEW_MS 10000 /* for the service to answer: then -ETIMEDOUT */
+#define KUBELET_REVIEW_TRIES 2  /* of a question whose connection broke */
 
 struct kubelet_review_ages {
         uint64_t token_ms, allowed_ms, denied_ms; /* how long answers count */

@@ -110,7 +110,7 @@ const char *volumes_path(struct arena *arena, const char *dir, const struct kube
                         volume->host_path->path;
 }
 
-static int make_one(const struct pod_files *files, const struct kube_volume *volume, struct err **err) {
+static int make_one(const struct pod_files *files, const struct kube_volume *volume, size_t *left, struct err **err) {
         const struct kube_field *kind = pod_volume_source(volume, NULL);
         _cleanup_arena_ struct arena *arena = arena_new();
         const char *path = arena ? volumes_path(arena, files->dir, volume) : NULL;
@@ -122,33 +122,35 @@ static int make_one(const struct pod_files *files, const struct kube_volume *vol
         if (volume->empty_dir)
                 return make_empty_dir(files, volume->empty_dir, path, err);
         if (written_is(volume))
-                return written_make(files, volume, path, err);
+                return written_make(files, volume, path, left, err);
         if (volume->image)
                 return 0; /* cri mounts it */
         return err_set(err, EOPNOTSUPP, "nothing here mounts volumes of type %s", kind ? kind->name : "unknown");
 }
 
-static int make_named(const struct pod_files *files, const struct kube_volume *volume, struct err **err) {
-        int r = make_one(files, volume, err);
+static int make_named(const struct pod_files *files, const struct kube_volume *volume, size_t *left, struct err **err) {
+        int r = make_one(files, volume, left, err);
 
         return r < 0 ? err_wrap(err, r, "MountVolume.SetUp failed for volume \"%s\" ", volume->name) : 0;
 }
 
 int volumes_make(const struct pod_files *files, struct err **err) {
+        size_t left = WRITTEN_BYTES_MAX;
         int r;
 
         list_for_each (volume, &files->pod->spec.volumes)
-                if ((r = make_named(files, volume, err)) < 0)
+                if ((r = make_named(files, volume, &left, err)) < 0)
                         return r;
         return 0;
 }
 
 /* One that fails keeps no other from being what it should be. */
 int volumes_update(const struct pod_files *files, struct err **err) {
+        size_t left = WRITTEN_BYTES_MAX;
         int result = 0;
 
         list_for_each (volume, &files->pod->spec.volumes) {
-                int r = written_is(volume) ? make_named(files, volume, result ? NULL : err) : 0;
+                int r = written_is(volume) ? make_named(files, volume, &left, result ? NULL : err) : 0;
 
                 result = result ?: r;
         }

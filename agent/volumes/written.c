@@ -22,6 +22,7 @@ struct written {
         const struct opt_int *mode; /* of files that have none of their own */
         struct atomic_file *list;
         size_t n, room;
+        size_t left; /* bytes of files that may still come */
 };
 
 static const struct kube_pod_security_context *security_of(const struct pod_files *files) {
@@ -69,6 +70,10 @@ static int add(struct written *w, const struct atomic_file *file, struct err **e
 
         if (w->n == ATOMIC_FILES_MAX)
                 return err_set(err, E2BIG, "more than %d files", ATOMIC_FILES_MAX);
+        if (file->length > w->left)
+                return err_set(err, E2BIG, "the files of the pod's volumes have more than %zu bytes",
+                               WRITTEN_BYTES_MAX);
+        w->left -= file->length;
         if (w->n == w->room) {
                 if (!(more = arena_alloc_array(w->arena, room, sizeof(*more))))
                         return err_set(err, ENOMEM, "out of memory");
@@ -301,9 +306,10 @@ static bool was_made(const char *path) {
 }
 
 /* What the service has not said, after a start of the agent without it, is as it was. */
-int written_make(const struct pod_files *files, const struct kube_volume *volume, const char *path, struct err **err) {
+int written_make(const struct pod_files *files, const struct kube_volume *volume, const char *path, size_t *left,
+                 struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        struct written w = { .files = files, .arena = arena };
+        struct written w = { .files = files, .arena = arena, .left = *left };
         _cleanup_err_ struct err *inner = NULL;
         int r;
 
@@ -311,6 +317,7 @@ int written_make(const struct pod_files *files, const struct kube_volume *volume
                 return err_set(err, ENOMEM, "out of memory");
         if ((r = add_all(&w, volume, &inner)) < 0)
                 return r == -EAGAIN && was_made(path) ? 0 : err_move(err, TAKE_PTR(inner));
+        *left = w.left;
         if ((r = drop_doubles(&w, err)) < 0 || (r = make_directory(files, volume, path, err)) < 0)
                 return r;
         if ((r = atomic_write(path, w.list, w.n, group_of(files), err)) < 0)

@@ -51,9 +51,21 @@ static bool is_among(const char *name, const char *const *names, size_t n) {
         return false;
 }
 
+static bool begins(const char *name, const char *prefix) {
+        return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/* What a client says of who it is, or would be: nobody behind this server is to take it for this server's word, which a
+ * kubelet or an API that is one's front proxy may (as kube-apiserver takes them out behind authentication). */
+static bool is_of_identity(const char *name) {
+        static const char *const names[] = { "x-remote-user", "x-remote-uid", "x-remote-group" };
+
+        return is_among(name, names, ELEMENTS(names)) || begins(name, "x-remote-extra-") ||
+               begins(name, "impersonate-");
+}
+
 static bool passes(const struct http_fields *all, const char *name, const char *const *ours, size_t n) {
-        return !is_among(name, ours, n) && !http_fields_list(all, "connection", name) &&
-               strncmp(name, "impersonate-", 12) != 0;
+        return !is_among(name, ours, n) && !http_fields_list(all, "connection", name) && !is_of_identity(name);
 }
 
 /* The client's address; "" where it has none. */

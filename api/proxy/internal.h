@@ -89,6 +89,9 @@ void proxy_refuse(struct api_request *r, const struct proxy_target *target, cons
 void proxy_refuse_log(struct api_request *r, int status, const char *text);
 void proxy_refuse_redirect(struct api_request *r, const char *location);
 
+/* The same of a target that goes over to @protocol unasked. */
+void proxy_refuse_switch(struct api_request *r, const char *protocol);
+
 enum api_step proxy_log(struct api_request *r);
 enum api_step proxy_stream(struct api_request *r);
 enum api_step proxy_forward(struct api_request *r);

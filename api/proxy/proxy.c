@@ -65,24 +65,35 @@ int proxy_find(struct api_request *r, const char *resource, const char *namespac
         return object ? api_tree_of(r->arena, object, ret_object) : -ENOENT;
 }
 
+/* strconv.ParseInt() in decimal: blanks are none of a number, whichever they are. */
 bool proxy_number(const char *text, int64_t *ret_number) {
+        const char *digits = text + (*text == '-' || *text == '+');
         char *end;
 
         errno = 0;
         *ret_number = strtoll(text, &end, 10);
-        return errno == 0 && *text && *end == '\0' && *text != ' ';
+        return errno == 0 && *digits >= '0' && *digits <= '9' && *end == '\0';
 }
 
+/* Not loopback, link-local, multicast, "any" or all. */
+static bool is_unicast_four(uint32_t n) {
+        return n != 0 && n != UINT32_MAX && n >> 24 != 127 && n >> 16 != 0xa9fe && n >> 28 != 0xe;
+}
+
+/* As Go's net.IP.IsGlobalUnicast(). The kernel goes to an IPv4 address also where it is mapped to one of IPv6 (RFC
+ * 4291, 2.5.5.2), so that it is looked at as what it is. */
 bool proxy_is_unicast(const char *address) {
         struct in6_addr six;
         struct in_addr four;
 
-        if (inet_pton(AF_INET, address, &four) == 1) {
-                uint32_t n = ntohl(four.s_addr);
-
-                /* Not loopback, link-local, multicast, "any" or all. */
-                return n != 0 && n != UINT32_MAX && n >> 24 != 127 && n >> 16 != 0xa9fe && n >> 28 != 0xe;
+        if (inet_pton(AF_INET, address, &four) == 1)
+                return is_unicast_four(ntohl(four.s_addr));
+        if (inet_pton(AF_INET6, address, &six) != 1)
+                return false;
+        if (IN6_IS_ADDR_V4MAPPED(&six)) {
+                memcpy(&four, &six.s6_addr[12], sizeof(four));
+                return is_unicast_four(ntohl(four.s_addr));
         }
-        return inet_pton(AF_INET6, address, &six) == 1 && !IN6_IS_ADDR_UNSPECIFIED(&six) &&
-               !IN6_IS_ADDR_LOOPBACK(&six) && !IN6_IS_ADDR_LINKLOCAL(&six) && !IN6_IS_ADDR_MULTICAST(&six);
+        return !IN6_IS_ADDR_UNSPECIFIED(&six) && !IN6_IS_ADDR_LOOPBACK(&six) && !IN6_IS_ADDR_LINKLOCAL(&six) &&
+               !IN6_IS_ADDR_MULTICAST(&six);
 }

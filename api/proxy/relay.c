@@ -87,6 +87,13 @@ void proxy_relay_refuse_redirect(struct proxy_relay *relay, const char *location
         http_reset(relay->up, -ECANCELED);
 }
 
+static void refuse_switch(struct proxy_relay *relay, const struct http_response *response) {
+        proxy_relay_let_go(relay);
+        if (relay->r->x)
+                proxy_refuse_switch(relay->r, http_fields_get(&response->fields, "upgrade") ?: "");
+        http_reset(relay->up, -ECANCELED);
+}
+
 static void on_lingered(uv_timer_t *timer) {
         proxy_relay_end(timer->data, -ETIMEDOUT);
 }
@@ -253,8 +260,12 @@ static void up_head(struct http_exchange *x, const struct http_response *respons
         stop_timer(relay);
         watch_over(relay->up);
         watch_over(relay->down);
-        if (!relay->ending)
-                relay->form->head(relay, response);
+        if (relay->ending)
+                return;
+        /* Whoever got such an answer would take what follows for bytes of another protocol. */
+        if (response->status == 101 && !http_is_tunnel(x))
+                return refuse_switch(relay, response);
+        relay->form->head(relay, response);
 }
 
 static void up_data(struct http_exchange *x, uint8_t *bytes, size_t n) {

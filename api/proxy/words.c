@@ -170,3 +170,8 @@ void proxy_refuse_log(struct api_request *r, int status, const char *text) {
 void proxy_refuse_redirect(struct api_request *r, const char *location) {
         api_refuse(r, API_BROKEN, "Get \"%s\": redirects forbidden", location);
 }
+
+void proxy_refuse_switch(struct api_request *r, const char *protocol) {
+        api_refuse(r, API_BROKEN, "backend tried to switch protocol %s when \"\" was requested",
+                   go_text_quote(r->arena, protocol) ?: "");
+}

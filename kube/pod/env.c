@@ -14,7 +14,7 @@ struct builder {
         const struct pod_facts *facts;
         string_map made; /* has room for all of the container's variables */
         struct env_index names;
-        size_t size; /* of all values so far */
+        size_t size, n_names; /* of all values and names so far */
 };
 
 /* The latest of a name counts, in the place of the first. */
@@ -121,6 +121,9 @@ static int resolve(struct builder *b, const struct kube_env_var_source *from, co
 
 static int put(struct builder *b, const char *name, const char *value, struct err **err) {
         b->size += strlen(value);
+        b->n_names += strlen(name) + 1;
+        if (b->n_names > ENV_NAMES_MAX)
+                return err_set(err, E2BIG, "the environment's names are larger than %zu bytes", ENV_NAMES_MAX);
         if (b->size > ENV_TOTAL_MAX)
                 return err_set(err, E2BIG, "the environment is larger than %zu bytes", ENV_TOTAL_MAX);
         return set(b, name, value) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
@@ -215,9 +218,12 @@ int pod_environment(struct arena *arena, const struct pod *pod, const struct kub
         struct builder b = {
                 .arena = arena, .pod = pod, .container = container, .facts = facts, .names = { .arena = arena }
         };
+        size_t n = count(&b);
         int r;
 
-        b.made.items = arena_alloc_array(arena, count(&b) + 1, sizeof(*b.made.items));
+        if (n > ENV_COUNT_MAX)
+                return err_set(err, E2BIG, "the environment has more than %zu variables", ENV_COUNT_MAX);
+        b.made.items = arena_alloc_array(arena, n + 1, sizeof(*b.made.items));
         if (!b.made.items)
                 return err_set(err, ENOMEM, "out of memory");
         r = add_all(&b, err);

@@ -12,7 +12,11 @@
 
 /* The longest value after expansion; execve(2) takes no longer string. */
 #define ENV_VALUE_MAX ((size_t)128 * 1024)
-#define ENV_TOTAL_MAX ((size_t)2 << 20)
+#define ENV_TOTAL_MAX ((size_t)2 << 20) /* of all values; of all words of a command or of its arguments */
+/* Of all names, and how many, also of those that another takes the place of: more than execve(2) takes at all. A pod of
+ * a few bytes can ask for any number of them, by an object that is named again and again with other prefixes. */
+#define ENV_NAMES_MAX ((size_t)8 << 20)
+#define ENV_COUNT_MAX ((size_t)1 << 20)
 
 /* What references may ask for beyond the manifest. Texts are NULL when not known. */
 struct pod_facts {
@@ -59,9 +63,11 @@ int pod_resource_value(struct arena *arena, const struct pod_place *place,
 int pod_environment(struct arena *arena, const struct pod *pod, const struct kube_container *container,
                     const struct pod_facts *facts, string_map *ret_environment, struct err **err);
 
-/* Each of @words (command or args) expanded. -ENOMEM. */
+/* Each of @words (command or args) expanded. -E2BIG: all are longer than ENV_TOTAL_MAX; -ENOMEM, also where one is
+ * longer than ENV_VALUE_MAX. */
 int env_expand_list(struct arena *arena, const string_list *words, const string_map *variables, string_list *ret_words);
 
-/* subPathExpr expanded: -EINVAL when a variable is not defined or what comes out is absolute or has "..". */
-int env_expand_sub_path(struct arena *arena, const char *expression, const string_map *variables, const char **ret_path,
-                        struct err **err);
+/* subPathExpr expanded: -EINVAL when a variable is not defined or what comes out is absolute or has "..", -ENAMETOOLONG
+ * when it is longer than a path. */
+int env_expand_sub_path(struct arena *arena, const char *expression, const struct env_index *variables,
+                        const char **ret_path, struct err **err);

@@ -1,5 +1,6 @@
 /* $(VAR) references: the rules of third_party/forked/golang/expansion. */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "kube/pod/env.h"
@@ -89,41 +90,39 @@ const char *env_expand(struct arena *arena, const char *text, const struct env_i
         return expand(arena, text, variables, &missing);
 }
 
-static int index_all(struct env_index *index, const string_map *variables) {
-        list_for_each (pair, variables)
-                if (env_index_add(index, pair) == -ENOMEM)
-                        return -ENOMEM;
-        return 0;
-}
-
 int env_expand_list(struct arena *arena, const string_list *words, const string_map *variables,
                     string_list *ret_words) {
         const char **items = arena_alloc_array(arena, words->count, sizeof(*items));
         _cleanup_env_index_ struct env_index index = { .arena = arena };
+        size_t total = 0;
 
-        if (!items || index_all(&index, variables) < 0)
+        if (!items || env_index_add_all(&index, variables) < 0)
                 return -ENOMEM;
         for (uint32_t i = 0; i < words->count; i++) {
                 items[i] = env_expand(arena, words->items[i], &index);
                 if (!items[i])
                         return -ENOMEM;
+                total += strlen(items[i]);
+                if (total > ENV_TOTAL_MAX)
+                        return -E2BIG;
         }
         ret_words->items = items;
         ret_words->count = words->count;
         return 0;
 }
 
-int env_expand_sub_path(struct arena *arena, const char *expression, const string_map *variables, const char **ret_path,
-                        struct err **err) {
-        _cleanup_env_index_ struct env_index index = { .arena = arena };
+int env_expand_sub_path(struct arena *arena, const char *expression, const struct env_index *variables,
+                        const char **ret_path, struct err **err) {
         struct piece missing = { .text = NULL };
-        const char *path = index_all(&index, variables) < 0 ? NULL : expand(arena, expression, &index, &missing);
+        const char *path = expand(arena, expression, variables, &missing);
 
         if (!path)
                 return err_set(err, ENOMEM, "subPathExpr: out of memory");
         if (missing.text)
                 return err_set(err, EINVAL, "missing value for %.*s, which subPathExpr \"%.256s\" names",
                                (int)missing.length, missing.text, expression);
+        if (strlen(path) >= PATH_MAX)
+                return err_set(err, ENAMETOOLONG, "subPathExpr: longer than %d bytes", PATH_MAX - 1);
         if (*path == '/')
                 return err_set(err, EINVAL, "error SubPath `%.256s` must not be an absolute path", path);
         if (path_steps_back(path))

@@ -65,9 +65,24 @@ static const struct known_field known_fields[] = {
         { "status.podIPs", get_pod_ips },
 };
 
-/* Room for @value quoted as Go quotes it: at most four bytes for each. */
+static const char shorts[] = "\a\b\f\n\r\t\v\"\\"; /* what has a letter behind a backslash */
+
+static bool is_control(char c) {
+        return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* What append_quoted() writes. */
+static size_t quoted_length(const char *value) {
+        size_t n = 2;
+
+        for (; *value; value++)
+                n += strchr(shorts, *value) ? 2 : is_control(*value) ? 4 : 1;
+        return n;
+}
+
+/* @value as Go quotes it. */
 static char *append_quoted(char *p, const char *value) {
-        static const char shorts[] = "\a\b\f\n\r\t\v\"\\", names[] = "abfnrtv\"\\";
+        static const char names[] = "abfnrtv\"\\";
 
         *p++ = '"';
         for (; *value; value++) {
@@ -76,7 +91,7 @@ static char *append_quoted(char *p, const char *value) {
                 if (at) {
                         *p++ = '\\';
                         *p++ = names[at - shorts];
-                } else if ((unsigned char)*value < 0x20 || *value == 0x7f) {
+                } else if (is_control(*value)) {
                         p += sprintf(p, "\\x%02x", (unsigned char)*value);
                 } else {
                         *p++ = *value;
@@ -92,7 +107,7 @@ static const char *format_map(struct arena *arena, const string_map *map) {
         char *text, *p;
 
         list_for_each (pair, map)
-                size += strlen(pair->key) + 4 * strlen(pair->value) + 4;
+                size += strlen(pair->key) + quoted_length(pair->value) + 2; /* with "=", and the line's end before it */
         p = text = arena_alloc(arena, size);
         if (!text)
                 return NULL;

@@ -28,3 +28,10 @@ struct string_pair *env_index_find(const struct env_index *index, const char *na
         found = table_object(table_find(&index->names, key), struct env_name, node);
         return found ? found->pair : NULL;
 }
+
+int env_index_add_all(struct env_index *index, const string_map *variables) {
+        list_for_each (pair, variables)
+                if (env_index_add(index, pair) == -ENOMEM)
+                        return -ENOMEM;
+        return 0;
+}

@@ -20,6 +20,9 @@ struct env_index {
 /* @pair, whose name is not there yet, and which stays where it is. -ENOMEM. */
 int env_index_add(struct env_index *index, struct string_pair *pair);
 
+/* All of @variables, of whose names there is one each. -ENOMEM. */
+int env_index_add_all(struct env_index *index, const string_map *variables);
+
 /* The variable whose name is the first @length bytes of @name; NULL: none. */
 struct string_pair *env_index_find(const struct env_index *index, const char *name, size_t length);
 

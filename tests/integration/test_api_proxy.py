@@ -94,7 +94,8 @@ def test_requests_pass_as_they_are(api, kubelet, client):
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
         status, headers, text = client.raw(method, f"{TO_NODE}/echo/a%20b//c/../d;e/?q=1&q=%2F+x", b"body" if method in ("POST", "PUT", "PATCH") else None,
                                            **{"X-Mine": "a", "X-Forwarded-For": "10.1.2.3", "Accept-Encoding": "br", "Authorization": "Bearer x", "TE": "trailers",
-                                              "Connection": "X-Hop", "X-Hop": "1", "Content-Type": "text/x"})
+                                              "Connection": "X-Hop", "X-Hop": "1", "Content-Type": "text/x",
+                                              "X-Remote-User": "root", "X-Remote-Uid": "0", "X-Remote-Group": "system:masters", "X-Remote-Extra-Scopes": "all"})
         seen = json.loads(text)
         client.connection = None
         assert (status, seen["method"], seen["path"]) == (200, method, "/echo/a%20b/d;e/?q=1&q=%2F+x"), seen
@@ -102,7 +103,7 @@ def test_requests_pass_as_they_are(api, kubelet, client):
         h = seen["headers"]
         assert (h["x-mine"], h["x-forwarded-for"], h["accept-encoding"], h["te"]) == ("a", "10.1.2.3, 127.0.0.1", "br", "trailers"), h
         assert h["host"] == f"127.0.0.1:{api.port}" and h["x-forwarded-uri"] == f"{TO_NODE}/echo/a%20b/d;e/"
-        assert not {"authorization", "x-hop", "connection"} & set(h), h
+        assert not {"authorization", "x-hop", "connection"} & set(h) and not [name for name in h if name.startswith("x-remote-")], h
         assert headers["X-Own"] == "yes" and headers["Audit-Id"] and headers.get_all("Cache-Control") == ["no-cache, private"]
         assert not {"access-control-allow-origin", "keep-alive"} & {k.lower() for k in headers} and headers["Date"] != "long ago"
     shown = kubelet.seen[-1][3]
@@ -111,6 +112,17 @@ def test_requests_pass_as_they_are(api, kubelet, client):
     assert (status, text) == (200, b"") and int(headers["Content-Length"]) > 0
     kubelet.answers["teapot"] = lambda handler, path, query: handler.say(418, "short and stout")
     assert client.raw("GET", f"{TO_NODE}/teapot")[::2] == (418, b"short and stout")
+
+
+def test_a_switch_of_protocols_that_nobody_asked_for(kubelet, client):
+    """No client is told of it, as an answer or as a log: it would take all that follows for another protocol's."""
+    def switch(handler, path, query):
+        handler.wfile.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
+        handler.close_connection = True
+    kubelet.answers["switch"] = kubelet.answers["containerLogs"] = switch
+    for path in (f"{TO_NODE}/switch", f"{PODS}/p/log"):
+        assert message(client.raw("GET", path)) == (500, 'backend tried to switch protocol "websocket" when "" was requested'), path
+    assert message(client.raw("POST", f"{TO_NODE}/switch", b"body"))[0] == 500
 
 
 def test_pages_are_found_below_a_slash(kubelet, client):
@@ -240,6 +252,9 @@ def test_addresses_of_this_host_are_not_gone_to(api, kubelet, client):
     kubelet.register(client, "local", addresses=(("Hostname", "localhost"),))
     for path in ("local", "local:9", f"https:local:{kubelet.port}"):
         assert message(client.raw("GET", f"/api/v1/nodes/{path}/proxy/")) == (400, "address not allowed"), path
+    for i, mapped in enumerate(("::ffff:127.0.0.1", "::ffff:7f00:1", "::ffff:169.254.169.254")):
+        kubelet.register(client, f"mapped-{i}", addresses=(("InternalIP", mapped),))
+        assert message(client.raw("GET", f"/api/v1/nodes/mapped-{i}:{api.port}/proxy/")) == (400, "address not allowed"), mapped
 
 
 def test_pods_and_services(api, agent, kubelet, client):

@@ -2,6 +2,7 @@
 
 A wire in between changes what the real one has checked: words of the same length become others on their way to the agent.
 """
+import json
 import os
 import select
 import socket
@@ -185,3 +186,28 @@ def test_names_that_are_paths(api, liar):
     for what in ("metadata.name: Invalid value: \"../../escx\"", "spec.containers[0].name: Invalid value: \"../../../esc\"", "spec.volumes[0].name: Invalid value: \"../../esc\"",
                  "subPath: Invalid value: \"a/../../../esc\"", "its uid is none", "metadata.namespace: Invalid value: \"../../../esc\""):
         assert what in liar.log()
+
+
+def peak(node):
+    """The most memory that the agent has had, in MiB."""
+    with open(f"/proc/{node.process.pid}/status") as f:
+        return next(int(line.split()[1]) >> 10 for line in f if line.startswith("VmHWM"))
+
+
+def test_pods_that_ask_for_gigabytes(api, liar):
+    """Small ones, of which each word, file or mount stands for something large: the agent takes no more memory for them than for others."""
+    client = api.client()
+    mounts = [{"name": "v", "mountPath": f"/m{i}", "subPathExpr": "a"} for i in range(300)]
+    many = [{"name": "B", "value": "x" * 200}, *({"name": f"A{i}", "value": "$(B)"} for i in range(8000))]
+    run(client, liar, "words", container={"command": ["true"], "env": [{"name": "A", "value": "x" * 100000}], "args": ["$(A)"] * 8000})
+    run(client, liar, "expressions", container={"command": ["sleep", "1000"], "env": many, "volumeMounts": mounts}, volumes=[{"name": "v", "emptyDir": {}}])
+    files = [{"path": f"f{i}", "fieldRef": {"fieldPath": "metadata.annotations"}} for i in range(2000)]
+    wide = pod("files", "sleep 1000", nodeName=liar.name, automountServiceAccountToken=False, terminationGracePeriodSeconds=0, volumes=[{"name": "v", "downwardAPI": {"items": files}}])
+    wide["metadata"]["annotations"] = {"a": "x" * 250000}
+    make(client, PODS, **wide)
+    wait_for("words", lambda: "all are longer than 2097152" in json.dumps(status_of(client, "words")), timeout=30)
+    wait_for("files", lambda: [e for e in get(client, f"{CORE}/events")["items"] if "the files of the pod's volumes have more than 134217728 bytes" in e["message"]], timeout=30)
+    wait_for("expressions", lambda: status_of(client, "expressions").get("phase") == "Running", timeout=60)
+    assert peak(liar) < 250
+    runs(client, liar, "honest-3")
+    client.ask("DELETE", PODS, {"gracePeriodSeconds": 0})

@@ -1,17 +1,21 @@
 """Kubelet's API of an agent that belongs to nacelle-api's cluster: who may, what is answered, streams."""
+import collections
 import concurrent.futures
+import contextlib
 import json
 import os
 import re
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 import time
 
 import pytest
 from support.api import PEERS, Api
+from support.http2 import END_HEADERS, END_STREAM, HEADERS, Raw, frame
 from support.kubelet_client import Authority, Kubelet
 from support.node import Node, free_port, pod, wait_for
 from support.streams import ERR, IN, OUT, STATUS, Connection, Spdy, WebSocket, exit_code
@@ -385,6 +389,62 @@ def test_a_client_that_does_not_read_holds_nothing(client, joined, admin):
     for answer in lazy:
         answer.close()
     client.ask("DELETE", f"{PODS}/loud", {"gracePeriodSeconds": 0})
+
+
+def resident(node):
+    """In MiB."""
+    with open(f"/proc/{node.process.pid}/status") as f:
+        return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) >> 10
+
+
+@contextlib.contextmanager
+def unread(admin, path, connections, streams=64):
+    """HTTP/2 connections that ask for `path`, and have no window for any of it."""
+    context = ssl._create_unverified_context()
+    context.load_cert_chain(admin.certificate)
+    context.set_alpn_protocols(["h2"])
+    with contextlib.ExitStack() as stack:
+        asked = [stack.enter_context(Raw(("127.0.0.1", admin.port), struct.pack(">HI", 4, 0), context=context)) for _ in range(connections)]
+        for c in asked:
+            c.send(b"".join(frame(HEADERS, 2 * i + 1, c.encoder.encode([(":method", "GET"), (":scheme", "https"), (":path", path), (":authority", "x")]),
+                                  END_HEADERS | END_STREAM) for i in range(streams)))
+        statuses = collections.Counter()
+        for c in asked:
+            answered = 0
+            while answered < streams:
+                kind, _, _, payload = c.receive()
+                if kind == HEADERS:
+                    answered += 1
+                    statuses[int(dict(c.decoder.decode(payload))[":status"])] += 1
+        yield statuses
+
+
+def test_answers_that_nobody_reads_have_a_maximum(client, joined, admin):
+    """Of all pods, and of the host's files: what is past it is told so, who is on the host is not, and all is well once it was given up."""
+    for i in range(5):
+        made = pod(f"wide-{i}", "sleep 1000", nodeName=joined.name, automountServiceAccountToken=False, terminationGracePeriodSeconds=0)
+        made["metadata"]["annotations"] = {"wide": "x" * 200000}
+        assert client.ask("POST", PODS, made)[0] == 201
+    wait_for("pods", lambda: len(admin.get("/pods")) > 1000000)
+    before = resident(joined)
+    with unread(admin, "/pods", 5) as statuses:
+        assert set(statuses) == {200, 429} and 20 <= statuses[200] <= 70, statuses
+        assert resident(joined) - before < 200
+        assert admin.ask("/pods") == (429, "Too many requests, please try again later.") and admin.get("/healthz") == "ok"
+        assert len(joined.pods()) >= 5
+    wait_for("room", lambda: admin.ask("/pods")[0] == 200)
+    name = f"/var/log/nacelle-test-{os.getpid()}"
+    try:
+        with open(name, "w") as f:
+            f.truncate(1 << 20)
+        with unread(admin, f"/logs/{os.path.basename(name)}", 5) as statuses:
+            assert statuses == {200: 256, 429: 64}
+            assert resident(joined) - before < 300
+        wait_for("room", lambda: admin.ask(f"/logs/{os.path.basename(name)}")[0] == 200)
+    finally:
+        os.unlink(name)
+    for i in range(5):
+        client.ask("DELETE", f"{PODS}/wide-{i}", {"gracePeriodSeconds": 0})
 
 
 # --- streams ---

@@ -1,11 +1,14 @@
 """Queries of the host's logs: against journalctl, which kubelet runs, over a journal of the test's own."""
 import json
 import os
+import ssl
+import struct
 import subprocess
 import urllib.parse
 
 import pytest
 
+from support.http2 import END_HEADERS, END_STREAM, HEADERS, Raw, frame
 from support.node import Node, wait_for
 
 KIND = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
@@ -195,6 +198,22 @@ def test_a_search_that_is_given_up_ends(node):
     curl.terminate()
     curl.wait()
     wait_for("its end", lambda: not opened(), 15)
+
+
+def test_searches_have_a_maximum(node):
+    """Half of the pool's threads, so that pods find the others: here by HTTP/2 streams whose reader takes nothing."""
+    context = ssl._create_unverified_context()
+    context.set_alpn_protocols(["h2"])
+    with Raw(("127.0.0.1", node.kubelet_port), struct.pack(">HI", 4, 0), context=context) as c:
+        def search():
+            c.stream += 2
+            c.send(frame(HEADERS, c.stream, c.encoder.encode([(":method", "GET"), (":scheme", "https"), (":path", "/logs/?query=named"), (":authority", "x")]), END_HEADERS | END_STREAM))
+            while (got := c.receive())[0] != HEADERS:
+                pass
+            return int(dict(c.decoder.decode(got[3]))[":status"])
+        assert [search() for _ in range(33)] == [200] * 32 + [429]
+        assert ask(node, query="plain")[::2] == (429, b"Too many requests, please try again later.")
+    wait_for("room", lambda: ask(node, query="plain")[0] == 200)
 
 
 def test_times_before_journals(node):

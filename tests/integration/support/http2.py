@@ -14,12 +14,14 @@ def frame(kind, stream=0, payload=b"", flags=0):
 
 
 class Raw:
-    """A connection to a Unix socket's path, or to a TCP address."""
+    """A connection to a Unix socket's path, or to a TCP address; over TLS with a context."""
 
-    def __init__(self, path, settings=b"", preface=True):
+    def __init__(self, path, settings=b"", preface=True, context=None):
         self.socket = socket.socket(socket.AF_UNIX if isinstance(path, str) else socket.AF_INET)
         self.socket.settimeout(20)
         self.socket.connect(path)
+        if context:
+            self.socket = context.wrap_socket(self.socket)
         self.encoder, self.decoder, self.buffer = hpack.Encoder(), hpack.Decoder(), b""
         self.stream = -1
         if preface:

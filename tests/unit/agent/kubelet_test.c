@@ -231,6 +231,10 @@ static void test_rights(void **state) {
 
 static void test_bounds(void **state) {
         static struct asker askers[KUBELET_REVIEWS_PENDING_MAX + 1];
+        struct kubelet_user *user = kubelet_user_anonymous();
+        const struct kubelet_access access = { user, "get", "n", "proxy" };
+        struct asker other = { .waiter.done = on_said };
+        struct kubelet_said said;
         char token[16];
 
         for (unsigned i = 0; i < KUBELET_REVIEWS_PENDING_MAX; i++) {
@@ -238,6 +242,10 @@ static void test_bounds(void **state) {
                 assert_int_equal(ask_token(&askers[i], token), 0);
         }
         assert_int_equal(ask_token(&askers[KUBELET_REVIEWS_PENDING_MAX], "more"), -EBUSY);
+        assert_int_equal(kubelet_review_access(reviews, &access, &other.waiter, &said), 0);
+        answer(KUBELET_REVIEWS_PENDING_MAX, 201, "{\"status\":{\"allowed\":true}}");
+        assert_true(other.told == 1 && other.yes);
+        kubelet_user_unref(user);
         for (unsigned i = 0; i < KUBELET_REVIEWS_PENDING_MAX; i++)
                 answer(i, 201, KNOWN);
         for (unsigned i = fake.n_sent; i < FAKE_MAX; i++) {

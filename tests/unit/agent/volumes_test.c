@@ -15,10 +15,15 @@
 #include <unistd.h>
 
 #include "agent/volumes/atomic_writer.h"
+#include "agent/volumes/files.h"
 #include "agent/volumes/nested.h"
 #include "agent/volumes/subpath.h"
 #include "agent/volumes/tree.h"
+#include "agent/volumes/volumes.h"
+#include "agent/volumes/written.h"
+#include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/json.h"
 
 static char top[64];
 
@@ -293,8 +298,57 @@ static void test_atomic_writer_forgets_what_was(void **state) {
         assert_int_not_equal(access(at("vol/..1970_01_01_00_00_09.000000001"), F_OK), 0);
 }
 
+enum { KEY_SIZE = 512 << 10, FILES = WRITTEN_BYTES_MAX / KEY_SIZE, OTHER = 50 };
+
+/* A ConfigMap with one key of KEY_SIZE bytes. */
+static struct pod_sources *large_map(void) {
+        static char json[KEY_SIZE + 64] = "{\"data\":{\"k\":\"";
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct pod_sources *sources = pod_sources_new(1, 0);
+        const struct value *tree = NULL;
+        size_t n = strlen(json);
+
+        memset(json + n, 'x', KEY_SIZE);
+        strcpy(json + n + KEY_SIZE, "\"}}");
+        assert_int_equal(json_parse(arena, json, strlen(json), NULL, &tree, NULL), 0);
+        sources->objects[0] = (struct pod_source){ POD_CONFIG_MAP, POD_SOURCE_THERE, "m", NULL };
+        assert_int_equal(pod_object_read(POD_CONFIG_MAP, tree, &sources->objects[0].object, NULL), 0);
+        return sources;
+}
+
+/* One key as many files, in two volumes: all of the pod's are counted, and what is past the maximum is not written. */
+static void test_written_bytes_have_a_maximum(void **state) {
+        static struct kube_key_to_path items[FILES];
+        static char names[FILES][8];
+        struct kube_config_map_volume_source one = { .name = "m", .items = { items, FILES - OTHER } },
+                                             other = { .name = "m", .items = { items, OTHER } };
+        struct kube_volume volumes[] = { { .name = "one", .config_map = &one },
+                                         { .name = "other", .config_map = &other } };
+        struct pod_sources *sources = large_map();
+        struct pod pod = { .spec.volumes = { volumes, 2 } };
+        const struct pod_files files = { .pod = &pod, .dir = top, .facts.sources = sources };
+        _cleanup_err_ struct err *err = NULL;
+
+        for (size_t i = 0; i < FILES; i++) {
+                snprintf(names[i], sizeof(names[i]), "f%zu", i);
+                items[i] = (struct kube_key_to_path){ .key = "k", .path = names[i] };
+        }
+        other.items.count++;
+        assert_int_equal(volumes_make(&files, &err), -E2BIG);
+        assert_string_equal(err_text(err), "MountVolume.SetUp failed for volume \"other\" : the files of the pod's "
+                                           "volumes have more than 134217728 bytes");
+        assert_int_equal(access(at("volumes/kubernetes.io~configmap/one/f0"), F_OK), 0);
+        assert_int_not_equal(access(at("volumes/kubernetes.io~configmap/other"), F_OK), 0);
+        assert_int_equal(volumes_update(&files, NULL), -E2BIG);
+        other.items.count--;
+        assert_int_equal(volumes_make(&files, NULL), 0);
+        assert_int_equal(access(at("volumes/kubernetes.io~configmap/other/f0"), F_OK), 0);
+        pod_sources_unref(sources);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_written_bytes_have_a_maximum, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_subpath, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_subpath_refusals, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_nested_mount_points, setup, teardown),

@@ -78,15 +78,42 @@ static void names_and_ports(void **state) {
 }
 
 static void addresses_of_others_alone(void **state) {
-        static const char *const others[] = { "10.0.0.1", "192.0.2.1", "fd00::1", "2001:db8::1" }, *const own[] = {
-                "127.0.0.1", "127.9.9.9", "0.0.0.0", "255.255.255.255", "169.254.1.1", "224.0.0.1",
-                "::1",       "::",        "fe80::1", "ff02::1",         "name",        ""
-        };
+        static const char *const others[] = { "10.0.0.1", "192.0.2.1", "fd00::1", "2001:db8::1", "::ffff:10.0.0.1" };
+        static const char *const own[] = { "127.0.0.1",
+                                           "127.9.9.9",
+                                           "0.0.0.0",
+                                           "255.255.255.255",
+                                           "169.254.1.1",
+                                           "224.0.0.1",
+                                           "::1",
+                                           "::",
+                                           "fe80::1",
+                                           "ff02::1",
+                                           "::ffff:127.0.0.1",
+                                           "::ffff:7f00:1",
+                                           "::ffff:169.254.169.254",
+                                           "::ffff:0.0.0.0",
+                                           "::ffff:224.0.0.1",
+                                           "name",
+                                           "" };
 
         for (size_t i = 0; i < ELEMENTS(others); i++)
                 assert_true(proxy_is_unicast(others[i]));
         for (size_t i = 0; i < ELEMENTS(own); i++)
                 assert_false(proxy_is_unicast(own[i]));
+}
+
+static void numbers_are_go_s(void **state) {
+        static const char *const bad[] = {
+                "", " 80", "\t80", "\r\n80", "80 ", "+", "-", "0x50", "9223372036854775808"
+        };
+        int64_t number;
+
+        assert_true(proxy_number("80", &number) && number == 80);
+        assert_true(proxy_number("+80", &number) && number == 80);
+        assert_true(proxy_number("-1", &number) && number == -1);
+        for (size_t i = 0; i < ELEMENTS(bad); i++)
+                assert_false(proxy_number(bad[i], &number));
 }
 
 static void lists_of_address_types(void **state) {
@@ -222,6 +249,7 @@ int main(void) {
                 cmocka_unit_test(queries_are_encoded),
                 cmocka_unit_test(names_and_ports),
                 cmocka_unit_test(addresses_of_others_alone),
+                cmocka_unit_test(numbers_are_go_s),
                 cmocka_unit_test(lists_of_address_types),
                 cmocka_unit_test(words_are_go_s),
                 cmocka_unit_test(links_lead_back),

@@ -1,6 +1,7 @@
 #include "kube/pod/env.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -235,14 +236,19 @@ static const struct {
         { "$(NONE)", NULL, "missing value for NONE, which subPathExpr \"$(NONE)\" names" },
         { "$(ROOT)", NULL, "must not be an absolute path" },
         { "x/$(UP)/y", NULL, "must not contain '..'" },
+        { "$(LONG)x", NULL, "subPathExpr: longer than 4095 bytes" },
         { "a..b", "a..b", NULL },
 };
 
 static void test_sub_path(void **state) {
-        struct string_pair pairs[] = { { "A", "a" }, { "ROOT", "/" }, { "UP", ".." } };
-        const string_map variables = { pairs, 3 };
+        static char longest[PATH_MAX];
+        struct string_pair pairs[] = { { "A", "a" }, { "ROOT", "/" }, { "UP", ".." }, { "LONG", longest } };
+        const string_map all = { pairs, ELEMENTS(pairs) };
         _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_env_index_ struct env_index variables = { .arena = arena };
 
+        memset(longest, 'x', PATH_MAX - 1);
+        assert_int_equal(env_index_add_all(&variables, &all), 0);
         for (size_t i = 0; i < ELEMENTS(sub_paths); i++) {
                 _cleanup_err_ struct err *err = NULL;
                 const char *path = NULL;
@@ -250,7 +256,7 @@ static void test_sub_path(void **state) {
                 if (env_expand_sub_path(arena, sub_paths[i].expression, &variables, &path, &err) < 0)
                         assert_non_null(strstr(err_text(err), sub_paths[i].says ?: "no error was due"));
                 else
-                        assert_string_equal(path, sub_paths[i].path);
+                        assert_string_equal(path, sub_paths[i].path ?: "an error was due");
         }
 }
 
@@ -321,6 +327,54 @@ static void test_sources(void **state) {
         pod_sources_unref(sources);
 }
 
+/* A word of six bytes is as long as the variable that it names: together they are no longer than execve(2) takes. */
+static void test_words_have_a_maximum(void **state) {
+        enum { LENGTH = 1024, N = ENV_TOTAL_MAX / LENGTH };
+        static const char *words[N + 1];
+        static char value[LENGTH + 1];
+        struct string_pair pair = { "A", value };
+        const string_map variables = { &pair, 1 };
+        string_list list = { words, N }, expanded;
+        _cleanup_arena_ struct arena *arena = arena_new();
+
+        memset(value, 'x', LENGTH);
+        for (size_t i = 0; i <= N; i++)
+                words[i] = "$(A)";
+        assert_int_equal(env_expand_list(arena, &list, &variables, &expanded), 0);
+        assert_int_equal(expanded.count, N);
+        list.count = N + 1;
+        assert_int_equal(env_expand_list(arena, &list, &variables, &expanded), -E2BIG);
+}
+
+/* One object, named again and again. */
+static void test_names_have_a_maximum(void **state) {
+        enum { PREFIX = 1000, KEYS = 3, PER_ENTRY = 2 * PREFIX + sizeof("a") + sizeof("b.c-d") };
+        const uint32_t fit = ENV_NAMES_MAX / PER_ENTRY, many = ENV_COUNT_MAX / KEYS + 1;
+        struct kube_env_from_source *from = calloc(many, sizeof(*from));
+        struct kube_config_map_env_source map = { .name = "m" };
+        struct kube_container container = { .env_from = { from, fit } };
+        struct pod_sources *sources = make_sources();
+        const struct pod_facts facts = { .sources = sources };
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_err_ struct err *names = NULL, *count = NULL;
+        _cleanup_pod_ struct pod *pod = read_pod(manifest);
+        static char prefix[PREFIX + 1];
+        string_map made;
+
+        memset(prefix, 'p', PREFIX);
+        for (uint32_t i = 0; i < many; i++)
+                from[i] = (struct kube_env_from_source){ .config_map_ref = &map, .prefix = prefix };
+        assert_int_equal(pod_environment(arena, pod, &container, &facts, &made, NULL), 0);
+        container.env_from.count = fit + 1;
+        assert_int_equal(pod_environment(arena, pod, &container, &facts, &made, &names), -E2BIG);
+        assert_non_null(strstr(err_text(names), "the environment's names are larger than 8388608 bytes"));
+        container.env_from.count = many;
+        assert_int_equal(pod_environment(arena, pod, &container, &facts, &made, &count), -E2BIG);
+        assert_non_null(strstr(err_text(count), "the environment has more than 1048576 variables"));
+        pod_sources_unref(sources);
+        free(from);
+}
+
 /* kubelet's words. */
 static void test_sources_that_are_missing(void **state) {
         static const struct {
@@ -376,6 +430,8 @@ int main(void) {
                 cmocka_unit_test(test_sources_that_are_missing),
                 cmocka_unit_test(test_maps),
                 cmocka_unit_test(test_bomb),
+                cmocka_unit_test(test_words_have_a_maximum),
+                cmocka_unit_test(test_names_have_a_maximum),
                 cmocka_unit_test(test_sub_path),
                 cmocka_unit_test(test_many),
         };
