@@ -22,6 +22,7 @@
 #include "api/rbac/nodes.h"
 #include "api/rbac/rbac.h"
 #include "lib/arena.h"
+#include "lib/cleanup.h"
 #include "lib/http/message.h"
 #include "lib/json.h"
 #include "lib/value.h"
@@ -510,18 +511,42 @@ static const struct value *parse(const char *text) {
         return value;
 }
 
-static bool node_may(struct rbac_nodes *nodes, const char *node, const char *resource, const char *name) {
+static bool node_may_do(struct rbac_nodes *nodes, const char *node, const char *verb, const char *resource,
+                        const char *name) {
         const struct auth_user user = { .name = arena_printf(arena, "system:node:%s", node),
                                         .groups = words("system:nodes") };
         const struct auth_authorizer of_nodes = rbac_nodes_authorizer(nodes);
         struct auth_attributes a = AUTH_ATTRIBUTES(&user);
 
         a.is_resource = true;
-        a.verb = "get";
+        a.verb = verb;
         a.resource = resource;
         a.namespace = strcmp(resource, "persistentvolumes") == 0 ? "" : "d";
         a.name = name;
         return auth_authorize(&of_nodes, 1, &a, arena).decision == AUTH_ALLOW;
+}
+
+static bool node_may(struct rbac_nodes *nodes, const char *node, const char *resource, const char *name) {
+        return node_may_do(nodes, node, "get", resource, name);
+}
+
+/* Methods that stand for no verb, and reviews that ask for none, or for what only looks like one. */
+static void test_what_is_no_verb_is_none_of_a_nodes(void **state) {
+        static const char *const resources[] = { "nodes", "pods", "secrets", "persistentvolumeclaims" },
+                                *const verbs[] = { "", " ", "e", "ge", "et", "get list", "update patch", "create " };
+        struct rbac_nodes *nodes = rbac_nodes_new();
+
+        assert_int_equal(
+                rbac_nodes_set_pod(nodes, parse("{\"metadata\":{\"namespace\":\"d\",\"name\":\"n1\"},\"spec\":{"
+                                                "\"nodeName\":\"n1\",\"volumes\":[{\"name\":\"a\",\"secret\":{"
+                                                "\"secretName\":\"n1\"}}]}}")),
+                0);
+        assert_true(node_may(nodes, "n1", "nodes", "n1"));
+        assert_true(node_may(nodes, "n1", "secrets", "n1"));
+        for (size_t i = 0; i < ELEMENTS(resources); i++)
+                for (size_t k = 0; k < ELEMENTS(verbs); k++)
+                        assert_false(node_may_do(nodes, "n1", verbs[k], resources[i], "n1"));
+        rbac_nodes_free(nodes);
 }
 
 /* What two pods name is their node's until both are gone. */
@@ -618,6 +643,7 @@ int main(void) {
                 TEST(test_impersonation),
                 TEST(test_what_nodes_write),
                 TEST(test_the_graph_forgets),
+                TEST(test_what_is_no_verb_is_none_of_a_nodes),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
