@@ -20,8 +20,8 @@ const deployment_condition *deployment_condition_of(const deployment *d, const c
         return NULL;
 }
 
-/* Takes away those of @type, in a list of the plan's own, with room for one more: the Deployment as it was has the other
- * still. False without memory. */
+/* Takes away those of @type, in a list of the plan's own, with room for one more: the Deployment as it was has the
+ * other still. False without memory. */
 static bool remove_condition(struct deployment_plan *plan, const char *type) {
         own_status *s = &plan->d.status;
         deployment_condition *left = arena_alloc_array(plan->arena, (size_t)s->conditions.count + 1, sizeof(*left));

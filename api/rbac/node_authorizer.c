@@ -15,8 +15,8 @@ struct node_question {
         struct arena *arena;
 };
 
-/* Whether @verb is one of @verbs, which spaces divide. A verb may be anything, and nothing: what no HTTP method stands for
- * has none. */
+/* Whether @verb is one of @verbs, which spaces divide. A verb may be anything, and nothing: what no HTTP method stands
+ * for has none. */
 static bool one_of(const char *verb, const char *verbs) {
         size_t n = strlen(verb);
 
