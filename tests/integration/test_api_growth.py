@@ -62,3 +62,16 @@ def test_many_checks(api):
     """Whoever asks for health has no name."""
     status, _, text = api.client().raw("GET", "/healthz?verbose&" + "&".join(f"exclude=x{i}" for i in range(1000)))
     assert status == 200 and b"no matches for" in text and peak_mb(api) < PEAK_MB
+
+
+def test_many_scopes(api):
+    """Of a quota: what its selector looks like is told of errors, and there are none; resources are not counted anew for each."""
+    client, quotas = api.client(), "/api/v1/namespaces/default/resourcequotas?dryRun=All"
+    one = {"scopeName": "PriorityClass", "operator": "In", "values": ["x"]}
+    status, _ = client.ask("POST", quotas, {"metadata": {"name": "q"}, "spec": {"hard": {"pods": "1"}, "scopeSelector": {"matchExpressions": [one] * (MANY // 4)}}})
+    assert status == 201 and peak_mb(api) < PEAK_MB
+    hard = {f"requests.storage.io/x{i}": "1" for i in range(MANY)} | {"pods": "1"}
+    status, _ = client.ask("POST", quotas, {"metadata": {"name": "q"}, "spec": {"hard": hard, "scopeSelector": {"matchExpressions": [one] * (MANY // 4)}}})
+    assert status == 201 and peak_mb(api) < PEAK_MB
+    status, answer = client.ask("POST", quotas, {"metadata": {"name": "q"}, "spec": {"hard": {"services": "1"}, "scopeSelector": {"matchExpressions": [one] * (MANY // 4)}}})
+    assert status == 422 and "unsupported scope applied to resource" in answer["message"] and peak_mb(api) < PEAK_MB
