@@ -75,3 +75,10 @@ def test_many_scopes(api):
     assert status == 201 and peak_mb(api) < PEAK_MB
     status, answer = client.ask("POST", quotas, {"metadata": {"name": "q"}, "spec": {"hard": {"services": "1"}, "scopeSelector": {"matchExpressions": [one] * (MANY // 4)}}})
     assert status == 422 and "unsupported scope applied to resource" in answer["message"] and peak_mb(api) < PEAK_MB
+
+
+def test_many_controllers(api):
+    """Each but the first is one too many, and is shown with all others."""
+    owners = [{"apiVersion": "v1", "kind": "Pod", "name": f"p{i}", "uid": f"u{i}", "controller": True} for i in range(MANY // 4)]
+    status, answer = api.client().ask("POST", CONFIG_MAPS + "?dryRun=All", {"metadata": {"name": "owned", "ownerReferences": owners}})
+    assert status == 422 and "Only one reference can have Controller set to true" in answer["message"] and peak_mb(api) < PEAK_MB
