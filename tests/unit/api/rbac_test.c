@@ -350,6 +350,20 @@ static const struct {
           "serviceaccounts \"x\" is forbidden: User \"c3\" cannot impersonate resource \"serviceaccounts\" in "
           "API group \"\" in the namespace \"default\"",
           -EACCES },
+        { "c4",
+          { "Impersonate-User", "jane", "Impersonate-Group", "system:masters" },
+          "groups.authentication.k8s.io \"system:masters\" is forbidden: User \"c4\" cannot impersonate:user-info "
+          "resource \"groups\" in API group \"authentication.k8s.io\" at the cluster scope: impersonating the "
+          "system:masters group is not allowed",
+          -EACCES },
+        { "c4",
+          { "Impersonate-User", "jane", "Impersonate-Group", "" },
+          "groups.authentication.k8s.io is forbidden: User \"c4\" cannot impersonate:user-info resource "
+          "\"groups\" in API group \"authentication.k8s.io\" at the cluster scope: impersonating the empty string "
+          "group is not allowed",
+          -EACCES },
+        { "c4", { "Impersonate-User", "system:node:" }, "system:node: system:authenticated", 0 },
+        { "c4", { "Impersonate-User", "system:node:No_Name" }, "system:node:No_Name system:authenticated", 0 },
         { "old", { "Impersonate-User", "jane" }, "jane system:authenticated", 0 },
         { "old",
           { "Impersonate-User", "jane", "Impersonate-Group", "b" },
@@ -409,6 +423,23 @@ static void set_impersonators(void) {
                 0);
         bind("", "c1", "c1", "User", "c1");
         bind("", "c3", "c3", "User", "c3");
+        constrained[0] = (struct kube_rbac_v1_policy_rule){ words("impersonate:user-info impersonate:arbitrary-node"),
+                                                            words("authentication.k8s.io"),
+                                                            words("*"),
+                                                            { 0 },
+                                                            { 0 } };
+        constrained[1] = (struct kube_rbac_v1_policy_rule){
+                words("impersonate-on:user-info:list impersonate-on:arbitrary-node:list"),
+                words("*"),
+                words("pods"),
+                { 0 },
+                { 0 }
+        };
+        assert_int_equal(
+                rbac_set_cluster_role(rbac, &(struct kube_rbac_v1_cluster_role){ .metadata.name = "c4",
+                                                                                 .rules = { constrained, 2 } }),
+                0);
+        bind("", "c4", "c4", "User", "c4");
         bind("", "boss", "everything", "User", "boss");
         bind("", "old", "old", "User", "old");
 }
@@ -533,7 +564,7 @@ static bool node_may(struct rbac_nodes *nodes, const char *node, const char *res
 /* Methods that stand for no verb, and reviews that ask for none, or for what only looks like one. */
 static void test_what_is_no_verb_is_none_of_a_nodes(void **state) {
         static const char *const resources[] = { "nodes", "pods", "secrets", "persistentvolumeclaims" },
-                                *const verbs[] = { "", " ", "e", "ge", "et", "get list", "update patch", "create " };
+                                 *const verbs[] = { "", " ", "e", "ge", "et", "get list", "update patch", "create " };
         struct rbac_nodes *nodes = rbac_nodes_new();
 
         assert_int_equal(
