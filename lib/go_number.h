@@ -8,5 +8,10 @@
 int go_number_int(const char *text, int64_t *ret);
 int go_number_uint(const char *text, uint64_t *ret);
 
+/* What is counted behind @n: behind the largest is the smallest, as in Go. */
+static inline int64_t go_number_next(int64_t n) {
+        return (int64_t)((uint64_t)n + 1);
+}
+
 /* What Go says of either error: "invalid syntax", "value out of range". */
 const char *go_number_error(int error);

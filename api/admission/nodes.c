@@ -24,12 +24,14 @@
 /* --- NodeRestriction: a node writes what is its own --- */
 
 enum api_step api_admit_node(struct api_request *r, const struct value *object, const struct value *old) {
-        const struct auth_attributes attributes = api_attributes(r);
+        struct auth_attributes attributes = api_attributes(r);
         const char *text = "", *name = r->name ?: r->path.name ?: "";
         int error;
 
         if (!auth_user_node(&r->user))
                 return API_NEXT;
+        if (r->creates)
+                attributes.verb = "create"; /* also by an applied configuration or an update */
         error = rbac_node_restriction(&attributes, object, old, r->arena, &text);
         if (error == -EACCES)
                 return api_refuse_object(r, API_FORBIDDEN, name, "%s%s%s \"%s\" is forbidden: %s", r->kind->resource,

@@ -13,6 +13,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/texts.h"
 
 static int copy_config(struct auth_authenticator *a, const struct auth_config *config) {
         const char *audiences[] = { config->issuer, NULL };
@@ -63,11 +64,16 @@ uint64_t auth_generation(const struct auth_authenticator *a) {
 
 int auth_intersect(struct arena *arena, const string_list *a, const string_list *b, string_list *ret_both) {
         string_list both = { .items = arena_alloc_array(arena, b->count + 1, sizeof(*both.items)) };
+        const char **sorted = arena_alloc_array(arena, a->count + 1, sizeof(*sorted));
 
-        if (!both.items)
+        if (!both.items || !sorted)
                 return -ENOMEM;
+        if (a->count > 0) {
+                memcpy(sorted, a->items, a->count * sizeof(*sorted));
+                qsort(sorted, a->count, sizeof(*sorted), texts_order);
+        }
         list_for_each (text, b)
-                if (kube_has(a, *text))
+                if (a->count > 0 && bsearch(text, sorted, a->count, sizeof(*sorted), texts_order))
                         both.items[both.count++] = *text;
         *ret_both = both;
         return 0;

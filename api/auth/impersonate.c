@@ -5,6 +5,7 @@
 
 #include "api/auth/attributes.h"
 #include "api/auth/text.h"
+#include "kube/names.h"
 #include "lib/arena.h"
 #include "lib/go_text.h"
 #include "lib/http/message.h"
@@ -182,12 +183,46 @@ static int ask_legacy(struct check *c, const struct auth_user *user) {
         return r < 0 ? r : ask_rest(c, "impersonate", "", user);
 }
 
+/* What is to be refused whatever the chain has to say. */
+static int refuse(const struct check *c, const char *verb, const struct target *target, const char *why) {
+        struct check refusing = *c;
+        int r;
+
+        refusing.n = 0; /* nobody is asked */
+        r = ask_for(&refusing, verb, target);
+        if (r != -EACCES)
+                return r;
+        c->refused->message = arena_printf(c->arena, "%s: %s", c->refused->message, why);
+        return c->refused->message ? r : -ENOMEM;
+}
+
+/* The name of the node that the user is; NULL: he is none. */
+static const char *node_of(const struct auth_user *user) {
+        const char *name = user->name + strlen(AUTH_NODE_PREFIX), *problems[NAME_PROBLEMS_MAX];
+
+        if (strncmp(user->name, AUTH_NODE_PREFIX, strlen(AUTH_NODE_PREFIX)) != 0)
+                return NULL;
+        return name_problems(NAME_SUBDOMAIN, name, problems) == 0 ? name : NULL;
+}
+
 static const char *mode_of(struct arena *arena, const struct auth_user *user) {
         const char *namespace, *name;
 
         if (auth_account_split(arena, user->name, &namespace, &name) == 0)
                 return "serviceaccount";
-        return strncmp(user->name, AUTH_NODE_PREFIX, strlen(AUTH_NODE_PREFIX)) == 0 ? "arbitrary-node" : "user-info";
+        return node_of(user) ? "arbitrary-node" : "user-info";
+}
+
+/* Nobody gets to be of system:masters by verbs that are granted to limit what he can be, nor what is no name. */
+static int check_groups(const struct check *c, const char *verb, const string_list *groups) {
+        if (kube_has(groups, ""))
+                return refuse(c, verb, &(struct target){ .group = GROUP, .resource = "groups", .name = "" },
+                              "impersonating the empty string group is not allowed");
+        if (kube_has(groups, AUTH_GROUP_MASTERS))
+                return refuse(c, verb,
+                              &(struct target){ .group = GROUP, .resource = "groups", .name = AUTH_GROUP_MASTERS },
+                              "impersonating the system:masters group is not allowed");
+        return 0;
 }
 
 /* In the modes of accounts and nodes the name is all that may be wanted. */
@@ -199,14 +234,15 @@ static int ask_identity(const struct check *c, const char *mode, const struct au
         if (!verb)
                 return -ENOMEM;
         if (strcmp(mode, "user-info") == 0) {
-                r = ask_name(c, verb, .group = GROUP, .resource = "users", .name = user->name);
-                return r < 0 ? r : ask_rest(c, verb, GROUP, user);
+                if ((r = ask_name(c, verb, .group = GROUP, .resource = "users", .name = user->name)) < 0 ||
+                    (r = check_groups(c, verb, &user->groups)) < 0)
+                        return r;
+                return ask_rest(c, verb, GROUP, user);
         }
         if (!alone)
                 return -EACCES;
         if (strcmp(mode, "arbitrary-node") == 0)
-                return ask_name(c, verb, .group = GROUP, .resource = "nodes",
-                                .name = user->name + strlen(AUTH_NODE_PREFIX));
+                return ask_name(c, verb, .group = GROUP, .resource = "nodes", .name = node_of(user));
         r = auth_account_split(c->arena, user->name, &namespace, &name);
         return r < 0 ? r :
                        ask_name(c, verb, .group = GROUP, .namespace = namespace, .resource = "serviceaccounts",

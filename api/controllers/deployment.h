@@ -13,9 +13,8 @@
 #define DEPLOYMENT_DESIRED "deployment.kubernetes.io/desired-replicas"
 #define DEPLOYMENT_MAX "deployment.kubernetes.io/max-replicas"
 #define DEPLOYMENT_HASH_LABEL "pod-template-hash"
-#define DEPLOYMENT_HASH_MAX 16       /* bytes of its text, with the NUL */
-#define DEPLOYMENT_HISTORY_MAX 2000  /* bytes of the annotation */
-#define DEPLOYMENT_CONDITIONS_MORE 3 /* that the controller itself knows */
+#define DEPLOYMENT_HASH_MAX 16      /* bytes of its text, with the NUL */
+#define DEPLOYMENT_HISTORY_MAX 2000 /* bytes of the annotation */
 
 enum { DEPLOYMENT_DEPLOYMENTS, DEPLOYMENT_SETS, DEPLOYMENT_PODS };
 

@@ -9,6 +9,7 @@
 #include "kube/core_v1.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/go_number.h"
 #include "lib/json_writer.h"
 
 #define NAME_MAX_BYTES 253 /* a DNS subdomain */
@@ -94,9 +95,14 @@ static int64_t revision_of(const struct kube_object_meta *meta) {
 /* The revision that the set had before joins its history, whose oldest go when there are too many. */
 static void add_history(struct deployment_plan *plan, replica_set *set, const char *revision) {
         const char *history = deployment_annotation(&set->metadata, DEPLOYMENT_HISTORY) ?: "";
+        size_t left = strlen(history), more = strlen(revision) + 1;
 
-        while (*history && strlen(history) + strlen(revision) + 1 > DEPLOYMENT_HISTORY_MAX)
-                history = strchr(history, ',') ? strchr(history, ',') + 1 : "";
+        while (*history && left + more > DEPLOYMENT_HISTORY_MAX) {
+                const char *comma = memchr(history, ',', left);
+
+                left = comma ? left - (size_t)(comma + 1 - history) : 0;
+                history = comma ? comma + 1 : "";
+        }
         deployment_annotate(plan, &set->metadata, DEPLOYMENT_HISTORY,
                             arena_printf(plan->arena, "%s%s%s", history, *history ? "," : "", revision));
 }
@@ -123,7 +129,7 @@ static int64_t next_revision(const struct deployment_plan *plan) {
         for (unsigned i = 0; i < plan->n_sets; i++)
                 if (&plan->sets[i] != plan->current && revision_of(&plan->sets[i].set.metadata) > most)
                         most = revision_of(&plan->sets[i].set.metadata);
-        return most + 1;
+        return go_number_next(most);
 }
 
 /* --- templates --- */

@@ -20,27 +20,35 @@ const deployment_condition *deployment_condition_of(const deployment *d, const c
         return NULL;
 }
 
-static void remove_condition(own_status *s, const char *type) {
+/* Takes away those of @type, in a list of the plan's own, with room for one more: the Deployment as it was has the
+ * other still. False without memory. */
+static bool remove_condition(struct deployment_plan *plan, const char *type) {
+        own_status *s = &plan->d.status;
+        deployment_condition *left = arena_alloc_array(plan->arena, (size_t)s->conditions.count + 1, sizeof(*left));
         uint32_t n = 0;
 
-        for (uint32_t i = 0; i < s->conditions.count; i++)
-                if (!kube_is(s->conditions.items[i].type, type))
-                        s->conditions.items[n++] = s->conditions.items[i];
+        plan->no_memory |= !left;
+        if (!left)
+                return false;
+        list_for_each (c, &s->conditions)
+                if (!kube_is(c->type, type))
+                        left[n++] = *c;
+        s->conditions.items = left;
         s->conditions.count = n;
+        return true;
 }
 
-/* The list has room: deployment_decide() sees to it. One that says the same stays as it is. */
+/* One that says the same stays as it is. */
 static void put_condition(struct deployment_plan *plan, deployment_condition c) {
         const deployment_condition *there = deployment_condition_of(&plan->d, c.type);
-        own_status *s = &plan->d.status;
 
         plan->no_memory |= !c.message;
         if (there && kube_is(there->status, c.status) && kube_is(there->reason, c.reason))
                 return;
         if (there && kube_is(there->status, c.status))
                 c.last_transition_time = there->last_transition_time;
-        remove_condition(s, c.type);
-        s->conditions.items[s->conditions.count++] = c;
+        if (remove_condition(plan, c.type))
+                plan->d.status.conditions.items[plan->d.status.conditions.count++] = c;
 }
 
 void deployment_set_condition(struct deployment_plan *plan, const char *type, const char *status, const char *reason,
@@ -140,7 +148,7 @@ static void tell_step(struct deployment_plan *plan) {
 
         if (there && kube_is(there->status, "True"))
                 c.last_transition_time = there->last_transition_time;
-        remove_condition(&plan->d.status, PROGRESSING);
+        remove_condition(plan, PROGRESSING);
         put_condition(plan, c);
 }
 
@@ -177,7 +185,7 @@ static void tell_failures(struct deployment_plan *plan) {
         for (unsigned i = 0; !any && i < plan->n_sets; i++)
                 any = take_failure(plan, &plan->sets[i]);
         if (!any)
-                remove_condition(&plan->d.status, FAILURE);
+                remove_condition(plan, FAILURE);
 }
 
 /* When it will be late. */
@@ -199,7 +207,7 @@ void deployment_tell_progress(struct deployment_plan *plan) {
         if (deployment_has_deadline(&plan->d))
                 tell_rollout(plan, &before);
         else
-                remove_condition(&plan->d.status, PROGRESSING);
+                remove_condition(plan, PROGRESSING);
         tell_failures(plan);
         plan->due = due(plan);
 }

@@ -15,15 +15,17 @@ struct node_question {
         struct arena *arena;
 };
 
-static const char *one_of(const char *verb, const char *verbs) {
-        const char *at = strstr(verbs, verb);
+/* Whether @verb is one of @verbs, which spaces divide. A verb may be anything, and nothing: what no HTTP method stands
+ * for has none. */
+static bool one_of(const char *verb, const char *verbs) {
         size_t n = strlen(verb);
 
-        for (; at; at = strstr(at + 1, verb)) {
+        if (n == 0 || strchr(verb, ' '))
+                return false;
+        for (const char *at = verbs; (at = strstr(at, verb)); at += n)
                 if ((at == verbs || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0'))
-                        return at;
-        }
-        return NULL;
+                        return true;
+        return false;
 }
 
 static const char *no_memory(const char *text) {

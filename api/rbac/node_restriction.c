@@ -10,6 +10,7 @@
 #include "lib/go_text.h"
 #include "lib/texts.h"
 #include "lib/value.h"
+#include "lib/value_keys.h"
 
 #define MIRROR "kubernetes.io/config.mirror"
 
@@ -169,29 +170,35 @@ static bool is_forbidden_label(const char *label) {
         return (is_under(label, n, "kubernetes.io") || is_under(label, n, "k8s.io")) && !is_kubelets(label, n);
 }
 
-/* Labels of @a that @b has not so, and that no node may touch, are added to @list. */
-static int add_changed(const struct node_write *w, const struct value *a, const struct value *b, string_list *list) {
-        for (uint32_t i = 0; i < value_count(a); i++) {
-                const struct value_member *label = &a->members[i];
-                const struct value *other = value_get(b, label->key);
+/* Labels of @a that @b has not, or, where it counts, not so, and that no node may touch, are put into @list, which has
+ * room. A node may send as many as a body has room for. */
+static void add_changed(const struct value *a, const struct value *b, bool others_count, string_list *list) {
+        _cleanup_value_keys_ struct value_keys keys = { 0 };
 
-                if ((other && value_equal(other, &label->value)) || !is_forbidden_label(label->key) ||
-                    kube_has(list, label->key))
-                        continue;
-                if (auth_list_add(w->arena, list, label->key) < 0)
-                        return -ENOMEM;
+        if (value_is(b, VALUE_MAP))
+                value_keys_init(&keys, b);
+        for (uint32_t i = 0; value_is(a, VALUE_MAP) && i < a->count; i++) {
+                const struct value_member *label = &a->members[i];
+                uint32_t at = keys.map ? value_keys_find(&keys, label->key) : VALUE_NONE;
+                bool same = at != VALUE_NONE && (!others_count || value_equal(&b->members[at].value, &label->value));
+
+                if (!same && is_forbidden_label(label->key))
+                        list->items[list->count++] = label->key;
         }
-        return 0;
 }
 
 static const char *check_labels(const struct node_write *w, bool creates) {
         const struct value *labels = value_find(w->object, "metadata.labels"),
                            *before = value_find(w->old, "metadata.labels");
-        string_list changed = { 0 };
+        string_list changed = { .items = arena_alloc_array(w->arena,
+                                                           (size_t)value_count(labels) + value_count(before) + 1,
+                                                           sizeof(*changed.items)) };
         char *names;
 
-        if (add_changed(w, labels, before, &changed) < 0 || add_changed(w, before, labels, &changed) < 0)
+        if (!changed.items)
                 return "";
+        add_changed(labels, before, true, &changed);
+        add_changed(before, labels, false, &changed);
         if (changed.count == 0)
                 return NULL;
         qsort(changed.items, changed.count, sizeof(*changed.items), texts_order);

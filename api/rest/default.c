@@ -13,6 +13,7 @@
 #include "api/state/resource.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
+#include "lib/go_number.h"
 #include "lib/json.h"
 #include "lib/value.h"
 #include "lib/value_edit.h"
@@ -46,8 +47,8 @@ int api_count_generation(struct api_request *r) {
         value_integer(value_find(r->current_tree, "metadata.generation"), &generation);
         value_integer(value_find(r->next, "metadata.generation"), &counted);
         if (api_is_next_generation(r))
-                generation++;
-        else if (counted != generation + 1)
+                generation = go_number_next(generation);
+        else if (counted != go_number_next(generation))
                 return 0;
         value_edit_begin(&edit, r->arena, r->next);
         error = value_edit_set(&edit, "/metadata/generation", &(struct value)VALUE_INTEGER(generation), NULL);

@@ -371,7 +371,7 @@ static enum api_step patch(struct api_request *r) {
 
 enum api_step api_modify(struct api_request *r) {
         api_forget_current(r);
-        r->removes = r->unchanged = r->forgets = false;
+        r->creates = r->removes = r->unchanged = r->forgets = false; /* what was to be made may be there by now */
         api_change_deinit(&r->change);
         r->change = (struct api_change){ 0 };
         switch (r->verb) {

@@ -12,6 +12,7 @@
 #include "kube/kinds.h"
 #include "kube/scalar.h"
 #include "lib/arena.h"
+#include "lib/go_number.h"
 #include "lib/value.h"
 #include "lib/value_edit.h"
 
@@ -111,7 +112,8 @@ static int mark_grace(const struct api_request *r, struct value_edit *edit, int6
         value_integer(value_find(r->current_tree, "metadata.generation"), &generation);
         if (error < 0 || generation <= 0 || value_find(r->current_tree, "metadata.deletionTimestamp"))
                 return error;
-        return value_edit_set(edit, "/metadata/generation", &(struct value)VALUE_INTEGER(generation + 1), NULL);
+        return value_edit_set(edit, "/metadata/generation", &(struct value)VALUE_INTEGER(go_number_next(generation)),
+                              NULL);
 }
 
 static int put_marks(const struct api_request *r, struct value_edit *edit, int64_t grace, const char *when) {

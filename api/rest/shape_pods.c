@@ -14,6 +14,7 @@
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/go_number.h"
 #include "lib/value.h"
 #include "lib/value_edit.h"
 
@@ -209,7 +210,7 @@ int shape_daemons(struct api_request *r, struct value_edit *edit, const struct v
         if (r->creates && number < 1)
                 number = 1;
         if (!r->creates && was && is && !value_equal(was, is))
-                number++;
+                number = go_number_next(number);
         text = arena_printf(r->arena, "%lld", (long long)number);
         return shape_text(edit, "/metadata/annotations/" TEMPLATES, text);
 }

@@ -105,13 +105,15 @@ bool validate_is_ipv6_cidr(const char *text) {
         return validate_is_cidr(text) && strchr(text, ':');
 }
 
+/* What is as it should be is not looked for among the @old, which may be many. */
 void validate_ip(struct validation *v, const struct place *at, const char *ip, const string_list *old) {
         const char *text = ip ?: "";
         struct address address;
+        bool good = read_address(text, text + strlen(text), &address);
 
-        if (kube_has(old, text))
+        if ((good && !address.zeros && !address.mapped) || (!validate_is_full(v) && kube_has(old, text)))
                 return;
-        if (!read_address(text, text + strlen(text), &address)) {
+        if (!good) {
                 validate_invalid(v, at, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
                 return;
         }
@@ -131,10 +133,12 @@ static bool has_bits_beyond(const struct block *block) {
 void validate_cidr(struct validation *v, const struct place *at, const char *cidr, const string_list *old) {
         const char *text = cidr ?: "";
         struct block block;
+        bool good = read_block(text, &block);
 
-        if (kube_has(old, text))
+        if ((good && !block.zeros && !block.address.zeros && !block.address.mapped && !has_bits_beyond(&block)) ||
+            (!validate_is_full(v) && kube_has(old, text)))
                 return;
-        if (!read_block(text, &block))
+        if (!good)
                 validate_invalid(v, at, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)");
         else if (block.zeros || block.address.zeros)
                 validate_invalid(v, at, text, "must not have leading 0s in IP or prefix length");

@@ -168,6 +168,8 @@ const char *validate_field_json(struct validation *v, const struct kube_type *ty
         _cleanup_free_ char *text = NULL;
         size_t length, skip = strlen(name) + 4; /* {"NAME": */
 
+        if (validate_is_full(v))
+                return "null";
         if (field->form == KUBE_OPTIONAL &&
             same_optional(field, (const char *)object + field->offset, (const char[sizeof(struct kube_raw) * 4]){ 0 }))
                 return "null";

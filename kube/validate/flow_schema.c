@@ -156,11 +156,12 @@ static void check_url_rule(struct validation *v, const struct place *at,
                            const struct kube_flowcontrol_v1_non_resource_policy_rule *rule) {
         const struct place *urls = FIELD(at, "nonResourceURLs");
         const string_list *list = &rule->non_resource_urls;
+        bool all = kube_has(list, "*");
 
         check_verbs(v, FIELD(at, "verbs"), &rule->verbs);
         check_list(v, urls, list, "nonResourceURLs must contain at least one value",
                    "if '*' is present, must not specify other non-resource URLs");
-        for (uint32_t i = 0; i < list->count && !kube_has(list, "*"); i++) {
+        for (uint32_t i = 0; i < list->count && !all; i++) {
                 const char *problem = url_problem(list->items[i] ?: "");
 
                 if (problem)

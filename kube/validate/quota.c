@@ -5,6 +5,7 @@
 
 #include "kube/validate/core.h"
 #include "kube/validate/pod_rules.h"
+#include "lib/cleanup.h"
 #include "lib/texts.h"
 
 static const struct place spec_place = { .name = "spec" }, status_place = { .name = "status" };
@@ -217,12 +218,28 @@ static const struct scope *find_scope(const char *name) {
         return NULL;
 }
 
-/* An error for each resource that the scope cannot count. */
-static void check_countable(struct validation *v, const struct place *at, const struct scope *scope,
-                            const resource_list *hard, const char *json) {
+/* How many resources each of the scopes cannot count: looked for once, however often a scope is named. */
+struct uncountable {
+        uint32_t of[ELEMENTS(scopes)];
+};
+
+static struct uncountable find_uncountable(const resource_list *hard) {
+        struct uncountable found = { 0 };
+
         list_for_each (r, hard)
-                if (scope && validate_is_quota_resource(r->name) && !validate_is_one(r->name, scope->resources))
-                        validate_invalid_json(v, at, json, "unsupported scope applied to resource");
+                for (size_t i = 0; validate_is_quota_resource(r->name) && i < ELEMENTS(scopes); i++)
+                        found.of[i] += !validate_is_one(r->name, scopes[i].resources);
+        return found;
+}
+
+static uint32_t uncountable_by(const struct uncountable *found, const struct scope *scope) {
+        return scope ? found->of[scope - scopes] : 0;
+}
+
+/* An error for each. */
+static void check_countable(struct validation *v, const struct place *at, uint32_t n, const char *json) {
+        for (uint32_t i = 0; i < n && !validate_is_full(v); i++)
+                validate_invalid_json(v, at, json, "unsupported scope applied to resource");
 }
 
 static void check_conflicts(struct validation *v, const struct place *at, const struct validate_set *set,
@@ -235,6 +252,7 @@ static void check_conflicts(struct validation *v, const struct place *at, const 
 
 static void check_scopes(struct validation *v, const struct kube_resource_quota_spec *spec, const char *json) {
         _cleanup_validate_set_ struct validate_set set = { 0 };
+        const struct uncountable uncountable = find_uncountable(&spec->hard);
         const struct place *at = FIELD(&spec_place, "scopes");
 
         for (uint32_t i = 0; i < spec->scopes.count && !validate_is_full(v); i++) {
@@ -243,7 +261,7 @@ static void check_scopes(struct validation *v, const struct kube_resource_quota_
                 if (!scope)
                         validate_invalid_json(v, at, json, "unsupported scope");
                 if (validate_set_add(v, &set, spec->scopes.items[i]) || !validate_is_full(v))
-                        check_countable(v, at, scope, &spec->hard, json);
+                        check_countable(v, at, uncountable_by(&uncountable, scope), json);
         }
         check_conflicts(v, at, &set, json);
 }
@@ -272,19 +290,23 @@ static void check_requirement(struct validation *v, const struct place *at,
 
 static void check_scope_selector(struct validation *v, const struct kube_resource_quota_spec *spec, const char *json) {
         _cleanup_validate_set_ struct validate_set set = { 0 };
+        const struct uncountable uncountable = find_uncountable(&spec->hard);
         const struct place *at = FIELD(FIELD(&spec_place, "scopeSelector"), "matchExpressions");
+        const char *whole = NULL; /* the selector's text: each error has it */
 
         if (!spec->scope_selector)
                 return;
         list_for_each (r, &spec->scope_selector->match_expressions) {
                 const struct scope *scope = find_scope(r->scope_name);
+                uint32_t n = uncountable_by(&uncountable, scope);
 
                 if (validate_is_full(v))
                         break;
                 if (!scope)
                         validate_invalid_word(v, FIELD(at, "scopeName"), r->scope_name, "unsupported scope");
-                check_countable(v, at, scope, &spec->hard,
-                                validate_go_json(v, &kube_scope_selector_type, spec->scope_selector));
+                if (n > 0 && !whole)
+                        whole = validate_go_json(v, &kube_scope_selector_type, spec->scope_selector);
+                check_countable(v, at, n, whole);
                 check_requirement(v, at, r, scope);
                 validate_set_add(v, &set, r->scope_name);
         }

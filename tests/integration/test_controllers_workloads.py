@@ -289,6 +289,20 @@ def test_deployment_says_that_pods_cannot_be_made(ns):
     assert eventually(lambda: conditions(ns.status(path)).get("ReplicaFailure", ("", ""))[:2] == ("True", "FailedCreate"))
 
 
+def test_deployment_whose_set_is_refused_says_so(ns):
+    """A quota lets it have no ReplicaSet: it has said nothing before, so that there is no condition of its own yet."""
+    ns.make(ns.core + "resourcequotas", "none", {"hard": {"count/replicasets.apps": "0"}})
+    assert eventually(lambda: ns.status(ns.core + "resourcequotas/none").get("hard") == {"count/replicasets.apps": "0"})
+    ns.deployment("d", 1)
+
+    def told():
+        return conditions(ns.status(ns.apps + "deployments/d")).get("Progressing")
+    status, reason, message = eventually(told)
+    assert (status, reason) == ("False", "ReplicaSetCreateError") and "exceeded quota: none" in message and not ns.sets()
+    ns.delete(ns.core + "resourcequotas/none")
+    assert eventually(lambda: conditions(ns.status(ns.apps + "deployments/d"))["Progressing"][0] == "True")
+
+
 def test_deployment_goes_with_all_that_it_has(ns):
     ns.deployment("d", 3)
     assert eventually(lambda: len(ns.pods()) == 3)

@@ -22,6 +22,7 @@
 #include "api/rbac/nodes.h"
 #include "api/rbac/rbac.h"
 #include "lib/arena.h"
+#include "lib/cleanup.h"
 #include "lib/http/message.h"
 #include "lib/json.h"
 #include "lib/value.h"
@@ -349,6 +350,20 @@ static const struct {
           "serviceaccounts \"x\" is forbidden: User \"c3\" cannot impersonate resource \"serviceaccounts\" in "
           "API group \"\" in the namespace \"default\"",
           -EACCES },
+        { "c4",
+          { "Impersonate-User", "jane", "Impersonate-Group", "system:masters" },
+          "groups.authentication.k8s.io \"system:masters\" is forbidden: User \"c4\" cannot impersonate:user-info "
+          "resource \"groups\" in API group \"authentication.k8s.io\" at the cluster scope: impersonating the "
+          "system:masters group is not allowed",
+          -EACCES },
+        { "c4",
+          { "Impersonate-User", "jane", "Impersonate-Group", "" },
+          "groups.authentication.k8s.io is forbidden: User \"c4\" cannot impersonate:user-info resource "
+          "\"groups\" in API group \"authentication.k8s.io\" at the cluster scope: impersonating the empty string "
+          "group is not allowed",
+          -EACCES },
+        { "c4", { "Impersonate-User", "system:node:" }, "system:node: system:authenticated", 0 },
+        { "c4", { "Impersonate-User", "system:node:No_Name" }, "system:node:No_Name system:authenticated", 0 },
         { "old", { "Impersonate-User", "jane" }, "jane system:authenticated", 0 },
         { "old",
           { "Impersonate-User", "jane", "Impersonate-Group", "b" },
@@ -408,6 +423,23 @@ static void set_impersonators(void) {
                 0);
         bind("", "c1", "c1", "User", "c1");
         bind("", "c3", "c3", "User", "c3");
+        constrained[0] = (struct kube_rbac_v1_policy_rule){ words("impersonate:user-info impersonate:arbitrary-node"),
+                                                            words("authentication.k8s.io"),
+                                                            words("*"),
+                                                            { 0 },
+                                                            { 0 } };
+        constrained[1] = (struct kube_rbac_v1_policy_rule){
+                words("impersonate-on:user-info:list impersonate-on:arbitrary-node:list"),
+                words("*"),
+                words("pods"),
+                { 0 },
+                { 0 }
+        };
+        assert_int_equal(
+                rbac_set_cluster_role(rbac, &(struct kube_rbac_v1_cluster_role){ .metadata.name = "c4",
+                                                                                 .rules = { constrained, 2 } }),
+                0);
+        bind("", "c4", "c4", "User", "c4");
         bind("", "boss", "everything", "User", "boss");
         bind("", "old", "old", "User", "old");
 }
@@ -510,18 +542,42 @@ static const struct value *parse(const char *text) {
         return value;
 }
 
-static bool node_may(struct rbac_nodes *nodes, const char *node, const char *resource, const char *name) {
+static bool node_may_do(struct rbac_nodes *nodes, const char *node, const char *verb, const char *resource,
+                        const char *name) {
         const struct auth_user user = { .name = arena_printf(arena, "system:node:%s", node),
                                         .groups = words("system:nodes") };
         const struct auth_authorizer of_nodes = rbac_nodes_authorizer(nodes);
         struct auth_attributes a = AUTH_ATTRIBUTES(&user);
 
         a.is_resource = true;
-        a.verb = "get";
+        a.verb = verb;
         a.resource = resource;
         a.namespace = strcmp(resource, "persistentvolumes") == 0 ? "" : "d";
         a.name = name;
         return auth_authorize(&of_nodes, 1, &a, arena).decision == AUTH_ALLOW;
+}
+
+static bool node_may(struct rbac_nodes *nodes, const char *node, const char *resource, const char *name) {
+        return node_may_do(nodes, node, "get", resource, name);
+}
+
+/* Methods that stand for no verb, and reviews that ask for none, or for what only looks like one. */
+static void test_what_is_no_verb_is_none_of_a_nodes(void **state) {
+        static const char *const resources[] = { "nodes", "pods", "secrets", "persistentvolumeclaims" },
+                                 *const verbs[] = { "", " ", "e", "ge", "et", "get list", "update patch", "create " };
+        struct rbac_nodes *nodes = rbac_nodes_new();
+
+        assert_int_equal(
+                rbac_nodes_set_pod(nodes, parse("{\"metadata\":{\"namespace\":\"d\",\"name\":\"n1\"},\"spec\":{"
+                                                "\"nodeName\":\"n1\",\"volumes\":[{\"name\":\"a\",\"secret\":{"
+                                                "\"secretName\":\"n1\"}}]}}")),
+                0);
+        assert_true(node_may(nodes, "n1", "nodes", "n1"));
+        assert_true(node_may(nodes, "n1", "secrets", "n1"));
+        for (size_t i = 0; i < ELEMENTS(resources); i++)
+                for (size_t k = 0; k < ELEMENTS(verbs); k++)
+                        assert_false(node_may_do(nodes, "n1", verbs[k], resources[i], "n1"));
+        rbac_nodes_free(nodes);
 }
 
 /* What two pods name is their node's until both are gone. */
@@ -618,6 +674,7 @@ int main(void) {
                 TEST(test_impersonation),
                 TEST(test_what_nodes_write),
                 TEST(test_the_graph_forgets),
+                TEST(test_what_is_no_verb_is_none_of_a_nodes),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
