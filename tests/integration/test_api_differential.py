@@ -36,6 +36,49 @@ def test_as_kube_apiserver(servers, path):
     assert compared > 0 and differ == 0, "\n".join(said)
 
 
+# kube-apiserver's checks of what is not here: a certificate for its own requests, apiservers of other versions, custom kinds, aggregation.
+NO_CHECKS = {"loopback-serving-certificate", "autoregister-completion"} | {f"poststarthook/{hook}" for hook in (
+    "start-apiserver-admission-initializer", "priority-and-fairness-filter", "storage-object-count-tracker-hook", "start-apiextensions-informers",
+    "start-apiextensions-controllers", "crd-informer-synced", "peer-endpoint-reconciler-controller", "start-kube-apiserver-identity-lease-controller",
+    "start-kube-apiserver-identity-lease-garbage-collector", "start-kube-aggregator-informers", "apiservice-status-local-available-controller",
+    "apiservice-status-remote-available-controller", "apiservice-registration-controller", "apiservice-discovery-controller",
+    "kube-apiserver-autoregistration", "apiservice-openapi-controller", "apiservice-openapiv3-controller")}
+
+
+def get(server, path):
+    status, headers, text = server.ask({"method": "GET", "path": path, "headers": {}, "body": ""})
+    return status, headers, [line for line in text.splitlines() if not any(f"]{name} " in line for name in NO_CHECKS)]
+
+
+@pytest.mark.parametrize("page", ["livez", "readyz", "healthz"])
+def test_checks_of_health(servers, page):
+    """By the same names, in the same order, and each by itself."""
+    for query in ("?verbose", "?verbose=1&exclude=etcd&exclude=poststarthook/rbac/bootstrap-roles&exclude=nope&exclude=shutdown", ""):
+        theirs, ours = (get(server, f"/{page}{query}") for server in servers)
+        assert theirs == ours
+    names = [line[3:].rpartition(" ")[0] for line in get(servers[1], f"/{page}?verbose")[2][:-1]]
+    assert len(names) == (18 if page == "readyz" else 15)
+    for name in names:
+        theirs, ours = (get(server, f"/{page}/{name}") for server in servers)
+        assert theirs == ours and ours[::2] == (200, ["ok"]), name
+
+
+def test_what_the_checks_came_to(servers):
+    """/metrics/slis: each page's checks, which asking for one by itself does not count."""
+    theirs, ours = (get(server, "/metrics/slis")[2] for server in servers)
+    for server in servers:
+        assert get(server, "/livez")[0] == get(server, "/livez?exclude=etcd")[0] == get(server, "/livez/ping")[0] == get(server, "/livez/etcd")[0] == 200
+    for before, server in zip((theirs, ours), servers):
+        grown = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in get(server, "/metrics/slis")[2] if not line.startswith("#")}
+        was = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in before if not line.startswith("#")}
+        for name, more in (("ping", 2), ("etcd", 1)):
+            sample = f'kubernetes_healthchecks_total{{name="{name}",status="success",type="livez"}}'
+            assert grown[sample] - was.get(sample, 0) == more and grown[f'kubernetes_healthcheck{{name="{name}",type="livez"}}'] == 1
+    kept = [[line.rpartition(" ")[0] if line[0] != "#" else line for line in get(server, "/metrics/slis")[2]
+             if f'"error"' not in line and "process_start" not in line and not any(f'name="{name}"' in line for name in NO_CHECKS)] for server in servers]
+    assert kept[0] == kept[1]
+
+
 def lives(server):
     """For how long tokens live, and after which time they say that they should have been replaced: of requests for 3607 s, for another audience, for 3600 s."""
     def post(path, body):
