@@ -214,6 +214,17 @@ static enum api_step replace(struct api_request *r, const struct value *next) {
         return finish(r, &edit, error);
 }
 
+static enum api_step refuse_unnamed(struct api_request *r) {
+        return api_refuse(r, API_BAD_REQUEST,
+                          "the name of the object (%s based on URL) was undeterminable: name must be provided",
+                          r->path.name);
+}
+
+/* Of what a patch leaves without a version kube-apiserver reads nothing, and so no name. */
+static bool is_unread(const struct api_request *r, const struct value *next) {
+        return r->body_form != API_PATCH_STRATEGIC && !*value_string_or(value_get(next, "apiVersion"), "");
+}
+
 static enum api_step check_update_name(struct api_request *r, const struct value *sent) {
         const char *name = api_meta_text(sent, "name"), *namespace = api_meta_text(sent, "namespace");
 
@@ -222,9 +233,7 @@ static enum api_step check_update_name(struct api_request *r, const struct value
                         r, API_BAD_REQUEST,
                         "the namespace of the provided object does not match the namespace sent on the request");
         if (!*name)
-                return api_refuse(r, API_BAD_REQUEST,
-                                  "the name of the object (%s based on URL) was undeterminable: name must be provided",
-                                  r->path.name);
+                return refuse_unnamed(r);
         if (strcmp(name, r->path.name) != 0)
                 return api_refuse(r, API_BAD_REQUEST,
                                   "the name of the object (%s) does not match the name on the URL (%s)", name,
@@ -360,6 +369,8 @@ static enum api_step patch(struct api_request *r) {
         if (error < 0)
                 return refuse_patch(r, error, err);
         step = check_patched(r, shown, next);
+        if (step == API_NEXT && is_unread(r, next))
+                return refuse_unnamed(r);
         step = step ?: api_door_check(r, next);
         if (step != API_NEXT)
                 return step;
