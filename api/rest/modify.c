@@ -18,6 +18,7 @@
 #include "api/state/resource.h"
 #include "kube/apply/apply.h"
 #include "kube/kinds.h"
+#include "kube/patch/go_text.h"
 #include "kube/patch/patch.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
@@ -315,10 +316,22 @@ static enum api_step apply(struct api_request *r) {
         return step == API_NEXT ? replace(r, next) : step;
 }
 
+/* What an error shows: the document that was made, or, of a strategic patch, the patch. In quotes; NULL without
+ * memory. */
+static const char *shown_of(struct api_request *r, const struct value *next) {
+        _cleanup_free_ char *json = NULL;
+        const char *text;
+
+        if (r->body_form == API_PATCH_STRATEGIC) {
+                text = patch_text(r->arena, r->sent);
+                return text ? go_text_quote(r->arena, text) : NULL;
+        }
+        return json_format(next, false, &json, NULL) < 0 ? NULL : go_text_quote(r->arena, json);
+}
+
 /* What the patch has made has to be of its type. */
 static enum api_step check_patched(struct api_request *r, const struct value *current, const struct value *next) {
         const char *problem, *quoted, *text;
-        _cleanup_free_ char *json = NULL;
         struct problems problems;
         int error = api_look(r, NULL, 0, next, &problem);
 
@@ -326,11 +339,12 @@ static enum api_step check_patched(struct api_request *r, const struct value *cu
                 problem = api_patch_kind_problem(r, current, next);
         if (error == 0 && !problem)
                 return API_NEXT;
-        if (error < 0 || json_format(next, false, &json, NULL) < 0 || !(quoted = go_text_quote(r->arena, json)))
+        if (error < 0 || !(quoted = shown_of(r, next)))
                 return api_fail(r, -ENOMEM, NULL);
         problems_init(&problems, r->arena, NULL, NULL);
         /* All of it: what is wrong stands at the end. */
-        text = arena_printf(r->arena, "patch: Invalid value: %s: %s", quoted, problem);
+        text = arena_printf(r->arena, "patch: Invalid value: %s: %s%s", quoted,
+                            r->body_form == API_PATCH_STRATEGIC ? api_from_json(problem) : "", problem);
         if (!text)
                 return api_fail(r, -ENOMEM, NULL);
         problems.items[problems.count++] = (struct problem){ .text = text };

@@ -9,6 +9,7 @@
 #include "kube/codec/strict.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
+#include "kube/scalar.h"
 #include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -66,6 +67,10 @@ static int explain(struct api_request *r, const struct value *tree, const char *
                 if (!problems.items[i].warning)
                         *ret_problem = problems.items[i].text;
         return error;
+}
+
+const char *api_from_json(const char *problem) {
+        return strncmp(problem, KUBE_BAD_BASE64, strlen(KUBE_BAD_BASE64)) == 0 ? "error decoding from json: " : "";
 }
 
 static void on_odd_operation(void *data, const char *text) {

@@ -180,8 +180,9 @@ static void read_bytes(struct reader *r, const struct value *value, struct kube_
                 return;
         if (kube_base64_parse(value->text, value->count, data, &ret->length))
                 ret->data = data;
-        else
-                problem_add(r->problems, false, value->line, path_of(r), "Invalid value: must be base64");
+        else /* as Go says it, and not of which field */
+                problem_add(r->problems, false, value->line, "", KUBE_BAD_BASE64 " at input byte %zu",
+                            kube_base64_stop(value->text, value->count));
 }
 
 static void read_raw(struct reader *r, const struct value *value, struct kube_raw *ret) {
