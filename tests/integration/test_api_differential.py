@@ -1,8 +1,10 @@
 """The corpus of tests/differential, replayed against nacelle-api and kube-apiserver: they differ where exceptions.txt says so, nowhere else."""
 import base64
+import http.client
 import json
 import os
 import pathlib
+import socket
 import sys
 
 import pytest
@@ -77,6 +79,39 @@ def test_what_the_checks_came_to(servers):
     kept = [[line.rpartition(" ")[0] if line[0] != "#" else line for line in get(server, "/metrics/slis")[2]
              if f'"error"' not in line and "process_start" not in line and not any(f'name="{name}"' in line for name in NO_CHECKS)] for server in servers]
     assert kept[0] == kept[1]
+
+
+def refused(server, head, body, later):
+    """What a connection says to a POST that is refused, of which @later is sent once the answer is there; and to the request behind it."""
+    with server.context.wrap_socket(socket.create_connection(("127.0.0.1", server.port), timeout=30), server_hostname="127.0.0.1") as s:
+        def answer():
+            response = http.client.HTTPResponse(s)
+            response.begin()
+            response.read()
+            return response.status, response.getheader("Connection")
+
+        s.sendall(f"POST /nope HTTP/1.1\r\nHost: x\r\n{head}\r\n\r\n".encode() + body)
+        said = [answer()]
+        if said[0][1] != "close":
+            s.sendall(later + b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            said.append(answer())
+        return said
+
+
+@pytest.mark.parametrize("size, sent", [(10, 10), (0, 0), (262143, 262143), (262144, 262144), (300000, 300000)])
+def test_connections_of_refused_requests(servers, size, sent):
+    """They go on where the body is small; else, and where the client waits for its leave to send it, they end."""
+    theirs, ours = (refused(server, f"Content-Length: {size}", b"x" * sent, b"") for server in servers)
+    assert theirs == ours == [(404, None), (200, None)] if size < 262144 else theirs == ours == [(404, "close")]
+    theirs, ours = (refused(server, f"Content-Length: {size or 1}\r\nExpect: 100-continue", b"", b"") for server in servers)
+    assert theirs == ours == [(404, "close")]
+
+
+def test_the_rest_of_a_refused_request(servers):
+    """Also where it comes behind the answer, which kube-apiserver gives only when the body is there."""
+    rest = b"GET /api HTTP/1.1\r\nHost: x\r\n\r\n" * 100  # not taken for requests
+    assert refused(servers[1], f"Content-Length: {10 + len(rest)}", b"x" * 10, rest) == [(404, None), (200, None)]
+    assert refused(servers[1], "Content-Length: 10", b"x" * 10, b"x y z\r\n\r\n")[1][0] == 400  # more than it said is another
 
 
 def lives(server):
