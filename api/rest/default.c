@@ -42,7 +42,7 @@ static enum api_step settle(struct api_request *r, const struct kube_kind *kind,
         problems_init(&problems, r->arena, NULL, NULL);
         error = api_settle(r->arena, kind->type, r->next, true, &problems, &json);
         if (error == 0 && !json.text)
-                return refuse(r, kind, problems.count > 0 ? problems.items[0].text : "");
+                return refuse(r, kind, problems.count > 0 ? problems.items[0].in_go ?: problems.items[0].text : "");
         if (error == 0)
                 error = json_parse(r->arena, json.text, json.length, NULL, &r->next, NULL);
         *ret_object = json.object;

@@ -65,7 +65,7 @@ static int explain(struct api_request *r, const struct value *tree, const char *
         error = kube_value_read(scratch, r->type, tree, "", &problems, object);
         for (uint32_t i = 0; error == 0 && i < problems.count && !*ret_problem; i++)
                 if (!problems.items[i].warning)
-                        *ret_problem = problems.items[i].text;
+                        *ret_problem = problems.items[i].in_go ?: problems.items[i].text;
         return error;
 }
 
