@@ -91,7 +91,12 @@ static int open_services(const struct api_config *c, int fd, struct api_server_c
                                               .advertised = api_advertised(c, advertised) ? advertised : NULL,
                                               .port = (unsigned)listener_port(fd) };
 
-        return api_services_new(&config, &own->services, err);
+        int r = api_services_new(&config, &own->services, err);
+
+        if (r == 0)
+                own->begun |=
+                        API_BEGUN(API_START_ADDRESSES) | API_BEGUN(API_START_SERVICE) | API_BEGUN(API_START_RANGES);
+        return r;
 }
 
 /* Until it is to end, and to its end. */
@@ -217,14 +222,22 @@ static int open_state(const struct api_config *c, struct parts *p, struct err **
 
         if (r < 0)
                 return r;
+        p->config.begun |= API_BEGUN(API_START_STATE);
         p->config.usage = api_usage_new(p->config.state);
         if (!p->config.usage)
                 return err_set(err, ENOMEM, "no memory for the service");
-        if ((r = api_bootstrap(p->config.state, err)) < 0 ||
-            (r = priority_new(p->config.state, &p->config.priority, err)) < 0)
+        if ((r = api_bootstrap(p->config.state, err)) < 0)
                 return r;
-        return api_keeper_new(p->config.state, api_credentials_authorities(p->service.credentials), &p->service.keeper,
-                              err);
+        p->config.begun |= API_BEGUN(API_START_ROLES) | API_BEGUN(API_START_CLASSES);
+        if ((r = priority_new(p->config.state, &p->config.priority, err)) < 0)
+                return r;
+        p->config.begun |= API_BEGUN(API_START_FLOWS) | API_BEGUN(API_START_CLASSIFIES);
+        r = api_keeper_new(p->config.state, api_credentials_authorities(p->service.credentials), &p->service.keeper,
+                           err);
+        if (r == 0)
+                p->config.begun |=
+                        API_BEGUN(API_START_NAMESPACES) | API_BEGUN(API_START_TRUST) | API_BEGUN(API_START_TRACKING);
+        return r;
 }
 
 static int open_access(const struct api_config *c, struct parts *p, struct err **err) {

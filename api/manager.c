@@ -37,6 +37,7 @@ struct api_manager {
         const struct auth_issue *issue;
         struct api_usage *usage;
         struct api_source *source;
+        struct api_health *health;
         char *authority;
 };
 
@@ -86,6 +87,18 @@ static bool charged(void *data, const char *namespace) {
         return api_admission_is_charged(m->admission, namespace);
 }
 
+static void on_controllers_synced(void *data) {
+        const struct api_manager *m = data;
+
+        api_health_begun(m->health, API_START_CONTROLLERS);
+}
+
+static void on_scheduler_synced(void *data) {
+        const struct api_manager *m = data;
+
+        api_health_begun(m->health, API_START_SCHEDULER);
+}
+
 static void write_metrics(void *data, struct metrics_writer *w) {
         const struct api_manager *m = data;
 
@@ -128,7 +141,9 @@ static void *run(void *data) {
 /* With the rights of its default roles, as it would have them elsewhere. */
 static int begin_scheduler(struct api_manager *m, const struct kube_registry *kinds, struct err **err) {
         const struct scheduler_config c = { .client = api_local_user(m->local, AUTH_USER_SCHEDULER, "kube-scheduler"),
-                                            .kinds = kinds };
+                                            .kinds = kinds,
+                                            .synced = on_scheduler_synced,
+                                            .data = m };
         int r;
 
         if (!c.client)
@@ -160,6 +175,7 @@ static int begin(struct api_manager *m, const struct api_config *config, struct 
                                         .charged = charged,
                                         .sign = sign,
                                         .own_name = own_name,
+                                        .synced = on_controllers_synced,
                                         .data = m,
                                         .kinds = server->config.registry,
                                         .which = config->controllers,
@@ -169,6 +185,7 @@ static int begin(struct api_manager *m, const struct api_config *config, struct 
         int r;
 
         m->credentials = credentials;
+        m->health = &server->health;
         m->admission = server->config.admission;
         m->authority = strdup(api_credentials_authority(credentials));
         r = m->authority ? api_local_new(server, &m->loop, &m->local) : -ENOMEM;
@@ -184,6 +201,8 @@ static int begin(struct api_manager *m, const struct api_config *config, struct 
         r = controllers_start(m->controllers);
         if (r < 0)
                 return err_errno(err, -r, "cannot begin the controllers");
+        if (!config->scheduler)
+                api_health_begun(m->health, API_START_SCHEDULER);
         r = config->scheduler ? begin_scheduler(m, c.kinds, err) : 0;
         return r < 0 ? r : begin_usage(m, server->config.usage, err);
 }
@@ -224,6 +243,7 @@ int api_manager_start(const struct api_config *config, struct api_credentials *c
                 free_manager(m);
                 return r;
         }
+        api_health_begun(m->health, API_START_INFORMERS);
         m->source = &server->source;
         api_source_set(m->source, write_metrics, m);
         *ret_manager = m;

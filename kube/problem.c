@@ -73,6 +73,7 @@ static void put(struct problems *problems, bool warning, uint32_t line, const ch
         problem = &problems->items[problems->count++];
         problem->warning = warning;
         problem->line = line;
+        problem->in_go = NULL;
         problem->text = arena_printf(problems->arena, "%s%s%s", path, *path ? ": " : "", sentence);
         problem->n_path = problem->text ? (uint32_t)strlen(path) : 0;
         problem->text = problem->text ?: "out of memory";
@@ -96,6 +97,11 @@ void problem_add(struct problems *problems, bool warning, uint32_t line, const c
         va_start(ap, format);
         add(problems, warning, line, path, format, ap);
         va_end(ap);
+}
+
+void problem_in_go(struct problems *problems, const char *sentence) {
+        if (problems->count > 0 && problems->count == problems->errors + problems->warnings) /* it was kept */
+                problems->items[problems->count - 1].in_go = sentence;
 }
 
 void problem_error(struct problems *problems, const char *path, const char *format, ...) {

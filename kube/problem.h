@@ -21,9 +21,10 @@ struct value;
 
 struct problem {
         bool warning;
-        uint32_t line;    /* 0: not known */
-        const char *text; /* path and sentence */
-        uint32_t n_path;  /* bytes of @text that are the path; behind them ": " */
+        uint32_t line;     /* 0: not known */
+        const char *text;  /* path and sentence */
+        uint32_t n_path;   /* bytes of @text that are the path; behind them ": " */
+        const char *in_go; /* what Go's reader says instead, without the path; NULL: the same */
 };
 
 struct problems {
@@ -50,6 +51,9 @@ void problem_put(struct problems *problems, const char *path, const char *senten
 /* As the two above, with the line known. */
 void problem_add(struct problems *problems, bool warning, uint32_t line, const char *path, const char *format, ...)
         __attribute__((format(printf, 5, 6)));
+
+/* What Go's reader says of the problem that was added last; the text lives as long as the problems. */
+void problem_in_go(struct problems *problems, const char *sentence);
 
 /* The errors as one: `FILE:LINE: TEXT; FILE:LINE: TEXT`. Returns 0 when there is none, else -EINVAL. */
 int problems_err(const struct problems *problems, struct err **err);

@@ -112,6 +112,29 @@ static bool pack(wide billionths, bool negative, uint8_t style, struct quantity 
         return true;
 }
 
+static const char *skip_digits(const char *p) {
+        return p + strspn(p, "0123456789");
+}
+
+const char *quantity_in_go(const char *text) {
+        const char *number = text + (*text == '-' || *text == '+'), *p = skip_digits(number);
+        bool digits = p > number;
+        struct suffix exponent;
+
+        if (*p == '.') {
+                digits |= skip_digits(p + 1) > p + 1;
+                p = skip_digits(p + 1);
+        }
+        number = p;
+        p += strspn(p, "eEinumkKMGTP");
+        p = skip_digits(p + (*p == '-' || *p == '+'));
+        if (!*text || *p)
+                return "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+        if (!digits && (find_suffix(number) || parse_exponent(number, &exponent)))
+                return "unable to parse numeric part of quantity";
+        return "unable to parse quantity's suffix";
+}
+
 int quantity_parse(const char *text, struct quantity *ret_quantity, struct err **err) {
         const struct suffix *suffix;
         struct suffix exponent;

@@ -34,6 +34,9 @@ struct quantity {
  */
 int quantity_parse(const char *text, struct quantity *ret_quantity, struct err **err);
 
+/* What Go's resource.ParseQuantity() says of @text, which quantity_parse() refuses with -EINVAL. */
+const char *quantity_in_go(const char *text);
+
 struct quantity quantity_from_units(int64_t units, enum quantity_style style);
 struct quantity quantity_from_milli(int64_t milli);
 

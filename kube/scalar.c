@@ -1,5 +1,6 @@
 #include "kube/scalar.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,6 +181,38 @@ bool kube_quantity_parse(const char *text, size_t length, struct quantity *ret_q
         memcpy(copy, text, length);
         copy[length] = '\0';
         return strlen(copy) == length && quantity_parse(copy, ret_quantity, NULL) == 0;
+}
+
+static size_t skip_line_ends(const char *text, size_t at, size_t length) {
+        while (at < length && (text[at] == '\n' || text[at] == '\r'))
+                at++;
+        return at;
+}
+
+/* Behind the padding, of which the first character is at @at and @wanted have to be there. */
+static size_t stop_behind_padding(const char *text, size_t at, size_t length, unsigned wanted) {
+        size_t next = skip_line_ends(text, at + 1, length);
+
+        if (wanted == 1 || next == length)
+                return next;
+        return text[next] == '=' ? skip_line_ends(text, next + 1, length) : next - 1;
+}
+
+size_t kube_base64_stop(const char *text, size_t length) {
+        unsigned taken = 0; /* of four */
+
+        for (size_t i = 0; i < length; i++) {
+                char c = text[i];
+
+                if (c == '\n' || c == '\r')
+                        continue;
+                if (c == '=' && taken >= 2)
+                        return stop_behind_padding(text, i, length, 4 - taken);
+                if (!isalnum((unsigned char)c) && c != '+' && c != '/')
+                        return i;
+                taken = (taken + 1) % 4;
+        }
+        return length - taken;
 }
 
 bool kube_base64_parse(const char *text, size_t length, uint8_t *ret_data, uint32_t *ret_length) {

@@ -31,6 +31,11 @@ bool kube_quantity_parse(const char *text, size_t length, struct quantity *ret_q
 /* Standard base64 with padding; CR and LF in it are passed over. Room for length / 4 * 3 + 3 at @ret_data. */
 bool kube_base64_parse(const char *text, size_t length, uint8_t *ret_data, uint32_t *ret_length);
 
+#define KUBE_BAD_BASE64 "illegal base64 data" /* what a problem of it begins with */
+
+/* At which byte Go's encoding/base64 stops in what kube_base64_parse() refuses; @length where it does not. */
+size_t kube_base64_stop(const char *text, size_t length);
+
 /* A finite @number as Go's JSON has it: the shortest text that reads the same; returns its length. */
 #define KUBE_DOUBLE_TEXT_MAX 40
 size_t kube_double_format(double number, char ret_text[KUBE_DOUBLE_TEXT_MAX]);

@@ -1,5 +1,6 @@
 #include "lib/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -51,6 +52,12 @@ int log_to_journal(const char *path) {
         close_fd(journal_fd);
         journal_fd = fd;
         return 0;
+}
+
+bool log_is_blocked(void) {
+        struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+        return journal_fd < 0 && poll(&out, 1, 0) == 0;
 }
 
 static int prefix(char *line, size_t size, enum log_level level) {

@@ -22,6 +22,9 @@ void log_init(const char *program, enum log_level most);
 /* From now on messages go to the journal's socket at @path. 0 or a negative errno; then nothing has changed. */
 int log_to_journal(const char *path);
 
+/* Whether a message would have to wait for whoever reads standard error. */
+bool log_is_blocked(void);
+
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__)

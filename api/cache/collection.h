@@ -36,6 +36,9 @@ struct collection_filter {
         const char *namespace, *name;                             /* NULL: any */
         bool (*matches)(void *data, const struct object *object); /* may be NULL */
         void *data;
+        /* For a list with a limit: which objects behind a full page are worth another, whether they match or not.
+         * NULL: all of the namespace. */
+        bool (*among)(void *data, const struct object *object);
 };
 
 /* Told on the applying thread, without any lock, that there is a new event. */
@@ -80,6 +83,7 @@ struct collection_query {
         int64_t revision;                         /* as of which; 0: now */
         const char *after_namespace, *after_name; /* only what stands behind this one; NULL: from the start */
         size_t limit;                             /* 0: all */
+        bool uncounted;                           /* nobody asks how much the limit left out */
 };
 
 /* Objects in the order of namespace and name. */
@@ -88,8 +92,8 @@ struct collection_page {
         size_t n;
         int64_t revision; /* as of which it is: at least that of each change that was told before the query */
         int64_t last;     /* revision of the last change in it, where the query is of no revision */
-        bool more;        /* the limit left some out */
-        size_t remaining; /* how many; not known, and 0, where a filter counts */
+        bool more; /* there is something behind it, which need not match: as kube-apiserver, which looks no further */
+        size_t remaining; /* how much; not known, and 0, where a filter counts */
 };
 
 /* 0, -ENOMEM, or -ESTALE: the past that is asked for is gone. */

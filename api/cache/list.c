@@ -24,16 +24,21 @@ static bool is_wanted(const struct collection_filter *f, const struct object *o)
                (!f->name || strcmp(f->name, o->name) == 0) && (!f->matches || f->matches(f->data, o));
 }
 
-/* Returns 1 when the page is full and @o does not fit, 0 or -ENOMEM. */
+/* Whether @o, of which there is no room on the page, has clients ask for another. */
+static bool is_more(const struct collection_filter *f, const struct object *o) {
+        return (!f->namespace || strcmp(f->namespace, o->namespace) == 0) && (!f->among || f->among(f->data, o));
+}
+
+/* Returns 1 when the page is full and @o stands behind it, 0 or -ENOMEM. */
 static int take(struct listing *l, struct object *o) {
         struct collection_page *page = l->page;
 
+        if (l->query->limit && page->n == l->query->limit) {
+                page->more = is_more(&l->query->filter, o);
+                return page->more;
+        }
         if (!is_wanted(&l->query->filter, o))
                 return 0;
-        if (l->query->limit && page->n == l->query->limit) {
-                page->more = true;
-                return 1;
-        }
         if (page->n == l->allocated) {
                 size_t wanted = l->allocated ? 2 * l->allocated : 64;
                 struct object **larger = reallocarray(page->objects, wanted, sizeof(*larger));
@@ -77,7 +82,7 @@ static int list_present(struct collection *c, struct listing *l) {
 
 /* Whether those that the limit left out are counted: a filter would have to look at each. */
 static bool counts(const struct listing *l) {
-        return l->page->more && !l->query->filter.matches && !l->query->filter.name;
+        return l->page->more && !l->query->uncounted && !l->query->filter.matches && !l->query->filter.name;
 }
 
 static struct index_pair last_place(const struct listing *l) {

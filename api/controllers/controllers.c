@@ -155,6 +155,10 @@ static void on_changed(struct informer_handler *base, enum client_change change,
 }
 
 static void on_synced(void *data) {
+        const struct controllers *all = data;
+
+        if (all->config.synced)
+                all->config.synced(all->config.data);
         controllers_wake(data);
 }
 
@@ -293,7 +297,11 @@ int controllers_new(const struct controllers_config *config, struct controllers 
 }
 
 int controllers_start(struct controllers *controllers) {
-        return informers_start(controllers->informers);
+        int r = informers_start(controllers->informers);
+
+        if (r == 0 && informers_synced(controllers->informers)) /* nobody looks at anything */
+                on_synced(controllers);
+        return r;
 }
 
 void controllers_stop(struct controllers *controllers) {

@@ -38,7 +38,7 @@ typedef bool (*controllers_own_name)(void *data, const char *name);
 struct controllers_config {
         struct client *client;        /* by which they look */
         controllers_client client_of; /* NULL: @client writes too */
-        void *data;                   /* of client_of, charged, sign and own_name */
+        void *data;                   /* of client_of, charged, sign, own_name and synced */
         const struct kube_registry *kinds;
         const char *which;                  /* --controllers: "*,-namespace-controller"; NULL: "*" */
         int64_t event_ttl_s;                /* 0: events stay */
@@ -49,6 +49,7 @@ struct controllers_config {
         controllers_sign sign;              /* NULL: no certificates are signed */
         controllers_own_name own_name;      /* NULL: nobody knows */
         controllers_charged charged;        /* NULL: nobody knows */
+        void (*synced)(void *data);         /* once all is known that they look at; NULL: nobody asks */
         const char *server;                 /* https://ADDRESS:PORT of cluster-info; NULL: none is kept */
         uint64_t (*now)(void *data);        /* ns, of the monotonic clock; NULL: uv_hrtime() */
         int64_t (*wall)(void *data);        /* s since 1970; NULL: time() */

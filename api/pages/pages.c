@@ -7,6 +7,7 @@
 #include "api/auth/issue.h"
 #include "api/auth/keys.h"
 #include "api/discovery/openapi.h"
+#include "api/pages/health.h"
 #include "api/pages/metrics.h"
 #include "api/pages/paths.h"
 #include "api/server/request.h"
@@ -17,7 +18,6 @@
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
-#include "lib/go_text.h"
 #include "lib/http/exchange.h"
 #include "lib/http/message.h"
 
@@ -47,115 +47,6 @@ static enum api_step show_version(struct api_request *r, const char *rest) {
         if (!bytes)
                 return api_fail(r, -ENOMEM, NULL);
         api_respond_bytes(r, 200, "application/json", bytes);
-        return API_END;
-}
-
-/* --- health: each check by itself at /livez/NAME --- */
-
-static bool always(struct api_request *r) {
-        return true;
-}
-
-static bool store_told(struct api_request *r) {
-        return api_state_revision(r->server->config.state) > 0;
-}
-
-static bool stays(struct api_request *r) {
-        return !atomic_load(&r->server->leaves);
-}
-
-static const struct check {
-        const char *name;
-        const char *only; /* the page that has it; NULL: all */
-        bool (*good)(struct api_request *r);
-        const char *why; /* it is not */
-} checks[] = {
-        { "ping", NULL, always, "" },
-        { "log", NULL, always, "" },
-        { "etcd", NULL, store_told, "etcd client connection not yet established" }, /* clients know the store so */
-        { "shutdown", "readyz", stays, "process is shutting down" },
-};
-
-static bool has_check(const struct check *check, const char *page) {
-        return !check->only || strcmp(check->only, page) == 0;
-}
-
-static enum api_step show_check(struct api_request *r, const char *page, const char *name) {
-        for (size_t i = 0; i < ELEMENTS(checks); i++) {
-                const struct check *check = &checks[i];
-
-                if (strcmp(check->name, name) != 0 || !has_check(check, page))
-                        continue;
-                if (check->good(r))
-                        api_respond_text(r, 200, "ok");
-                else
-                        api_respond_text(r, 500,
-                                         arena_printf(r->arena, "internal server error: %s\n", check->why) ?: "");
-                return API_END;
-        }
-        return api_no_page(r);
-}
-
-/* ?exclude=NAME has a check count as good. */
-static bool is_excluded(struct api_request *r, const char *name) {
-        const char *query = http_request_of(r->x)->query, *excluded;
-
-        while ((excluded = http_query_next(r->arena, &query, "exclude")))
-                if (strcmp(excluded, name) == 0)
-                        return true;
-        return false;
-}
-
-static bool is_check(const char *page, const char *name) {
-        for (size_t i = 0; i < ELEMENTS(checks); i++)
-                if (has_check(&checks[i], page) && strcmp(checks[i].name, name) == 0)
-                        return true;
-        return false;
-}
-
-/* A warning about those that no check is called. */
-static const char *unknown_exclusions(struct api_request *r, const char *page) {
-        const char *query = http_request_of(r->x)->query, *excluded, *quoted;
-        struct arena_text names = { .arena = r->arena };
-
-        while ((excluded = http_query_next(r->arena, &query, "exclude"))) {
-                quoted = is_check(page, excluded) ? NULL : go_text_quote(r->arena, excluded);
-                if (quoted)
-                        arena_text_add(&names, "%s%s", names.length > 0 ? "," : "", quoted);
-        }
-        if (names.length == 0)
-                return "";
-        return arena_printf(r->arena, "warn: some health checks cannot be excluded: no matches for %s\n", arena_text_of(&names) ?: "") ?:
-                       "";
-}
-
-static const char *add_line(struct api_request *r, const char *text, const struct check *check, bool *good) {
-        bool is;
-
-        if (is_excluded(r, check->name))
-                return arena_printf(r->arena, "%s[+]%s excluded: ok\n", text, check->name) ?: "";
-        is = check->good(r);
-        *good &= is;
-        text = arena_printf(r->arena, "%s[%c]%s %s\n", text, is ? '+' : '-', check->name,
-                            is ? "ok" : "failed: reason withheld");
-        return text ?: "";
-}
-
-static enum api_step show_health(struct api_request *r, const char *rest) {
-        const char *query = http_request_of(r->x)->query, *text = "", *page = r->path.whole + 1;
-        bool verbose = *query && http_query(r->arena, query, "verbose"), good = true;
-
-        if (page[strlen(page) - 1] == '/')
-                return api_no_page(r);
-        if (*rest)
-                return show_check(r, arena_strndup(r->arena, page, strcspn(page, "/")) ?: "", rest);
-        for (size_t i = 0; i < ELEMENTS(checks); i++)
-                if (has_check(&checks[i], page))
-                        text = add_line(r, text, &checks[i], &good);
-        text = arena_printf(r->arena, "%s%s%s check %s\n", text, unknown_exclusions(r, page), page, good ? "passed" : "failed") ?:
-                       "";
-        r->no_sniff = true;
-        api_respond_text(r, good ? 200 : 500, good && !verbose ? "ok" : text);
         return API_END;
 }
 
@@ -203,10 +94,11 @@ static const struct {
         { "/", show_paths, 0 },
         { "/index.html", show_paths, 0 },
         { "/version", show_version, READ_ONLY },
-        { "/livez", show_health, BELOW },
-        { "/readyz", show_health, BELOW },
-        { "/healthz", show_health, BELOW },
+        { "/livez", api_health_show, BELOW },
+        { "/readyz", api_health_show, BELOW },
+        { "/healthz", api_health_show, BELOW },
         { "/metrics", api_metrics_show, 0 },
+        { "/metrics/slis", api_health_show_metrics, 0 },
         { "/.well-known/openid-configuration", show_issuer, READ_ONLY },
         { "/openid/v1/jwks", show_keys, READ_ONLY },
         { "/openapi/v2", api_openapi_show_v2, 0 },
@@ -214,7 +106,7 @@ static const struct {
 };
 
 static enum api_step show_paths(struct api_request *r, const char *rest) {
-        const char *own[ELEMENTS(pages) + 3 * ELEMENTS(checks) + 3];
+        const char *own[ELEMENTS(pages) + API_HEALTH_PATHS_MAX + 3];
         size_t n = 0;
 
         own[n++] = "/api";
@@ -222,10 +114,7 @@ static enum api_step show_paths(struct api_request *r, const char *rest) {
         own[n++] = "/apis/";
         for (size_t i = 1; i < ELEMENTS(pages); i++) /* all but "/" */
                 own[n++] = pages[i].path;
-        for (size_t i = 0; i < ELEMENTS(pages); i++)
-                for (size_t k = 0; pages[i].show == show_health && k < ELEMENTS(checks); k++)
-                        if (has_check(&checks[k], pages[i].path + 1))
-                                own[n++] = arena_printf(r->arena, "%s/%s", pages[i].path, checks[k].name);
+        n += api_health_paths(r->arena, own + n);
         return api_paths_show(r, own, n);
 }
 

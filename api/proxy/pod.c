@@ -11,6 +11,8 @@
 #include "kube/scalar.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/go_number.h"
+#include "lib/go_text.h"
 #include "lib/http/exchange.h"
 #include "lib/value.h"
 
@@ -181,10 +183,41 @@ enum api_step proxy_stream(struct api_request *r) {
         return target.path && target.query ? proxy_send(r, &target) : api_fail(r, -ENOMEM, NULL);
 }
 
+/* Go's strconv.ParseUint() of 16 bits. */
+static enum api_step check_port(struct api_request *r, const char *text) {
+        uint64_t port;
+        int error = text ? go_number_uint(text, &port) : -ENOMEM;
+
+        if (error == -ENOMEM)
+                return api_fail(r, error, NULL);
+        if (error == 0 && port > UINT16_MAX)
+                error = -ERANGE;
+        if (error == 0)
+                return API_NEXT;
+        return api_refuse(r, API_BAD_REQUEST, "cannot convert to []int32: strconv.ParseUint: parsing %s: %s",
+                          go_text_quote(r->arena, text) ?: "", go_number_error(error));
+}
+
+/* Each parameter is a number, or several with commas between them. */
+static enum api_step check_ports(struct api_request *r) {
+        const char *rest = http_request_of(r->x)->query, *text;
+        enum api_step step = API_NEXT;
+
+        while (step == API_NEXT && rest && *rest && (text = http_query_next(r->arena, &rest, "ports")))
+                for (bool more = true; step == API_NEXT && more; text += more) {
+                        size_t n = strcspn(text, ",");
+
+                        step = check_port(r, arena_strndup(r->arena, text, n));
+                        more = text[n];
+                        text += n;
+                }
+        return step;
+}
+
 enum api_step proxy_forward(struct api_request *r) {
         const struct value *pod;
         struct proxy_target target;
-        enum api_step step = take_pod(r, r->path.name, &pod);
+        enum api_step step = check_ports(r) ?: take_pod(r, r->path.name, &pod);
 
         step = step ?: take_kubelet(r, pod, &target);
         if (step != API_NEXT)

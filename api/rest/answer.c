@@ -1,17 +1,37 @@
 /* What became of the change: the object, a Status, or another try. */
 #include <errno.h>
 
-#include "api/cache/object.h"
+#include "api/cache/collection.h"
 #include "api/rest/rest.h"
 #include "api/rest/show.h"
 #include "api/rest/strategy.h"
+#include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/status.h"
+#include "api/state/resource.h"
 #include "kube/kinds.h"
 #include "lib/value.h"
 
 static bool is_named_by_chance(const struct api_request *r) {
         return r->verb == KUBE_VERB_CREATE && *value_string_or(value_find(r->sent, "metadata.generateName"), "");
+}
+
+/* Whether what is there under the name is about to go. */
+static bool is_leaving(struct api_request *r) {
+        _cleanup_object_ struct object *there =
+                r->resource ?
+                        collection_get(r->resource->collection, r->kind->namespaced ? r->path.namespace : "", r->name) :
+                        NULL;
+        const struct value *tree;
+
+        return there && api_tree_of(r->arena, there, &tree) == 0 &&
+               !value_is_null(value_find(tree, "metadata.deletionTimestamp"));
+}
+
+static enum api_step refuse_second(struct api_request *r) {
+        return api_refuse_object(r, API_ALREADY_EXISTS, r->name, "%s%s%s%s \"%s\" already exists",
+                                 is_leaving(r) ? "object is being deleted: " : "", r->kind->resource,
+                                 *r->kind->group ? "." : "", r->kind->group, r->name);
 }
 
 /* Whoever did not say which version he changes has his change made of what is there now. */
@@ -24,8 +44,7 @@ static enum api_step try_again(struct api_request *r) {
                                api_again(r, "modify") :
                                api_refuse_name(r, r->name);
         if (r->creates && r->change_code == -EEXIST)
-                return api_refuse_object(r, API_ALREADY_EXISTS, r->name, "%s%s%s \"%s\" already exists",
-                                         r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name);
+                return refuse_second(r);
         if (r->change_code == -ENOENT && r->verb == KUBE_VERB_DELETECOLLECTION)
                 return api_again(r, "clear");
         if (r->change_code == -ENOENT && !r->creates)

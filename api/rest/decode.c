@@ -195,25 +195,33 @@ static enum api_step decode(struct api_request *r) {
         return check_kind(r);
 }
 
-static enum api_step refuse_form(struct api_request *r) {
-        if (r->verb == KUBE_VERB_PATCH)
+#define UNKNOWN_FORMAT "the body of the request was in an unknown format - accepted media types include: "
+
+static enum api_step refuse_form(struct api_request *r, int error) {
+        if (error == -ENOENT)
                 return api_refuse_patch_form(r);
+        if (r->verb == KUBE_VERB_PATCH)
+                return api_refuse(r, API_UNSUPPORTED_MEDIA,
+                                  UNKNOWN_FORMAT
+                                  "application/json-patch+json, application/merge-patch+json, "
+                                  "application/strategic-merge-patch+json, application/apply-patch+yaml");
         return api_refuse(r, API_UNSUPPORTED_MEDIA,
-                          "the body of the request was in an unknown format - accepted media types include: "
-                          "application/json, application/yaml, application/vnd.kubernetes.protobuf");
+                          UNKNOWN_FORMAT "application/json, application/yaml, application/vnd.kubernetes.protobuf");
 }
 
 enum api_step api_decode_body(struct api_request *r) {
         const char *type = r->x ? http_fields_get(&http_request_of(r->x)->fields, "content-type") : NULL;
         bool deletes = r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION), patches = r->verb == KUBE_VERB_PATCH;
         enum api_step step;
+        int error;
 
         if (r->body_error < 0)
                 return refuse_body(r);
         if (deletes && r->body_size == 0)
                 return api_options_of_deletion(r, NULL);
-        if (api_form_of(type, &r->body_form) < 0 || patches != (r->body_form >= API_PATCH_JSON))
-                return refuse_form(r);
+        error = patches ? api_patch_form_of(type, &r->body_form) : api_form_of(type, &r->body_form);
+        if (error < 0)
+                return refuse_form(r, error);
         step = patches ? API_NEXT : decode(r);
         if (step != API_NEXT || patches)
                 return step;

@@ -6,6 +6,7 @@
 #include "api/rest/own.h"
 #include "api/rest/rest.h"
 #include "api/rest/strategy.h"
+#include "api/rest/strict.h"
 #include "api/rest/typed.h"
 #include "api/server/codec.h"
 #include "api/server/request.h"
@@ -13,10 +14,26 @@
 #include "api/state/resource.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
+#include "lib/arena.h"
 #include "lib/go_number.h"
 #include "lib/json.h"
 #include "lib/value.h"
 #include "lib/value_edit.h"
+
+/* What is applied is a tree there until now, and its conversion's error the server's own. */
+static enum api_step refuse(struct api_request *r, const struct kube_kind *kind, const char *problem) {
+        const char *version = kube_api_version(r->arena, kind),
+                   *namespace = value_string_or(value_find(r->sent, "metadata.namespace"), "");
+
+        if (r->body_form != API_PATCH_APPLY)
+                return api_refuse(r, API_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", kind->kind,
+                                  kind->version, kind->kind, problem);
+        version = arena_printf(r->arena, "%s%s, Kind=%s", *kind->group ? "" : "/", version ?: "", kind->kind);
+        return api_refuse(r, API_BROKEN,
+                          "failed to convert new object (%s/%s; %s) to proper version: unable to convert unstructured "
+                          "object to %s: %s%s",
+                          namespace, r->name, version, version, api_from_json(problem), problem);
+}
 
 static enum api_step settle(struct api_request *r, const struct kube_kind *kind, void **ret_object) {
         struct problems problems;
@@ -26,8 +43,7 @@ static enum api_step settle(struct api_request *r, const struct kube_kind *kind,
         problems_init(&problems, r->arena, NULL, NULL);
         error = api_settle(r->arena, kind->type, r->next, true, &problems, &json);
         if (error == 0 && !json.text)
-                return api_refuse(r, API_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", kind->kind,
-                                  kind->version, kind->kind, problems.count > 0 ? problems.items[0].text : "");
+                return refuse(r, kind, problems.count > 0 ? problems.items[0].in_go ?: problems.items[0].text : "");
         if (error == 0)
                 error = json_parse(r->arena, json.text, json.length, NULL, &r->next, NULL);
         *ret_object = json.object;

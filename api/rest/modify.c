@@ -18,6 +18,7 @@
 #include "api/state/resource.h"
 #include "kube/apply/apply.h"
 #include "kube/kinds.h"
+#include "kube/patch/go_text.h"
 #include "kube/patch/patch.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
@@ -214,6 +215,17 @@ static enum api_step replace(struct api_request *r, const struct value *next) {
         return finish(r, &edit, error);
 }
 
+static enum api_step refuse_unnamed(struct api_request *r) {
+        return api_refuse(r, API_BAD_REQUEST,
+                          "the name of the object (%s based on URL) was undeterminable: name must be provided",
+                          r->path.name);
+}
+
+/* Of what a patch leaves without a version kube-apiserver reads nothing, and so no name. */
+static bool is_unread(const struct api_request *r, const struct value *next) {
+        return r->body_form != API_PATCH_STRATEGIC && !*value_string_or(value_get(next, "apiVersion"), "");
+}
+
 static enum api_step check_update_name(struct api_request *r, const struct value *sent) {
         const char *name = api_meta_text(sent, "name"), *namespace = api_meta_text(sent, "namespace");
 
@@ -222,9 +234,7 @@ static enum api_step check_update_name(struct api_request *r, const struct value
                         r, API_BAD_REQUEST,
                         "the namespace of the provided object does not match the namespace sent on the request");
         if (!*name)
-                return api_refuse(r, API_BAD_REQUEST,
-                                  "the name of the object (%s based on URL) was undeterminable: name must be provided",
-                                  r->path.name);
+                return refuse_unnamed(r);
         if (strcmp(name, r->path.name) != 0)
                 return api_refuse(r, API_BAD_REQUEST,
                                   "the name of the object (%s) does not match the name on the URL (%s)", name,
@@ -306,10 +316,22 @@ static enum api_step apply(struct api_request *r) {
         return step == API_NEXT ? replace(r, next) : step;
 }
 
+/* What an error shows: the document that was made, or, of a strategic patch, the patch. In quotes; NULL without
+ * memory. */
+static const char *shown_of(struct api_request *r, const struct value *next) {
+        _cleanup_free_ char *json = NULL;
+        const char *text;
+
+        if (r->body_form == API_PATCH_STRATEGIC) {
+                text = patch_text(r->arena, r->sent);
+                return text ? go_text_quote(r->arena, text) : NULL;
+        }
+        return json_format(next, false, &json, NULL) < 0 ? NULL : go_text_quote(r->arena, json);
+}
+
 /* What the patch has made has to be of its type. */
 static enum api_step check_patched(struct api_request *r, const struct value *current, const struct value *next) {
         const char *problem, *quoted, *text;
-        _cleanup_free_ char *json = NULL;
         struct problems problems;
         int error = api_look(r, NULL, 0, next, &problem);
 
@@ -317,11 +339,12 @@ static enum api_step check_patched(struct api_request *r, const struct value *cu
                 problem = api_patch_kind_problem(r, current, next);
         if (error == 0 && !problem)
                 return API_NEXT;
-        if (error < 0 || json_format(next, false, &json, NULL) < 0 || !(quoted = go_text_quote(r->arena, json)))
+        if (error < 0 || !(quoted = shown_of(r, next)))
                 return api_fail(r, -ENOMEM, NULL);
         problems_init(&problems, r->arena, NULL, NULL);
         /* All of it: what is wrong stands at the end. */
-        text = arena_printf(r->arena, "patch: Invalid value: %s: %s", quoted, problem);
+        text = arena_printf(r->arena, "patch: Invalid value: %s: %s%s", quoted,
+                            r->body_form == API_PATCH_STRATEGIC ? api_from_json(problem) : "", problem);
         if (!text)
                 return api_fail(r, -ENOMEM, NULL);
         problems.items[problems.count++] = (struct problem){ .text = text };
@@ -360,6 +383,8 @@ static enum api_step patch(struct api_request *r) {
         if (error < 0)
                 return refuse_patch(r, error, err);
         step = check_patched(r, shown, next);
+        if (step == API_NEXT && is_unread(r, next))
+                return refuse_unnamed(r);
         step = step ?: api_door_check(r, next);
         if (step != API_NEXT)
                 return step;

@@ -26,6 +26,17 @@
 
 #define OWN_MANAGER "kube-apiserver" /* which tools know */
 
+/* The kind of the object itself, which a conversion may have made before. */
+static const struct kube_kind *kind_of(const struct api_request *r, const struct value *object) {
+        const char *api_version = value_string_or(value_get(object, "apiVersion"), ""), *version;
+        char group[KUBE_NAME_BYTES_MAX];
+        const struct kube_kind *kind = NULL;
+
+        if (kube_split_api_version(api_version, group, sizeof(group), &version) == 0)
+                kind = kube_registry_kind(r->server->config.registry, group, version, r->kind->kind);
+        return kind ?: r->kind;
+}
+
 static int convert(void *data, struct arena *arena, const struct value *object, const char *api_version,
                    struct apply_object *ret_object, struct err **err) {
         const struct api_request *r = data;
@@ -40,7 +51,7 @@ static int convert(void *data, struct arena *arena, const struct value *object, 
         if (!kind || strcmp(group, r->kind->group) != 0)
                 return err_set(err, ENOENT, "%s has no %s", api_version, r->kind->kind);
         ret_object->type = kind->type;
-        return api_convert(arena, r->kind, kind, object, &ret_object->value);
+        return api_convert(arena, kind_of(r, object), kind, object, &ret_object->value);
 }
 
 static struct apply_target target_of(struct api_request *r) {

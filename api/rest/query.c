@@ -103,6 +103,11 @@ static bool takes_pages(const struct api_options *o) {
         return o->limit > 0 && !any;
 }
 
+/* Where a selector names the one object that there can be, there is no other page. */
+static bool is_of_one(const struct api_request *r, const struct collection_filter *filter) {
+        return filter->name && (filter->namespace || !r->kind->namespaced);
+}
+
 enum api_step api_query_check_revision(struct api_request *r) {
         int64_t revision;
 
@@ -162,10 +167,13 @@ enum api_step api_query_read(struct api_request *r, struct api_query *ret_query)
         if (watch && !names_the_same(r, q.selector))
                 return api_refuse(r, API_BAD_REQUEST, "fieldSelector metadata.name doesn't match requested name");
         api_selector_filter(r, q.selector, &q.query.filter);
-        q.query.limit = takes_pages(&r->options) ? (size_t)r->options.limit : 0;
+        q.query.limit = takes_pages(&r->options) && !is_of_one(r, &q.query.filter) ? (size_t)r->options.limit : 0;
+        q.query.uncounted = !api_selector_is_empty(q.selector);
         step = read_revision(r, watch, &q.query.revision);
         if (step == API_NEXT && !watch && r->options.continue_ && *r->options.continue_)
                 step = read_place(r, &q.query);
+        if (!q.query.revision && !q.query.after_name && api_selector_finds_node(r, q.selector))
+                q.query.filter.among = api_selector_shares_node;
         *ret_query = q;
         return step;
 }

@@ -35,19 +35,12 @@ static enum api_step get(struct api_request *r) {
 
 /* --- lists --- */
 
-/* Of what is selected nobody says how much there is. */
-static bool selects(const struct api_request *r) {
-        const char *labels = r->options.label_selector, *fields = r->options.field_selector;
-
-        return (labels && *labels) || (fields && *fields);
-}
-
 const char *api_list_metadata(struct api_request *r, const struct collection_page *page, const char *next) {
         const char *text = arena_printf(r->arena, "{\"resourceVersion\":\"%lld\"", (long long)page->revision);
 
         if (text && next)
                 text = arena_printf(r->arena, "%s,\"continue\":\"%s\"", text, next);
-        if (text && next && page->remaining > 0 && !selects(r))
+        if (text && next && page->remaining > 0)
                 text = arena_printf(r->arena, "%s,\"remainingItemCount\":%zu", text, page->remaining);
         return text ? arena_printf(r->arena, "%s}", text) : NULL;
 }

@@ -16,6 +16,7 @@
 
 #define FIELD_NAME "metadata.name"
 #define FIELD_NAMESPACE "metadata.namespace"
+#define FIELD_NODE "spec.nodeName"
 
 /* What the group that is asked calls them. */
 static const struct selector_field_kind *own_fields(const struct api_request *r) {
@@ -47,7 +48,7 @@ static int place_fields(const struct api_request *r, struct selector_fields *fie
 int api_selector_read(struct api_request *r, struct api_selector *ret_selector, struct err **err) {
         const char *labels = r->options.label_selector ?: "", *fields = r->options.field_selector ?: "";
         const struct selector_query query = { r->kind->version, fields, strlen(fields) };
-        struct api_selector selector;
+        struct api_selector selector = { 0 };
         int error = selector_label_parse(r->arena, labels, strlen(labels), &selector.labels, err);
 
         error = error ?: selector_field_parse(r->arena, own_fields(r), &query, &selector.fields, err);
@@ -115,4 +116,26 @@ int api_selector_topic(const struct api_selector *selector, const char **ret_val
 bool api_selector_is_term(const struct api_selector *selector) {
         return !selector->labels.nothing && selector->labels.n == 0 && selector->fields.n == 1 &&
                !selector->fields.terms[0].differs;
+}
+
+bool api_selector_is_empty(const struct api_selector *selector) {
+        return !selector->labels.nothing && selector->labels.n == 0 && selector->fields.n == 0;
+}
+
+bool api_selector_finds_node(const struct api_request *r, struct api_selector *selector) {
+        if (strcmp(r->kind->resource, "pods") != 0 && strcmp(r->kind->resource, "resourceslices") != 0)
+                return false;
+        for (uint32_t i = 0; i < selector->fields.n && !selector->node; i++) {
+                const struct selector_term *term = &selector->fields.terms[i];
+
+                if (!term->differs && strcmp(term->field, FIELD_NODE) == 0)
+                        selector->node = term;
+        }
+        return selector->node;
+}
+
+bool api_selector_shares_node(void *data, const struct object *object) {
+        const struct selector_term *node = ((const struct api_selector *)data)->node;
+
+        return strcmp(object->fields[node->place], node->value) == 0;
 }

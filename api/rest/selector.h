@@ -15,6 +15,7 @@ struct object;
 struct api_selector {
         struct selector_labels labels;
         struct selector_fields fields;
+        const struct selector_term *node; /* of api_selector_finds_node() */
 };
 
 /* Reads the request's options into its arena. -EINVAL with kube-apiserver's words, -E2BIG, -ENOMEM. */
@@ -34,5 +35,13 @@ int api_selector_topic(const struct api_selector *selector, const char **ret_val
 /* Whether @selector is one field's, with one value, and nothing else. */
 bool api_selector_is_term(const struct api_selector *selector);
 
-/* collection_filter.matches of a struct api_selector. */
+/* Whether it selects everything. */
+bool api_selector_is_empty(const struct api_selector *selector);
+
+/* kube-apiserver finds what is of one node by an index, where the present is asked for, and sees nothing else.
+ * Whether this is such a selector of the kind. */
+bool api_selector_finds_node(const struct api_request *r, struct api_selector *selector);
+
+/* collection_filter.matches and .among (of api_selector_finds_node()) of a struct api_selector. */
 bool api_selector_matches(void *data, const struct object *object);
+bool api_selector_shares_node(void *data, const struct object *object);

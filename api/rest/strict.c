@@ -9,6 +9,7 @@
 #include "kube/codec/strict.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
+#include "kube/scalar.h"
 #include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -64,8 +65,12 @@ static int explain(struct api_request *r, const struct value *tree, const char *
         error = kube_value_read(scratch, r->type, tree, "", &problems, object);
         for (uint32_t i = 0; error == 0 && i < problems.count && !*ret_problem; i++)
                 if (!problems.items[i].warning)
-                        *ret_problem = problems.items[i].text;
+                        *ret_problem = problems.items[i].in_go ?: problems.items[i].text;
         return error;
+}
+
+const char *api_from_json(const char *problem) {
+        return strncmp(problem, KUBE_BAD_BASE64, strlen(KUBE_BAD_BASE64)) == 0 ? "error decoding from json: " : "";
 }
 
 static void on_odd_operation(void *data, const char *text) {

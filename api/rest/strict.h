@@ -16,3 +16,6 @@ int api_look(struct api_request *r, const char *json, size_t length, const struc
 
 /* What an apply's configuration says twice, once it is applied. */
 enum api_step api_look_at_applied(struct api_request *r);
+
+/* What kube-apiserver's reader of trees puts before @problem, where it reads it by way of JSON; "": nothing. */
+const char *api_from_json(const char *problem);

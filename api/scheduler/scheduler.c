@@ -70,6 +70,10 @@ void sched_changed(struct scheduler *s, uint32_t event, const struct sched_node 
 /* --- its life --- */
 
 static void on_synced(void *data) {
+        const struct scheduler *s = data;
+
+        if (s->config.synced)
+                s->config.synced(s->config.data);
         sched_wake(data);
 }
 

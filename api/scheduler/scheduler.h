@@ -26,6 +26,8 @@ struct scheduler_config {
         uint64_t (*now)(void *data); /* ns, of the monotonic clock; NULL: uv_hrtime() */
         int64_t (*wall)(void *data); /* s since 1970; NULL: time() */
         void *clock;                 /* data of both */
+        void (*synced)(void *data);  /* once all is known that it looks at; NULL: nobody asks */
+        void *data;                  /* of synced() */
 };
 
 /* What @config points to outlives the scheduler. */

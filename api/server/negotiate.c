@@ -50,24 +50,140 @@ static struct text next_part(struct text *rest, char mark) {
         return part;
 }
 
-static int form_of(struct text type, enum api_form *ret_form, bool answers) {
+static int form_of(struct text type, enum api_form *ret_form) {
         for (size_t i = 0; i < ELEMENTS(forms); i++)
-                if (is(type, forms[i].type) && (forms[i].answers || !answers)) {
+                if (is(type, forms[i].type) && forms[i].answers) {
                         *ret_form = forms[i].form;
                         return 0;
                 }
         return -EINVAL;
 }
 
-int api_form_of(const char *content_type, enum api_form *ret_form) {
-        struct text rest = { content_type ?: "", strlen(content_type ?: "") };
-        struct text type = next_part(&rest, ';');
+/* --- Content-Type --- */
 
-        if (type.length == 0) {
+static void skip(struct text *rest, size_t n) {
+        rest->at += n;
+        rest->length -= n;
+}
+
+static void skip_blanks(struct text *rest) {
+        skip(rest, strspn(rest->at, " \t\r\n\v\f"));
+}
+
+/* RFC 2045's token, taken off @rest; empty: there is none. */
+static struct text next_token(struct text *rest) {
+        size_t n = 0;
+
+        while (rest->at[n] > ' ' && rest->at[n] < 0x7f && !strchr("()<>@,;:\\\"/[]?=", rest->at[n]))
+                n++;
+        skip(rest, n);
+        return (struct text){ rest->at - n, n };
+}
+
+/* A quoted text, taken off @rest. False: it does not end. */
+static bool next_quoted(struct text *rest, struct text *ret_value) {
+        const char *at = rest->at + 1;
+
+        while (*at && *at != '"' && *at != '\r' && *at != '\n')
+                at += *at == '\\' && at[1] && strchr("()<>@,;:\\\"/[]?=", at[1]) ? 2 : 1;
+        if (*at != '"')
+                return false;
+        *ret_value = (struct text){ rest->at, (size_t)(at + 1 - rest->at) };
+        skip(rest, ret_value->length);
+        return true;
+}
+
+struct parameter {
+        struct text key, value;
+};
+
+/* The next of @rest, which begins with its semicolon. False: it is none. */
+static bool next_parameter(struct text *rest, struct parameter *ret_parameter) {
+        struct parameter p;
+
+        if (*rest->at != ';')
+                return false;
+        skip(rest, 1);
+        skip_blanks(rest);
+        p.key = next_token(rest);
+        skip_blanks(rest);
+        if (p.key.length == 0 || *rest->at != '=')
+                return false;
+        skip(rest, 1);
+        skip_blanks(rest);
+        if (*rest->at == '"' ? !next_quoted(rest, &p.value) : (p.value = next_token(rest)).length == 0)
+                return false;
+        *ret_parameter = p;
+        return true;
+}
+
+#define PARAMETERS_MAX 16
+
+static bool is_same(struct text a, struct text b) {
+        return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+}
+
+/* A name stands once, or for the same value. */
+static bool is_new(const struct parameter *all, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (all[i].key.length == all[n].key.length &&
+                    strncasecmp(all[i].key.at, all[n].key.at, all[n].key.length) == 0 &&
+                    !is_same(all[i].value, all[n].value))
+                        return false;
+        return true;
+}
+
+/* What stands behind a type: parameters, and at the end a semicolon too many. */
+static bool are_parameters(struct text rest) {
+        struct parameter all[PARAMETERS_MAX];
+        size_t n = 0;
+
+        for (skip_blanks(&rest); *rest.at; skip_blanks(&rest)) {
+                if (*rest.at == ';' && trim(rest.at + 1, strlen(rest.at + 1)).length == 0)
+                        return true;
+                if (n == PARAMETERS_MAX || !next_parameter(&rest, &all[n]) || !is_new(all, n))
+                        return false;
+                n++;
+        }
+        return true;
+}
+
+int api_form_of(const char *content_type, enum api_form *ret_form) {
+        size_t n = strcspn(content_type ?: "", ";");
+        struct text type = trim(content_type ?: "", n);
+
+        if (!content_type || !*content_type) {
                 *ret_form = API_JSON;
                 return 0;
         }
-        return form_of(type, ret_form, false);
+        if (!are_parameters((struct text){ content_type + n, strlen(content_type + n) }))
+                return -EINVAL;
+        return form_of(type, ret_form);
+}
+
+static int patch_form_of(struct text type, enum api_form *ret_form) {
+        for (size_t i = 0; i < ELEMENTS(forms); i++)
+                if (!forms[i].answers && is_same(type, (struct text){ forms[i].type, strlen(forms[i].type) })) {
+                        *ret_form = forms[i].form;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+int api_patch_form_of(const char *content_type, enum api_form *ret_form) {
+        const char *text = content_type ?: "", *semicolon = strchr(text, ';');
+        struct text all = { text, strlen(text) }, part;
+        enum api_form some;
+        bool known = false;
+
+        while (all.length > 0 && !known) {
+                part = next_part(&all, ',');
+                known = patch_form_of(trim(part.at, strcspn(part.at, ";,")), &some) == 0;
+        }
+        if (!known)
+                return -ENOENT;
+        return patch_form_of((struct text){ text, semicolon > text ? (size_t)(semicolon - text) : strlen(text) },
+                             ret_form);
 }
 
 /* --- Accept --- */
@@ -114,7 +230,7 @@ static bool read_clause(struct text clause, struct offer *ret_offer, bool *typed
         struct text type = next_part(&clause, ';');
         bool known = true;
 
-        if (!is(type, "*/*") && !is(type, "application/*") && form_of(type, &offer.media.form, true) < 0)
+        if (!is(type, "*/*") && !is(type, "application/*") && form_of(type, &offer.media.form) < 0)
                 return false;
         *typed = true;
         while (clause.length > 0)

@@ -24,8 +24,13 @@ struct api_media {
         bool of_list; /* API_PARTIAL: PartialObjectMetadataList was asked for */
 };
 
-/* The form of a body sent with @content_type (NULL or "": JSON). -EINVAL: none of ours. */
+/* The form of a body sent with @content_type (NULL or "": JSON), read as Go's mime.ParseMediaType() reads it. -EINVAL:
+ * none of ours, or parameters that are none. */
 int api_form_of(const char *content_type, enum api_form *ret_form);
+
+/* The same of a patch, whose type stands as it is before the first semicolon. -ENOENT: kube-apiserver's router knows no
+ * such type; -EINVAL: it does, in whatever else stands there, and the patch's reader does not. */
+int api_patch_form_of(const char *content_type, enum api_form *ret_form);
 
 /* The best of what @accept (NULL: anything) takes that we have. -ENOENT: nothing; -EINVAL: a form of ours, but nothing
  * that can be given in it. */

@@ -181,7 +181,7 @@ static bool is_plain_patch(const struct api_request *r) {
         const char *type = r->x ? http_fields_get(&http_request_of(r->x)->fields, "content-type") : NULL;
         enum api_form form;
 
-        return r->verb == KUBE_VERB_PATCH && (api_form_of(type, &form) < 0 || form != API_PATCH_APPLY);
+        return r->verb == KUBE_VERB_PATCH && (api_patch_form_of(type, &form) < 0 || form != API_PATCH_APPLY);
 }
 
 static enum api_step check(struct api_request *r, const char *kind, const struct dry_runs *d) {

@@ -269,6 +269,7 @@ int api_server_new(const struct api_server_config *config, struct api_server **r
         if (!server)
                 return err_set(err, ENOMEM, "no memory for the server");
         server->config = *config;
+        atomic_init(&server->health.begun, config->begun);
         pthread_mutex_init(&server->source.lock, NULL);
         r = http_loops_new(&loops, &server->loops, err);
         if (r < 0) {

@@ -11,6 +11,7 @@
 
 #include "api/server/count.h"
 #include "api/server/flow.h"
+#include "api/server/health.h"
 #include "api/server/pipeline.h"
 #include "api/server/request.h"
 
@@ -66,6 +67,7 @@ struct api_server_config {
         const struct validate_asks *asks; /* what validation asks, of a request; NULL: nothing */
         struct proxy *proxy;              /* the ways to nodes and pods */
         struct priority *priority;
+        unsigned begun; /* API_BEGUN() of what is done before anything is served */
 };
 
 struct api_server {
@@ -76,6 +78,7 @@ struct api_server {
         atomic_uint in_flight[_API_LOADS];
         atomic_size_t unread; /* bytes of large answers that are on their way */
         atomic_bool leaves;   /* it says so at /readyz */
+        struct api_health health;
         struct api_source source;
 };
 

@@ -263,6 +263,14 @@ void api_state_compact(struct api_state *state) {
         api_state_each(state, compact, &revision);
 }
 
+int api_state_check(const struct api_state *state, struct err **err) {
+        _cleanup_bytes_ struct bytes *value = NULL;
+        int64_t revision;
+        int r = store_get(state->store, "health", &value, &revision, err); /* nothing has this key */
+
+        return r == -ENOENT ? 0 : r;
+}
+
 int64_t api_state_revision(const struct api_state *state) {
         return atomic_load(&state->told);
 }

@@ -51,6 +51,10 @@ void api_state_each(const struct api_state *state, void (*visit)(void *data, con
 /* The revision up to which every collection has been told all. */
 int64_t api_state_revision(const struct api_state *state);
 
+/* Whether the store can be read: 0, or a negative errno with what happened. Blocks for a read of the disk at most. From
+ * any thread, until it is settled. */
+int api_state_check(const struct api_state *state, struct err **err);
+
 /* Of revisions before this one there are no lists any more. */
 int64_t api_state_compacted(const struct api_state *state);
 

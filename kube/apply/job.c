@@ -28,12 +28,17 @@ int apply_job_init(struct apply_job *job, struct arena *arena, const struct appl
         return job->version && job->time ? 0 : -ENOMEM;
 }
 
+/* Whether @object, which a conversion may have made, is of the job's version. */
+static bool is_own(const struct apply_job *job, const struct value *object) {
+        return strcmp(value_string_or(value_get(object, "apiVersion"), job->version), job->version) == 0;
+}
+
 int apply_job_convert(struct apply_job *job, const struct value *object, const char *version,
                       const struct value **ret_object, struct apply_place *ret_place, struct err **err) {
         struct apply_object converted;
         int r;
 
-        if (strcmp(version, job->version) == 0) {
+        if (strcmp(version, job->version) == 0 && (is_own(job, object) || !job->target->convert)) {
                 *ret_object = object;
                 *ret_place = job->place;
                 return 0;

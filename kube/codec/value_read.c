@@ -138,7 +138,7 @@ static bool read_quantity(struct reader *r, const struct value *value, struct qu
         struct err *err = NULL;
         char digits[24];
         const char *text;
-        bool good;
+        int error;
 
         if (value->kind == VALUE_INT) {
                 snprintf(digits, sizeof(digits), "%" PRId64, value->integer);
@@ -148,11 +148,13 @@ static bool read_quantity(struct reader *r, const struct value *value, struct qu
         } else if (!(text = trimmed(r, value->text))) {
                 return false;
         }
-        good = quantity_parse(text, ret, &err) == 0;
-        if (!good)
+        error = quantity_parse(text, ret, &err);
+        if (error < 0)
                 problem_add(r->problems, false, value->line, path_of(r), "Invalid value: %s", err_text(err));
+        if (error == -EINVAL)
+                problem_in_go(r->problems, quantity_in_go(text));
         err_free(err);
-        return good;
+        return error == 0;
 }
 
 static void read_time(struct reader *r, const struct value *value, bool micro, struct kube_time *ret) {
@@ -180,8 +182,11 @@ static void read_bytes(struct reader *r, const struct value *value, struct kube_
                 return;
         if (kube_base64_parse(value->text, value->count, data, &ret->length))
                 ret->data = data;
-        else
+        else {
                 problem_add(r->problems, false, value->line, path_of(r), "Invalid value: must be base64");
+                problem_in_go(r->problems, arena_printf(r->problems->arena, KUBE_BAD_BASE64 " at input byte %zu",
+                                                        kube_base64_stop(value->text, value->count)));
+        }
 }
 
 static void read_raw(struct reader *r, const struct value *value, struct kube_raw *ret) {

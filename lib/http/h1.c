@@ -9,6 +9,9 @@
 /* As a head, what HTTP/2 begins with (RFC 9113, 3.4). */
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\n";
 
+/* Of a request's body, behind its answer: net/http's maxPostHandlerReadBytes. */
+#define SKIP_MAX ((int64_t)256 << 10)
+
 /* While more than this waits for the socket, no further request is taken. */
 #define WAITING_MAX ((size_t)256 << 10)
 
@@ -71,6 +74,10 @@ bool h1_is_whole(const struct h1 *h1) {
         return h1->x->in_ended || (h1->state == H1_BODY && body_is_empty(&h1->parsed));
 }
 
+bool h1_may_skip(const struct h1 *h1) {
+        return h1->state == H1_BODY && h1->parsed.framing == HTTP_BY_LENGTH && h1->left < SKIP_MAX && !h1->continue_due;
+}
+
 void h1_discard(struct http_connection *connection) {
         struct h1 *h1 = connection->state;
 
@@ -85,6 +92,18 @@ static void close_drained(struct http_connection *connection) {
         h1_discard(connection);
         if (h1->in_closed && transport_pending(connection->stream) == 0)
                 connection_close(connection, 0, NULL);
+}
+
+/* As long as for a head. */
+static void begin_skip(struct http_connection *connection) {
+        struct h1 *h1 = connection->state;
+
+        if (h1->left == 0)
+                return next_message(connection);
+        h1->state = H1_SKIP;
+        connection->head_since = uv_now(connection->hub->loop) ?: 1;
+        transport_resume(connection->stream);
+        h1_take_waiting(connection);
 }
 
 /* The exchange is over, and with it perhaps the connection. */
@@ -102,6 +121,10 @@ static void finish_exchange(struct http_connection *connection) {
                 return connection_close(connection, 0, NULL);
         if (whole && h1->keep_alive && !connection->draining) {
                 next_message(connection);
+                return connection->owner->progress(connection);
+        }
+        if (connection->server && h1->keep_alive && !connection->draining && h1_may_skip(h1)) {
+                begin_skip(connection);
                 return connection->owner->progress(connection);
         }
         h1_discard(connection);
@@ -297,6 +320,34 @@ static size_t take_length(struct http_connection *connection, uint8_t *bytes, si
         return size;
 }
 
+static void drain(struct http_connection *connection) {
+        struct h1 *h1 = connection->state;
+
+        connection->draining = true;
+        if ((h1->state != H1_HEAD && h1->state != H1_SKIP) || h1->x)
+                return;
+        if (h1->state == H1_HEAD && transport_pending(connection->stream) == 0)
+                return connection_close(connection, 0, NULL);
+        h1_discard(connection); /* the last answer is still on its way */
+        transport_resume(connection->stream);
+        transport_finish(connection->stream);
+}
+
+static size_t take_skipped(struct http_connection *connection, size_t n) {
+        struct h1 *h1 = connection->state;
+        size_t size = (uint64_t)h1->left < n ? (size_t)h1->left : n;
+
+        h1->left -= (int64_t)size;
+        if (h1->left > 0)
+                return size;
+        connection->head_since = 0;
+        h1->chunked_out = h1->continue_due = false;
+        h1->state = H1_HEAD;
+        if (connection->draining)
+                drain(connection);
+        return size;
+}
+
 static size_t take_chunks(struct http_connection *connection, uint8_t *bytes, size_t n) {
         struct h1 *h1 = connection->state;
         struct http_exchange *x = h1->x;
@@ -353,6 +404,8 @@ static void take(struct http_connection *connection, uint8_t *bytes, size_t n) {
                         taken = take_head(connection, bytes, n);
                 else if (h1->state == H1_BODY)
                         taken = take_body(connection, bytes, n);
+                else if (h1->state == H1_SKIP)
+                        taken = take_skipped(connection, n);
                 else if (h1->state == H1_TUNNEL)
                         exchange_data(h1->x, bytes, n);
                 bytes += taken;
@@ -393,6 +446,7 @@ static void ended(struct http_connection *connection) {
                 break;
         case H1_DISCARD:
                 return close_drained(connection);
+        case H1_SKIP:
         case H1_WAIT:
                 break;
         }
@@ -412,21 +466,12 @@ static void drained(struct http_connection *connection) {
         }
 }
 
-static void drain(struct http_connection *connection) {
-        struct h1 *h1 = connection->state;
-
-        connection->draining = true;
-        if (h1->state != H1_HEAD || h1->x)
-                return;
-        if (transport_pending(connection->stream) == 0)
-                return connection_close(connection, 0, NULL);
-        h1_discard(connection); /* the last answer is still on its way */
-        transport_resume(connection->stream);
-        transport_finish(connection->stream);
-}
-
 static void late(struct http_connection *connection) {
+        const struct h1 *h1 = connection->state;
+
         connection->head_since = 0;
+        if (h1->state == H1_SKIP)
+                return connection_close(connection, -ETIMEDOUT, "the rest of an answered request does not come");
         forget(connection->state);
         h1_refuse(connection, 408, "the request's head takes too long");
 }

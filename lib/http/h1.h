@@ -8,6 +8,7 @@ enum h1_state {
         H1_HEAD, /* between messages, or in a head */
         H1_BODY, /* of the peer's message */
         H1_WAIT, /* the peer's message is in; ours is not yet out */
+        H1_SKIP, /* the peer's message is still coming, and answered */
         H1_TUNNEL,
         H1_DISCARD, /* nothing more is answered: what comes is thrown away until the peer closes (RFC 9112, 9.6) */
 };
@@ -27,6 +28,10 @@ struct h1 {
 
 /* Whether nothing of the peer's message is still to come. */
 bool h1_is_whole(const struct h1 *h1);
+
+/* Whether the rest of a request that is answered is let come, so that the connection serves on: of known length, and
+ * not more than Go's server takes (RFC 9112, 9.3). Who waits for "100 Continue" may leave it out, or not. */
+bool h1_may_skip(const struct h1 *h1);
 
 /* Takes in what waits in h1->in. */
 void h1_take_waiting(struct http_connection *connection);

@@ -166,7 +166,7 @@ int h1_respond(struct http_exchange *x, const struct http_piece *piece, struct b
 
         if (x->upgrading && !x->tunnel)
                 x->in_ended = true;
-        if (connection->draining || (!h1_is_whole(h1) && piece->end))
+        if (connection->draining || (!h1_is_whole(h1) && (piece->end || h1->continue_due) && !h1_may_skip(h1)))
                 h1->keep_alive = false;
         h1->continue_due = false;
         h1->chunked_out = false;

@@ -1,6 +1,7 @@
 """What the API service takes before it says no: requests in flight, time, memory of answers, connections; and how it ends."""
 import http.client
 import json
+import re
 import resource
 import signal
 import socket
@@ -223,6 +224,9 @@ def test_it_leaves_in_order():
         api.process.send_signal(signal.SIGTERM)
         status, _, text = wait_until(lambda: (a := client.raw("GET", "/readyz"))[0] == 500 and a)
         assert b"[-]shutdown failed: reason withheld\n" in text and text.endswith(b"readyz check failed\n")
+        counted = client.raw("GET", "/metrics/slis")[2].decode()
+        assert 'kubernetes_healthcheck{name="shutdown",type="readyz"} 0\n' in counted and 'kubernetes_healthcheck{name="ping",type="readyz"} 1\n' in counted
+        assert int(re.search(r'kubernetes_healthchecks_total\{name="shutdown",status="error",type="readyz"\} (\d+)\n', counted)[1]) >= 1
         assert client.raw("GET", "/readyz/shutdown")[2] == b"internal server error: process is shutting down\n"
         assert client.raw("GET", "/livez")[0] == client.raw("GET", "/readyz?exclude=shutdown")[0] == client.raw("GET", MAPS)[0] == 200
         watcher.join(10)

@@ -99,6 +99,14 @@ def test_a_body_that_trickles(short, framing):
         assert ends(s, 0.6, 0.7 + 0.4).startswith(b"HTTP/1.1 408 ")
 
 
+def test_the_rest_of_an_answered_request_that_does_not_come(short):
+    """The connection would serve on behind it, but not for ever."""
+    with short.connect() as s:
+        s.sendall(b"POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\na")
+        answer = ends(s, 0.4, 0.5 + 0.4)
+    assert answer.startswith(b"HTTP/1.1 404 ") and b"connection: close" not in answer and answer.count(b"HTTP/1.1") == 1
+
+
 def test_a_body_that_trickles_over_http2(short):
     with Raw2(short) as r:
         r.get("/echo", END_HEADERS, method="POST")

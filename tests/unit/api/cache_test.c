@@ -82,6 +82,7 @@ static bool on_node(void *data, const struct object *o) {
 static void test_lists(void **state) {
         struct collection *c;
         struct object *loaded;
+        char n2[] = "n2";
 
         told = 5;
         c = collection_new(&told);
@@ -104,6 +105,19 @@ static void test_lists(void **state) {
         expect_list(c, &(struct collection_query){ .filter = { .name = "z" } }, 0, "c/z@10", false, 0);
         expect_list(c, &(struct collection_query){ .filter = { .matches = on_node, .data = (void *)(uintptr_t) "n2" } },
                     0, "a/y@7", false, 0);
+        /* what stands behind a full page counts, whether it matches or not; but only of the namespace, and among those
+         * that are looked at */
+        expect_list(c, &(struct collection_query){ .limit = 1, .filter = { .matches = on_node, .data = n2 } }, 0,
+                    "a/y@7", true, 0);
+        expect_list(c,
+                    &(struct collection_query){ .limit = 1,
+                                                .filter = { .namespace = "a", .matches = on_node, .data = n2 } },
+                    0, "a/y@7", false, 0);
+        expect_list(c,
+                    &(struct collection_query){ .limit = 1,
+                                                .filter = { .matches = on_node, .among = on_node, .data = n2 } },
+                    0, "a/y@7", false, 0);
+        expect_list(c, &(struct collection_query){ .limit = 1, .uncounted = true }, 0, "a/x@8", true, 0);
         /* the past, page by page */
         expect_list(c, &(struct collection_query){ .revision = 2 }, -ESTALE, NULL, false, 0);
         expect_list(c, &(struct collection_query){ .revision = 5 }, 0, "a/x@3", false, 0);

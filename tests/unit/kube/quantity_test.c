@@ -91,6 +91,24 @@ static void test_refusals(void **state) {
         }
 }
 
+static void test_words_of_go(void **state) {
+        static const char format[] = "quantities must match the regular expression "
+                                     "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+                          suffix[] = "unable to parse quantity's suffix",
+                          numeric[] = "unable to parse numeric part of quantity";
+        static const struct {
+                const char *text, *says;
+        } rows[] = {
+                { "", format },      { "x", format },   { "1Gb", format },  { "1 Gi", format },
+                { "1.2.3", format }, { "1mi", suffix }, { "1GiM", suffix }, { "1e", suffix },
+                { "1i", suffix },    { "Gi", numeric }, { "m", numeric },   { ".", numeric },
+                { "-", numeric },    { "e3", numeric }, { "1m-x", format }, { "1m-2", suffix },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++)
+                assert_string_equal(quantity_in_go(rows[i].text), rows[i].says);
+}
+
 static struct quantity q(const char *text) {
         struct quantity quantity;
 
@@ -120,6 +138,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_amounts),
                 cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_words_of_go),
                 cmocka_unit_test(test_arithmetic),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

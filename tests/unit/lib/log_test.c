@@ -1,5 +1,6 @@
 #include "lib/log.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,10 +47,29 @@ static void test_long_messages_are_cut(void **state) {
         assert_ptr_equal(strchr(got, '\n'), got + strlen(got) - 1);
 }
 
+static void test_it_knows_that_nobody_reads(void **state) {
+        int pipes[2], before = dup(STDERR_FILENO);
+        bool blocked, at_first;
+
+        assert_int_equal(pipe2(pipes, O_NONBLOCK), 0);
+        dup2(pipes[1], STDERR_FILENO);
+        at_first = log_is_blocked();
+        while (write(pipes[1], "0123456789abcdef", 16) > 0)
+                ;
+        blocked = log_is_blocked();
+        dup2(before, STDERR_FILENO);
+        close(before);
+        close(pipes[0]);
+        close(pipes[1]);
+        assert_false(at_first);
+        assert_true(blocked);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_message_is_a_line),
                 cmocka_unit_test(test_long_messages_are_cut),
+                cmocka_unit_test(test_it_knows_that_nobody_reads),
         };
 
         unsetenv("JOURNAL_STREAM");
