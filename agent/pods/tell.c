@@ -50,10 +50,11 @@ static void each_pod(void *data, bool (*each)(void *each_data, const struct kube
         }
 }
 
+/* Of one that is gone, too, as long as it is being told so. */
 int pods_status_of(void *pods, const char *uid, struct arena *arena, struct kube_pod_status *ret_status) {
         const struct pods_slot *slot = pods_slot_by_uid(pods, uid);
 
-        return slot && !slot->gone ? worker_status(slot->worker, arena, ret_status) : -ENOENT;
+        return slot ? worker_status(slot->worker, arena, ret_status) : -ENOENT;
 }
 
 void pods_tell_kubelet(struct pods *pods, struct kubelet_world *world) {

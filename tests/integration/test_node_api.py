@@ -362,6 +362,26 @@ def test_a_pod_has_not_failed_while_it_ends(client, joined):
     goes(client, "still-there")
 
 
+def test_the_last_status_is_told_before_the_pod_goes(api, client, joined):
+    """All of it ends and is removed while an earlier status waits for its answer."""
+    def ends(seconds, code):
+        return ["sh", "-c", f"trap 'sleep {seconds}; exit {code}' TERM; while :; do sleep 0.1; done"]
+
+    run(client, "last", {"name": "first", "command": ends(2, 0)}, {"name": "second", "command": ends(3, 3)}, node=joined, terminationGracePeriodSeconds=20)
+    made = phase(client, "last", "Running")
+    assert client.ask("DELETE", f"{PODS}/last")[0] == 200
+    time.sleep(0.5)  # the node has heard of it, and both have their signal
+    os.kill(api.process.pid, signal.SIGSTOP)
+    try:
+        wait_for("its end", lambda: not [p for p in joined.pods() if p["metadata"]["name"] == "last"])
+    finally:
+        os.kill(api.process.pid, signal.SIGCONT)
+    gone = next(e["object"] for e in client.watch(f"{PODS}?watch=1&timeoutSeconds=20&fieldSelector=metadata.name=last&resourceVersion={made['metadata']['resourceVersion']}")
+                if e["type"] == "DELETED")
+    assert gone["status"]["phase"] == "Failed", gone["status"]
+    assert {c["name"]: c["state"]["terminated"]["exitCode"] for c in gone["status"]["containerStatuses"]} == {"first": 0, "second": 3}
+
+
 def test_a_restart_by_a_probe_is_no_news(client, joined):
     """As long as the container is up again at once, the pod is ready all the time, as kubelet tells it."""
     liveness = {"exec": {"command": ["test", "-e", "/tmp/ok"]}, "periodSeconds": 1, "failureThreshold": 1, "initialDelaySeconds": 2}
