@@ -262,10 +262,18 @@ enum api_step api_impersonate(struct api_request *r) {
         }
 }
 
+/* What the chain says of the request as one to create. */
+static struct auth_verdict ask_to_create(struct api_request *r, struct auth_attributes *ret_attributes) {
+        struct api_access *a = r->server->config.data;
+
+        *ret_attributes = api_attributes(r);
+        ret_attributes->verb = "create";
+        return auth_authorize(a->chain, CHAIN_SIZE, ret_attributes, r->arena);
+}
+
 /* WebSockets are asked for by GET, SPDY by POST: what is granted is the same, so that the same is asked for. */
 enum api_step api_authorize_tunnel(struct api_request *r) {
         static const char *const subs[] = { "exec", "attach", "portforward" };
-        struct api_access *a = r->server->config.data;
         struct auth_attributes attributes;
         struct auth_verdict verdict;
         bool any = false;
@@ -274,9 +282,7 @@ enum api_step api_authorize_tunnel(struct api_request *r) {
                 any |= strcmp(r->sub->name, subs[i]) == 0;
         if (!any || *r->kind->group || strcmp(r->kind->resource, "pods") != 0)
                 return API_NEXT;
-        attributes = api_attributes(r);
-        attributes.verb = "create";
-        verdict = auth_authorize(a->chain, CHAIN_SIZE, &attributes, r->arena);
+        verdict = ask_to_create(r, &attributes);
         if (verdict.decision == AUTH_ALLOW)
                 return API_NEXT;
         r->no_sniff = true;
@@ -285,16 +291,13 @@ enum api_step api_authorize_tunnel(struct api_request *r) {
 
 /* What a change of nothing makes is made by who may make it (withAuthorization of createAuthorizerAttributes). */
 enum api_step api_authorize_creation(struct api_request *r) {
-        struct api_access *a = r->server->config.data;
         struct auth_attributes attributes;
         struct auth_verdict verdict;
         const char *text;
 
         if (!r->creates || r->verb == KUBE_VERB_CREATE)
                 return API_NEXT;
-        attributes = api_attributes(r);
-        attributes.verb = "create";
-        verdict = auth_authorize(a->chain, CHAIN_SIZE, &attributes, r->arena);
+        verdict = ask_to_create(r, &attributes);
         if (verdict.decision == AUTH_ALLOW)
                 return API_NEXT;
         text = auth_forbidden(r->arena, &attributes, verdict.reason);
