@@ -172,7 +172,8 @@ def test_masks_of_an_agents_container(checkpoints):
     config["linux"]["maskedPaths"] = ["/proc/keys", "/proc/bus"]
     with open(checkpoints.dir + "/config.json", "w") as f:
         json.dump(config, f)
-    done = checkpoints.criu("restore", "--image-path", "image", "--work-path", "work", "c", mode="restore", FAKE_COMMAND=f"ls -A {checkpoints.dir}/state/.c/empty; touch {checkpoints.dir}/state/.c/empty/x")
+    done = checkpoints.criu("restore", "--image-path", "image", "--work-path", "work", "c", mode="restore", FAKE_WAITS="1",
+                            FAKE_COMMAND=f"ls -A {checkpoints.dir}/state/.c/empty; touch {checkpoints.dir}/state/.c/empty/x")
     assert done.returncode == 1 and done.stdout == "" and "Read-only file system" in done.stderr, done
     assert {"mnt[/proc/keys]:/dev/null", f"mnt[/proc/bus]:{checkpoints.dir}/state/.c/empty"} <= set(checkpoints.request("work")["external"])
     assert not os.path.exists(checkpoints.dir + "/state/.c")

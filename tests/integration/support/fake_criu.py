@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A `criu swrk` that does what FAKE_CRIU, or a file named mode beside it, says, so that every answer of criu's can be had on every kernel.
 
-dump     writes files as criu does, and what it was asked with as request.json; "restore" likewise makes a process (FAKE_COMMAND)
+dump     writes files as criu does, and what it was asked with as request.json; "restore" likewise makes a process (FAKE_COMMAND), with FAKE_WAITS once it has ended
 fail     writes a log with errors and answers that it failed
 silent   answers that it failed, without a log
 die      ends without an answer
@@ -84,6 +84,8 @@ def make_process(link):
         link.close()
         command = os.environ["FAKE_COMMAND"]
         os.execv("/bin/sh", ["sh", "-c", command])
+    while "FAKE_WAITS" in os.environ and open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z":
+        time.sleep(0.001)
     return pid
 
 
