@@ -7,13 +7,13 @@
 #include <string.h>
 #include <uv.h>
 
+#include "api/pages/metrics.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
 #include "api/server/server.h"
 #include "api/server/status.h"
 #include "api/state/state.h"
 #include "lib/arena.h"
-#include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/go_text.h"
@@ -286,10 +286,6 @@ enum api_step api_health_show_metrics(struct api_request *r, const char *rest) {
         bool open = metrics_wants_open(http_fields_get(&http_request_of(r->x)->fields, "accept"));
         size_t length = 0;
         _cleanup_free_ char *text = make_page(&r->server->health, open, &length);
-        _cleanup_bytes_ struct bytes *bytes = text ? bytes_copy(text, length) : NULL;
 
-        if (!bytes)
-                return api_fail(r, -ENOMEM, NULL);
-        api_respond_bytes(r, 200, metrics_content_type(open), bytes);
-        return API_END;
+        return api_metrics_answer(r, text, length, open);
 }

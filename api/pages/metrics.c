@@ -376,14 +376,19 @@ static char *make_page(struct api_server *server, bool open, size_t *ret_length)
         return NULL;
 }
 
-enum api_step api_metrics_show(struct api_request *r, const char *rest) {
-        bool open = metrics_wants_open(http_fields_get(&http_request_of(r->x)->fields, "accept"));
-        size_t length = 0;
-        _cleanup_free_ char *text = make_page(r->server, open, &length);
+enum api_step api_metrics_answer(struct api_request *r, const char *text, size_t length, bool open) {
         _cleanup_bytes_ struct bytes *bytes = text ? bytes_copy(text, length) : NULL;
 
         if (!bytes)
                 return api_fail(r, -ENOMEM, NULL);
         api_respond_bytes(r, 200, metrics_content_type(open), bytes);
         return API_END;
+}
+
+enum api_step api_metrics_show(struct api_request *r, const char *rest) {
+        bool open = metrics_wants_open(http_fields_get(&http_request_of(r->x)->fields, "accept"));
+        size_t length = 0;
+        _cleanup_free_ char *text = make_page(r->server, open, &length);
+
+        return api_metrics_answer(r, text, length, open);
 }
