@@ -5,7 +5,7 @@ import pytest
 
 from support.hosts import kubeconfig
 from support.logind import Bus
-from support.node import Node, pod, wait_for
+from support.node import Node, free_number, pod, wait_for
 from support.workloads import Namespace, eventually
 
 KIND = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
@@ -199,9 +199,9 @@ def test_what_cannot_be_is_said(text, error):
 
 
 def test_the_cluster_hears_of_it(api, on_bus, tmp_path):
-    node = Node()
-    config = kubeconfig(api, tmp_path, node.name)
-    node, bus = on_bus("shutdownGracePeriod: 20s\nshutdownGracePeriodCriticalPods: 10s\n", "--kubeconfig", config, number=node.number)
+    number = free_number()
+    config = kubeconfig(api, tmp_path, f"node{number}")
+    node, bus = on_bus("shutdownGracePeriod: 20s\nshutdownGracePeriodCriticalPods: 10s\n", "--kubeconfig", config, number=number)
     ns = Namespace(api.client())
     path = f"/api/v1/nodes/{node.name}"
     wait_for("Ready", lambda: condition(ns.get(path)["status"], "Ready").get("status") == "True")
