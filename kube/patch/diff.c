@@ -11,6 +11,7 @@
 /* The patch of a map while it is made: of each member of the modified map at most three, of the original one null. */
 struct difference {
         const struct patch_schema *schema;
+        const struct value_keys *before, *after; /* of the two maps */
         struct value_member *members;
         uint32_t count;
 };
@@ -47,6 +48,12 @@ static int diff_map(struct patch_diff *d, struct difference *to, const struct va
         return r;
 }
 
+/* A member of one of the maps may have a directive's name. It is a member like any other, and no key stands twice. */
+static void put_made(struct difference *to, const char *key, const struct value *value) {
+        if (value_keys_find(to->before, key) == VALUE_NONE && value_keys_find(to->after, key) == VALUE_NONE)
+                put(to, key, value);
+}
+
 static int put_directive(struct patch_diff *d, struct difference *to, const char *prefix, const char *key,
                          const struct value *list) {
         const char *name = list->count > 0 ? arena_printf(d->work.arena, "%s/%s", prefix, key) : NULL;
@@ -55,7 +62,7 @@ static int put_directive(struct patch_diff *d, struct difference *to, const char
                 return 0;
         if (!name)
                 return patch_no_memory(&d->work);
-        put(to, name, list);
+        put_made(to, name, list);
         return 0;
 }
 
@@ -145,7 +152,7 @@ static void put_deletions(struct patch_diff *d, struct difference *to, const str
 int patch_diff_maps(struct patch_diff *d, const struct patch_schema *schema, const struct value *original,
                     const struct value *modified, bool retain, struct value *ret_patch) {
         _cleanup_value_keys_ struct value_keys before = { 0 }, after = { 0 };
-        struct difference to = { .schema = schema };
+        struct difference to = { .schema = schema, .before = &before, .after = &after };
         struct value keys = { 0 };
         bool more;
         int r = 0;
@@ -167,7 +174,7 @@ int patch_diff_maps(struct patch_diff *d, const struct patch_schema *schema, con
         if (retain)
                 r = list_keys(d, modified, &keys);
         if (r >= 0 && keys.count > 0 && (to.count > 0 || more))
-                put(&to, PATCH_RETAIN_KEYS, &keys);
+                put_made(&to, PATCH_RETAIN_KEYS, &keys);
         *ret_patch = (struct value){ .kind = VALUE_MAP, .count = to.count, .members = to.members };
         return r;
 }

@@ -32,8 +32,8 @@ static const char *field_of(const char *key, const char *prefix) {
 static uint32_t find(const struct draft *d, const char *key) {
         uint32_t at = value_keys_find(&d->map_keys, key);
 
-        if (at != VALUE_NONE)
-                return d->members[at].key ? at : VALUE_NONE;
+        if (at != VALUE_NONE && d->members[at].key)
+                return at;
         for (uint32_t i = d->map->count; i < d->count; i++)
                 if (d->members[i].key && strcmp(d->members[i].key, key) == 0)
                         return i;

@@ -280,6 +280,31 @@ static void test_long_lists(void **state) {
         }
 }
 
+/* Documents whose members have the names of directives: what is made of them has each key once. */
+static void test_keys_once(void **state) {
+        static const char *const cases[] = {
+                "{\"op\":\"diff-strategic\",\"a\":{\"metadata\":{\"finalizers\":[\"a\"]}},"
+                "\"b\":{\"metadata\":{\"finalizers\":[\"b\"],\"$setElementOrder/finalizers\":[\"x\"]}}}",
+                "{\"op\":\"diff-strategic\",\"a\":{\"metadata\":{\"finalizers\":[\"a\"],"
+                "\"$deleteFromPrimitiveList/finalizers\":[\"x\"]}},\"b\":{\"metadata\":{\"finalizers\":[\"b\"]}}}",
+                "{\"op\":\"diff-strategic\",\"group\":\"apps/v1\",\"kind\":\"Deployment\","
+                "\"a\":{\"spec\":{\"strategy\":{\"type\":\"a\"}}},"
+                "\"b\":{\"spec\":{\"strategy\":{\"type\":\"b\",\"$retainKeys\":[\"x\"]}}}}",
+                "{\"op\":\"three\",\"c\":{\"metadata\":{\"finalizers\":[\"a\",\"b\"]}},"
+                "\"b\":{\"metadata\":{\"finalizers\":[\"a\"],\"$setElementOrder/finalizers\":[\"x\"]}}}",
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct patch_answer answer = patch_case_run(arena, read_text(cases[i]));
+                char *text;
+
+                assert_int_equal(answer.error, 0);
+                text = write_text(answer.value);
+                assert_true(value_equal(read_text(text), answer.value));
+                free(text);
+        }
+}
+
 static void test_statuses(void **state) {
         assert_int_equal(patch_status(-PATCH_MALFORMED), 400);
         assert_int_equal(patch_status(-PATCH_CONFLICT), 409);
@@ -295,7 +320,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_as_kubernetes), TEST(test_documents_stay), TEST(test_rfc_6902), TEST(test_rfc_7386),
                 TEST(test_sharing),       TEST(test_operations_max), TEST(test_copy_max), TEST(test_steps_max),
-                TEST(test_depth_max),     TEST(test_long_lists),     TEST(test_statuses),
+                TEST(test_depth_max),     TEST(test_long_lists),     TEST(test_statuses), TEST(test_keys_once),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
