@@ -19,6 +19,9 @@ const struct kube_kind cli_cluster_maps = {
         .group = "", .version = "v1", .kind = "ConfigMap", .resource = "configmaps", .namespaced = true
 };
 const struct kube_kind cli_cluster_nodes = { .group = "", .version = "v1", .kind = "Node", .resource = "nodes" };
+const struct kube_kind cli_cluster_leases = {
+        .group = "coordination.k8s.io", .version = "v1", .kind = "Lease", .resource = "leases", .namespaced = true
+};
 const struct kube_kind cli_cluster_roles = {
         .group = "rbac.authorization.k8s.io", .version = "v1", .kind = "Role", .resource = "roles", .namespaced = true
 };

@@ -102,8 +102,8 @@ int cli_cluster_apply(struct cluster_api *api, const struct kube_kind *kind, con
 int cli_cluster_wait(struct cli *cli, unsigned seconds, int (*probe)(void *data, struct err **err), void *data,
                      struct err **err);
 
-extern const struct kube_kind cli_cluster_secrets, cli_cluster_maps, cli_cluster_nodes, cli_cluster_roles,
-        cli_cluster_bindings, cli_cluster_all_bindings;
+extern const struct kube_kind cli_cluster_secrets, cli_cluster_maps, cli_cluster_nodes, cli_cluster_leases,
+        cli_cluster_roles, cli_cluster_bindings, cli_cluster_all_bindings;
 
 /* --- tokens.c --- */
 
@@ -149,7 +149,8 @@ struct cluster_member {
         const char *token;
 };
 int cli_cluster_node_preflight(struct err **err);
-/* Writes its files, has the agent start, and waits until it has its identity and is Ready. */
+/* Writes its files, has the agent start, and waits until this agent, not one before it, has its identity and is
+ * Ready. */
 int cli_cluster_node_join(struct cli *cli, const struct cluster_found *cluster, const struct cluster_member *node,
                           struct err **err);
 /* The node's name: @name, or the host's in lower case, in @arena. */

@@ -13,6 +13,7 @@
 
 #define BOOTSTRAP "bootstrap-kubelet.conf"
 #define KUBECONFIG "kubelet.conf"
+#define LEASES "kube-node-lease" /* the namespace */
 
 int cli_cluster_node_preflight(struct err **err) {
         if (geteuid() != 0)
@@ -67,8 +68,43 @@ static int write_arguments(struct arena *arena, const struct cluster_member *nod
 struct waiting {
         struct cli *cli;
         const char *path, *name;
+        const char *renewed; /* when an agent before this one has renewed the lease last; NULL: unknown */
         struct cluster_api api;
 };
+
+/* Of the node's lease, in @arena. NULL where it cannot be had. */
+static const char *renew_time(struct waiting *w, struct arena *arena) {
+        _cleanup_err_ struct err *err = NULL;
+        const struct value *lease;
+
+        if (cli_cluster_get(&w->api, &cli_cluster_leases, LEASES, w->name, &lease, &err) < 0)
+                return NULL;
+        return arena_strdup(arena, value_string_or(value_find(lease, "spec.renewTime"), ""));
+}
+
+static int open_own(struct waiting *w, struct arena *arena, struct err **err) {
+        struct client_remote_config config = { 0 };
+        int r = client_kubeconfig(arena, w->path, &config, err);
+
+        config.any_time = true;
+        return r < 0 ? r : cli_cluster_open(w->cli, &config, &w->api, err);
+}
+
+/* A node that was here before may be Ready still, by what its agent told then. */
+static void look_before(struct waiting *w, struct arena *arena) {
+        _cleanup_err_ struct err *err = NULL;
+
+        if (access(w->path, F_OK) < 0 || open_own(w, arena, &err) < 0)
+                return;
+        w->renewed = renew_time(w, arena);
+        cli_cluster_close(&w->api);
+}
+
+static bool is_renewed(struct waiting *w) {
+        const char *now = w->renewed ? renew_time(w, w->api.arena) : NULL;
+
+        return !w->renewed || (now && strcmp(now, w->renewed) != 0);
+}
 
 static bool is_ready(const struct value *node) {
         const struct value *ready = value_item(value_find(node, "status.conditions"), "type", "Ready");
@@ -94,19 +130,15 @@ static int probe_ready(void *data, struct err **err) {
 
         if (r == -ENOENT || r == -EACCES || r == -EIO || r == -ETIMEDOUT)
                 return -EAGAIN;
-        if (r < 0 || is_ready(node))
+        if (r < 0 || (is_ready(node) && is_renewed(w)))
                 return r;
         return err_set(err, EAGAIN, "node %s: it is not Ready yet", w->name);
 }
 
 static int wait_ready(struct waiting *w, struct arena *arena, struct err **err) {
-        struct client_remote_config config = { 0 };
         int r = cli_cluster_wait(w->cli, CLUSTER_WAIT_S, probe_identity, w, err);
 
-        if (r < 0 || (r = client_kubeconfig(arena, w->path, &config, err)) < 0)
-                return r;
-        config.any_time = true;
-        if ((r = cli_cluster_open(w->cli, &config, &w->api, err)) < 0)
+        if (r < 0 || (r = open_own(w, arena, err)) < 0)
                 return r;
         r = cli_cluster_wait(w->cli, CLUSTER_WAIT_S, probe_ready, w, err);
         cli_cluster_close(&w->api);
@@ -127,6 +159,7 @@ int cli_cluster_node_join(struct cli *cli, const struct cluster_found *cluster, 
                 return err_set(err, ENOMEM, "out of memory");
         if (access(w.path, F_OK) < 0 && (r = cli_cluster_write(path, bootstrap, 0600, err)) < 0)
                 return r;
+        look_before(&w, arena);
         if ((r = write_arguments(arena, node, err)) < 0 || (r = cli_cluster_start(&cli_cluster_agent, err)) < 0)
                 return r;
         if (cli_cluster_is_left())

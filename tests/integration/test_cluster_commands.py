@@ -101,8 +101,7 @@ def test_join_and_reset(first, second, busybox_archive):
     assert os.path.exists(second.kubelet)
     # its pods of the cluster end, and leave nothing behind
     n = second.node
-    wait_for("the agent, which the second join has started anew", lambda: n.nacelle("version", check=False).returncode == 0)
-    n.nacelle("import", busybox_archive)
+    n.nacelle("import", busybox_archive)  # of the agent that the second join has started
     made = first.ask("POST", "/api/v1/namespaces/default/pods", pod("here", "trap 'exit 0' TERM; while :; do sleep 0.1; done", nodeName=n.name))
     wait_for("pod", lambda: first.ask("GET", "/api/v1/namespaces/default/pods/here").get("status", {}).get("phase") == "Running")
     done = second.nacelle("reset", "--force", *second.places)
@@ -110,6 +109,16 @@ def test_join_and_reset(first, second, busybox_archive):
     assert not os.path.exists(f"{n.root}/pods/{made['metadata']['uid']}") and not os.listdir(n.root + "/sandboxes")
     first.ask("DELETE", "/api/v1/namespaces/default/pods/here?gracePeriodSeconds=0")
     assert os.listdir(second.config) == [] and not os.path.exists(second.node.root + "/pki")
+    first.ask("DELETE", f"/api/v1/nodes/{second.node.name}")
+
+
+def test_join_again_waits_for_the_new_agent(first, second):
+    """The node is Ready by what the agent before has told."""
+    done = second.join(*first.line[2:])
+    assert done.returncode == 0, done.stderr + second.logs()
+    done = second.join(*first.line[2:], "--agent-arg=--bridge=no/name")
+    assert done.returncode != 0 and "it has ended" in done.stderr and "bridge" in done.stderr
+    assert second.join(*first.line[2:]).returncode == 0
     first.ask("DELETE", f"/api/v1/nodes/{second.node.name}")
 
 
