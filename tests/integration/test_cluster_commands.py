@@ -116,8 +116,8 @@ def test_join_again_waits_for_the_new_agent(first, second):
     """The node is Ready by what the agent before has told."""
     done = second.join(*first.line[2:])
     assert done.returncode == 0, done.stderr + second.logs()
-    done = second.join(*first.line[2:], "--agent-arg=--bridge=no/name")
-    assert done.returncode != 0 and "it has ended" in done.stderr and "bridge" in done.stderr
+    done = second.join(*first.line[2:], "--agent-arg=--max-pods=some")
+    assert done.returncode != 0 and "it has ended" in done.stderr and "max-pods" in done.stderr
     assert second.join(*first.line[2:]).returncode == 0
     first.ask("DELETE", f"/api/v1/nodes/{second.node.name}")
 
