@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/files.h"
 #include "lib/grow.h"
 #include "lib/texts.h"
 
@@ -82,30 +83,14 @@ int look_add(struct look *look, const char *name) {
         return 0;
 }
 
-/* Reads at least so much at a time. */
-#define READ_MIN 4096
-
 static int read_bytes(int fd, char **ret_text, size_t *ret_length, struct err **err) {
-        _cleanup_free_ char *text = NULL;
-        size_t length = 0, size = 0;
+        int r = files_read_all(fd, SOURCE_FILE_BYTES_MAX, ret_text, ret_length);
 
-        for (;;) {
-                if (GROW(text, size, length + READ_MIN + 1, GROW_NO_MAX) < 0)
-                        return err_set(err, ENOMEM, "out of memory");
-                ssize_t n = read(fd, text + length, size - 1 - length);
-                if (n < 0)
-                        return err_errno(err, errno, "cannot read it");
-                if (n == 0)
-                        break;
-                length += (size_t)n;
-                if (length > SOURCE_FILE_BYTES_MAX)
-                        return err_set(err, EFBIG, "is larger than a manifest may be (%d bytes)",
-                                       SOURCE_FILE_BYTES_MAX);
-        }
-        text[length] = '\0';
-        *ret_text = TAKE_PTR(text);
-        *ret_length = length;
-        return 0;
+        if (r == -EFBIG)
+                return err_set(err, EFBIG, "is larger than a manifest may be (%d bytes)", SOURCE_FILE_BYTES_MAX);
+        if (r == -ENOMEM)
+                return err_set(err, ENOMEM, "out of memory");
+        return r < 0 ? err_errno(err, -r, "cannot read it") : 0;
 }
 
 /* O_NONBLOCK: a FIFO in the directory must not hold the thread. */
