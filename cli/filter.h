@@ -31,8 +31,8 @@ struct label {
         char *key, *value;
 };
 
-/* Reads "key=value" texts into the entries of a map field, whose messages are those of @type. The texts are cut in two in
- * place. Free both: *@ret_labels are the messages, to which *@ret_entries points. */
+/* Reads "key=value" texts into the entries of a map field, whose messages are those of @type. The texts are cut in two
+ * in place. Free both: *@ret_labels are the messages, to which *@ret_entries points. */
 int filter_labels_read(const struct cli_values *values, const ProtobufCMessageDescriptor *type,
                        struct label **ret_labels, void **ret_entries, struct err **err);
 

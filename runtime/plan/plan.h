@@ -2,7 +2,8 @@
  *
  * The agent decides everything and opens everything; a plan is a flat list of steps with numbers, strings and
  * indexes of descriptors, which runtime/init/init.c walks without knowing why. It is the same for the shim,
- * nacelle-oci, a sandbox's set-up and an exec. Both ends are ours, yet lengths are checked: a plan that is cut is refused.
+ * nacelle-oci, a sandbox's set-up and an exec. Both ends are ours, yet lengths are checked: a plan that is cut is
+ * refused.
  *
  * Only libc and system calls: linked into the static shim too.
  */
