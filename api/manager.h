@@ -1,5 +1,5 @@
 /* The controllers' thread: the controllers of api/controllers, and the scheduler of api/scheduler, in the service's
- * process, by the client of api/local.h.
+ * process, by the client of api/local/local.h.
  */
 #pragma once
 

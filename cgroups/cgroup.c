@@ -12,6 +12,7 @@
 #include "cgroups/tree.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/grow.h"
 #include "lib/log.h"
 
 enum cgroup_mode cgroups_mode(const struct cgroups *c) {
@@ -246,13 +247,8 @@ int cgroup_children(const struct cgroups *c, const char *path, char ***ret_names
                 d = readdir(dir);
                 if (d && (d->d_type != DT_DIR || d->d_name[0] == '.'))
                         continue;
-                if (n == allocated) {
-                        char **larger = reallocarray(names, allocated = allocated * 2 + 8, sizeof(*names));
-
-                        if (!larger)
-                                goto no_memory;
-                        names = larger;
-                }
+                if (GROW(names, allocated, n + 1, GROW_NO_MAX) < 0)
+                        goto no_memory;
                 names[n] = d ? strdup(d->d_name) : NULL;
                 if (d && !names[n++])
                         goto no_memory;

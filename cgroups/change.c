@@ -8,8 +8,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
-
-#define STEPS_FIRST 16
+#include "lib/grow.h"
 
 struct cg_written {
         const struct hierarchy *h;
@@ -59,17 +58,7 @@ static char *old_value(const char *file, const char *value, char *text) {
 }
 
 static struct cg_written *next(struct cg_change *c) {
-        size_t n = c->allocated ? 2 * c->allocated : STEPS_FIRST;
-        struct cg_written *all;
-
-        if (c->n < c->allocated)
-                return &c->written[c->n];
-        all = reallocarray(c->written, n, sizeof(*all));
-        if (!all)
-                return NULL;
-        c->written = all;
-        c->allocated = n;
-        return &c->written[c->n];
+        return GROW(c->written, c->allocated, c->n + 1, GROW_NO_MAX) < 0 ? NULL : &c->written[c->n];
 }
 
 int cg_change_write(struct cg_change *c, const struct hierarchy *h, const char *file, const char *value) {

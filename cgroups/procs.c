@@ -12,6 +12,7 @@
 #include "lib/cleanup.h"
 #include "lib/clock.h"
 #include "lib/err.h"
+#include "lib/grow.h"
 
 #define FREEZE_SECONDS 10
 
@@ -24,17 +25,11 @@ struct pid_list {
 };
 
 static int add_pid(struct pid_list *list, pid_t pid) {
-        if (list->n == list->allocated) {
-                size_t more = list->allocated * 2 + 16;
-                pid_t *larger = list->n < CGROUP_PIDS_MAX ? reallocarray(list->pids, more, sizeof(*larger)) : NULL;
+        int r = GROW(list->pids, list->allocated, list->n + 1, CGROUP_PIDS_MAX);
 
-                if (!larger)
-                        return -ENOMEM;
-                list->pids = larger;
-                list->allocated = more;
-        }
-        list->pids[list->n++] = pid;
-        return 0;
+        if (r == 0)
+                list->pids[list->n++] = pid;
+        return r;
 }
 
 static int list_one(const struct hierarchy *h, const char *rel, void *userdata) {

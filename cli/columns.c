@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/grow.h"
 #include "lib/utf8.h"
 
 unsigned columns_control(const char *text) {
@@ -30,16 +31,9 @@ static void mask(char *text) {
 static void add_cell(struct columns *columns, const char *text, size_t n) {
         char *cell = strndup(text, n);
 
-        if (columns->n == columns->allocated) {
-                size_t more = columns->allocated ? columns->allocated * 2 : 64;
-                char **cells = reallocarray(columns->cells, more, sizeof(*cells));
-
-                if (!cells) {
-                        free(cell);
-                        return;
-                }
-                columns->cells = cells;
-                columns->allocated = more;
+        if (GROW(columns->cells, columns->allocated, columns->n + 1, GROW_NO_MAX) < 0) {
+                free(cell);
+                return;
         }
         if (cell)
                 mask(cell);

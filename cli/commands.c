@@ -54,8 +54,8 @@ const struct cli_command cli_commands[] = {
           cli_certs_options, 1, 1, false, cli_certs },
         { "backup", NULL, "FILE", "Copy the API service's objects to a file, also while it runs", cli_backup_options, 1,
           1, false, cli_backup },
-        { "restore", NULL, "FILE", "Put them back; the service must not run", cli_backup_options, 1, 1, false,
-          cli_restore },
+        { "restore", NULL, "FILE", "Put the objects of a backup back; the service must not run", cli_backup_options, 1,
+          1, false, cli_restore },
         { "reset", NULL, "", "Undo init and join on this host", cli_reset_options, 0, 0, false, cli_reset },
         {},
 };

@@ -25,13 +25,14 @@ int filter_names_init(struct names *names, const char *name, const char *namespa
 bool filter_names_match(const struct names *names, const char *name, const char *namespace);
 void filter_names_done(struct names *names);
 
-/* Reads "key=value" texts into entries of a map field, whose messages are those of @type (any map<string, string>
- * entry). The texts are cut in two in place. Free *@ret_entries with labels_free(). */
+/* An entry of any map<string, string>. */
 struct label {
         ProtobufCMessage base;
         char *key, *value;
 };
 
+/* Reads "key=value" texts into the entries of a map field, whose messages are those of @type. The texts are cut in two
+ * in place. Free both: *@ret_labels are the messages, to which *@ret_entries points. */
 int filter_labels_read(const struct cli_values *values, const ProtobufCMessageDescriptor *type,
                        struct label **ret_labels, void **ret_entries, struct err **err);
 

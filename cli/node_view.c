@@ -6,6 +6,7 @@
 
 #include "cri/extension.pb-c.h"
 #include "lib/arena.h"
+#include "lib/grow.h"
 #include "lib/json.h"
 
 static const struct value_options limits = { .bytes_max = GRPC_MESSAGE_MAX, .nodes_max = 4 * VALUE_NODES_MAX };
@@ -19,17 +20,11 @@ static const struct value *parse(struct node_view *view, const char *text) {
 }
 
 static int add_pod(struct node_view *view, const struct value *pod) {
-        if (view->n_pods == view->allocated) {
-                size_t more = view->allocated ? view->allocated * 2 : 64;
-                const struct value **pods = reallocarray(view->pods, more, sizeof(*pods));
+        int r = GROW(view->pods, view->allocated, view->n_pods + 1, GROW_NO_MAX);
 
-                if (!pods)
-                        return -ENOMEM;
-                view->pods = pods;
-                view->allocated = more;
-        }
-        view->pods[view->n_pods++] = pod;
-        return 0;
+        if (r == 0)
+                view->pods[view->n_pods++] = pod;
+        return r;
 }
 
 static bool on_part(void *data, const ProtobufCMessage *message) {

@@ -2,7 +2,7 @@
  *
  * A request is about one object, or lists a collection; a watch tells of its changes. All answers come from the loop,
  * never from within the call that asked, and only there may these functions be called. Two back-ends stand behind it:
- * one in the service's own process (api/local.h: reads are its cache's bytes, writes go through its pipeline) and
+ * one in the service's own process (api/local/local.h: reads are its cache's bytes, writes go through its pipeline) and
  * HTTPS (client/remote.h).
  */
 #pragma once

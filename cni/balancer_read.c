@@ -1,10 +1,10 @@
 #include "cni/balancer_read.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cni/balancer_kept.h"
+#include "lib/grow.h"
 
 /* -- fields, whose sizes have been looked at --------------------------------------------------------------- */
 
@@ -46,19 +46,11 @@ static int take_back(const uint8_t *number, const uint8_t *data, struct balancer
 }
 
 static int append(struct balancer_found *found, const struct balancer_change *change) {
-        if (found->n == BALANCER_CHANGES_MAX)
-                return -E2BIG;
-        if (found->n == found->size) {
-                size_t size = found->size * 2 + 64;
-                struct balancer_change *changes = reallocarray(found->changes, size, sizeof(*changes));
+        int r = GROW(found->changes, found->size, found->n + 1, BALANCER_CHANGES_MAX);
 
-                if (!changes)
-                        return -ENOMEM;
-                found->changes = changes;
-                found->size = size;
-        }
-        found->changes[found->n++] = *change;
-        return 0;
+        if (r == 0)
+                found->changes[found->n++] = *change;
+        return r;
 }
 
 static int take_element(const struct nft_element *element, void *data) {

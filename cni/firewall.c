@@ -14,6 +14,7 @@
 #include "cni/nft.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/grow.h"
 
 /* One translation: a host port in one family, and its sandbox. */
 struct translation {
@@ -115,16 +116,10 @@ static bool same_target(const struct nft_port *a, const struct nft_port *b) {
 /* Appends @port; the caller holds the lock. */
 static int append(struct firewall *firewall, const struct nft_port *port) {
         struct translation *translation;
+        int r = GROW(firewall->translations, firewall->size, firewall->n + 1, GROW_NO_MAX);
 
-        if (firewall->n == firewall->size) {
-                size_t size = firewall->size * 2 + 8;
-                struct translation *grown = reallocarray(firewall->translations, size, sizeof(*firewall->translations));
-
-                if (!grown)
-                        return -ENOMEM;
-                firewall->translations = grown;
-                firewall->size = size;
-        }
+        if (r < 0)
+                return r;
         translation = &firewall->translations[firewall->n];
         *translation = (struct translation){ .port = *port };
         for (size_t i = 0; i < firewall->n && !translation->repeats; i++)

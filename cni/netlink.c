@@ -12,6 +12,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/grow.h"
 
 /* What one read takes: a dump's part at the kernel's preferred size. */
 #define READ_SIZE 32768
@@ -82,25 +83,9 @@ int cni_netlink_fd(const struct netlink *netlink) {
 
 /* Room for one more message and its note. */
 static int reserve(struct netlink *netlink) {
-        if (netlink->n == NETLINK_BATCH_MAX || netlink->used + NETLINK_MESSAGE_MAX > NETLINK_BYTES_MAX)
-                return -E2BIG;
-        if (netlink->used + NETLINK_MESSAGE_MAX > netlink->size) {
-                size_t size = netlink->size * 2 + 2 * NETLINK_MESSAGE_MAX;
-                char *buffer = realloc(netlink->buffer, size);
+        int r = GROW(netlink->buffer, netlink->size, netlink->used + NETLINK_MESSAGE_MAX, NETLINK_BYTES_MAX);
 
-                if (!buffer)
-                        return -ENOMEM;
-                netlink->buffer = buffer;
-                netlink->size = size;
-        }
-        if (netlink->n % 16 == 0) {
-                struct netlink_note *notes = reallocarray(netlink->notes, netlink->n + 16, sizeof(*notes));
-
-                if (!notes)
-                        return -ENOMEM;
-                netlink->notes = notes;
-        }
-        return 0;
+        return r < 0 ? r : GROW(netlink->notes, netlink->room, netlink->n + 1, NETLINK_BATCH_MAX);
 }
 
 /* Makes the message at the buffer's end the batch's next. */

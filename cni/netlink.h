@@ -28,10 +28,10 @@ struct netlink_note; /* what a message is for */
 struct netlink {
         struct nl_sock *socket;
         uint32_t sequence; /* of the batch's first message; they count up */
-        size_t n;
+        size_t n, room;
+        struct netlink_note *notes; /* of each message */
         char *buffer;
         size_t size, used;
-        struct netlink_note *notes;
         int failed; /* -ENOMEM or -E2BIG from building; reported by cni_netlink_run() */
 };
 

@@ -15,6 +15,7 @@
 #include "cni/sysctl.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/grow.h"
 
 #define NO_DEVICE (-ENODEV)
 
@@ -163,6 +164,7 @@ static int take_neighbour(const struct nlmsghdr *message, void *data) {
         struct nlattr *attributes[NDA_MAX + 1];
         struct stale *stale = data;
         struct tunnel_end found = { .index = header->ndm_ifindex };
+        int r;
 
         if (message->nlmsg_type != RTM_NEWNEIGH || !(header->ndm_state & NUD_PERMANENT) ||
             (found.index != stale->work->devices[0] && found.index != stale->work->devices[1]) ||
@@ -175,17 +177,10 @@ static int take_neighbour(const struct nlmsghdr *message, void *data) {
                                                                             &found.ip[0]);
         if (wants_neighbour(stale->work, &found))
                 return 0;
-        if (stale->n == stale->size) {
-                size_t size = stale->size * 2 + 16;
-                struct tunnel_end *ends = reallocarray(stale->ends, size, sizeof(*ends));
-
-                if (!ends)
-                        return -ENOMEM;
-                stale->ends = ends;
-                stale->size = size;
-        }
-        stale->ends[stale->n++] = found;
-        return 0;
+        r = GROW(stale->ends, stale->size, stale->n + 1, GROW_NO_MAX);
+        if (r == 0)
+                stale->ends[stale->n++] = found;
+        return r;
 }
 
 static int find_stale(struct stale *stale, struct err **err) {
@@ -251,22 +246,16 @@ static struct peers_route *find_route(const struct peers_plan *plan, const struc
 static int take_there(const struct route *route, void *data) {
         struct gone *gone = data;
         struct peers_route *wanted = find_route(gone->plan, route);
+        int r;
 
         if (wanted && wanted->route.index == route->index && ip_equal(&wanted->route.via, &route->via))
                 wanted->there = true;
         if (wanted && wanted->route.index >= 0)
                 return 0;
-        if (gone->n == gone->size) {
-                size_t size = gone->size * 2 + 16;
-                struct route *routes = reallocarray(gone->routes, size, sizeof(*routes));
-
-                if (!routes)
-                        return -ENOMEM;
-                gone->routes = routes;
-                gone->size = size;
-        }
-        gone->routes[gone->n++] = *route;
-        return 0;
+        r = GROW(gone->routes, gone->size, gone->n + 1, GROW_NO_MAX);
+        if (r == 0)
+                gone->routes[gone->n++] = *route;
+        return r;
 }
 
 static int set_routes(struct work *w, struct err **err) {

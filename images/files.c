@@ -7,7 +7,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,29 +19,9 @@
 /* Below this depth directories are moved up before they are emptied, so that neither stack nor descriptors run out. */
 #define REMOVE_DEPTH_MAX 32
 
-static int read_all(int fd, char *text, size_t size, size_t *ret_n) {
-        size_t n = 0;
-
-        while (n < size) {
-                ssize_t got = read(fd, text + n, size - n);
-
-                if (got < 0 && errno == EINTR)
-                        continue;
-                if (got < 0)
-                        return -errno;
-                if (got == 0)
-                        break;
-                n += (size_t)got;
-        }
-        *ret_n = n;
-        return 0;
-}
-
 int image_file_read(int dir, const char *name, size_t max, char **ret_text, size_t *ret_n, struct err **err) {
         _cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        _cleanup_free_ char *text = NULL;
         struct stat st;
-        size_t n = 0;
         int r;
 
         if (fd < 0)
@@ -53,17 +32,8 @@ int image_file_read(int dir, const char *name, size_t max, char **ret_text, size
                 return err_set(err, EINVAL, "%s is not a regular file", name);
         if ((uint64_t)st.st_size > max)
                 return err_set(err, E2BIG, "%s has %lld bytes; at most %zu are read", name, (long long)st.st_size, max);
-        text = malloc((size_t)st.st_size + 1);
-        if (!text)
-                return err_set(err, ENOMEM, "out of memory");
-        r = read_all(fd, text, (size_t)st.st_size, &n);
-        if (r < 0)
-                return err_errno(err, -r, "read %s", name);
-        text[n] = '\0';
-        *ret_text = TAKE_PTR(text);
-        if (ret_n)
-                *ret_n = n;
-        return 0;
+        r = files_read_all(fd, max, ret_text, ret_n);
+        return r < 0 ? err_errno(err, -r, "read %s", name) : 0;
 }
 
 const char *image_file_temporary_name(const char *prefix, char ret_name[FILE_TEMPORARY_MAX]) {

@@ -11,6 +11,7 @@
 #include "images/strings.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/grow.h"
 #include "lib/log.h"
 
 #define ID_PREFIX_MIN 4
@@ -145,18 +146,12 @@ static int add_name(void *data, const struct image_reference *reference, const s
         char text[IMAGE_REFERENCE_MAX + 1];
         struct names *names = data;
         struct name *n;
+        int r;
 
         if (names->only && strcmp(names->only, ref->image_id) != 0)
                 return 0;
-        if (names->count == names->room) {
-                size_t room = names->room ? 2 * names->room : 8;
-                struct name *items = realloc(names->items, room * sizeof(*items));
-
-                if (!items)
-                        return -ENOMEM;
-                names->items = items;
-                names->room = room;
-        }
+        if ((r = GROW(names->items, names->room, names->count + 1, GROW_NO_MAX)) < 0)
+                return r;
         n = &names->items[names->count];
         *n = (struct name){ .ref = *ref };
         if (reference) {

@@ -13,6 +13,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
+#include "lib/grow.h"
 
 #define BLOCK 512
 #define COPY_SIZE (256 * 1024)
@@ -90,16 +91,7 @@ struct pax {
 };
 
 static void add_bytes(struct pax *pax, const void *bytes, size_t n) {
-        if (pax->size - pax->length < n && !pax->failed) {
-                size_t size = (pax->length + n) * 2;
-                char *text = realloc(pax->text, size);
-
-                pax->failed = !text;
-                if (text) {
-                        pax->text = text;
-                        pax->size = size;
-                }
-        }
+        pax->failed = pax->failed || GROW(pax->text, pax->size, pax->length + n, GROW_NO_MAX) < 0;
         if (pax->failed)
                 return;
         memcpy(pax->text + pax->length, bytes, n);

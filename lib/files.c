@@ -9,6 +9,9 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/grow.h"
+
+#define READ_MIN 4096
 
 int files_make_dirs(const char *path, mode_t mode, struct err **err) {
         char part[PATH_MAX];
@@ -63,48 +66,49 @@ int files_make_private(const char *path, struct err **err) {
         return 0;
 }
 
-int files_read(const char *path, size_t max, char **ret_data, size_t *ret_size, struct err **err) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+/* What the first read may bring, with a byte beyond it that tells the end and one for the NUL: regular files are read
+ * by one call and one for the end. The kernel's own say that they have no bytes. */
+static size_t first_room(int fd, size_t max) {
+        size_t room = READ_MIN;
+        struct stat st;
+
+        if (fstat(fd, &st) == 0 && st.st_size > READ_MIN - 2)
+                room = (size_t)st.st_size + 2;
+        return room < max + 2 ? room : max + 2;
+}
+
+int files_read_all(int fd, size_t max, char **ret_data, size_t *ret_size) {
         _cleanup_free_ char *data = NULL;
         size_t size = 0, room = 0;
-        struct stat st;
-        ssize_t n;
+        ssize_t n = 1;
+        int r = GROW(data, room, first_room(fd, max), max + 2);
 
-        if (fd < 0)
-                return err_errno(err, errno, "open %s", path);
-        if (fstat(fd, &st) < 0)
-                return err_errno(err, errno, "stat %s", path);
-        do {
-                if (size >= room) {
-                        /* The kernel's own files say 0 and have more; regular ones are read by one call and one for the
-                         * end. */
-                        size_t want = room == 0 ? (size_t)st.st_size + 1 : room * 2;
-                        char *bigger;
-
-                        if (want < 4096)
-                                want = 4096;
-                        if (want > max + 1)
-                                want = max + 1;
-                        if (size >= want)
-                                return err_set(err, EFBIG, "read %s: more than %zu bytes", path, max);
-                        bigger = realloc(data, want + 1);
-                        if (!bigger)
-                                return err_set(err, ENOMEM, "read %s: out of memory", path);
-                        data = bigger;
-                        room = want;
-                }
-                n = read(fd, data + size, room - size);
-                if (n < 0)
-                        return err_errno(err, errno, "read %s", path);
-                size += (size_t)n;
-        } while (n > 0);
-        if (size > max)
-                return err_set(err, EFBIG, "read %s: more than %zu bytes", path, max);
+        while (r == 0 && n != 0) {
+                n = read(fd, data + size, room - 1 - size);
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                size += n > 0 ? (size_t)n : 0;
+                r = GROW(data, room, size + 2, max + 2);
+        }
+        if (r < 0)
+                return r == -E2BIG ? -EFBIG : r;
         data[size] = '\0';
         *ret_data = TAKE_PTR(data);
         if (ret_size)
                 *ret_size = size;
         return 0;
+}
+
+int files_read(const char *path, size_t max, char **ret_data, size_t *ret_size, struct err **err) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        int r;
+
+        if (fd < 0)
+                return err_errno(err, errno, "open %s", path);
+        r = files_read_all(fd, max, ret_data, ret_size);
+        if (r == -EFBIG)
+                return err_set(err, EFBIG, "read %s: more than %zu bytes", path, max);
+        return r < 0 ? err_errno(err, -r, "read %s", path) : 0;
 }
 
 int files_write_all(int fd, const void *data, size_t size) {

@@ -20,8 +20,11 @@ int files_make_dirs(const char *path, mode_t mode, struct err **err);
  * others may: what containers leave behind in it, setuid programs among it, is nobody else's to reach. */
 int files_make_private(const char *path, struct err **err);
 
-/* Reads at most @max bytes into an allocated text with a NUL behind it. -EFBIG past it; an error names the path.
- * @ret_size may be NULL. */
+/* Reads @fd to its end, at most @max bytes, into an allocated text with a NUL behind it. @ret_size may be NULL.
+ * Returns 0, -EFBIG past @max, -ENOMEM, or what read(2) failed with. */
+int files_read_all(int fd, size_t max, char **ret_data, size_t *ret_size);
+
+/* The same of the file at @path; an error names it. */
 int files_read(const char *path, size_t max, char **ret_data, size_t *ret_size, struct err **err);
 
 /* Writes all of @data where @fd stands, or at @offset. 0 or a negative errno. */

@@ -7,6 +7,7 @@
 
 #include "lib/arena.h"
 #include "lib/err.h"
+#include "lib/grow.h"
 #include "lib/json.h"
 
 enum state {
@@ -87,18 +88,8 @@ static int too_long(struct json_cut *cut, struct err **err) {
 
 /* @n bytes more of a value, which it may have. */
 static int keep(struct json_cut *cut, const char *from, size_t n, struct err **err) {
-        size_t size = cut->size ?: 1024;
-        char *text;
-
-        while (size < cut->length + n)
-                size *= 2;
-        if (size > cut->size) {
-                text = realloc(cut->text, size);
-                if (!text)
-                        return cut->error = err_set(err, ENOMEM, "out of memory");
-                cut->text = text;
-                cut->size = size;
-        }
+        if (GROW(cut->text, cut->size, cut->length + n, GROW_NO_MAX) < 0)
+                return cut->error = err_set(err, ENOMEM, "out of memory");
         memcpy(cut->text + cut->length, from, n);
         cut->length += n;
         return 0;

@@ -8,32 +8,17 @@
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
+#include "lib/grow.h"
 #include "lib/json_plain.h"
 #include "lib/utf8.h"
 #include "lib/value.h"
 
 static bool grow(struct json_writer *w, size_t n) {
-        size_t max = w->size_max ? w->size_max : JSON_WRITER_SIZE_MAX, size = w->size ? w->size : 256;
-        char *text;
+        size_t max = w->size_max ? w->size_max : JSON_WRITER_SIZE_MAX;
 
-        if (w->error < 0)
-                return false;
-        if (n > max || w->length > max - n) {
-                w->error = -E2BIG;
-                return false;
-        }
-        while (size < w->length + n + 1)
-                size *= 2;
-        if (size == w->size)
-                return true;
-        text = realloc(w->text, size);
-        if (!text) {
-                w->error = -ENOMEM;
-                return false;
-        }
-        w->text = text;
-        w->size = size;
-        return true;
+        if (w->error == 0)
+                w->error = n > max || w->length > max - n ? -E2BIG : GROW(w->text, w->size, w->length + n + 1, max + 1);
+        return w->error == 0;
 }
 
 /* Room for @n bytes and a NUL. What fits the memory that is there fits the maximum too, but for a smaller one of the

@@ -9,6 +9,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/grow.h"
 #include "lib/utf8.h"
 
 /* The kind of a member that is to go. */
@@ -133,15 +134,8 @@ int value_builder_add(struct value_builder *b, struct value value, uint32_t node
 
         if (r < 0)
                 return r;
-        if (b->count == b->size) {
-                uint32_t size = b->size ? b->size * 2 : 32;
-                struct value_member *stack = reallocarray(b->stack, size, sizeof(*stack));
-
-                if (!stack)
-                        return no_memory(b, value.line, err);
-                b->stack = stack;
-                b->size = size;
-        }
+        if (GROW(b->stack, b->size, (size_t)b->count + 1, GROW_NO_MAX) < 0)
+                return no_memory(b, value.line, err);
         member = &b->stack[b->count++];
         *member = (struct value_member){ .value = value };
         if (b->depth > 0) {

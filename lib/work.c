@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/grow.h"
 #include "lib/list.h"
 #include "lib/metrics.h"
 #include "lib/table.h"
@@ -82,17 +83,7 @@ static void stop_waiting(struct work_queue *queue, struct work_item *item) {
 }
 
 static bool reserve_wait(struct work_queue *queue) {
-        size_t size = queue->heap_size ? queue->heap_size * 2 : 32;
-        struct work_item **heap;
-
-        if (queue->items.n + 1 < queue->heap_size)
-                return true;
-        heap = reallocarray(queue->heap, size, sizeof(struct work_item *));
-        if (!heap)
-                return false;
-        queue->heap = heap;
-        queue->heap_size = size;
-        return true;
+        return GROW(queue->heap, queue->heap_size, queue->items.n + 2, GROW_NO_MAX) == 0;
 }
 
 static struct work_item *first_waiting(const struct work_queue *queue) {

@@ -12,6 +12,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/go_text.h"
+#include "lib/grow.h"
 #include "lib/value.h"
 #include "lib/yaml_quote.h"
 
@@ -29,17 +30,11 @@ struct writer {
 
 static int on_bytes(void *data, unsigned char *bytes, size_t n) {
         struct writer *w = data;
-        size_t needed = w->length + n + 1;
+        int r = GROW(w->text, w->size, w->length + n + 1, GROW_NO_MAX);
 
-        if (needed > w->size) {
-                char *text = realloc(w->text, needed * 2);
-
-                if (!text) {
-                        w->error = -ENOMEM;
-                        return 0;
-                }
-                w->text = text;
-                w->size = needed * 2;
+        if (r < 0) {
+                w->error = r;
+                return 0;
         }
         memcpy(w->text + w->length, bytes, n);
         w->length += n;

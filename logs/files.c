@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "lib/cleanup.h"
+#include "lib/grow.h"
 #include "logs/names.h"
 
 static int by_name(const void *a, const void *b) {
@@ -26,23 +27,8 @@ static bool unfinished(const char *name) {
         return n > 4 && strcmp(name + n - 4, ".tmp") == 0;
 }
 
-/* Makes room for one more name. */
-static int grow(struct logs_files *files, size_t *allocated) {
-        size_t more = *allocated ? *allocated * 2 : 8;
-        void *names;
-
-        if (files->n < *allocated)
-                return 0;
-        names = reallocarray(files->names, more, sizeof(*files->names));
-        if (!names)
-                return -ENOMEM;
-        files->names = names;
-        *allocated = more;
-        return 0;
-}
-
 static int add(struct logs_files *files, size_t *allocated, const char *name) {
-        int r = grow(files, allocated);
+        int r = GROW(files->names, *allocated, files->n + 1, GROW_NO_MAX);
 
         if (r == 0)
                 strcpy(files->names[files->n++], name);

@@ -5,6 +5,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/grow.h"
 #include "lib/log.h"
 #include "runtime/container.h"
 #include "runtime/delegate/delegate.h"
@@ -19,18 +20,12 @@ struct list {
 
 static int take_listed(void *data, struct client_reply *reply) {
         struct list *list = data;
+        int r;
 
         if (reply->head.type != WIRE_STATE)
                 return 0;
-        if (list->n == list->allocated) {
-                size_t n = list->allocated ? list->allocated * 2 : 8;
-                struct container_state *states = realloc(list->states, n * sizeof(*states));
-
-                if (!states)
-                        return -ENOMEM;
-                list->states = states;
-                list->allocated = n;
-        }
+        if ((r = GROW(list->states, list->allocated, list->n + 1, GROW_NO_MAX)) < 0)
+                return r;
         client_convert(&reply->head, &list->states[list->n++]);
         if (reply->fd >= 0)
                 runtime_keep(list->runtime, list->sandbox, reply->head.id, reply->head.flags, TAKE_FD(reply->fd));

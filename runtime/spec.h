@@ -101,7 +101,7 @@ struct process_spec {
         uint16_t rows, columns; /* of the terminal at first; 0: unset */
         int oom_score_adj;
         bool set_oom_score_adj;
-        const struct seccomp_filter *seccomp; /* NULL: unconfined; see runtime/seccomp.h */
+        const struct seccomp_filter *seccomp; /* NULL: unconfined; see runtime/seccomp/seccomp.h */
         const char *apparmor;                 /* profile, NULL: none */
         const char *selinux;                  /* label, NULL: none */
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/grow.h"
 #include "lib/handle.h"
 #include "lib/log.h"
 #include "services/internal.h"
@@ -37,15 +38,10 @@ void balance_renew(struct services *s) {
 #define WEIGHT_MAX 250000
 
 int balance_append(struct balance *b, const struct balancer_change *change) {
-        if (b->n_changes == b->size) {
-                size_t size = b->size * 2 + 64;
-                struct balancer_change *changes = reallocarray(b->changes, size, sizeof(*changes));
+        int r = GROW(b->changes, b->size, b->n_changes + 1, GROW_NO_MAX);
 
-                if (!changes)
-                        return -ENOMEM;
-                b->changes = changes;
-                b->size = size;
-        }
+        if (r < 0)
+                return r;
         b->changes[b->n_changes++] = *change;
         b->weight += change->kind >= BALANCER_END ? KEPT_WEIGHT : 1;
         return 0;

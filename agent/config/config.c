@@ -2,14 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "agent/config/fields.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/files.h"
 #include "lib/log.h"
 #include "lib/yaml.h"
 
@@ -46,27 +45,15 @@ static int read_document(const char *path, const struct value *document, struct 
 
 static int read_text(const char *path, char **ret_text, size_t *ret_length, struct err **err) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-        _cleanup_free_ char *text = NULL;
         struct stat st;
-        size_t length = 0;
+        int r;
 
         if (fd < 0 || fstat(fd, &st) < 0)
                 return err_errno(err, errno, "cannot read the configuration");
         if (!S_ISREG(st.st_mode) || st.st_size > OPTIONS_FILE_MAX)
                 return err_set(err, EINVAL, "is no regular file of at most %d bytes", OPTIONS_FILE_MAX);
-        if (!(text = malloc((size_t)st.st_size + 1)))
-                return err_set(err, ENOMEM, "out of memory");
-        while (length < (size_t)st.st_size) {
-                ssize_t n = read(fd, text + length, (size_t)st.st_size - length);
-                if (n < 0)
-                        return err_errno(err, errno, "cannot read the configuration");
-                if (n == 0)
-                        break;
-                length += (size_t)n;
-        }
-        *ret_text = TAKE_PTR(text);
-        *ret_length = length;
-        return 0;
+        r = files_read_all(fd, OPTIONS_FILE_MAX, ret_text, ret_length);
+        return r < 0 ? err_errno(err, -r, "cannot read the configuration") : 0;
 }
 
 int config_read(const char *path, struct options *options, struct err **err) {

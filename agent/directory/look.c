@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/files.h"
+#include "lib/grow.h"
 #include "lib/texts.h"
 
 /* Whether @code says that something is short, and nothing of what was asked for. */
@@ -73,48 +75,22 @@ void look_free(struct look *look) {
 }
 
 int look_add(struct look *look, const char *name) {
-        if (look->n_findings == look->size) {
-                size_t size = look->size ? look->size * 2 : 16;
-                struct finding *more = reallocarray(look->findings, size, sizeof(*more));
+        char *copy;
 
-                if (!more)
-                        return -ENOMEM;
-                look->findings = more;
-                look->size = size;
-        }
-        char *copy = strdup(name);
-        if (!copy)
+        if (GROW(look->findings, look->size, look->n_findings + 1, GROW_NO_MAX) < 0 || !(copy = strdup(name)))
                 return -ENOMEM;
         look->findings[look->n_findings++] = (struct finding){ .name = copy };
         return 0;
 }
 
 static int read_bytes(int fd, char **ret_text, size_t *ret_length, struct err **err) {
-        _cleanup_free_ char *text = NULL;
-        size_t length = 0, size = 0;
+        int r = files_read_all(fd, SOURCE_FILE_BYTES_MAX, ret_text, ret_length);
 
-        for (;;) {
-                if (length == size) {
-                        size = size ? size * 2 : 8192;
-                        char *more = realloc(text, size + 1);
-                        if (!more)
-                                return err_set(err, ENOMEM, "out of memory");
-                        text = more;
-                }
-                ssize_t n = read(fd, text + length, size - length);
-                if (n < 0)
-                        return err_errno(err, errno, "cannot read it");
-                if (n == 0)
-                        break;
-                length += (size_t)n;
-                if (length > SOURCE_FILE_BYTES_MAX)
-                        return err_set(err, EFBIG, "is larger than a manifest may be (%d bytes)",
-                                       SOURCE_FILE_BYTES_MAX);
-        }
-        text[length] = '\0';
-        *ret_text = TAKE_PTR(text);
-        *ret_length = length;
-        return 0;
+        if (r == -EFBIG)
+                return err_set(err, EFBIG, "is larger than a manifest may be (%d bytes)", SOURCE_FILE_BYTES_MAX);
+        if (r == -ENOMEM)
+                return err_set(err, ENOMEM, "out of memory");
+        return r < 0 ? err_errno(err, -r, "cannot read it") : 0;
 }
 
 /* O_NONBLOCK: a FIFO in the directory must not hold the thread. */

@@ -7,6 +7,7 @@
 #include "agent/directory/look.h"
 #include "agent/directory/watch.h"
 #include "lib/cleanup.h"
+#include "lib/grow.h"
 #include "lib/handle.h"
 #include "lib/log.h"
 
@@ -41,17 +42,9 @@ static struct file *find_file(struct source *s, const char *name) {
 }
 
 static struct file *add_file(struct source *s, const char *name) {
-        if (s->n_files == s->size) {
-                size_t size = s->size ? s->size * 2 : 16;
-                struct file *more = reallocarray(s->files, size, sizeof(*more));
+        char *copy;
 
-                if (!more)
-                        return NULL;
-                s->files = more;
-                s->size = size;
-        }
-        char *copy = strdup(name);
-        if (!copy)
+        if (GROW(s->files, s->size, s->n_files + 1, GROW_NO_MAX) < 0 || !(copy = strdup(name)))
                 return NULL;
         s->files[s->n_files] = (struct file){ .name = copy };
         return &s->files[s->n_files++];

@@ -61,7 +61,7 @@ struct eviction_watched eviction_watched(struct eviction *e);
 /* Whether the pod has limits that its disk usage is held against, and may be evicted for them. */
 bool eviction_is_held(struct worker *w);
 
-/* eviction_act.c: does what the last look calls for, and finishes. */
+/* act.c: does what the last look calls for, and finishes. */
 void eviction_act(struct eviction *e);
 void eviction_collected(void *data, const struct collected *collected); /* of the collector */
 

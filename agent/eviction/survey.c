@@ -10,6 +10,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/disk_usage.h"
+#include "lib/grow.h"
 
 /* Where a container's things are. */
 struct place {
@@ -64,17 +65,12 @@ void survey_free(struct survey *s) {
 /* -- on the loop ------------------------------------------------------------------------------------------- */
 
 static int grow(struct survey *s) {
-        size_t room = s->room ? s->room * 2 : 16;
-        struct target *targets = reallocarray(s->targets, room, sizeof(*targets));
-        struct eviction_pod *pods;
+        size_t targets = s->room, pods = s->room;
+        int r = GROW(s->targets, targets, s->n + 1, GROW_NO_MAX);
 
-        if (targets)
-                s->targets = targets;
-        pods = targets ? reallocarray(s->pods, room, sizeof(*pods)) : NULL;
-        if (!pods)
-                return -ENOMEM;
-        s->pods = pods;
-        s->room = room;
+        if (r < 0 || (r = GROW(s->pods, pods, s->n + 1, GROW_NO_MAX)) < 0)
+                return r;
+        s->room = targets < pods ? targets : pods;
         return 0;
 }
 

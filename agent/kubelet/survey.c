@@ -12,6 +12,7 @@
 #include "kube/pod/pod.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/grow.h"
 
 /* -- on the loop ------------------------------------------------------------------------------------------- */
 
@@ -82,17 +83,6 @@ static bool add_containers(struct kubelet_survey *s, const struct pod *pod, stru
         return added;
 }
 
-static bool grow(struct kubelet_survey *s) {
-        size_t room = s->room ? s->room * 2 : 32;
-        struct kubelet_survey_pod *more = s->n_pods < s->room ? s->pods : reallocarray(s->pods, room, sizeof(*more));
-
-        if (!more)
-                return false;
-        s->room = s->n_pods < s->room ? s->room : room;
-        s->pods = more;
-        return true;
-}
-
 /* Those for which there is no memory are left out of the answer's files. */
 static bool on_pod(void *data, const struct kubelet_pod *pod) {
         struct kubelet_survey *s = data;
@@ -102,7 +92,8 @@ static bool on_pod(void *data, const struct kubelet_pod *pod) {
                 return true;
         p.uid = arena_strdup(s->arena, pod->pod->metadata.uid);
         p.hosts = pod_files_path(s->arena, s->q->kubelet->world.options, pod->pod, "etc-hosts");
-        if (!p.uid || !p.hosts || !add_volumes(s, pod->pod, &p) || !add_containers(s, pod->pod, &p) || !grow(s))
+        if (!p.uid || !p.hosts || !add_volumes(s, pod->pod, &p) || !add_containers(s, pod->pod, &p) ||
+            GROW(s->pods, s->room, s->n_pods + 1, GROW_NO_MAX) < 0)
                 return false;
         kubelet_volumes_take(s->q->kubelet, &p);
         s->pods[s->n_pods++] = p;

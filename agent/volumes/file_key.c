@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/files.h"
 
 /* Links lead no further than the volume; a FIFO in the file's place blocks nobody. */
 static int open_inside(const char *dir, const char *path) {
@@ -31,29 +31,17 @@ static int open_inside(const char *dir, const char *path) {
 }
 
 static int read_file(int fd, char **ret_text, struct err **err) {
-        _cleanup_free_ char *text = NULL;
         struct stat st;
-        size_t at = 0;
-        ssize_t n = 1;
+        int r;
 
         if (fstat(fd, &st) < 0)
                 return err_errno(err, errno, "environment variable file");
         if (!S_ISREG(st.st_mode))
                 return err_set(err, EINVAL, "environment variable file is no regular file");
-        text = malloc(ENV_FILE_BYTES_MAX + 1);
-        if (!text)
-                return err_set(err, ENOMEM, "out of memory");
-        while (n > 0 && at <= ENV_FILE_BYTES_MAX) {
-                n = read(fd, text + at, ENV_FILE_BYTES_MAX + 1 - at);
-                at += n > 0 ? (size_t)n : 0;
-        }
-        if (n < 0)
-                return err_errno(err, errno, "environment variable file");
-        if (at > ENV_FILE_BYTES_MAX)
+        r = files_read_all(fd, ENV_FILE_BYTES_MAX, ret_text, NULL);
+        if (r == -EFBIG)
                 return err_set(err, EFBIG, "environment variable file is larger than %zu bytes", ENV_FILE_BYTES_MAX);
-        text[at] = '\0';
-        *ret_text = TAKE_PTR(text);
-        return 0;
+        return r < 0 ? err_errno(err, -r, "environment variable file") : 0;
 }
 
 int file_key_read(void *data, struct arena *arena, const struct kube_file_key_selector *ref, const char **ret_text,

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/grow.h"
 
 static int make(char *path, mode_t mode);
 
@@ -67,7 +68,7 @@ static void unescape(char *text) {
 static int mounts_below(const char *path, char ***ret_mounts, size_t *ret_n, struct err **err) {
         _cleanup_fclose_ FILE *f = fopen("/proc/self/mountinfo", "re");
         _cleanup_free_ char *line = NULL;
-        size_t size = 0, n = 0, length = strlen(path);
+        size_t size = 0, n = 0, room = 0, length = strlen(path);
         char **mounts = NULL;
 
         if (!f)
@@ -82,10 +83,8 @@ static int mounts_below(const char *path, char ***ret_mounts, size_t *ret_n, str
                 unescape(field);
                 if (strncmp(field, path, length) != 0 || (field[length] != '/' && field[length] != '\0'))
                         continue;
-                char **more = reallocarray(mounts, n + 1, sizeof(*more));
-                if (!more)
+                if (GROW(mounts, room, n + 1, GROW_NO_MAX) < 0)
                         break;
-                mounts = more;
                 if ((mounts[n] = strdup(field)))
                         n++;
         }

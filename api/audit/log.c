@@ -14,6 +14,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
+#include "lib/grow.h"
 #include "lib/log.h"
 
 struct buffer {
@@ -176,19 +177,13 @@ struct audit_log *audit_log_close(struct audit_log *log) {
 }
 
 static int add(struct buffer *buffer, const char *line, size_t length) {
-        size_t size = buffer->length + length + 1;
+        int r = GROW(buffer->text, buffer->size, buffer->length + length + 1, GROW_NO_MAX);
 
-        if (size > buffer->size) {
-                char *text = realloc(buffer->text, size * 2);
-
-                if (!text)
-                        return -ENOMEM;
-                buffer->text = text;
-                buffer->size = size * 2;
-        }
+        if (r < 0)
+                return r;
         memcpy(buffer->text + buffer->length, line, length);
         buffer->text[buffer->length + length] = '\n';
-        buffer->length = size;
+        buffer->length += length + 1;
         return 0;
 }
 

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/grow.h"
+
 #include "api/cache/internal.h"
 
 /* What stood at a place at the revision that is asked for. */
@@ -32,6 +34,7 @@ static bool is_more(const struct collection_filter *f, const struct object *o) {
 /* Returns 1 when the page is full and @o stands behind it, 0 or -ENOMEM. */
 static int take(struct listing *l, struct object *o) {
         struct collection_page *page = l->page;
+        int r;
 
         if (l->query->limit && page->n == l->query->limit) {
                 page->more = is_more(&l->query->filter, o);
@@ -39,17 +42,10 @@ static int take(struct listing *l, struct object *o) {
         }
         if (!is_wanted(&l->query->filter, o))
                 return 0;
-        if (page->n == l->allocated) {
-                size_t wanted = l->allocated ? 2 * l->allocated : 64;
-                struct object **larger = reallocarray(page->objects, wanted, sizeof(*larger));
-
-                if (!larger)
-                        return -ENOMEM;
-                page->objects = larger;
-                l->allocated = wanted;
-        }
-        page->objects[page->n++] = object_ref(o);
-        return 0;
+        r = GROW(page->objects, l->allocated, page->n + 1, GROW_NO_MAX);
+        if (r == 0)
+                page->objects[page->n++] = object_ref(o);
+        return r;
 }
 
 /* Where the query begins in @index, whose objects are ordered by place: behind the last object of the page before, at

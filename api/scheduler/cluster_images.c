@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/scheduler/cluster.h"
+#include "lib/grow.h"
 
-#define HOLDERS_FIRST 4
+#include "api/scheduler/cluster.h"
 
 struct sched_image *sched_cluster_image(const struct sched_cluster *cluster, const char *name) {
         return table_object(table_find(&cluster->images, name), struct sched_image, by_name);
@@ -35,21 +35,11 @@ static struct sched_image *get_image(struct sched_cluster *cluster, const char *
 
 static int hold(struct sched_cluster *cluster, struct sched_node *node, const char *name, int64_t size) {
         struct sched_image *image = get_image(cluster, name);
-        struct sched_holder *more;
+        int r = image ? GROW(image->holders, image->room, (size_t)image->n + 1, GROW_NO_MAX) : -ENOMEM;
 
-        if (!image)
-                return -ENOMEM;
-        if (image->n == image->room) {
-                uint32_t room = image->room * 2 ?: HOLDERS_FIRST;
-
-                more = reallocarray(image->holders, room, sizeof(*more));
-                if (!more)
-                        return -ENOMEM;
-                image->holders = more;
-                image->room = room;
-        }
-        image->holders[image->n++] = (struct sched_holder){ node, size };
-        return 0;
+        if (r == 0)
+                image->holders[image->n++] = (struct sched_holder){ node, size };
+        return r;
 }
 
 static void drop(struct sched_cluster *cluster, struct sched_node *node, const char *name) {

@@ -9,10 +9,10 @@
 #include "kube/codec/codec.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/grow.h"
 
 #define ZONE "topology.kubernetes.io/zone"
 #define REGION "topology.kubernetes.io/region"
-#define PORTS_FIRST 8
 
 struct sched_node *sched_node_new(const char *name) {
         struct sched_node *node = calloc(1, sizeof(*node));
@@ -203,18 +203,8 @@ void sched_node_forget(struct sched_node *node) {
 /* --- what its pods take --- */
 
 static bool add_ports(struct sched_node *node, const struct sched_needs *needs) {
-        struct sched_port *more;
-        uint32_t room = node->ports_room ?: PORTS_FIRST;
-
-        while (room < node->n_ports + needs->n_ports)
-                room *= 2;
-        if (room > node->ports_room && needs->n_ports > 0) {
-                more = realloc(node->ports, room * sizeof(*more));
-                if (!more)
-                        return false;
-                node->ports = more;
-                node->ports_room = room;
-        }
+        if (GROW(node->ports, node->ports_room, (size_t)node->n_ports + needs->n_ports, GROW_NO_MAX) < 0)
+                return false;
         for (uint32_t i = 0; i < needs->n_ports; i++)
                 node->ports[node->n_ports++] = needs->ports[i];
         return true;

@@ -1,12 +1,10 @@
 #include "api/scheduler/queue.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 #include "api/scheduler/plugin.h"
+#include "lib/grow.h"
 #include "lib/metrics.h"
-
-#define ROOM_FIRST 64
 
 /* --- a heap --- */
 
@@ -35,18 +33,11 @@ static void sink(struct sched_heap *heap, uint32_t at, struct sched_pod *pod) {
 }
 
 static int push(struct sched_heap *heap, struct sched_pod *pod) {
-        struct sched_pod **more;
-        uint32_t room = heap->room * 2 ?: ROOM_FIRST;
+        int r = GROW(heap->all, heap->room, (size_t)heap->n + 1, GROW_NO_MAX);
 
-        if (heap->n == heap->room) {
-                more = reallocarray(heap->all, room, sizeof(struct sched_pod *));
-                if (!more)
-                        return -ENOMEM;
-                heap->all = more;
-                heap->room = room;
-        }
-        rise(heap, heap->n++, pod);
-        return 0;
+        if (r == 0)
+                rise(heap, heap->n++, pod);
+        return r;
 }
 
 static void take(struct sched_heap *heap, struct sched_pod *pod) {

@@ -24,7 +24,7 @@
 
 #define DECODE_NODES_MAX ((uint32_t)1 << 20)
 
-/* Of keys that stand twice the last counts, as in Go; fieldValidation tells of them (kube/strict.h). */
+/* Of keys that stand twice the last counts, as in Go; fieldValidation tells of them (kube/codec/strict.h). */
 static void on_twice(void *data, uint32_t line, const char *text) {
         bool *twice = data;
 

@@ -1,4 +1,4 @@
-/* The way of a request: stages, each with one job, in the order of a table (api/pipeline.c).
+/* The way of a request: stages, each with one job, in the order of a table (api/stages.c).
  *
  * A stage says whether the next one follows at once, or later (it calls api_resume() then), or none: the request was
  * answered, or was taken over by what answers it in its own time.

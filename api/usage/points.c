@@ -7,6 +7,7 @@
 #include "api/usage/parse.h"
 #include "lib/arena.h"
 #include "lib/err.h"
+#include "lib/grow.h"
 
 /* A container that began within the last round has its start as the point before, once it has run for a while. */
 #define FRESH_MIN_MS 10000
@@ -49,30 +50,18 @@ static void take(struct usage_point *point, const struct usage_sample *sample, i
         }
 }
 
-static int grow(struct reading *reading) {
-        size_t room = reading->room ? reading->room * 2 : 64;
-        struct usage_point *all = reallocarray(reading->points->all, room, sizeof(*all));
-
-        if (!all)
-                return -ENOMEM;
-        reading->points->all = all;
-        reading->room = room;
-        return 0;
-}
-
 static int on_sample(void *data, const struct usage_sample *sample) {
         struct reading *reading = data;
         struct usage_points *points = reading->points;
         struct usage_point *point;
+        int r;
 
         if (!*sample->container) {
                 take(&points->node, sample, reading->now_ms);
                 return 0;
         }
-        if (points->n == USAGE_SAMPLES_MAX)
-                return -E2BIG;
-        if (points->n == reading->room && grow(reading) < 0)
-                return -ENOMEM;
+        if ((r = GROW(points->all, reading->room, points->n + 1, USAGE_SAMPLES_MAX)) < 0)
+                return r;
         point = &points->all[points->n++];
         *point = (struct usage_point){ .namespace = sample->namespace,
                                        .pod = sample->pod,

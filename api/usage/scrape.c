@@ -8,6 +8,7 @@
 #include "lib/cleanup.h"
 #include "lib/clock.h"
 #include "lib/err.h"
+#include "lib/grow.h"
 #include "lib/http/client.h"
 #include "lib/log.h"
 #include "lib/transport/address.h"
@@ -47,19 +48,11 @@ static void on_head(struct http_exchange *x, const struct http_response *respons
 
 static void on_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
         struct usage_node *node = http_data(x);
-        size_t room = node->room ?: 4096;
-        char *body;
+        int r = GROW(node->body, node->room, node->length + n + 1, USAGE_BODY_MAX);
 
-        while (room < node->length + n + 1)
-                room *= 2;
-        if (room > USAGE_BODY_MAX)
-                return http_reset(x, -EMSGSIZE);
-        body = room > node->room ? realloc(node->body, room) : node->body;
-        if (!body)
-                return http_reset(x, -ENOMEM);
-        node->body = body;
-        node->room = room;
-        memcpy(body + node->length, bytes, n);
+        if (r < 0)
+                return http_reset(x, r == -E2BIG ? -EMSGSIZE : r);
+        memcpy(node->body + node->length, bytes, n);
         node->length += n;
 }
 

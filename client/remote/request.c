@@ -4,6 +4,7 @@
 
 #include "client/remote/internal.h"
 #include "lib/cleanup.h"
+#include "lib/grow.h"
 
 #define FIELDS_MAX 4
 
@@ -33,19 +34,7 @@ int remote_ask(struct remote *remote, const struct remote_asking *asking, const 
 }
 
 static int make_room(struct remote_gathered *g, size_t n) {
-        size_t room = g->room * 2 > g->size + n ? g->room * 2 : g->size + n;
-        char *larger;
-
-        if (n > CLIENT_BODY_MAX - g->size)
-                return -EMSGSIZE;
-        if (n <= g->room - g->size)
-                return 0;
-        larger = realloc(g->data, room);
-        if (!larger)
-                return -ENOMEM;
-        g->data = larger;
-        g->room = room;
-        return 0;
+        return n > CLIENT_BODY_MAX - g->size ? -EMSGSIZE : GROW(g->data, g->room, g->size + n, CLIENT_BODY_MAX);
 }
 
 void remote_gather(struct remote_gathered *g, const uint8_t *bytes, size_t n) {

@@ -7,7 +7,9 @@ UNIT_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES))
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $(filter %.o,$^) $(filter %.a,$^) $(WORKER_LIBS) -lcmocka $(WRAP) -o $@
 
-$(addprefix $(BUILD)/tests/unit/agent/worker_,test memory_test update_test ends_test): $(BUILD)/tests/unit/agent/world.o
+$(filter $(BUILD)/tests/unit/agent/worker_%,$(UNIT_PROGRAMS)): $(BUILD)/tests/unit/agent/world.o
+
+$(addprefix $(BUILD)/tests/unit/store/,store_test sqlite_test sqlite_full_test sqlite_backup_test): $(BUILD)/tests/unit/store/fixture.o
 
 # Tests whose allocations fail on demand.
 $(filter %memory_test,$(UNIT_PROGRAMS)) $(BUILD)/tests/unit/kube/stream_test $(BUILD)/tests/unit/kube/openapi_test: \

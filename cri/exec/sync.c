@@ -6,6 +6,7 @@
 #include "cri/exec/exec.h"
 #include "cri/call/handlers.h"
 #include "cri/sandbox/sandbox.h"
+#include "lib/grow.h"
 #include "runtime/runtime.h"
 
 /* Below the answer's limit, which gRPC clients set, with room for its frame. */
@@ -74,18 +75,8 @@ static bool keep(struct output *output, const char *data, size_t size) {
 
         if (total + size > OUTPUT_MAX)
                 size = OUTPUT_MAX - total;
-        if (output->size + size > output->room) {
-                size_t room = output->room ? output->room * 2 : 4096;
-                char *bigger;
-
-                while (room < output->size + size)
-                        room *= 2;
-                bigger = realloc(output->data, room);
-                if (!bigger)
-                        return false;
-                output->data = bigger;
-                output->room = room;
-        }
+        if (GROW(output->data, output->room, output->size + size, OUTPUT_MAX) < 0)
+                return false;
         if (size > 0)
                 memcpy(output->data + output->size, data, size);
         output->size += size;

@@ -11,6 +11,7 @@
 #include "cri/container/user.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/files.h"
 
 enum found { FOUND_FILE, FOUND_LINK, FOUND_NOTHING, FOUND_END, FOUND_FAILED };
 
@@ -79,28 +80,15 @@ static enum found look(const char *layer_path, const char *path, int *ret_fd) {
 
 static int read_all(int path_fd, const char *path, size_t max, char **ret_data, struct err **err) {
         _cleanup_close_ int fd = -EBADF;
-        _cleanup_free_ char *data = NULL;
         char proc[64];
-        struct stat st;
-        size_t size = 0;
-        ssize_t n = 0;
+        int r;
 
         snprintf(proc, sizeof(proc), "/proc/self/fd/%d", path_fd);
         fd = open(proc, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        if (fd < 0 || fstat(fd, &st) < 0)
-                return err_errno(err, errno, "read the image's /%s", path);
-        if ((uint64_t)st.st_size > max)
+        r = fd < 0 ? -errno : files_read_all(fd, max, ret_data, NULL);
+        if (r == -EFBIG)
                 return err_set(err, EFBIG, "the image's /%s is larger than %zu bytes", path, max);
-        data = malloc((size_t)st.st_size + 1);
-        if (!data)
-                return err_set(err, ENOMEM, "read the image's /%s: out of memory", path);
-        while (size < (size_t)st.st_size && (n = read(fd, data + size, (size_t)st.st_size - size)) > 0)
-                size += (size_t)n;
-        if (n < 0)
-                return err_errno(err, errno, "read the image's /%s", path);
-        data[size] = '\0';
-        *ret_data = TAKE_PTR(data);
-        return 0;
+        return r < 0 ? err_errno(err, -r, "read the image's /%s", path) : 0;
 }
 
 /* Where the link @fd at @path leads, from the image's root; ".." ends there. */

@@ -11,6 +11,7 @@
 #include "images/worker/tar.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/grow.h"
 
 /* Positioned reading of the tar file for its reader. */
 struct cursor {
@@ -53,19 +54,11 @@ static int cursor_skip(void *data, uint64_t n, struct err **err) {
 }
 
 static int make_room(struct archive_members *a, struct err **err) {
-        size_t room = a->room ? 2 * a->room : 64;
-        struct archive_member *items;
+        int r = GROW(a->items, a->room, a->count + 1, ARCHIVE_MEMBERS_MAX);
 
-        if (a->count == ARCHIVE_MEMBERS_MAX)
+        if (r == -E2BIG)
                 return err_set(err, E2BIG, "the archive has more than %d members", ARCHIVE_MEMBERS_MAX);
-        if (a->count < a->room)
-                return 0;
-        items = realloc(a->items, room * sizeof(*items));
-        if (!items)
-                return err_set(err, ENOMEM, "out of memory");
-        a->items = items;
-        a->room = room;
-        return 0;
+        return r < 0 ? err_set(err, -r, "out of memory") : 0;
 }
 
 static int add_member(struct archive_members *a, const struct tar_entry *e, uint64_t offset, struct err **err) {

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <openssl/evp.h>
 
@@ -13,46 +12,22 @@
 #include "images/worker/endpoints_internal.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/files.h"
 
 #define AUTH_MAX 65536
 
 int registry_config_read(const char *path, char **ret_text, size_t *ret_n, struct err **err) {
-        char *text = NULL;
-        size_t n = 0;
-        int fd = open(path, O_RDONLY | O_CLOEXEC), r; /* a link is followed: configuration directories have them */
+        _cleanup_close_ int fd =
+                open(path, O_RDONLY | O_CLOEXEC); /* a link is followed: configuration directories have them */
+        int r;
 
         *ret_text = NULL;
         if (fd < 0)
                 return errno == ENOENT || errno == ENOTDIR ? 0 : err_errno(err, errno, "open %s", path);
-        for (r = 0;;) {
-                char *longer = realloc(text, n + 4097);
-                ssize_t got;
-
-                if (!longer) {
-                        r = err_set(err, ENOMEM, "out of memory");
-                        break;
-                }
-                text = longer;
-                got = read(fd, text + n, 4096);
-                if (got < 0)
-                        r = err_errno(err, errno, "read %s", path);
-                if (got <= 0)
-                        break;
-                n += (size_t)got;
-                if (n > REGISTRY_CONFIG_MAX) {
-                        r = err_set(err, E2BIG, "%s has more than %d bytes", path, REGISTRY_CONFIG_MAX);
-                        break;
-                }
-        }
-        close(fd);
-        if (r < 0) {
-                free(text);
-                return r;
-        }
-        text[n] = '\0';
-        *ret_text = text;
-        *ret_n = n;
-        return 0;
+        r = files_read_all(fd, REGISTRY_CONFIG_MAX, ret_text, ret_n);
+        if (r == -EFBIG)
+                return err_set(err, E2BIG, "%s has more than %d bytes", path, REGISTRY_CONFIG_MAX);
+        return r < 0 ? err_errno(err, -r, "read %s", path) : 0;
 }
 
 int registry_config_set(char **text, const char *value) {

@@ -12,6 +12,7 @@
 #include "images/worker/challenge.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/grow.h"
 
 #define RECEIVE_BUFFER (64L * 1024) /* stays in the processor's cache until it is copied */
 #define SEND_BUFFER (512L * 1024)
@@ -26,6 +27,7 @@ struct exchange {
         struct http *http;
         const struct image_http_request *request;
         struct image_http_response *response;
+        size_t room; /* of the response's body */
         uint64_t sent;
         int error; /* the sink's, or ours */
 };
@@ -157,24 +159,17 @@ static size_t on_header(char *line, size_t size, size_t count, void *data) {
 
 static size_t keep(struct exchange *x, const char *bytes, size_t n, size_t max, bool cut) {
         struct image_http_response *r = x->response;
-        size_t room = max - r->n_body;
-        char *body;
+        size_t left = max - r->n_body, part = n < left ? n : left;
 
-        if (n > room && !cut) {
-                x->error = -E2BIG;
+        int grown = part < n && !cut ? -E2BIG : GROW(r->body, x->room, r->n_body + part + 1, max + 1);
+
+        if (grown < 0) {
+                x->error = grown;
                 return 0;
         }
-        size_t part = n > room ? room : n;
-
-        body = realloc(r->body, r->n_body + part + 1);
-        if (!body) {
-                x->error = -ENOMEM;
-                return 0;
-        }
-        memcpy(body + r->n_body, bytes, part);
+        memcpy(r->body + r->n_body, bytes, part);
         r->n_body += part;
-        body[r->n_body] = '\0';
-        r->body = body;
+        r->body[r->n_body] = '\0';
         return n;
 }
 

@@ -16,6 +16,7 @@
 #include "images/worker/tar.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/grow.h"
 
 #define WHITEOUT_PREFIX ".wh."
 #define OPAQUE_NAME ".wh..wh..opq"
@@ -113,15 +114,8 @@ static int put_file(struct layer_writer *w, int parent, const char *name, const 
 }
 
 static int add_late(struct layer_writer *w, const char *path, const struct tar_entry *e, struct err **err) {
-        if (w->n_late == w->late_room) {
-                size_t room = w->late_room ? 2 * w->late_room : 64;
-                struct late_directory *late = realloc(w->late, room * sizeof(*late));
-
-                if (!late)
-                        return err_set(err, ENOMEM, "out of memory");
-                w->late = late;
-                w->late_room = room;
-        }
+        if (GROW(w->late, w->late_room, w->n_late + 1, GROW_NO_MAX) < 0)
+                return err_set(err, ENOMEM, "out of memory");
         w->late[w->n_late] = (struct late_directory){
                 .path = strdup(path), .mode = e->mode, .mtime = e->mtime, .mtime_nsec = e->mtime_nsec
         };

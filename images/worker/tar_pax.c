@@ -1,10 +1,10 @@
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "images/worker/tar_internal.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/grow.h"
 
 bool tar_decimal(const char **text, const char *end, uint64_t *ret_number) {
         const char *p = *text;
@@ -24,20 +24,15 @@ bool tar_decimal(const char **text, const char *end, uint64_t *ret_number) {
 
 int tar_add_piece(struct tar_reader *r, uint64_t offset, uint64_t length, struct err **err) {
         const struct tar_piece *last = r->n_pieces > 0 ? &r->pieces[r->n_pieces - 1] : NULL;
+        int grown;
 
         if (offset > INT64_MAX || length > INT64_MAX - offset || (last && offset < last->offset + last->length))
                 return err_set(err, EBADMSG, "%s: the pieces of the sparse file are not in order", r->entry.path);
-        if (r->n_pieces == TAR_SPARSE_MAX)
+        grown = GROW(r->pieces, r->pieces_room, r->n_pieces + 1, TAR_SPARSE_MAX);
+        if (grown == -E2BIG)
                 return err_set(err, E2BIG, "%s: more than %d pieces of a sparse file", r->entry.path, TAR_SPARSE_MAX);
-        if (r->n_pieces == r->pieces_room) {
-                size_t room = r->pieces_room ? 2 * r->pieces_room : 16;
-                struct tar_piece *pieces = realloc(r->pieces, room * sizeof(*pieces));
-
-                if (!pieces)
-                        return err_set(err, ENOMEM, "out of memory");
-                r->pieces = pieces;
-                r->pieces_room = room;
-        }
+        if (grown < 0)
+                return err_set(err, -grown, "out of memory");
         r->pieces[r->n_pieces++] = (struct tar_piece){ .offset = offset, .length = length };
         return 0;
 }

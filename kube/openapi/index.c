@@ -1,5 +1,4 @@
 /* Which documents there are. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include "kube/kinds.h"
 #include "kube/openapi/openapi.h"
 #include "lib/cleanup.h"
+#include "lib/grow.h"
 #include "lib/json_writer.h"
 #include "lib/sha1.h"
 
@@ -31,18 +31,9 @@ static void note_version(void *data, const struct kube_kind *kind) {
 
         if (!kind->resource || visit->error < 0 || is_known(visit, kind))
                 return;
-        if (visit->n == visit->size) {
-                size_t size = visit->size ? visit->size * 2 : 64;
-                const struct kube_kind **first = reallocarray(visit->first, size, sizeof(*first));
-
-                if (!first) {
-                        visit->error = -ENOMEM;
-                        return;
-                }
-                visit->first = first;
-                visit->size = size;
-        }
-        visit->first[visit->n++] = kind;
+        visit->error = GROW(visit->first, visit->size, visit->n + 1, GROW_NO_MAX);
+        if (visit->error == 0)
+                visit->first[visit->n++] = kind;
 }
 
 static int write_entry(const struct index_visit *visit, const struct kube_kind *kind) {

@@ -7,6 +7,7 @@
 #include "kube/openapi/internal.h"
 #include "kube/type.h"
 #include "lib/cleanup.h"
+#include "lib/grow.h"
 #include "lib/json_writer.h"
 
 /* Elements that are a schema in place, with the value that stands where nothing is given; NULL: none. */
@@ -44,17 +45,8 @@ static bool has(const struct openapi_types *types, const struct kube_type *type)
 }
 
 static bool append(struct openapi_types *types, const struct kube_type *type) {
-        if (types->n == types->size) {
-                size_t size = types->size ? types->size * 2 : 64;
-                const struct kube_type **list = reallocarray(types->list, size, sizeof(*list));
-
-                if (!list) {
-                        types->error = -ENOMEM;
-                        return false;
-                }
-                types->list = list;
-                types->size = size;
-        }
+        if ((types->error = GROW(types->list, types->size, types->n + 1, GROW_NO_MAX)) < 0)
+                return false;
         types->list[types->n++] = type;
         return true;
 }

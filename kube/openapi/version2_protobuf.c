@@ -7,6 +7,7 @@
 #include "kube/openapi/version2.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/grow.h"
 #include "lib/json.h"
 #include "lib/value.h"
 #include "lib/yaml_write.h"
@@ -156,19 +157,8 @@ static const struct message document = MESSAGE_OF(document_rows, 16);
 /* --- bytes --- */
 
 static void put(struct output *o, const void *bytes, size_t n) {
-        if (o->error < 0)
+        if (o->error < 0 || (o->error = GROW(o->bytes, o->size, o->length + n, GROW_NO_MAX)) < 0)
                 return;
-        if (o->length + n > o->size) {
-                size_t size = (o->length + n) * 2;
-                uint8_t *larger = realloc(o->bytes, size);
-
-                if (!larger) {
-                        o->error = -ENOMEM;
-                        return;
-                }
-                o->bytes = larger;
-                o->size = size;
-        }
         memcpy(o->bytes + o->length, bytes, n);
         o->length += n;
 }

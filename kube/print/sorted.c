@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/grow.h"
 #include "lib/json_writer.h"
 
 struct sorted_row {
@@ -37,15 +38,8 @@ struct print_sorted *print_sorted_free(struct print_sorted *s) {
 }
 
 struct json_writer *print_sorted_add(struct print_sorted *s, int64_t rank, const char *name) {
-        if (s->n == s->size) {
-                size_t size = s->size ? s->size * 2 : 16;
-                struct sorted_row *list = reallocarray(s->list, size, sizeof(*list));
-
-                if (!list)
-                        return NULL;
-                s->list = list;
-                s->size = size;
-        }
+        if (GROW(s->list, s->size, s->n + 1, GROW_NO_MAX) < 0)
+                return NULL;
         if (s->n > 0)
                 s->list[s->n - 1].end = s->rows.length;
         s->rows.comma = false;

@@ -9,6 +9,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/grow.h"
 #include "lib/texts.h"
 
 struct parser {
@@ -50,17 +51,11 @@ static int unexpected_within(struct parser *p, const char *text, const char *exp
 }
 
 static int add_value(struct parser *p, const char *value) {
-        if (p->n_values == p->values_room) {
-                size_t room = p->values_room ? p->values_room * 2 : 8;
-                const char **values = reallocarray(p->values, room, sizeof(*values));
+        int r = GROW(p->values, p->values_room, p->n_values + 1, GROW_NO_MAX);
 
-                if (!values)
-                        return -ENOMEM;
-                p->values = values;
-                p->values_room = room;
-        }
-        p->values[p->n_values++] = value;
-        return 0;
+        if (r == 0)
+                p->values[p->n_values++] = value;
+        return r;
 }
 
 /* Any number of words, some of which may be missing, up to the bracket that closes. */
@@ -208,17 +203,10 @@ static int parse_requirement(struct parser *p) {
                 return err_set(p->err, EINVAL, "unable to parse requirement: %s", words.text);
         if (requirement.n > 0)
                 selector_number(requirement.values[0], &requirement.number);
-        if (p->n == p->room) {
-                size_t room = p->room ? p->room * 2 : 8;
-                struct selector_requirement *more = reallocarray(p->requirements, room, sizeof(*more));
-
-                if (!more)
-                        return -ENOMEM;
-                p->requirements = more;
-                p->room = room;
-        }
-        p->requirements[p->n++] = requirement;
-        return 0;
+        r = GROW(p->requirements, p->room, p->n + 1, GROW_NO_MAX);
+        if (r == 0)
+                p->requirements[p->n++] = requirement;
+        return r;
 }
 
 static bool begins_requirement(const struct parser *p) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/err.h"
+#include "lib/grow.h"
 
 void kube_frame_head(uint32_t length, uint8_t ret_head[KUBE_FRAME_HEAD]) {
         uint32_t big = htobe32(length);
@@ -22,16 +23,10 @@ static uint32_t length_of(const struct kube_frames *f) {
 
 /* Grows with what came: a length alone takes no memory. */
 static int keep(struct kube_frames *f, const uint8_t *bytes, size_t n, struct err **err) {
-        size_t length = f->got - KUBE_FRAME_HEAD, size = f->size ?: 1024;
-        uint8_t *more;
+        size_t length = f->got - KUBE_FRAME_HEAD;
 
-        while (size < length + n)
-                size *= 2;
-        more = size > f->size ? realloc(f->bytes, size) : f->bytes;
-        if (!more)
+        if (GROW(f->bytes, f->size, length + n, f->max) < 0)
                 return err_set(err, ENOMEM, "out of memory");
-        f->bytes = more;
-        f->size = size > f->size ? size : f->size;
         memcpy(f->bytes + length, bytes, n);
         f->got += n;
         return 0;

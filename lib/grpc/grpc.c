@@ -7,6 +7,7 @@
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
+#include "lib/grow.h"
 #include "lib/hex.h"
 #include "lib/utf8.h"
 
@@ -250,25 +251,9 @@ void grpc_unpacked_free(struct grpc_unpacked *message) {
         message->message = NULL;
 }
 
-/* The first growth; then memory doubles up to the announced size. */
-#define READER_FIRST ((size_t)4096)
-
+/* With what came, not with what is announced. */
 static int reader_grow(struct grpc_reader *reader, size_t more) {
-        size_t want = reader->filled + more, size = reader->allocated > 0 ? reader->allocated : READER_FIRST;
-        uint8_t *data;
-
-        if (want <= reader->allocated)
-                return 0;
-        while (size < want)
-                size *= 2;
-        if (size > reader->size)
-                size = reader->size;
-        data = realloc(reader->data, size);
-        if (!data)
-                return -ENOMEM;
-        reader->data = data;
-        reader->allocated = size;
-        return 0;
+        return GROW(reader->data, reader->allocated, reader->filled + more, reader->size);
 }
 
 static int reader_check_prefix(struct grpc_reader *reader, size_t max) {

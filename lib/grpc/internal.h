@@ -1,4 +1,4 @@
-/* What the gRPC server's two files share: grpc_server.c has the sockets, grpc_call.c a call's life. */
+/* What the gRPC server's files share: server.c has the sockets, call.c a call's life. */
 #pragma once
 
 #include <sys/queue.h>

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/grow.h"
 #include "lib/http/h1.h"
 
 /* A head as text: fails once and for all. */
@@ -18,16 +19,7 @@ static void head_freep(struct head *head) {
 #define _cleanup_head_ _cleanup_(head_freep)
 
 static void add(struct head *head, const char *text, size_t n) {
-        if (head->size - head->n < n && !head->failed) {
-                size_t size = (head->size + n) * 2 + 256;
-                char *grown = realloc(head->text, size);
-
-                head->failed = !grown;
-                if (grown) {
-                        head->text = grown;
-                        head->size = size;
-                }
-        }
+        head->failed = head->failed || GROW(head->text, head->size, head->n + n, GROW_NO_MAX) < 0;
         if (head->failed)
                 return;
         memcpy(head->text + head->n, text, n);

@@ -6,21 +6,15 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/grow.h"
 
 int plan_take_fd(struct plan *plan, int fd) {
         if (fd < 0)
                 return -1;
-        if (plan->n_fds == plan->allocated_fds) {
-                size_t n = plan->allocated_fds ? plan->allocated_fds * 2 : 32;
-                int *fds = plan->n_fds < PLAN_FDS_MAX ? realloc(plan->fds, n * sizeof(*fds)) : NULL;
-
-                if (!fds) {
-                        close_fd(fd);
-                        plan->failed = true;
-                        return -1;
-                }
-                plan->fds = fds;
-                plan->allocated_fds = n;
+        if (GROW(plan->fds, plan->allocated_fds, plan->n_fds + 1, PLAN_FDS_MAX) < 0) {
+                close_fd(fd);
+                plan->failed = true;
+                return -1;
         }
         plan->fds[plan->n_fds] = fd;
         return (int)plan->n_fds++;
@@ -40,21 +34,8 @@ int plan_dup_fd(struct plan *plan, int fd) {
 }
 
 static bool grow(struct plan *plan, size_t more) {
-        size_t n = plan->allocated ? plan->allocated : 4096;
-        char *data;
-
-        if (plan->failed || more > PLAN_SIZE_MAX || plan->size + more > PLAN_SIZE_MAX)
-                return false;
-        while (n < plan->size + more)
-                n *= 2;
-        if (n == plan->allocated)
-                return true;
-        data = realloc(plan->data, n);
-        if (!data)
-                return false;
-        plan->data = data;
-        plan->allocated = n;
-        return true;
+        return !plan->failed && more <= PLAN_SIZE_MAX &&
+               GROW(plan->data, plan->allocated, plan->size + more, PLAN_SIZE_MAX) == 0;
 }
 
 struct plan_step *plan_add(struct plan *plan, enum plan_step_kind kind, int fd, const void *data, size_t size) {

@@ -1,8 +1,9 @@
 /* A plan: what a container's first process (or a shim, or an exec) does before it becomes the user's program, in order.
  *
  * The agent decides everything and opens everything; a plan is a flat list of steps with numbers, strings and
- * indexes of descriptors, which runtime/init.c walks without knowing why. It is the same for the shim, nacelle-oci,
- * a sandbox's set-up and an exec. Both ends are ours, yet lengths are checked: a plan that is cut is refused.
+ * indexes of descriptors, which runtime/init/init.c walks without knowing why. It is the same for the shim,
+ * nacelle-oci, a sandbox's set-up and an exec. Both ends are ours, yet lengths are checked: a plan that is cut is
+ * refused.
  *
  * Only libc and system calls: linked into the static shim too.
  */

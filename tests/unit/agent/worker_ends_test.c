@@ -6,25 +6,7 @@
 
 #include "lib/cleanup.h"
 
-#define POD(spec) "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"},\"spec\":{" spec "}}"
-#define C(name, more) "{\"name\":\"" name "\",\"image\":\"img\",\"imagePullPolicy\":\"IfNotPresent\"" more "}"
 #define ONE "\"containers\":[" C("a", "") "]"
-
-static int setup(void **state) {
-        *state = world_new();
-        return 0;
-}
-
-static int teardown(void **state) {
-        world_free(*state);
-        return 0;
-}
-
-static void begin(struct world *w, const char *json) {
-        world_pod(w, json);
-        worker_start(w->worker);
-        world_run(w);
-}
 
 static void expect_no(struct world *w, const char *part) {
         _cleanup_free_ char *text = world_status(w);
@@ -85,7 +67,7 @@ static void test_it_has_not_failed_while_it_runs(void **state) {
         char reason[64];
 
         for (size_t i = 0; i < ELEMENTS(ends); i++) {
-                begin(w, POD("\"activeDeadlineSeconds\":60," ONE));
+                world_begin(w, POD("\"activeDeadlineSeconds\":60," ONE));
                 w->hold_stops = true;
                 ends[i].how(w);
                 expect_grace(w, ends[i].condition);
@@ -113,7 +95,7 @@ static void test_it_ends_well(void **state) {
         struct world *w = *state;
 
         for (size_t i = 0; i < ELEMENTS(ends); i++) {
-                begin(w, POD("\"restartPolicy\":\"Never\",\"activeDeadlineSeconds\":60," ONE));
+                world_begin(w, POD("\"restartPolicy\":\"Never\",\"activeDeadlineSeconds\":60," ONE));
                 w->hold_stops = true;
                 ends[i].how(w);
                 expect_grace(w, ends[i].condition);
@@ -137,8 +119,8 @@ static void test_it_ends_well(void **state) {
 static void test_a_sidecar_of_one_that_failed(void **state) {
         struct world *w = *state;
 
-        begin(w, POD("\"restartPolicy\":\"Never\",\"initContainers\":[" C("car", ",\"restartPolicy\":\"Always\"") "," C(
-                         "i", "") "]," ONE));
+        world_begin(w, POD("\"restartPolicy\":\"Never\",\"initContainers\":[" C(
+                               "car", ",\"restartPolicy\":\"Always\"") "," C("i", "") "]," ONE));
         world_expect(w, "run s0; start car#0; start i#0");
         w->hold_stops = true;
         world_exit(w, "i", 1);
@@ -154,7 +136,7 @@ static void test_an_ephemeral_container_of_one_that_is_done(void **state) {
                           more[] = POD("\"restartPolicy\":\"Never\"," ONE ",\"ephemeralContainers\":[" C("e", "") "]");
         struct world *w = *state;
 
-        begin(w, spec);
+        world_begin(w, spec);
         assert_int_equal(world_update(w, more), 0);
         world_expect(w, "run s0; start a#0; start e#0");
         w->hold_stops = true;
@@ -173,7 +155,7 @@ static void test_one_that_had_ended_is_taken_up(void **state) {
         struct worker_found found = { .sandbox_id = "s0", .containers = containers, .n_containers = 1 };
         struct world *w = *state;
 
-        begin(w, json);
+        world_begin(w, json);
         assert_true(worker_preempt(w->worker));
         world_run(w);
         world_expect_status(w, "\"phase\":\"Failed\"");
@@ -186,13 +168,46 @@ static void test_one_that_had_ended_is_taken_up(void **state) {
         world_expect_status(w, "\"phase\":\"Failed\"");
 }
 
+/* Ends within the eviction's grace; its containers and logs go, its status stays, after a restart too. */
+static void test_eviction(void **state) {
+        static const char json[] = POD("\"terminationGracePeriodSeconds\":60,\"containers\":[" C("a", "") "]");
+        struct worker_found nothing = { .sandbox_id = NULL };
+        struct world *w = *state;
+
+        world_begin(w, json);
+        assert_true(worker_is_active(w->worker));
+        worker_evict(w->worker, "The node was low on resource: x. ", 7, true);
+        assert_false(worker_is_active(w->worker));
+        worker_evict(w->worker, "Again. ", 1, false); /* it ends already */
+        world_run(w);
+        world_expect(w, "run s0; start a#0; stop a 7; stop sandbox; rm sandbox");
+        assert_null(worker_sandbox(w->worker));
+        world_expect_status(w, "\"phase\":\"Failed\"");
+        world_expect_status(w, "\"reason\":\"Evicted\"");
+        world_expect_status(w, "\"type\":\"DisruptionTarget\"");
+        world_expect_status(w, "\"terminated\"");
+
+        worker_free(w->worker);
+        world_pod(w, json);
+        assert_int_equal(worker_take_up(w->worker, &nothing), 0);
+        world_run(w);
+        world_expect(w, "");
+        world_expect_status(w, "\"message\":\"The node was low on resource: x. \"");
+        world_expect_status(w, "\"reason\":\"TerminationByKubelet\"");
+        world_expect_status(w, "\"terminated\"");
+        worker_delete(w->worker);
+        world_run(w);
+        assert_true(w->gone);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_it_has_not_failed_while_it_runs, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_it_ends_well, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_a_sidecar_of_one_that_failed, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_an_ephemeral_container_of_one_that_is_done, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_one_that_had_ended_is_taken_up, setup, teardown),
+                WORLD_TEST(test_eviction),
+                WORLD_TEST(test_it_has_not_failed_while_it_runs),
+                WORLD_TEST(test_it_ends_well),
+                WORLD_TEST(test_a_sidecar_of_one_that_failed),
+                WORLD_TEST(test_an_ephemeral_container_of_one_that_is_done),
+                WORLD_TEST(test_one_that_had_ended_is_taken_up),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

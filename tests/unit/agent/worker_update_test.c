@@ -11,33 +11,15 @@
 #include "lib/json_writer.h"
 
 #define META "\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\""
-#define POD(spec) "{" META "},\"spec\":{" spec "}}"
 #define IMAGE(name, image, more)                                                                                       \
         "{\"name\":\"" name "\",\"image\":\"" image "\",\"imagePullPolicy\":\"IfNotPresent\"" more "}"
-#define C(name, more) IMAGE(name, "img", more)
 #define ONE "\"containers\":[" C("a", "") "]"
-
-static int setup(void **state) {
-        *state = world_new();
-        return 0;
-}
-
-static int teardown(void **state) {
-        world_free(*state);
-        return 0;
-}
-
-static void begin(struct world *w, const char *json) {
-        world_pod(w, json);
-        worker_start(w->worker);
-        world_run(w);
-}
 
 /* Whatever the restart policy, and at once. */
 static void test_another_image_restarts(void **state) {
         struct world *w = *state;
 
-        begin(w, POD("\"restartPolicy\":\"Never\",\"containers\":[" C("a", "") "," C("b", "") "]"));
+        world_begin(w, POD("\"restartPolicy\":\"Never\",\"containers\":[" C("a", "") "," C("b", "") "]"));
         world_expect(w, "run s0; start a#0; start b#0");
         assert_int_equal(world_update(w, POD("\"restartPolicy\":\"Never\",\"containers\":[" IMAGE("a", "new", "") "," C(
                                                  "b", "") "]")),
@@ -54,7 +36,7 @@ static void test_the_phase_stays_while_a_container_is_made_anew(void **state) {
         static const enum cri_method steps[] = { CRI_CREATE_CONTAINER, CRI_START_CONTAINER };
         struct world *w = *state;
 
-        begin(w, POD("\"restartPolicy\":\"Never\",\"containers\":[" C("a", "") "]"));
+        world_begin(w, POD("\"restartPolicy\":\"Never\",\"containers\":[" C("a", "") "]"));
         w->hold_stops = true;
         assert_int_equal(world_update(w, POD("\"restartPolicy\":\"Never\",\"containers\":[" IMAGE("a", "new", "") "]")),
                          0);
@@ -71,7 +53,7 @@ static void test_the_phase_stays_while_a_container_is_made_anew(void **state) {
 static void test_the_same_image_restarts_nothing(void **state) {
         struct world *w = *state;
 
-        begin(w, POD(ONE));
+        world_begin(w, POD(ONE));
         assert_int_equal(world_update(w, "{" META ",\"labels\":{\"x\":\"y\"},\"generation\":3},\"spec\":{" ONE "}}"),
                          0);
         world_expect(w, "run s0; start a#0");
@@ -92,7 +74,7 @@ static void test_another_image_while_it_starts(void **state) {
 static void test_a_failing_pull_is_tried_with_the_new_image_at_once(void **state) {
         struct world *w = *state;
 
-        begin(w, POD("\"containers\":[{\"name\":\"a\",\"image\":\"missing:1\",\"imagePullPolicy\":\"Never\"}]"));
+        world_begin(w, POD("\"containers\":[{\"name\":\"a\",\"image\":\"missing:1\",\"imagePullPolicy\":\"Never\"}]"));
         world_expect_status(w, "ErrImageNeverPull");
         assert_int_equal(world_update(w, POD("\"containers\":[{\"name\":\"a\",\"image\":\"yes\",\"imagePullPolicy\":"
                                              "\"Never\"}]")),
@@ -103,7 +85,7 @@ static void test_a_failing_pull_is_tried_with_the_new_image_at_once(void **state
 static void test_a_deadline_that_comes_later(void **state) {
         struct world *w = *state;
 
-        begin(w, POD(ONE));
+        world_begin(w, POD(ONE));
         world_pass(w, 5000);
         assert_int_equal(world_update(w, POD("\"activeDeadlineSeconds\":7," ONE)), 0);
         world_pass(w, 1999);
@@ -115,7 +97,7 @@ static void test_a_deadline_that_comes_later(void **state) {
 static void test_a_shorter_grace_period(void **state) {
         struct world *w = *state;
 
-        begin(w, POD(ONE));
+        world_begin(w, POD(ONE));
         world_expect(w, "run s0; start a#0");
         w->hold_stops = true;
         worker_set_grace(w->worker, 20);
@@ -135,7 +117,7 @@ static void test_a_shorter_grace_period(void **state) {
 static void test_a_shorter_grace_period_cuts_a_hook(void **state) {
         struct world *w = *state;
 
-        begin(w, POD("\"containers\":[" C("a", ",\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":25}}}") "]"));
+        world_begin(w, POD("\"containers\":[" C("a", ",\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":25}}}") "]"));
         worker_delete(w->worker);
         world_run(w);
         world_pass(w, 1000);
@@ -150,7 +132,7 @@ static void test_a_shorter_grace_period_cuts_a_hook(void **state) {
 static void test_ephemeral_containers(void **state) {
         struct world *w = *state;
 
-        begin(w, POD("\"restartPolicy\":\"OnFailure\"," ONE));
+        world_begin(w, POD("\"restartPolicy\":\"OnFailure\"," ONE));
         assert_int_equal(world_update(w, POD("\"restartPolicy\":\"OnFailure\"," ONE ",\"ephemeralContainers\":[" C(
                                                  "debug", ",\"targetContainerName\":\"a\"") "]")),
                          0);
@@ -170,7 +152,7 @@ static void test_ephemeral_containers(void **state) {
 static void test_ephemeral_containers_do_not_wait_for_init_containers(void **state) {
         struct world *w = *state;
 
-        begin(w, POD("\"initContainers\":[" C("i", "") "]," ONE));
+        world_begin(w, POD("\"initContainers\":[" C("i", "") "]," ONE));
         assert_int_equal(world_update(w, POD("\"initContainers\":[" C("i", "") "]," ONE ",\"ephemeralContainers\":[" C(
                                                  "d", "") "]")),
                          0);
@@ -182,7 +164,7 @@ static void test_ephemeral_containers_do_not_wait_for_init_containers(void **sta
 static void test_a_target_that_does_not_run(void **state) {
         struct world *w = *state;
 
-        begin(w, POD("\"initContainers\":[" C("i", "") "]," ONE));
+        world_begin(w, POD("\"initContainers\":[" C("i", "") "]," ONE));
         assert_int_equal(world_update(w, POD("\"initContainers\":[" C("i", "") "]," ONE ",\"ephemeralContainers\":[" C(
                                                  "d", ",\"targetContainerName\":\"a\"") "]")),
                          0);
@@ -201,7 +183,7 @@ static void test_what_cannot_change_is_refused(void **state) {
         };
         struct world *w = *state;
 
-        begin(w, POD(ONE));
+        world_begin(w, POD(ONE));
         for (size_t i = 0; i < ELEMENTS(others); i++)
                 assert_int_equal(world_update(w, others[i]), -EINVAL);
         world_expect(w, "run s0; start a#0");
@@ -214,7 +196,7 @@ static void test_an_agent_that_starts_anew_finds_the_change(void **state) {
         struct world *w = *state;
         size_t length;
 
-        begin(w, POD(ONE));
+        world_begin(w, POD(ONE));
         assert_int_equal(world_update(w, "{" META ",\"labels\":{\"found\":\"again\"}},\"spec\":{" ONE "}}"), 0);
         assert_true(asprintf(&path, "%s/pods/%s/pod.json", w->root, worker_pod(w->worker)->metadata.uid) > 0);
         assert_int_equal(files_read(path, 1 << 20, &text, &length, &err), 0);
@@ -258,7 +240,7 @@ static bool status_has(struct world *w, const char *part) {
 static void test_containers_are_resized_in_their_order(void **state) {
         struct world *w = *state;
 
-        begin(w, PODS("1", SIZED("a", "100m", "64Mi", "") "," SIZED("b", "200m", "128Mi", "")));
+        world_begin(w, PODS("1", SIZED("a", "100m", "64Mi", "") "," SIZED("b", "200m", "128Mi", "")));
         world_expect(w, "run s0; start a#0; start b#0");
         resize(w, PODS("2", SIZED("a", "150m", "96Mi", "") "," SIZED("b", "100m", "64Mi", "")));
         world_expect(w, "update b 204/20000 64Mi; update a 102/10000 96Mi; update b 102/10000 64Mi; "
@@ -273,7 +255,7 @@ static void test_containers_are_resized_in_their_order(void **state) {
 static void test_what_waits_keeps_its_size(void **state) {
         struct world *w = *state;
 
-        begin(w, PODS("1", SIZED("a", "100m", "64Mi", "")));
+        world_begin(w, PODS("1", SIZED("a", "100m", "64Mi", "")));
         assert_int_equal(world_update(w, PODS("2", SIZED("a", "9", "64Mi", ""))), 0);
         assert_true(worker_asks_resize(w->worker));
         worker_defer(w->worker, "too much");
@@ -290,7 +272,7 @@ static void test_what_waits_keeps_its_size(void **state) {
 static void test_a_policy_restarts_for_its_resource_alone(void **state) {
         struct world *w = *state;
 
-        begin(w, PODS("1", SIZED("a", "100m", "64Mi", RESTARTS("memory"))));
+        world_begin(w, PODS("1", SIZED("a", "100m", "64Mi", RESTARTS("memory"))));
         resize(w, PODS("2", SIZED("a", "200m", "64Mi", RESTARTS("memory"))));
         world_expect(w, "run s0; start a#0; update a 204/20000 64Mi");
         resize(w, PODS("3", SIZED("a", "200m", "96Mi", RESTARTS("memory"))));
@@ -302,7 +284,7 @@ static void test_a_policy_restarts_for_its_resource_alone(void **state) {
 static void test_a_resize_that_fails_is_told_and_tried_again(void **state) {
         struct world *w = *state;
 
-        begin(w, PODS("1", SIZED("a", "100m", "64Mi", "")));
+        world_begin(w, PODS("1", SIZED("a", "100m", "64Mi", "")));
         w->update_error = "no";
         resize(w, PODS("2", SIZED("a", "200m", "64Mi", "")));
         world_expect(w, "run s0; start a#0");
@@ -326,7 +308,7 @@ static bool asks_for_update(const struct world *w) {
 }
 
 static void overtake(struct world *w) {
-        begin(w, PODS("1", SIZED("a", "100m", "64Mi", "")));
+        world_begin(w, PODS("1", SIZED("a", "100m", "64Mi", "")));
         assert_int_equal(world_update(w, PODS("2", SIZED("a", "200m", "64Mi", ""))), 0);
         assert_int_equal(worker_allocate(w->worker), 0);
         world_run_until(w, CRI_UPDATE_CONTAINER_RESOURCES);
@@ -370,7 +352,7 @@ static void test_a_new_agent_goes_on_with_a_resize(void **state) {
         struct worker_found found = { .containers = &container, .n_containers = 1 };
         struct pod *pod;
 
-        begin(w, PODS("1", SIZED("a", "100m", "64Mi", "")));
+        world_begin(w, PODS("1", SIZED("a", "100m", "64Mi", "")));
         resize(w, PODS("2", SIZED("a", "100m", "96Mi", "")));
         world_expect(w, "run s0; start a#0; update a 102/10000 96Mi");
         w->update_error = "no";
@@ -393,7 +375,7 @@ static void test_a_new_agent_goes_on_with_a_resize(void **state) {
 static void test_what_shrinks_holds_until_it_is_smaller(void **state) {
         struct world *w = *state;
 
-        begin(w, PODS("1", SIZED("a", "200m", "64Mi", "")));
+        world_begin(w, PODS("1", SIZED("a", "200m", "64Mi", "")));
         assert_null(worker_before(w->worker));
         assert_int_equal(world_update(w, PODS("2", SIZED("a", "100m", "64Mi", ""))), 0);
         assert_int_equal(worker_allocate(w->worker), 0);
@@ -405,7 +387,7 @@ static void test_what_shrinks_holds_until_it_is_smaller(void **state) {
 static void test_a_preempted_pod(void **state) {
         struct world *w = *state;
 
-        begin(w, POD(ONE));
+        world_begin(w, POD(ONE));
         assert_true(worker_preempt(w->worker));
         assert_false(worker_preempt(w->worker));
         world_run(w);
@@ -419,7 +401,7 @@ static void test_a_preempted_pod(void **state) {
 static void test_a_pod_goes_down_with_the_host(void **state) {
         struct world *w = *state;
 
-        begin(w, POD(ONE));
+        world_begin(w, POD(ONE));
         assert_true(worker_shut_down(w->worker, 7));
         assert_true(worker_is_shut_down(w->worker));
         world_run(w);
@@ -435,7 +417,7 @@ static void test_a_pod_goes_down_with_the_host(void **state) {
 static void test_a_pod_that_ends_already_is_hurried_by_the_host_s_end(void **state) {
         struct world *w = *state;
 
-        begin(w, POD(ONE));
+        world_begin(w, POD(ONE));
         worker_delete(w->worker);
         assert_true(worker_shut_down(w->worker, 0));
         assert_false(worker_is_shut_down(w->worker));
@@ -444,33 +426,30 @@ static void test_a_pod_that_ends_already_is_hurried_by_the_host_s_end(void **sta
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_another_image_restarts, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_the_phase_stays_while_a_container_is_made_anew, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_the_same_image_restarts_nothing, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_another_image_while_it_starts, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_a_failing_pull_is_tried_with_the_new_image_at_once, setup,
-                                                teardown),
-                cmocka_unit_test_setup_teardown(test_a_deadline_that_comes_later, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_a_shorter_grace_period, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_a_shorter_grace_period_cuts_a_hook, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_ephemeral_containers, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_ephemeral_containers_do_not_wait_for_init_containers, setup,
-                                                teardown),
-                cmocka_unit_test_setup_teardown(test_a_target_that_does_not_run, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_what_cannot_change_is_refused, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_an_agent_that_starts_anew_finds_the_change, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_containers_are_resized_in_their_order, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_what_waits_keeps_its_size, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_a_policy_restarts_for_its_resource_alone, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_a_resize_that_fails_is_told_and_tried_again, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_a_resize_overtakes_one_under_way, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_a_resize_that_fails_when_it_is_overtaken, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_a_new_agent_goes_on_with_a_resize, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_what_shrinks_holds_until_it_is_smaller, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_a_preempted_pod, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_a_pod_goes_down_with_the_host, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_a_pod_that_ends_already_is_hurried_by_the_host_s_end, setup,
-                                                teardown),
+                WORLD_TEST(test_another_image_restarts),
+                WORLD_TEST(test_the_phase_stays_while_a_container_is_made_anew),
+                WORLD_TEST(test_the_same_image_restarts_nothing),
+                WORLD_TEST(test_another_image_while_it_starts),
+                WORLD_TEST(test_a_failing_pull_is_tried_with_the_new_image_at_once),
+                WORLD_TEST(test_a_deadline_that_comes_later),
+                WORLD_TEST(test_a_shorter_grace_period),
+                WORLD_TEST(test_a_shorter_grace_period_cuts_a_hook),
+                WORLD_TEST(test_ephemeral_containers),
+                WORLD_TEST(test_ephemeral_containers_do_not_wait_for_init_containers),
+                WORLD_TEST(test_a_target_that_does_not_run),
+                WORLD_TEST(test_what_cannot_change_is_refused),
+                WORLD_TEST(test_an_agent_that_starts_anew_finds_the_change),
+                WORLD_TEST(test_containers_are_resized_in_their_order),
+                WORLD_TEST(test_what_waits_keeps_its_size),
+                WORLD_TEST(test_a_policy_restarts_for_its_resource_alone),
+                WORLD_TEST(test_a_resize_that_fails_is_told_and_tried_again),
+                WORLD_TEST(test_a_resize_overtakes_one_under_way),
+                WORLD_TEST(test_a_resize_that_fails_when_it_is_overtaken),
+                WORLD_TEST(test_a_new_agent_goes_on_with_a_resize),
+                WORLD_TEST(test_what_shrinks_holds_until_it_is_smaller),
+                WORLD_TEST(test_a_preempted_pod),
+                WORLD_TEST(test_a_pod_goes_down_with_the_host),
+                WORLD_TEST(test_a_pod_that_ends_already_is_hurried_by_the_host_s_end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -431,6 +431,12 @@ void world_pod(struct world *w, const char *json) {
         w->gone = false;
 }
 
+void world_begin(struct world *w, const char *json) {
+        world_pod(w, json);
+        worker_start(w->worker);
+        world_run(w);
+}
+
 int world_update_quietly(struct world *w, const char *json) {
         const struct kube_object_meta *now = &worker_pod(w->worker)->metadata;
         _cleanup_arena_ struct arena *arena = arena_new();
@@ -501,4 +507,14 @@ void world_free(struct world *w) {
         events_free(w->node.world.events);
         pod_tree_remove(w->dir, NULL);
         free(w);
+}
+
+int world_set_up(void **state) {
+        *state = world_new();
+        return 0;
+}
+
+int world_tear_down(void **state) {
+        world_free(*state);
+        return 0;
 }

@@ -61,8 +61,20 @@ struct world {
 struct world *world_new(void);
 void world_free(struct world *world);
 
+/* A test whose state is a world of its own. */
+#define WORLD_TEST(test) cmocka_unit_test_setup_teardown(test, world_set_up, world_tear_down)
+int world_set_up(void **state);
+int world_tear_down(void **state);
+
+/* Manifests: a pod of that spec, and a container of one with members beside its name and image. */
+#define POD(spec) "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"},\"spec\":{" spec "}}"
+#define C(name, more) "{\"name\":\"" name "\",\"image\":\"img\",\"imagePullPolicy\":\"IfNotPresent\"" more "}"
+
 /* A static pod of JSON text, with its worker; not started. */
 void world_pod(struct world *world, const char *json);
+
+/* The same, started, and all that it asks for answered. */
+void world_begin(struct world *world, const char *json);
 
 /* The worker's pod is this one from now on, with the identity of before: what worker_update() says. Its ephemeral
  * containers are not those of a file. */

@@ -1,5 +1,5 @@
-/* Versions of a kind: what goes there comes back. The texts are kube-apiserver's (tests/differential/corpus/versions).
- */
+/* Versions of a kind: what goes there comes back. The texts are kube-apiserver's, of
+ * tests/differential/corpus/versions.txt. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -66,6 +66,41 @@ static void test_read_proc(void **state) {
         assert_true(size > 100 && strlen(data) == size);
 }
 
+/* A pipe has no size either, and comes in pieces. */
+static void check_pipe(size_t written, size_t max, int expected) {
+        _cleanup_free_ char *data = NULL, *read = NULL;
+        size_t size = 0;
+        int fds[2];
+
+        data = malloc(written);
+        assert_non_null(data);
+        for (size_t i = 0; i < written; i++)
+                data[i] = (char)('a' + i % 26);
+        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        assert_int_equal(files_write_all(fds[1], data, written), 0);
+        close(fds[1]);
+        assert_int_equal(files_read_all(fds[0], max, &read, &size), expected);
+        close(fds[0]);
+        if (expected < 0) {
+                assert_null(read);
+                return;
+        }
+        assert_int_equal(size, written);
+        assert_memory_equal(read, data, size);
+        assert_int_equal(read[size], 0);
+}
+
+static void test_read_all(void **state) {
+        (void)state;
+        check_pipe(50000, 50001, 0);
+        check_pipe(50000, 50000, 0);
+        check_pipe(50000, 49999, -EFBIG);
+        check_pipe(4094, 4094, 0);
+        check_pipe(4095, 4094, -EFBIG);
+        check_pipe(1, 0, -EFBIG);
+        assert_int_equal(files_read_all(-EBADF, 10, &(char *){ NULL }, NULL), -EBADF);
+}
+
 static void test_directories(void **state) {
         _cleanup_err_ struct err *err = NULL;
         struct stat st;
@@ -134,11 +169,9 @@ static void test_deep(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_read_and_replace),
-                cmocka_unit_test(test_read_proc),
-                cmocka_unit_test(test_directories),
-                cmocka_unit_test(test_private),
-                cmocka_unit_test(test_deep),
+                cmocka_unit_test(test_read_and_replace), cmocka_unit_test(test_read_proc),
+                cmocka_unit_test(test_read_all),         cmocka_unit_test(test_directories),
+                cmocka_unit_test(test_private),          cmocka_unit_test(test_deep),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
 }
