@@ -3,6 +3,7 @@
 
 #include "agent/config/options.h"
 #include "agent/container/request_internal.h"
+#include "agent/volumes/written.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 
@@ -50,7 +51,7 @@ static Cri__Mount *make_mount(struct arena *arena, const struct member *m, const
         mount->container_path = (char *)wanted->mount_path;
         if (wanted->mount_path[0] != '/' && !(mount->container_path = arena_printf(arena, "/%s", wanted->mount_path)))
                 return NULL;
-        mount->readonly = wanted->read_only || volume->image || volume->downward_api || volume->projected;
+        mount->readonly = wanted->read_only || volume->image || written_is(volume);
         mount->recursive_read_only =
                 kube_is(wanted->recursive_read_only, "Enabled") || kube_is(wanted->recursive_read_only, "IfPossible");
         mount->propagation = propagation(wanted->mount_propagation);
