@@ -32,6 +32,12 @@ static bool image_at(const struct member *m, size_t index, struct wanted *ret) {
         return false;
 }
 
+const char *member_image(const struct member *m) {
+        struct wanted wanted;
+
+        return image_at(m, m->images_done, &wanted) ? wanted.image : m->spec->image;
+}
+
 /* -- failures ---------------------------------------------------------------------------------------------- */
 
 /* The name is to blame where it is none; not for what a registry or a configuration file says. */
@@ -53,8 +59,8 @@ static enum member_event pull_failed(struct member *m, const struct wanted *want
         const char *reason = invalid ? "InvalidImageName" : "ErrImagePull";
 
         count_failure(m);
-        member_say(m, true, "Failed", "Failed to pull image \"%s\": %s", wanted->image, err_text(err));
-        member_say(m, true, "Failed", "Error: %s", reason);
+        member_say_of_image(m, true, "Failed", "Failed to pull image \"%s\": %s", wanted->image, err_text(err));
+        member_say_of_image(m, true, "Failed", "Error: %s", reason);
         if (invalid)
                 member_set_waiting(m, reason,
                                    "Failed to apply default image tag \"%s\": couldn't parse image name \"%s\": "
@@ -67,9 +73,9 @@ static enum member_event pull_failed(struct member *m, const struct wanted *want
 
 static enum member_event never_pulled(struct member *m, const struct wanted *wanted) {
         count_failure(m);
-        member_say(m, true, "ErrImageNeverPull", "Container image \"%s\" is not present with pull policy of Never",
-                   wanted->image);
-        member_say(m, true, "Failed", "Error: ErrImageNeverPull");
+        member_say_of_image(m, true, "ErrImageNeverPull",
+                            "Container image \"%s\" is not present with pull policy of Never", wanted->image);
+        member_say_of_image(m, true, "Failed", "Error: ErrImageNeverPull");
         member_set_waiting(m, "ErrImageNeverPull", "Container image \"%s\" is not present with pull policy of Never",
                            wanted->image);
         return MEMBER_EVENT_FAILED;
@@ -104,10 +110,11 @@ static void on_pulled(struct op *op, const ProtobufCMessage *response, const str
                 return member_event(m, ask_for_pull(m));
         }
         if (err && *secrets->missing)
-                member_say(m, true, "FailedToRetrieveImagePullSecret",
-                           "Unable to retrieve some image pull secrets (%s); attempting to pull the image may not "
-                           "succeed.",
-                           secrets->missing);
+                member_say_of_image(
+                        m, true, "FailedToRetrieveImagePullSecret",
+                        "Unable to retrieve some image pull secrets (%s); attempting to pull the image may not "
+                        "succeed.",
+                        secrets->missing);
         member_event(m, err ? pull_failed(m, &wanted, err) : MEMBER_EVENT_OK);
 }
 
@@ -150,7 +157,7 @@ enum member_event member_pull_image(struct member *m) {
         struct wanted wanted;
 
         if (image_at(m, m->images_done, &wanted))
-                member_say(m, false, "Pulling", "Pulling image \"%s\"", wanted.image);
+                member_say_of_image(m, false, "Pulling", "Pulling image \"%s\"", wanted.image);
         m->pull_began = node_now(m->host->world);
         m->pull_tries = 0;
         return ask_for_pull(m);
@@ -176,11 +183,14 @@ static enum member_event found(struct member *m, const struct wanted *wanted, co
         if (m->images_done == 0 && keep_image(m, image) < 0)
                 return no_memory(m);
         if (m->state == MEMBER_PULLED)
-                member_say(m, false, "Pulled", "Successfully pulled image \"%s\" in %.3fs. Image size: %llu bytes.",
-                           wanted->image, (double)(node_now(m->host->world) - m->pull_began) / 1000,
-                           (unsigned long long)image->size);
+                member_say_of_image(m, false, "Pulled",
+                                    "Successfully pulled image \"%s\" in %.3fs. Image size: %llu bytes.", wanted->image,
+                                    (double)(node_now(m->host->world) - m->pull_began) / 1000,
+                                    (unsigned long long)image->size);
         else
-                member_say(m, false, "Pulled", "Container image \"%s\" already present on machine", wanted->image);
+                member_say_of_image(m, false, "Pulled",
+                                    "Container image \"%s\" already present on machine and can be accessed by the pod",
+                                    wanted->image);
         m->images_done++;
         return MEMBER_EVENT_FOUND;
 }

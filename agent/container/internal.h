@@ -164,6 +164,10 @@ void member_set_waiting(struct member *m, const char *reason, const char *format
 void member_say(const struct member *m, bool warning, const char *reason, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
 
+/* Of the image that is due: an image volume's is told of the pod, as kubelet does. */
+void member_say_of_image(const struct member *m, bool warning, const char *reason, const char *format, ...)
+        __attribute__((format(printf, 4, 5)));
+
 /* Keeps why, for MEMBER_EVENT_FAILED, which they return. @err NULL: there was no memory. */
 enum member_event member_failed(struct member *m, const struct err *err);
 enum member_event member_failed_because(struct member *m, const char *reason, const struct err *err); /* and tells it */
@@ -179,6 +183,8 @@ void member_do_later(struct member *m); /* what there was no memory for */
 
 /* cpus.c: its container is made with these */
 void member_note_cpus(struct member *m, const char *cpus);
+
+const char *member_image(const struct member *m); /* image.c: the one that is due, its own or an image volume's */
 
 /* image.c, start.c, stop.c: what the states do. They return what came of it at once. */
 enum member_event member_find_image(struct member *m);

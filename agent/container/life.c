@@ -160,6 +160,7 @@ bool member_has_exited(const struct member *m) {
 
 static void tell_pull_back_off(struct member *m, int64_t now, int64_t *wake) {
         _cleanup_free_ char *message = NULL;
+        const char *image;
 
         if (!m->waiting_reason || strcmp(m->waiting_reason, "ErrImagePull") != 0)
                 return;
@@ -168,10 +169,11 @@ static void tell_pull_back_off(struct member *m, int64_t now, int64_t *wake) {
                 return;
         }
         message = TAKE_PTR(m->waiting_message);
-        member_set_waiting(m, "ImagePullBackOff", "Back-off pulling image \"%s\": ErrImagePull: %s", m->spec->image,
+        image = member_image(m);
+        member_set_waiting(m, "ImagePullBackOff", "Back-off pulling image \"%s\": ErrImagePull: %s", image,
                            message ?: "");
-        member_say(m, false, "BackOff", "Back-off pulling image \"%s\"", m->spec->image);
-        member_say(m, true, "Failed", "Error: ImagePullBackOff");
+        member_say_of_image(m, false, "BackOff", "Back-off pulling image \"%s\"", image);
+        member_say_of_image(m, true, "Failed", "Error: ImagePullBackOff");
 }
 
 static void tell_crash_back_off(struct member *m) {

@@ -156,7 +156,7 @@ static void take_result(struct prober *p, enum probe_outcome outcome, const char
         if (outcome == PROBE_FAILURE)
                 member_say(m, true, "Unhealthy", "%s probe failed: %s", name, message);
         else if (outcome == PROBE_UNKNOWN)
-                member_say(m, true, "Unhealthy", "%s probe errored: %s", name, message);
+                member_say(m, true, "Unhealthy", "%s probe errored and resulted in unknown state: %s", name, message);
         else if (outcome == PROBE_WARNING)
                 member_say(m, true, "ProbeWarning", "%s probe warning: %s", name, message);
         if (probe_schedule_result(&p->schedule, node_now(m->host->world), outcome)) {

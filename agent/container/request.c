@@ -91,7 +91,7 @@ static bool add_variables(struct arena *arena, const struct node_grant *grant, c
 }
 
 static int set_environment(struct arena *arena, const struct member *m, const struct node_grant *grant,
-                           Cri__ContainerConfig *config, struct err **err) {
+                           Cri__ContainerConfig *config, string_map *ret_environment, struct err **err) {
         struct pod_files *files = pod_files_new(arena, m->host->world, m->host->pod, &m->host->sandbox->addresses);
         string_list command = { 0 }, args = { 0 };
         string_map environment = { 0 };
@@ -111,7 +111,10 @@ static int set_environment(struct arena *arena, const struct member *m, const st
         config->n_command = command.count;
         config->args = (char **)args.items;
         config->n_args = args.count;
-        return add_variables(arena, grant, &environment, config) ? 0 : err_set(err, ENOMEM, "out of memory");
+        if (!add_variables(arena, grant, &environment, config))
+                return err_set(err, ENOMEM, "out of memory");
+        *ret_environment = environment;
+        return 0;
 }
 
 static Cri__Signal stop_signal(const struct kube_container *c) {
@@ -173,6 +176,7 @@ static bool set_target(struct arena *arena, const struct member *m, Cri__Contain
 Cri__ContainerConfig *member_request(struct arena *arena, const struct member *m, struct err **err) {
         Cri__ContainerConfig *config = arena_new_message(arena, Cri__ContainerConfig, cri__container_config__init);
         const char *target = target_of(m);
+        string_map environment = { 0 };
         struct node_grant grant = { 0 };
 
         if (node_grant(m->host->world, m->host->pod, m->spec->name, arena, &grant, err) < 0)
@@ -192,11 +196,8 @@ Cri__ContainerConfig *member_request(struct arena *arena, const struct member *m
         config->stdin_once = m->spec->stdin_once;
         config->tty = m->spec->tty;
         config->stop_signal = stop_signal(m->spec);
-        if (set_environment(arena, m, &grant, config, err) < 0)
+        if (set_environment(arena, m, &grant, config, &environment, err) < 0 ||
+            member_request_mounts(arena, m, &grant, &environment, config, err) < 0)
                 return NULL;
-        if (!member_request_mounts(arena, m, &grant, config)) {
-                err_set(err, ENOMEM, "out of memory");
-                return NULL;
-        }
         return config;
 }

@@ -3,6 +3,7 @@
 
 #include "agent/config/options.h"
 #include "agent/container/request_internal.h"
+#include "agent/volumes/written.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 
@@ -19,19 +20,30 @@ static bool map_ids(struct arena *arena, const struct member *m, Cri__Mount *mou
                request_mappings(arena, userns, &mount->gidmappings, &mount->n_gidmappings);
 }
 
-static bool set_image(struct arena *arena, const struct kube_volume_mount *wanted, const struct kube_volume *volume,
-                      Cri__Mount *mount) {
+static bool has_expression(const struct kube_volume_mount *wanted) {
+        return wanted->sub_path_expr && wanted->sub_path_expr[0];
+}
+
+static int set_image(struct arena *arena, const struct kube_volume_mount *wanted,
+                     const struct kube_image_volume_source *image, const struct env_index *variables, Cri__Mount *mount,
+                     struct err **err) {
+        const char *path = wanted->sub_path;
+        int r;
+
+        if (has_expression(wanted) &&
+            (r = env_expand_sub_path(arena, wanted->sub_path_expr, variables, &path, err)) < 0)
+                return r;
         if (!(mount->image = arena_new_message(arena, Cri__ImageSpec, cri__image_spec__init)))
-                return false;
-        mount->image->image = (char *)volume->image->reference;
-        if (wanted->sub_path)
-                mount->image_sub_path = (char *)wanted->sub_path;
-        return true;
+                return err_set(err, ENOMEM, "out of memory");
+        mount->image->image = (char *)image->reference;
+        if (path)
+                mount->image_sub_path = (char *)path;
+        return 0;
 }
 
 static bool set_host_path(struct arena *arena, const struct member *m, const struct kube_volume_mount *wanted,
                           const struct kube_volume *volume, size_t index, Cri__Mount *mount) {
-        bool sub = (wanted->sub_path && wanted->sub_path[0]) || (wanted->sub_path_expr && wanted->sub_path_expr[0]);
+        bool sub = (wanted->sub_path && wanted->sub_path[0]) || has_expression(wanted);
         const struct options *options = m->host->world->options;
         const struct pod *pod = m->host->pod;
 
@@ -40,9 +52,8 @@ static bool set_host_path(struct arena *arena, const struct member *m, const str
         return mount->host_path && map_ids(arena, m, mount);
 }
 
-static Cri__Mount *make_mount(struct arena *arena, const struct member *m, const struct kube_volume_mount *wanted,
-                              size_t index) {
-        const struct kube_volume *volume = pod_find_volume(m->host->pod, wanted->name);
+static Cri__Mount *new_mount(struct arena *arena, const struct kube_volume_mount *wanted,
+                             const struct kube_volume *volume) {
         Cri__Mount *mount = arena_new_message(arena, Cri__Mount, cri__mount__init);
 
         if (!mount || !volume)
@@ -50,13 +61,30 @@ static Cri__Mount *make_mount(struct arena *arena, const struct member *m, const
         mount->container_path = (char *)wanted->mount_path;
         if (wanted->mount_path[0] != '/' && !(mount->container_path = arena_printf(arena, "/%s", wanted->mount_path)))
                 return NULL;
-        mount->readonly = wanted->read_only || volume->image || volume->downward_api || volume->projected;
+        mount->readonly = wanted->read_only || volume->image || written_is(volume);
         mount->recursive_read_only =
                 kube_is(wanted->recursive_read_only, "Enabled") || kube_is(wanted->recursive_read_only, "IfPossible");
         mount->propagation = propagation(wanted->mount_propagation);
-        if (volume->image)
-                return set_image(arena, wanted, volume, mount) ? mount : NULL;
-        return set_host_path(arena, m, wanted, volume, index, mount) ? mount : NULL;
+        return mount;
+}
+
+static int add_volumes(struct arena *arena, const struct member *m, const struct env_index *variables,
+                       Cri__ContainerConfig *config, struct err **err) {
+        size_t index = 0;
+        int r;
+
+        list_for_each (wanted, &m->spec->volume_mounts) {
+                const struct kube_volume *volume = pod_find_volume(m->host->pod, wanted->name);
+                Cri__Mount *mount = new_mount(arena, wanted, volume);
+
+                if (!mount || (!volume->image && !set_host_path(arena, m, wanted, volume, index, mount)))
+                        return err_set(err, ENOMEM, "out of memory");
+                if (volume->image && (r = set_image(arena, wanted, volume->image, variables, mount, err)) < 0)
+                        return r;
+                config->mounts[config->n_mounts++] = mount;
+                index++;
+        }
+        return 0;
 }
 
 static bool add_file(struct arena *arena, const struct member *m, Cri__ContainerConfig *config, const char *host,
@@ -112,29 +140,42 @@ bool member_request_devices(struct arena *arena, const struct node_grant *grant,
         return true;
 }
 
-bool member_request_mounts(struct arena *arena, const struct member *m, const struct node_grant *grant,
-                           Cri__ContainerConfig *config) {
+static bool has_mount_at(Cri__Mount *const *mounts, size_t n, const char *path) {
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(mounts[i]->container_path, path) == 0)
+                        return true;
+        return false;
+}
+
+/* What kubelet adds: the pod's hosts, unless a volume is there, and the file for the container's last words. */
+static bool add_own_files(struct arena *arena, const struct member *m, bool own_hosts, Cri__ContainerConfig *config) {
         const struct options *options = m->host->world->options;
         const char *message = m->spec->termination_message_path;
         const struct pod *pod = m->host->pod;
-        bool own_hosts = false;
-        size_t index = 0;
 
-        config->mounts =
-                arena_alloc_array(arena, grant->n_mounts + m->spec->volume_mounts.count + 2, sizeof(*config->mounts));
-        if (!config->mounts || !add_granted(arena, grant, config))
-                return false;
-        list_for_each (wanted, &m->spec->volume_mounts) {
-                Cri__Mount *mount = make_mount(arena, m, wanted, index++);
-
-                if (!mount)
-                        return false;
-                own_hosts |= strcmp(mount->container_path, "/etc/hosts") == 0;
-                config->mounts[config->n_mounts++] = mount;
-        }
         if (!own_hosts && !add_file(arena, m, config, pod_files_path(arena, options, pod, "etc-hosts"), "/etc/hosts"))
                 return false;
         return !message || !message[0] ||
                add_file(arena, m, config, pod_files_message(arena, options, pod, m->spec->name, member_next_attempt(m)),
                         message);
+}
+
+int member_request_mounts(struct arena *arena, const struct member *m, const struct node_grant *grant,
+                          const string_map *environment, Cri__ContainerConfig *config, struct err **err) {
+        _cleanup_env_index_ struct env_index variables = { .arena = arena };
+        bool indexed = env_index_add_all(&variables, environment) == 0;
+        size_t before;
+        int r;
+
+        config->mounts =
+                arena_alloc_array(arena, grant->n_mounts + m->spec->volume_mounts.count + 2, sizeof(*config->mounts));
+        if (!indexed || !config->mounts || !add_granted(arena, grant, config))
+                return err_set(err, ENOMEM, "out of memory");
+        before = config->n_mounts;
+        if ((r = add_volumes(arena, m, &variables, config, err)) < 0)
+                return r;
+        if (!add_own_files(arena, m, has_mount_at(config->mounts + before, config->n_mounts - before, "/etc/hosts"),
+                           config))
+                return err_set(err, ENOMEM, "out of memory");
+        return 0;
 }

@@ -189,7 +189,7 @@ static void on_created(struct op *op, const ProtobufCMessage *response, const st
         strncpy(m->id, made->container_id, sizeof(m->id) - 1);
         if (m->end.set)
                 member_keep_end(m);
-        member_say(m, false, "Created", "Created container: %s", m->spec->name);
+        member_say(m, false, "Created", "Container created");
         member_event(m, MEMBER_EVENT_OK);
 }
 
@@ -222,7 +222,7 @@ static void on_started(struct op *op, const ProtobufCMessage *response, const st
         m->started_at = node_now(m->host->world);
         if (node_container_get(m->host->world, m->id, &info) == 0 && info.started_at)
                 m->started_at = info.started_at / 1000000;
-        member_say(m, false, "Started", "Started container %s", m->spec->name);
+        member_say(m, false, "Started", "Container started");
         member_event(m, MEMBER_EVENT_OK);
 }
 

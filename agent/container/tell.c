@@ -8,9 +8,10 @@
 #include "agent/node/events.h"
 #include "lib/log.h"
 
-void member_say(const struct member *m, bool warning, const char *reason, const char *format, ...) {
+static struct event_object object_of(const struct member *m) {
         const struct kube_object_meta *pod = &m->host->pod->metadata;
-        struct event_object object = {
+
+        return (struct event_object){
                 .namespace_ = pod->namespace,
                 .name = pod->name,
                 .uid = pod->uid,
@@ -19,8 +20,23 @@ void member_say(const struct member *m, bool warning, const char *reason, const 
                         m->role == MEMBER_EPHEMERAL ? "ephemeralContainers" :
                                                       "initContainers",
         };
+}
+
+void member_say(const struct member *m, bool warning, const char *reason, const char *format, ...) {
+        struct event_object object = object_of(m);
         va_list args;
 
+        va_start(args, format);
+        events_addv(m->host->world->events, &object, warning, reason, format, args);
+        va_end(args);
+}
+
+void member_say_of_image(const struct member *m, bool warning, const char *reason, const char *format, ...) {
+        struct event_object object = object_of(m);
+        va_list args;
+
+        if (m->images_done > 0)
+                object.container = object.list = NULL;
         va_start(args, format);
         events_addv(m->host->world->events, &object, warning, reason, format, args);
         va_end(args);

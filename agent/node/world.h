@@ -65,7 +65,7 @@ struct node_world {
         struct events *events;
         struct tracer *tracer;           /* NULL: no traces are made */
         const char *host_ip;             /* NULL: not known */
-        int64_t memory_bytes, cpu_milli; /* the node's */
+        int64_t memory_bytes, cpu_milli, disk_bytes; /* what pods may ask for of the node */
 };
 
 static inline int64_t node_now(const struct node_world *world) {

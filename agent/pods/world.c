@@ -126,6 +126,7 @@ void pods_set_world(struct pods *pods, struct events *events) {
                         .host_ip = pods->facts.ip[0] ? pods->facts.ip : NULL,
                         .memory_bytes = pods->facts.memory_bytes,
                         .cpu_milli = pods->facts.cpu_milli,
+                        .disk_bytes = pods->facts.disk_bytes,
                 },
                 .ops = &worker_ops,
                 .data = pods,

@@ -141,6 +141,7 @@ struct pod_files *pod_files_new(struct arena *arena, const struct node_world *wo
                         .host_ips = world->host_ip,
                         .allocatable_cpu = quantity_from_milli(world->cpu_milli),
                         .allocatable_memory = quantity_from_units(world->memory_bytes, QUANTITY_BINARY),
+                        .allocatable_storage = quantity_from_units(world->disk_bytes, QUANTITY_BINARY),
                         .file_key = file_key_read,
                         .file_key_data = files,
                 },

@@ -33,11 +33,11 @@ int tmpfs_make(const struct pod_files *files, int64_t limit, const char *path, s
 
         if (tmpfs_is_mounted(path))
                 return 0;
-        snprintf(options, sizeof(options), "mode=0777,size=%lld,noswap", size);
-        r = mount("tmpfs", path, "tmpfs", MS_NODEV | MS_NOSUID, options);
+        snprintf(options, sizeof(options), "mode=1777,size=%lld,noswap", size);
+        r = mount("tmpfs", path, "tmpfs", 0, options);
         if (r < 0 && errno == EINVAL) {
-                snprintf(options, sizeof(options), "mode=0777,size=%lld", size);
-                r = mount("tmpfs", path, "tmpfs", MS_NODEV | MS_NOSUID, options);
+                snprintf(options, sizeof(options), "mode=1777,size=%lld", size);
+                r = mount("tmpfs", path, "tmpfs", 0, options);
         }
         return r < 0 ? err_errno(err, errno, "cannot mount a tmpfs (%s) at %s", options, path) : 0;
 }

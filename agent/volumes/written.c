@@ -287,13 +287,14 @@ static int drop_doubles(struct written *w, struct err **err) {
 
 static int make_directory(const struct pod_files *files, const struct kube_volume *volume, const char *path,
                           struct err **err) {
+        mode_t mode = volume->config_map ? 0777 : 01777;
         gid_t gid = group_of(files);
         int r;
 
         if ((r = pod_tree_make(path, 0777, err)) < 0 ||
             (!volume->config_map && (r = tmpfs_make(files, 0, path, err)) < 0))
                 return r;
-        if (gid != (gid_t)-1 && (chown(path, (uid_t)-1, gid) < 0 || chmod(path, 0777 | S_ISGID) < 0))
+        if (gid != (gid_t)-1 && (chown(path, (uid_t)-1, gid) < 0 || chmod(path, mode | S_ISGID) < 0))
                 return err_errno(err, errno, "cannot give %s to group %u", path, gid);
         return 0;
 }

@@ -66,6 +66,8 @@ static Cri__NetworkInterfaceUsage *device_of(struct arena *arena, const struct n
         return usage;
 }
 
+/* NULL also where there is no default interface (a pod of the host's network, or one that has ended): kubelet ends in a
+ * panic when it is given the others without one (cri_stats_provider_linux.go, addCRIPodNetworkStats()). */
 static Cri__NetworkUsage *network_of(struct arena *arena, const struct sandbox_measure *measure) {
         Cri__NetworkUsage *network = message_new(arena, &cri__network_usage__descriptor);
 
@@ -83,7 +85,7 @@ static Cri__NetworkUsage *network_of(struct arena *arena, const struct sandbox_m
                 else
                         network->interfaces[network->n_interfaces++] = usage;
         }
-        return network;
+        return network->default_interface ? network : NULL;
 }
 
 static Cri__LinuxPodSandboxStats *linux_of(struct arena *arena, const struct measure *measure,

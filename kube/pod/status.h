@@ -108,6 +108,9 @@ int pod_status_conditions(const struct pod *pod, struct pod_status *status, bool
 /* The condition of that type; NULL when there is none. */
 const struct pod_condition *pod_status_condition(const struct pod_status *status, const char *type);
 
+/* Bytes of all termination messages of a pod, shared equally among its containers. */
+#define POD_STATUS_MESSAGES_MAX (12 * 1024)
+
 /* The status as the API has it; texts are borrowed, the rest is in @arena. -ENOMEM or 0. */
 int pod_status_make(struct arena *arena, const struct pod *pod, const struct pod_status *status,
                     struct kube_pod_status *ret_status);

@@ -179,6 +179,35 @@ static bool make_containers(struct arena *arena, const struct pod_container_stat
         return true;
 }
 
+/* Cut where a character begins. */
+static bool shorten(struct arena *arena, struct kube_container_state *state, size_t most) {
+        const char *text = state->terminated ? state->terminated->message : NULL;
+
+        if (!text || strlen(text) <= most)
+                return true;
+        while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80)
+                most--;
+        return (state->terminated->message = arena_strndup(arena, text, most));
+}
+
+static bool shorten_all(struct arena *arena, kube_container_status_items *list, size_t most) {
+        list_for_each (s, list)
+                if (!shorten(arena, &s->state, most) || !shorten(arena, &s->last_state, most))
+                        return false;
+        return true;
+}
+
+/* Termination messages have room together, and each container the same part of it (status_manager.go,
+ * normalizeStatus()). */
+static bool share_messages(struct arena *arena, const struct kube_pod_spec *spec, struct kube_pod_status *ret) {
+        size_t n = (size_t)spec->init_containers.count + spec->containers.count + spec->ephemeral_containers.count,
+               most = POD_STATUS_MESSAGES_MAX / (n ?: 1);
+
+        return shorten_all(arena, &ret->init_container_statuses, most) &&
+               shorten_all(arena, &ret->container_statuses, most) &&
+               shorten_all(arena, &ret->ephemeral_container_statuses, most);
+}
+
 /* Init containers in their order, the others by name. */
 static bool make_lists(struct arena *arena, const struct kube_pod_spec *spec, const struct pod_status *status,
                        struct kube_pod_status *ret) {
@@ -193,7 +222,7 @@ static bool make_lists(struct arena *arena, const struct kube_pod_spec *spec, co
                 qsort(containers->items, containers->count, sizeof(*containers->items), by_name);
         if (ephemeral->count > 0)
                 qsort(ephemeral->items, ephemeral->count, sizeof(*ephemeral->items), by_name);
-        return true;
+        return share_messages(arena, spec, ret);
 }
 
 static bool make_conditions(struct arena *arena, const struct pod_status *status, kube_pod_condition_items *ret) {

@@ -46,6 +46,22 @@ def test_lifecycle(node, sandbox, tmp_path):
     assert node.crictl("pods", "-q") == ""
 
 
+def test_stats_of_the_network(node, sandbox, tmp_path):
+    """Only with a default interface, without which a kubelet ends in a panic: a pod of the host's network has none."""
+    config = tmp_path / "host.json"
+    config.write_text(json.dumps({"metadata": {"name": "host", "namespace": "default", "uid": "host-net", "attempt": 0}, "linux": {"security_context": {"namespace_options": {"network": 2}}}}))
+    host = node.crictl("runp", str(config)).strip()
+
+    def network(pod):
+        return json.loads(node.crictl("statsp", "-o", "json", "--id", pod))["stats"][0]["linux"].get("network")
+
+    try:
+        assert network(sandbox[0])["defaultInterface"]["name"] == "eth0"
+        assert network(host) is None
+    finally:
+        node.crictl("rmp", "-f", host)
+
+
 def test_exec_exit_code_and_timeout(node, sandbox, tmp_path):
     c = create(node, sandbox, tmp_path, command=["sleep", "1000"])
     node.crictl("start", c)

@@ -267,7 +267,7 @@ def test_a_static_pod_has_a_mirror(api, client, joined):
     assert [(o["kind"], o["name"], o["uid"], o["controller"]) for o in owner] == [
         ("Node", joined.name, get(client, f"/api/v1/nodes/{joined.name}")["metadata"]["uid"], True)]
     assert first["status"]["containerStatuses"][0]["containerID"] == "nacelle://" + own["id"]
-    said = wait_for("events", lambda: "Started container main" in api.kubectl("describe", "pod", name).stdout)
+    said = wait_for("events", lambda: "Container started" in api.kubectl("describe", "pod", name).stdout)
     assert said
     api.kubectl("delete", "pod", name, "--wait=false")
     again = wait_for("another mirror", lambda: (lambda p: p if p and p["metadata"]["uid"] != first["metadata"]["uid"] else None)(get(client, f"{PODS}/{name}")))

@@ -125,6 +125,7 @@ def test_volumes(client, joined):
     assert look("cat /v/some/x/y/a") == "1" and look("stat -Lc %a /v/some/x/y/a /v/some/bin /v/secret/user").split() == ["400", "755", "440"]
     assert look("od -An -tx1 /v/secret/key").split() == ["ff", "00"] and look("ls /v/none") == "" and look("ls /v/lost").split() == ["a"]
     assert look("cat /v/both/a /v/both/name") == "rootvolumes" and look("ls /v/both").split() == ["a", "b.conf", "bin", "name", "t"]
+    assert look("for d in all some secret none lost both; do touch /v/$d/x 2> /dev/null && echo $d; done; true") == ""  # they are the node's to write
     payload = look("cat /v/both/t").split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     assert claims["aud"] == ["else"] and claims["exp"] - claims["iat"] == 600 and claims["kubernetes.io"]["pod"]["uid"] == made["metadata"]["uid"]

@@ -66,12 +66,14 @@ def test_environment(node):
            {"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
            {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
            {"name": "LABEL", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['app']"}}},
-           {"name": "LIMIT", "valueFrom": {"resourceFieldRef": {"resource": "limits.memory", "divisor": "1Mi"}}}]
+           {"name": "LIMIT", "valueFrom": {"resourceFieldRef": {"resource": "limits.memory", "divisor": "1Mi"}}},
+           {"name": "DISK", "valueFrom": {"resourceFieldRef": {"resource": "limits.ephemeral-storage"}}}]
+    disk = os.statvfs(node.root)
     node.write("env.yaml", pod("env", {"command": ["sh", "-c", "env; echo done $0 $1; sleep 1000"], "args": ["$(A)", "$(NONE)"], "env": env,
                                        "resources": {"limits": {"memory": "64Mi"}}}, metadata={"labels": {"app": "x"}}))
     c = node.running("main")
     log = wait_for("log", lambda: (lambda t: t if "done" in t else "")(node.crictl("logs", c["id"]))).splitlines()
-    for line in ("A=one", "B=one-two", "C=$(A)", f"NAME=env-{node.name}", "LABEL=x", "LIMIT=64", "done one $(NONE)"):
+    for line in ("A=one", "B=one-two", "C=$(A)", f"NAME=env-{node.name}", "LABEL=x", "LIMIT=64", f"DISK={disk.f_blocks * disk.f_frsize}", "done one $(NONE)"):
         assert line in log
     assert f"IP={address(node, c['podSandboxId'])}" in log
 

@@ -19,7 +19,8 @@ def test_empty_dir_is_shared_and_memory_is_tmpfs(node):
     node.exec(a, "sh", "-c", "echo hi > /d/f")
     assert node.exec(b, "cat", "/d/f") == "hi\n"
     assert "Read-only" in node.exec(b, "touch", "/d/g", check=False).stderr
-    assert "tmpfs" in node.exec(a, "sh", "-c", "grep ' /m ' /proc/mounts")
+    flags = node.exec(a, "sh", "-c", "grep ' /m ' /proc/mounts").split()
+    assert flags[2] == "tmpfs" and not {"nosuid", "nodev"} & set(flags[3].split(",")) and node.exec(a, "stat", "-c", "%a", "/m", "/d").split() == ["1777", "777"]
     assert "No space" in node.exec(a, "sh", "-c", "dd if=/dev/zero of=/m/big bs=1M count=2", check=False).stderr
 
 
@@ -92,13 +93,24 @@ def test_image_volume_of_several_layers(node, tmp_path):
     top.file("data/deep/file", b"from above\n")
     oci.Image([oci.busybox_layer(), top.tar()]).write_docker_archive(archive, "localhost/layers:test")
     node.nacelle("import", archive)
-    node.write("il.yaml", pod("il", {"command": ["sleep", "1000"], "volumeMounts": mounts(("i", "/i", {}), ("i", "/part", {"subPath": "data/deep"}),
-                                                                                           ("i", "/one", {"subPath": "data/deep/file"}))},
+    node.write("il.yaml", pod("il", {"command": ["sleep", "1000"], "env": [{"name": "N", "value": "deep"}],
+                                   "volumeMounts": mounts(("i", "/i", {}), ("i", "/part", {"subPath": "data/deep"}), ("i", "/named", {"subPathExpr": "data/$(N)"}),
+                                                          ("i", "/one", {"subPath": "data/deep/file"}))},
                               volumes=[{"name": "i", "image": {"reference": "localhost/layers:test", "pullPolicy": "Never"}}]))
     c = node.running("main")
-    assert "busybox" in node.exec(c, "ls", "/i/bin") and node.exec(c, "cat", "/i/data/deep/file", "/part/file", "/one") == "from above\n" * 3
-    for path in ("/i/x", "/part/x", "/one"):
+    assert "busybox" in node.exec(c, "ls", "/i/bin") and node.exec(c, "cat", "/i/data/deep/file", "/part/file", "/named/file", "/one") == "from above\n" * 4
+    for path in ("/i/x", "/part/x", "/named/x", "/one"):
         assert "Read-only" in node.exec(c, "sh", "-c", f"echo > {path}", check=False).stderr
+
+
+def test_an_image_volume_that_is_not_there_is_named(node):
+    """And not the container's own image."""
+    image = "127.0.0.1:1/none:1"
+    node.write("in.yaml", pod("in", {"command": ["true"], "volumeMounts": mounts(("i", "/i", {}))}, volumes=[{"name": "i", "image": {"reference": image}}]))
+    state = wait_for("back-off", lambda: [w for c in node.status("in").get("containerStatuses", []) for w in [c["state"].get("waiting", {})] if w.get("reason") == "ImagePullBackOff"])
+    assert f'Back-off pulling image "{image}"' in state[0]["message"]
+    told = [line for line in node.log().splitlines() if "pod default/in-" in line and image in line]
+    assert {"Pulling", "Failed", "BackOff"} <= {line.split(f"in-{node.name}: ")[1].split(":")[0] for line in told}, told
 
 
 GOOD, BAD = True, False

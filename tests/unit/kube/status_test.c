@@ -309,12 +309,40 @@ static void test_write(void **state) {
                       "\"qosClass\":\"BestEffort\",\"resources\":{}}");
 }
 
+/* What all containers say of their ends has a maximum together, and no character is cut in two. */
+static void test_messages_share_their_room(void **state) {
+        enum { EACH = POD_STATUS_MESSAGES_MAX / 4 };
+        static char whole[EACH + 1], longer[EACH + 2], odd[EACH + 2];
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct pod_status status = { .phase = PHASE_RUNNING };
+        struct kube_pod_status made;
+        struct scene scene;
+
+        memset(whole, 'x', EACH);
+        memset(longer, 'x', EACH + 1);
+        memset(odd, 'x', EACH - 1);
+        memcpy(odd + EACH - 1, "\xc3\xa9", 2);
+        set_scene(&scene, "Always", "I", "0", "FFF");
+        status.init = scene.init_status;
+        status.containers = scene.status;
+        scene.init_status[0].state.message = longer;
+        scene.status[0].last_state.message = whole;
+        scene.status[1].last_state.message = longer;
+        scene.status[2].last_state.message = odd;
+        assert_int_equal(pod_status_make(arena, &scene.pod, &status, &made), 0);
+        assert_string_equal(made.init_container_statuses.items[0].state.terminated->message, whole);
+        assert_string_equal(made.container_statuses.items[0].last_state.terminated->message, whole);
+        assert_string_equal(made.container_statuses.items[1].last_state.terminated->message, whole);
+        assert_int_equal(strlen(made.container_statuses.items[2].last_state.terminated->message), EACH - 1);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_phase),         cmocka_unit_test(test_phase_static),
                 cmocka_unit_test(test_end),           cmocka_unit_test(test_end_keeps_what_is_final),
                 cmocka_unit_test(test_restart_rules), cmocka_unit_test(test_conditions),
                 cmocka_unit_test(test_transitions),   cmocka_unit_test(test_write),
+                cmocka_unit_test(test_messages_share_their_room),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
