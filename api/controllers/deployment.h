@@ -45,10 +45,12 @@ int deployment_decide(struct deployment_plan *plan);
 
 /* --- numbers --- */
 
+int32_t deployment_sum(int32_t a, int32_t b);        /* at most INT32_MAX */
 int32_t deployment_wanted(const deployment *d); /* spec.replicas */
 int32_t deployment_scaled(const struct int_or_string *amount, int32_t total, bool up);
 bool deployment_rolls(const deployment *d);
 int32_t deployment_surge(const deployment *d);
+int32_t deployment_most(const deployment *d);        /* spec.replicas and the surge */
 int32_t deployment_unavailable(const deployment *d); /* at most all of them */
 int32_t deployment_replicas(const struct deployment_set *set);
 

@@ -1,4 +1,5 @@
 /* How many pods there may be. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,19 +10,31 @@ int32_t deployment_wanted(const deployment *d) {
         return d->spec.replicas.set ? (int32_t)d->spec.replicas.value : 1;
 }
 
-/* What cannot be read is none, as what is not given. */
+/* Amounts are whoever's who writes objects: what is too large is the largest there is. */
+static int32_t bounded(int64_t n) {
+        return n > INT32_MAX ? INT32_MAX : n < INT32_MIN ? INT32_MIN : (int32_t)n;
+}
+
+int32_t deployment_sum(int32_t a, int32_t b) {
+        return bounded((int64_t)a + b);
+}
+
+/* What cannot be read is none, as what is not given; so is what Go's int has no room for. */
 int32_t deployment_scaled(const struct int_or_string *amount, int32_t total, bool up) {
-        int64_t percent;
+        int64_t percent, scaled;
         char *end;
 
         if (!amount->set)
                 return 0;
         if (!amount->text)
                 return amount->number;
+        errno = 0;
         percent = strtol(amount->text, &end, 10);
-        if (end == amount->text || strcmp(end, "%") != 0)
+        if (errno || end == amount->text || strcmp(end, "%") != 0)
                 return 0;
-        return (int32_t)((percent * total + (up ? 99 : 0)) / 100);
+        if (__builtin_mul_overflow(percent, total, &scaled) || __builtin_add_overflow(scaled, up ? 99 : 0, &scaled))
+                return (percent < 0) == (total < 0) ? INT32_MAX : INT32_MIN;
+        return bounded(scaled / 100);
 }
 
 bool deployment_rolls(const deployment *d) {
@@ -48,6 +61,10 @@ int32_t deployment_unavailable(const deployment *d) {
                 return 0;
         n = unavailable_of(d, deployment_surge(d));
         return n < wanted ? n : wanted;
+}
+
+int32_t deployment_most(const deployment *d) {
+        return deployment_sum(deployment_wanted(d), deployment_surge(d));
 }
 
 int32_t deployment_replicas(const struct deployment_set *set) {

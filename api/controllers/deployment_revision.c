@@ -67,7 +67,7 @@ bool deployment_annotate_size(struct deployment_plan *plan, replica_set *set) {
         bool desired = deployment_annotate(plan, &set->metadata, DEPLOYMENT_DESIRED, number(plan, wanted));
 
         return deployment_annotate(plan, &set->metadata, DEPLOYMENT_MAX,
-                                   number(plan, wanted + deployment_surge(&plan->d))) ||
+                                   number(plan, deployment_most(&plan->d))) ||
                desired;
 }
 
@@ -209,13 +209,13 @@ static void own(struct deployment_plan *plan, replica_set *set) {
 }
 
 static int32_t first_size(const struct deployment_plan *plan) {
-        int32_t wanted = deployment_wanted(&plan->d), room = wanted + deployment_surge(&plan->d);
+        int64_t wanted = deployment_wanted(&plan->d), room = deployment_most(&plan->d);
 
         if (!deployment_rolls(&plan->d))
-                return wanted;
+                return (int32_t)wanted;
         for (unsigned i = 0; i < plan->n_sets; i++)
                 room -= deployment_replicas(&plan->sets[i]);
-        return room < 0 ? 0 : room < wanted ? room : wanted;
+        return (int32_t)(room < 0 ? 0 : room < wanted ? room : wanted);
 }
 
 static void make(struct deployment_plan *plan, const char *text) {

@@ -5,11 +5,11 @@
 #include "api/controllers/deployment.h"
 #include "lib/arena.h"
 
-static int32_t smaller(int32_t a, int32_t b) {
+static int64_t smaller(int64_t a, int64_t b) {
         return a < b ? a : b;
 }
 
-static void resize(struct deployment_plan *plan, struct deployment_set *set, int32_t size) {
+static void resize(struct deployment_plan *plan, struct deployment_set *set, int64_t size) {
         set->changed |= deployment_annotate_size(plan, &set->set) || deployment_replicas(set) != size;
         set->set.spec.replicas = (struct opt_int){ size, true };
 }
@@ -18,17 +18,17 @@ static bool is_old(const struct deployment_plan *plan, const struct deployment_s
         return set != plan->current;
 }
 
-/* Those that have been resized already are known by their size now. */
-static int32_t total(const struct deployment_plan *plan) {
-        int32_t n = 0;
+/* Those that have been resized already are known by their size now. Sums of sizes have no room in an int32_t. */
+static int64_t total(const struct deployment_plan *plan) {
+        int64_t n = 0;
 
         for (unsigned i = 0; i < plan->n_sets; i++)
                 n += deployment_replicas(&plan->sets[i]);
         return n;
 }
 
-static int32_t available(const struct deployment_plan *plan) {
-        int32_t n = 0;
+static int64_t available(const struct deployment_plan *plan) {
+        int64_t n = 0;
 
         for (unsigned i = 0; i < plan->n_sets; i++)
                 n += plan->sets[i].set.status.available_replicas;
@@ -39,8 +39,8 @@ static int32_t available(const struct deployment_plan *plan) {
 
 /* True: that is all for now. */
 static bool grow_current(struct deployment_plan *plan) {
-        int32_t wanted = deployment_wanted(&plan->d), size = deployment_replicas(plan->current),
-                room = wanted + deployment_surge(&plan->d) - total(plan);
+        int64_t wanted = deployment_wanted(&plan->d), size = deployment_replicas(plan->current),
+                room = deployment_most(&plan->d) - total(plan);
 
         if (size == wanted || (size < wanted && room <= 0))
                 return false;
@@ -49,12 +49,12 @@ static bool grow_current(struct deployment_plan *plan) {
 }
 
 /* Takes up to @most away from the old sets, the oldest first; @broken: only what does not work anyway. */
-static int32_t shrink_old(struct deployment_plan *plan, int32_t most, bool broken) {
-        int32_t done = 0;
+static int64_t shrink_old(struct deployment_plan *plan, int64_t most, bool broken) {
+        int64_t done = 0;
 
         for (unsigned i = 0; i < plan->n_sets && done < most; i++) {
                 struct deployment_set *set = &plan->sets[i];
-                int32_t size = deployment_replicas(set), n = broken ? size - set->set.status.available_replicas : size;
+                int64_t size = deployment_replicas(set), n = broken ? size - set->set.status.available_replicas : size;
 
                 n = smaller(n, most - done);
                 if (!is_old(plan, set) || size == 0 || n <= 0)
@@ -67,8 +67,8 @@ static int32_t shrink_old(struct deployment_plan *plan, int32_t most, bool broke
 
 /* What is not available goes first, so that it holds nothing up; of the rest so much as can be missed. */
 static bool shrink(struct deployment_plan *plan) {
-        int32_t least = deployment_wanted(&plan->d) - deployment_unavailable(&plan->d),
-                missing = deployment_replicas(plan->current) - plan->current->set.status.available_replicas,
+        int64_t least = deployment_wanted(&plan->d) - deployment_unavailable(&plan->d),
+                missing = (int64_t)deployment_replicas(plan->current) - plan->current->set.status.available_replicas,
                 most = total(plan) - least - missing, done;
 
         if (total(plan) == deployment_replicas(plan->current) || most <= 0)
@@ -138,21 +138,22 @@ bool deployment_scales(const struct deployment_plan *plan) {
         return false;
 }
 
-/* Whole numbers, halves away from zero. */
-static int32_t rounded(double number) {
-        return (int32_t)(number < 0 ? number - 0.5 : number + 0.5);
+/* Whole numbers, halves away from zero: of sizes, whose products are below 2^62. */
+static int64_t rounded(double number) {
+        return (int64_t)(number < 0 ? number - 0.5 : number + 0.5);
 }
 
 /* What @set grows by, of @left that is to be shared out: as its part of all is. */
-static int32_t part_of(const struct deployment_plan *plan, const struct deployment_set *set, int32_t left) {
-        int32_t size = deployment_replicas(set), wanted = deployment_wanted(&plan->d), most, part;
+static int64_t part_of(const struct deployment_plan *plan, const struct deployment_set *set, int64_t left) {
+        int32_t wanted = deployment_wanted(&plan->d), most;
+        int64_t size = deployment_replicas(set), part;
 
         if (wanted == 0)
                 part = -size;
         else {
                 if (!annotated(set, DEPLOYMENT_MAX, &most) || most == 0)
                         most = plan->d.status.replicas;
-                part = most == 0 ? 0 : rounded((double)size * (wanted + deployment_surge(&plan->d)) / most) - size;
+                part = most == 0 ? 0 : rounded((double)size * deployment_most(&plan->d) / most) - size;
         }
         return left > 0 ? smaller(part, left) : part < left ? left : part;
 }
@@ -172,18 +173,17 @@ static int compare(const void *a, const void *b) {
 }
 
 static void share_out(struct deployment_plan *plan, struct by_size *active, unsigned n) {
-        int32_t wanted = deployment_wanted(&plan->d), more, added = 0,
-                *sizes = arena_alloc_array(plan->arena, n, sizeof(*sizes));
+        int64_t more, added = 0, *sizes = arena_alloc_array(plan->arena, n, sizeof(*sizes));
 
         plan->no_memory |= !sizes;
         if (!sizes)
                 return;
-        more = (wanted > 0 ? wanted + deployment_surge(&plan->d) : 0) - total(plan);
+        more = (deployment_wanted(&plan->d) > 0 ? deployment_most(&plan->d) : 0) - total(plan);
         for (unsigned i = 0; i < n; i++)
                 active[i].newer = more > 0;
         qsort(active, n, sizeof(*active), compare);
         for (unsigned i = 0; i < n; i++) {
-                int32_t part = more == 0 || more == added ? 0 : part_of(plan, active[i].set, more - added);
+                int64_t part = more == 0 || more == added ? 0 : part_of(plan, active[i].set, more - added);
 
                 sizes[i] = deployment_replicas(active[i].set) + part;
                 added += part;

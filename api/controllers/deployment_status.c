@@ -86,9 +86,9 @@ bool deployment_is_complete(const deployment *d, const own_status *s) {
 static void add(const struct deployment_plan *plan, const struct deployment_set *set, own_status *s) {
         const struct kube_apps_v1_replica_set_status *own = &set->set.status;
 
-        s->replicas += own->replicas;
-        s->ready_replicas += own->ready_replicas;
-        s->available_replicas += own->available_replicas;
+        s->replicas = deployment_sum(s->replicas, own->replicas);
+        s->ready_replicas = deployment_sum(s->ready_replicas, own->ready_replicas);
+        s->available_replicas = deployment_sum(s->available_replicas, own->available_replicas);
         /* One that was counted without these cannot be; one that was never counted has none. */
         s->terminating_replicas.set &= own->terminating_replicas.set || own->observed_generation == 0;
         s->terminating_replicas.value += own->terminating_replicas.value;
@@ -104,7 +104,7 @@ void deployment_count(struct deployment_plan *plan) {
         s->terminating_replicas = (struct opt_int){ 0, true };
         for (unsigned i = 0; i < plan->n_sets; i++) {
                 add(plan, &plan->sets[i], s);
-                total += deployment_replicas(&plan->sets[i]);
+                total = deployment_sum(total, deployment_replicas(&plan->sets[i]));
         }
         if (!s->terminating_replicas.set)
                 s->terminating_replicas.value = 0;

@@ -9,10 +9,10 @@
 #include "kube/policy_v1.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/table.h"
 
 #define DELETION_S 120             /* a pod that was to go and is still there after that is counted again */
 #define GATHER (WORK_SECOND / 100) /* pods that change at once are one count */
-#define CONTROLLERS_MAX 256        /* of one budget's pods */
 #define ALLOWED "DisruptionAllowed"
 
 typedef struct kube_policy_v1_pod_disruption_budget budget;
@@ -41,7 +41,8 @@ static void tell(const struct count *c, const char *type, const char *reason, co
 
 /* --- how many pods are wanted --- */
 
-static int add_scale(struct count *c, const struct known_object *pod, const char **seen, unsigned *n) {
+static int add_scale(struct count *c, const struct known_object *pod, struct table *seen) {
+        struct table_node *node;
         int32_t scale = 0;
         const char *uid;
 
@@ -54,24 +55,24 @@ static int add_scale(struct count *c, const struct known_object *pod, const char
                 c->error = arena_printf(task_arena(c->task), "found no controllers for pod \"%s\"", pod->name);
                 return c->error ? 0 : -ENOMEM;
         }
-        for (unsigned i = 0; i < *n; i++)
-                if (strcmp(seen[i], uid) == 0)
-                        return 0;
-        if (*n < CONTROLLERS_MAX)
-                seen[(*n)++] = uid;
-        c->expected += scale;
+        if (table_find(seen, uid))
+                return 0;
+        node = arena_new_of(task_arena(c->task), struct table_node);
+        if (!node || table_add(seen, node, uid) < 0)
+                return -ENOMEM;
+        c->expected = deployment_sum(c->expected, scale);
         return 0;
 }
 
 static int count_scale(struct count *c) {
-        const char *seen[CONTROLLERS_MAX];
-        unsigned n = 0;
+        struct table seen = { 0 }; /* who has pods of the budget's, by uid: each counts once */
         int r = 0;
 
         for (struct known_walk w = known_first(known_of(c->task, DISRUPTION_PODS), c->known->namespace);
              r == 0 && !c->error && w.object; known_next(&w))
                 if (known_selects(&c->known->selector, w.object))
-                        r = add_scale(c, w.object, seen, &n);
+                        r = add_scale(c, w.object, &seen);
+        table_clear(&seen);
         return r;
 }
 

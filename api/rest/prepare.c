@@ -87,5 +87,6 @@ enum api_step api_prepare(struct api_request *r) {
                 return API_NEXT; /* nothing was changed, and empty lists are still seen by validation */
         r->next = next;
         error = error ?: r->next ? api_order(r) : -ENOMEM;
+        error = error ?: r->creates ? 0 : api_count_generation(r); /* what was dropped is nothing new */
         return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
 }

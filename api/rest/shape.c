@@ -99,14 +99,42 @@ int shape_account(struct api_request *r, struct value_edit *edit, const struct v
 
 /* --- claims and volumes --- */
 
-/* dataSource and dataSourceRef say the same, as long as no other namespace is meant. */
+/* Whom volumes are made from by name since before dataSourceRef: others are named there alone. */
+static bool is_source(const struct value *source) {
+        const char *group = value_string_or(value_get(source, "apiGroup"), ""),
+                   *kind = value_string_or(value_get(source, "kind"), "");
+
+        return (strcmp(kind, "PersistentVolumeClaim") == 0 && !*group) ||
+               (strcmp(kind, "VolumeSnapshot") == 0 && strcmp(group, "snapshot.storage.k8s.io") == 0);
+}
+
+static bool has_namespace(const struct value *source) {
+        return *value_string_or(value_get(source, "namespace"), "");
+}
+
+/* Takes away @source, which was not there before. */
+static int drop_source(struct api_request *r, struct value_edit *edit, const char *pointer, const char *path,
+                       const struct value **source) {
+        if (value_is_null(*source) || !value_is_null(value_find(r->current_tree, path)))
+                return 0;
+        *source = NULL;
+        return shape_put(edit, pointer, NULL);
+}
+
+/* dataSource and dataSourceRef say the same, as long as no other namespace is meant; sources in other namespaces
+ * (CrossNamespaceVolumeDataSource) are off. */
 int shape_claim_update(struct api_request *r, struct value_edit *edit) {
         const struct value *source = value_find(r->next, "spec.dataSource"),
                            *ref = value_find(r->next, "spec.dataSourceRef");
+        int error = has_namespace(ref) ? drop_source(r, edit, "/spec/dataSourceRef", "spec.dataSourceRef", &ref) : 0;
 
+        if (error == 0 && !is_source(source))
+                error = drop_source(r, edit, "/spec/dataSource", "spec.dataSource", &source);
+        if (error < 0)
+                return error;
         if (!value_is_null(source) && value_is_null(ref))
                 return value_edit_set(edit, "/spec/dataSourceRef", source, NULL);
-        if (!value_is_null(ref) && value_is_null(source) && !*value_string_or(value_get(ref, "namespace"), ""))
+        if (!value_is_null(ref) && value_is_null(source) && !has_namespace(ref))
                 return value_edit_set(edit, "/spec/dataSource", ref, NULL);
         return 0;
 }

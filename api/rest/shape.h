@@ -24,6 +24,13 @@ int shape_daemons(struct api_request *r, struct value_edit *edit, const struct v
 int shape_request(struct api_request *r, struct value_edit *edit);
 int shape_request_update(struct api_request *r, struct value_edit *edit);
 
+int shape_pod_features(struct api_request *r, struct value_edit *edit);
+int shape_template(struct api_request *r, struct value_edit *edit);
+int shape_stateful_set(struct api_request *r, struct value_edit *edit);
+int shape_lease(struct api_request *r, struct value_edit *edit);
+int shape_node(struct api_request *r, struct value_edit *edit);
+int shape_endpoint_slice(struct api_request *r, struct value_edit *edit);
+
 int shape_slice(struct api_request *r, struct value_edit *edit);
 int shape_device_claim_update(struct api_request *r, struct value_edit *edit);
 

@@ -137,14 +137,14 @@ int shape_pod(struct api_request *r, struct value_edit *edit) {
         if (error == 0 && value_count(value_find(r->next, "spec.schedulingGates")) > 0)
                 error = put_gated(r, edit);
         error = error ?: value_find(r->next, "spec.affinity") ? shape_affinity(r, edit) : 0;
-        return error ?: shape_spread(r, edit);
+        return error ?: shape_spread(r, edit) ?: shape_pod_features(r, edit);
 }
 
 int shape_pod_update(struct api_request *r, struct value_edit *edit) {
         bool status = r->sub && strcmp(r->sub->name, "status") == 0;
 
         if (!status || *value_string_or(value_find(r->next, "status.qosClass"), ""))
-                return 0;
+                return status ? 0 : shape_pod_features(r, edit);
         return shape_put(edit, "/status/qosClass", value_find(r->current_tree, "status.qosClass"));
 }
 
@@ -175,10 +175,10 @@ int shape_job(struct api_request *r, struct value_edit *edit) {
                                              { "job-name", r->name } };
         const struct value *labels = value_find(r->next, "spec.template.metadata.labels"),
                            *own = value_find(r->next, "metadata.labels"), *all, *selected;
-        int error;
+        int error = shape_template(r, edit);
 
-        if (value_bool_or(value_find(r->next, "spec.manualSelector"), false))
-                return 0;
+        if (error < 0 || value_bool_or(value_find(r->next, "spec.manualSelector"), false))
+                return error;
         all = add_pairs(r, labels, pairs, ELEMENTS(pairs));
         selected = add_pairs(r, value_find(r->next, "spec.selector.matchLabels"), pairs, 1);
         if (!all || !selected)

@@ -358,3 +358,15 @@ def test_budget_says_how_many_may_go(ns, spec, running):
     assert eventually(lambda: budget(ns)[3] == 0)
     assert evict(pods[2]) == 429
     assert ns.until(lambda: budget(ns) == running), "what takes their place counts"
+
+
+def test_each_controller_of_a_budget_counts_once(ns):
+    """However many there are: 257 that want one pod each, and then one that wants two and has them."""
+    sets = [(f"s{i:03}", 1) for i in range(257)] + [("t", 2)]
+    for name, size in sets:
+        made = ns.make(ns.apps + "statefulsets", name, {"replicas": size, "selector": {"matchLabels": {"app": "a"}}, "serviceName": "s", "template": template()})
+        for i in range(size):
+            ns.make(ns.core + "pods", f"{name}-{i}", pod_spec(), labels={"app": "a"}, ownerReferences=[
+                {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": name, "uid": made["metadata"]["uid"], "controller": True}])
+    ns.make(ns.policy + "poddisruptionbudgets", "b", {"selector": {"matchLabels": {"app": "a"}}, "maxUnavailable": 1})
+    assert eventually(lambda: budget(ns)[0] == 259), budget(ns)

@@ -36,6 +36,12 @@ static void amounts(void **state) {
                 { { "0%", 0, true }, 7, true, 0 },
                 { { "many", 0, true }, 7, true, 0 },
                 { { 0 }, 7, true, 0 },
+                { { "2147483648%", 0, true }, 3, true, 64424510 },
+                { { "2147483648%", 0, true }, 1000, true, INT32_MAX },
+                { { "9223372036854775807%", 0, true }, 3, true, INT32_MAX },
+                { { "9223372036854775807%", 0, true }, 1, true, INT32_MAX },
+                { { "9223372036854775808%", 0, true }, 3, true, 0 }, /* Go's int has no room for it */
+                { { "100%", 0, true }, INT32_MAX, true, INT32_MAX },
         };
 
         for (size_t i = 0; i < ELEMENTS(cases); i++)
@@ -158,6 +164,19 @@ static const struct plan_case plans[] = {
           "",
           { { "old", 8, 8, 8, 1, 10, 13, true }, { "new", 5, 5, 0, 2, 10, 13, true } },
           "old:5 new:3",
+          NULL },
+        { "sizes as large as there can be",
+          ROLLING(2147483647, "100%", 0),
+          "",
+          { { "old", INT32_MAX, INT32_MAX, INT32_MAX, 1, INT32_MAX, INT32_MAX, true } },
+          "old:2147483647 new:0+",
+          NULL },
+        { "sums that are larger than a size shrink in proportion",
+          ROLLING(10, 3, 2),
+          "",
+          { { "old", INT32_MAX, INT32_MAX, INT32_MAX, 1, INT32_MAX, INT32_MAX, true },
+            { "new", INT32_MAX, INT32_MAX, INT32_MAX, 2, INT32_MAX, INT32_MAX, true } },
+          "old:0 new:13",
           NULL },
         { "goes to none",
           ROLLING(0, 3, 2),
