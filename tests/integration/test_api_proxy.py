@@ -114,6 +114,28 @@ def test_requests_pass_as_they_are(api, kubelet, client):
     assert client.raw("GET", f"{TO_NODE}/teapot")[::2] == (418, b"short and stout")
 
 
+def test_heads_with_many_fields(api, kubelet, client, monkeypatch):
+    """As many as a head may have pass, and this server's own beside them, which stand first; one more is told."""
+    def many(handler, path, query):
+        handler.send_response_only(200)
+        for name, value in [("Content-Length", "2"), ("Audit-Id", "theirs"), ("Cache-Control", "max-age=3")] + [(f"X-F{i}", "v") for i in range(int(query["n"][0]) - 3)]:
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(b"ok")
+    monkeypatch.setattr(http.client, "_MAXHEADERS", 1000)
+    kubelet.answers["many"] = many
+    status, headers, text = client.raw("GET", f"{TO_NODE}/many?n=256", **{"Audit-Id": "ours"})
+    assert (status, text, len([h for h in headers if h.startswith("x-f")])) == (200, b"ok", 253)
+    assert headers.get_all("Audit-Id") == ["ours", "theirs"] and headers.get_all("Cache-Control") == ["no-cache, private", "max-age=3"]
+    assert message(client.raw("GET", f"{TO_NODE}/many?n=257")) == (503, "error trying to reach service: the answer's head is too large")
+    monkeypatch.setattr("http.server._MAXHEADERS", 1000, raising=False)
+    kubelet.answers["echo"] = echo
+    own = 3  # Host, Accept-Encoding, User-Agent
+    status, _, text = client.raw("GET", f"{TO_NODE}/echo", **{f"X-F{i}": "v" for i in range(256 - own)})
+    seen = json.loads(text)["headers"]
+    assert status == 200 and len([h for h in seen if h.startswith("x-f") and h[3:].isdigit()]) == 253 and seen["x-forwarded-for"] == "127.0.0.1"
+
+
 def test_a_switch_of_protocols_that_nobody_asked_for(kubelet, client):
     """No client is told of it, as an answer or as a log: it would take all that follows for another protocol's."""
     def switch(handler, path, query):
