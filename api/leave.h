@@ -1,6 +1,6 @@
 /* How the service ends at a signal, as kube-apiserver does: it says at /readyz that it leaves, serves on for as long as
  * load balancers need to hear that, then takes no more connections; watches get their end, what is under way is
- * finished within its time.
+ * finished within its time, but who neither reads nor sends is waited for no longer than HTTP_LINGER_MS.
  */
 #pragma once
 

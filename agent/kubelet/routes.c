@@ -6,11 +6,11 @@
 
 #include "agent/kubelet/internal.h"
 #include "lib/arena.h"
-#include "lib/base64.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/http/route.h"
 #include "lib/log.h"
+#include "lib/stream/bearer.h"
 
 #define PATH_OF_POD "/{namespace}/{pod}"
 #define PATH_OF_CONTAINER PATH_OF_POD "/{container}"
@@ -222,30 +222,32 @@ static const char *bearer_of(struct kubelet_request *q) {
         return arena_strndup(http_arena(q->x), header, strcspn(header, " "));
 }
 
-/* What a browser, which sets no headers, puts among a WebSocket's protocols. */
-static const char *protocol_token(struct kubelet_request *q) {
-        static const char prefix[] = "base64url.bearer.authorization.k8s.io.";
-        const char *list = http_fields_get(&http_request_of(q->x)->fields, "sec-websocket-protocol");
-        const char *at = list ? strstr(list, prefix) : NULL;
-        char *token;
-        int64_t n;
+/* 0; -ENODATA: there is none; -EACCES: what is there is none that can be asked about; -ENOMEM. */
+static int find_token(struct kubelet_request *q, const char **ret_token) {
+        _cleanup_err_ struct err *err = NULL;
+        int r;
 
-        if (!at || (at > list && !strchr(", \t", at[-1])))
-                return NULL;
-        at += sizeof(prefix) - 1;
-        token = arena_alloc(http_arena(q->x), strcspn(at, ", \t") + 1);
-        n = token ? base64_url_decode(at, strcspn(at, ", \t"), token) : -ENOMEM;
-        return n > 0 && !memchr(token, '\0', (size_t)n) ? token : NULL;
+        *ret_token = bearer_of(q);
+        if (*ret_token && **ret_token)
+                return 0;
+        r = websocket_bearer(http_request_of(q->x), http_arena(q->x), ret_token, &err);
+        if (r == -EACCES)
+                log_debug("kubelet's API: %s", err_text(err));
+        return r;
 }
 
 static bool by_token(struct kubelet_request *q) {
         struct kubelet *k = q->kubelet;
-        const char *token = bearer_of(q) ?: protocol_token(q);
         struct kubelet_said said = { 0 };
+        const char *token;
         int r;
 
-        if (!token || !*token || !k->world.options->server.tokens)
+        if (!k->world.options->server.tokens || (r = find_token(q, &token)) == -ENODATA)
                 return false;
+        if (r < 0) {
+                refuse_unknown(q);
+                return true;
+        }
         q->waiter.done = on_token;
         r = kubelet_review_token(k->reviews, token, &q->waiter, &said);
         if (r < 0)

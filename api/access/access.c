@@ -188,6 +188,7 @@ static enum api_step authenticate(struct api_request *r) {
         struct api_access *a = r->server->config.data;
         const struct http_fields *fields = &http_request_of(r->x)->fields;
         struct auth_credentials credentials = { .authorization = http_fields_get(fields, "authorization"),
+                                                .request = http_request_of(r->x),
                                                 .path = r->path.whole };
         const struct known *known = known_of(a, r->x, time(NULL));
         _cleanup_err_ struct err *err = NULL;

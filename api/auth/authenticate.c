@@ -13,6 +13,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/stream/bearer.h"
 #include "lib/texts.h"
 
 static int copy_config(struct auth_authenticator *a, const struct auth_config *config) {
@@ -134,21 +135,45 @@ static int be_anonymous(const struct auth_authenticator *a, const char *path, st
         return 0;
 }
 
+static int by_header(struct auth_authenticator *a, const struct auth_credentials *c, int64_t now, struct arena *arena,
+                     struct auth_identity *ret_identity, struct err **err) {
+        const char *token = c->authorization ? bearer_of(arena, c->authorization) : NULL;
+
+        return token && *token ? auth_token(a, &(struct auth_bearer){ .token = token }, now, arena, ret_identity, err) :
+                                 -ENODATA;
+}
+
+static int by_protocol(struct auth_authenticator *a, const struct auth_credentials *c, int64_t now, struct arena *arena,
+                       struct auth_identity *ret_identity, struct err **err) {
+        const char *token;
+        int r = c->request ? websocket_bearer(c->request, arena, &token, err) : -ENODATA;
+
+        return r < 0 ? r : auth_token(a, &(struct auth_bearer){ .token = token }, now, arena, ret_identity, err);
+}
+
 int auth_authenticate(struct auth_authenticator *a, const struct auth_credentials *c, int64_t now, struct arena *arena,
                       struct auth_identity *ret_identity, struct err **err) {
-        _cleanup_err_ struct err *certificate = NULL, *token = NULL;
-        const char *bearer = c->authorization ? bearer_of(arena, c->authorization) : NULL;
-        int r = auth_certificate(a, c, now, arena, ret_identity, &certificate), of_token = -ENODATA;
+        static int (*const ways[])(struct auth_authenticator * a, const struct auth_credentials *c, int64_t now,
+                                   struct arena *arena, struct auth_identity *ret_identity,
+                                   struct err **err) = { auth_certificate, by_header, by_protocol };
+        _cleanup_err_ struct err *wrong = NULL;
+        int refused = -ENODATA;
 
-        if (r == 0 || r == -ENOMEM)
-                return r;
-        if (bearer && bearer[0])
-                of_token = auth_token(a, &(struct auth_bearer){ .token = bearer }, now, arena, ret_identity, &token);
-        if (of_token == 0 || of_token == -ENOMEM)
-                return of_token;
-        if (of_token != -ENODATA || r != -ENODATA) {
-                err_move(err, of_token != -ENODATA ? TAKE_PTR(token) : TAKE_PTR(certificate));
-                return of_token != -ENODATA ? of_token : r; /* what they say may be why it cannot be read */
+        for (size_t i = 0; i < ELEMENTS(ways); i++) {
+                _cleanup_err_ struct err *why = NULL;
+                int r = ways[i](a, c, now, arena, ret_identity, &why);
+
+                if (r == 0 || r == -ENOMEM)
+                        return r;
+                if (r == -ENODATA)
+                        continue;
+                refused = r; /* what the last one says may be why it cannot be read */
+                err_free(wrong);
+                wrong = TAKE_PTR(why);
+        }
+        if (refused != -ENODATA) {
+                err_move(err, TAKE_PTR(wrong));
+                return refused;
         }
         return be_anonymous(a, c->path, arena, ret_identity, err);
 }

@@ -1,5 +1,5 @@
 /* Who asks, from what a request brings: a client's certificate, a bearer token (of a service account, of a bootstrap
- * Secret), or nothing.
+ * Secret) in a header or among a WebSocket's protocols, or nothing.
  *
  * As kube-apiserver's union: certificate, then tokens; the first that knows the user wins. Where none does and one
  * found its credential wrong, the request is refused (401, "Unauthorized"), and it is anonymous only where none was
@@ -20,6 +20,7 @@ struct arena;
 struct auth_authenticator;
 struct auth_keys;
 struct err;
+struct http_request;
 struct kube_secret;
 struct stack_st_X509;
 struct value;
@@ -72,6 +73,8 @@ struct auth_credentials {
         struct x509_st *certificate; /* NULL: none, or its user is in @of_certificate */
         struct stack_st_X509 *chain; /* what came with it; NULL: none */
         const char *authorization;   /* the header; NULL: none */
+        const struct http_request
+                *request; /* which may bring a token as a WebSocket's protocol; NULL: it brings none */
         const char *path;
 };
 

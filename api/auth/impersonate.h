@@ -1,9 +1,10 @@
 /* Impersonation: Impersonate-User, -Uid, -Group and -Extra-KEY make the request another's, where who asks may so.
  *
  * First as KEP-5284 has it: whether who asks may do this request in another's place (verb impersonate-on:MODE:VERB, on
- * what is asked for), and be this one (verb impersonate:MODE, in authentication.k8s.io); MODE is user-info,
- * serviceaccount or arbitrary-node. Where it is not allowed, as it was before: verb impersonate of users, groups,
- * serviceaccounts, uids and userextras/KEY. Each header is a check by the chain.
+ * what is asked for), and be this one (verb impersonate:MODE, in authentication.k8s.io); MODE is
+ * associated-node (of the account of a pod: the node that it is on), arbitrary-node, serviceaccount or user-info. Where
+ * it is not allowed, as it was before: verb impersonate of users, groups, serviceaccounts, uids and userextras/KEY.
+ * Each header is a check by the chain.
  */
 #pragma once
 

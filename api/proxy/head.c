@@ -9,6 +9,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/http/exchange.h"
+#include "lib/stream/bearer.h"
 #include "lib/transport/transport.h"
 
 #define FIELDS_MORE 3 /* beside those that pass */
@@ -94,6 +95,21 @@ static const char *forwarded_for(struct api_request *r, const struct http_fields
         return arena_text_of(&text);
 }
 
+/* A field that passes; of a WebSocket's protocols not the token that says who asks here. */
+static int pass_field(struct api_request *r, const struct http_field *field, struct http_field *to, uint32_t *n) {
+        struct http_field passed = *field;
+
+        if (strcmp(field->name, "sec-websocket-protocol") == 0) {
+                passed.value = websocket_protocols_but_bearer(r->arena, field->value);
+                if (!passed.value)
+                        return -ENOMEM;
+                if (!*passed.value)
+                        return 0;
+        }
+        to[(*n)++] = passed;
+        return 0;
+}
+
 struct http_field *proxy_request_fields(struct api_request *r, const char *forwarded_uri, uint32_t *ret_n) {
         const struct http_fields *fields = &http_request_of(r->x)->fields;
         struct http_field *to = arena_alloc_array(r->arena, fields->count + FIELDS_MORE, sizeof(*to));
@@ -106,8 +122,9 @@ struct http_field *proxy_request_fields(struct api_request *r, const char *forwa
                 const char *name = fields->items[i].name;
 
                 if (passes(fields, name, ours_of_requests, ELEMENTS(ours_of_requests)) &&
-                    strcmp(name, "x-forwarded-for") != 0 && (!forwarded_uri || strcmp(name, "x-forwarded-uri") != 0))
-                        to[n++] = fields->items[i];
+                    strcmp(name, "x-forwarded-for") != 0 && (!forwarded_uri || strcmp(name, "x-forwarded-uri") != 0) &&
+                    pass_field(r, &fields->items[i], to, &n) < 0)
+                        return NULL;
         }
         if (http_fields_list(fields, "te", "trailers"))
                 to[n++] = (struct http_field){ "te", "trailers" };

@@ -89,7 +89,8 @@ static void pass_head(struct proxy_relay *relay, const struct http_response *res
         for (uint32_t i = 0; i < n; i++)
                 if (strcmp(fields[i].name, "location") == 0)
                         fields[i].value = relocate(relay, &here, fields[i].value);
-        fields[n++] = (struct http_field)CACHE_CONTROL;
+        memmove(fields + 1, fields, n++ * sizeof(*fields)); /* this server's come first: who looks for one finds it */
+        fields[0] = (struct http_field)CACHE_CONTROL;
         if (is_page(relay, response))
                 relay->state = proxy_html_new(&here);
         proxy_relay_answer(relay, response->status, fields, n, relay->state ? -1 : length_of(relay, response));

@@ -138,6 +138,8 @@ enum api_step proxy_send(struct api_request *r, const struct proxy_target *targe
                 return api_refuse(r, API_BAD_REQUEST, "Upgrade request required");
         if (target->form == PROXY_REQUEST && is_to_be_redirected(r, target))
                 return redirect(r);
+        if (r->loop->leaves)
+                return api_refuse_leaving(r);
         relay->r = r;
         relay->target = *target;
         if (!*target->scheme)

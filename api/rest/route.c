@@ -14,23 +14,23 @@
 
 #define NO_RESOURCE "the server could not find the requested resource"
 
-/* A path whose version is not served is no page; one whose version is, is no resource. */
-struct version {
-        const char *group, *version;
+/* A path whose group is not served is no page; one whose group is, is no resource, in whichever version. */
+struct group {
+        const char *name;
         bool served;
 };
 
-static void look_for_version(void *data, const struct kube_kind *kind) {
-        struct version *v = data;
+static void look_for_group(void *data, const struct kube_kind *kind) {
+        struct group *group = data;
 
-        v->served |= kind->resource && strcmp(kind->group, v->group) == 0 && strcmp(kind->version, v->version) == 0;
+        group->served |= kind->resource && strcmp(kind->group, group->name) == 0;
 }
 
 static enum api_step refuse_path(struct api_request *r) {
-        struct version v = { .group = r->path.group, .version = r->path.version };
+        struct group group = { .name = r->path.group };
 
-        kube_registry_each(r->server->config.registry, look_for_version, &v);
-        return v.served ? api_refuse(r, API_NOT_FOUND, NO_RESOURCE) : api_no_page(r);
+        kube_registry_each(r->server->config.registry, look_for_group, &group);
+        return group.served ? api_refuse(r, API_NOT_FOUND, NO_RESOURCE) : api_no_page(r);
 }
 
 static uint16_t verbs_of(const struct api_request *r) {

@@ -176,6 +176,8 @@ static void begin(struct api_request *r, struct watch *w, int error) {
                 refuse_past(w, revision);
         else
                 go_on(w);
+        if (w->of->loop->leaves)
+                watch_end(w);
         http_release(hub);
 }
 

@@ -29,6 +29,7 @@ struct http_field *api_answer_fields(struct api_request *r, int code, size_t siz
         struct http_field *fields = arena_alloc_array(r->arena, n + FIELDS_MORE + r->n_warnings, sizeof(*fields));
 
         const char *later = r->retry_after_s ? arena_printf(r->arena, "%lld", (long long)r->retry_after_s) : "";
+        struct http_field *at;
 
         r->code = code;
         r->answer_size = size;
@@ -36,17 +37,19 @@ struct http_field *api_answer_fields(struct api_request *r, int code, size_t siz
                 r->server->config.hooks.answered(r);
         if (!fields || !later)
                 return NULL;
-        memcpy(fields, own, n * sizeof(*own));
-        fields[n++] = (struct http_field){ "audit-id", api_audit_id(r) };
+        at = fields;
+        *at++ = (struct http_field){ "audit-id", api_audit_id(r) };
         if (r->flow_uid && r->level_uid) {
-                fields[n++] = (struct http_field){ "x-kubernetes-pf-flowschema-uid", r->flow_uid };
-                fields[n++] = (struct http_field){ "x-kubernetes-pf-prioritylevel-uid", r->level_uid };
+                *at++ = (struct http_field){ "x-kubernetes-pf-flowschema-uid", r->flow_uid };
+                *at++ = (struct http_field){ "x-kubernetes-pf-prioritylevel-uid", r->level_uid };
         }
         if (*later)
-                fields[n++] = (struct http_field){ "retry-after", later };
+                *at++ = (struct http_field){ "retry-after", later };
         for (uint32_t i = 0; i < r->n_warnings; i++)
-                fields[n++] = (struct http_field){ "warning", r->warnings[i] };
-        *ret_n = n;
+                *at++ = (struct http_field){ "warning", r->warnings[i] };
+        for (size_t i = 0; i < n; i++)
+                *at++ = own[i];
+        *ret_n = (size_t)(at - fields);
         return fields;
 }
 

@@ -10,7 +10,7 @@ struct http_field;
 struct bytes;
 struct object;
 
-/* The fields of an answer's head: the @n of @own, what all answers have, and warnings; in the request's arena, NULL
+/* The fields of an answer's head: what all answers have, warnings, the @n of @own; in the request's arena, NULL
  * without memory. The answer counts as given, with @code and @size bytes of body. While the request has its exchange.
  */
 struct http_field *api_answer_fields(struct api_request *r, int code, size_t size, const struct http_field *own,

@@ -299,6 +299,7 @@ void api_server_announce(struct api_server *server) {
 static void leave(void *data) {
         struct api_loop *loop = data;
 
+        loop->leaves = true;
         if (loop->server->config.hooks.leave)
                 loop->server->config.hooks.leave(loop);
 }

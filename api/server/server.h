@@ -99,6 +99,7 @@ struct api_loop {
         pthread_mutex_t lock; /* of @made */
         struct api_requests made;
         bool closed; /* nobody takes what is made */
+        bool leaves; /* what has no end of its own was ended, and is as soon as it begins */
 
         struct api_waiting waiting;
         uv_timer_t deadline;

@@ -354,6 +354,12 @@ enum api_step api_too_new(struct api_request *r, uint64_t asked, int64_t now) {
                       &d);
 }
 
+enum api_step api_refuse_leaving(struct api_request *r) {
+        struct details d = { .given = true, .retry_after_s = 1 };
+
+        return answer(r, API_UNAVAILABLE, "apiserver is shutting down", &d);
+}
+
 enum api_step api_fail(struct api_request *r, int error, const char *what) {
         struct details d = { .given = true };
 

@@ -92,6 +92,9 @@ enum api_step api_fail(struct api_request *r, int error, const char *what);
 /* 500 of what is wrong with a change, of which kube-apiserver says no reason; without words it is api_fail(). */
 enum api_step api_refuse_change(struct api_request *r, int error, const struct err *err);
 
+/* 503 of what would go on for long, while the service ends. */
+enum api_step api_refuse_leaving(struct api_request *r);
+
 /* Success: of a deletion. */
 enum api_step api_succeed(struct api_request *r, const char *name, const char *uid);
 

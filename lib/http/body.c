@@ -276,7 +276,7 @@ static int respond_kept(struct http_exchange *x, int status, const struct http_f
 
 int http_respond_headed(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
                         struct bytes *head, struct http_body *body) {
-        struct http_field all[HTTP_FIELDS_MAX];
+        struct http_field all[HTTP_FIELDS_SENT_MAX];
         size_t n_all = n;
         struct bytes *gzip = gzip_of(body);
         bool large = (head ? head->size : 0) + body->plain->size > HTTP_GZIP_ABOVE,
@@ -284,7 +284,7 @@ int http_respond_headed(struct http_exchange *x, int status, const struct http_f
                      (gzip || x->hub->n_compressing < HTTP_GZIP_AT_ONCE);
 
         assert(!head == !body->rest);
-        if (n + 2 > HTTP_FIELDS_MAX || (head && head->size > HTTP_BODY_HEAD_MAX))
+        if (n + 2 > HTTP_FIELDS_SENT_MAX || (head && head->size > HTTP_BODY_HEAD_MAX))
                 return -E2BIG;
         if (n > 0)
                 memcpy(all, fields, n * sizeof(*all));

@@ -402,14 +402,13 @@ static int copy_request(struct http_client *client, const struct http_client_req
                 return -ENOMEM;
         for (size_t i = 0; i < from->n_fields; i++) {
                 const struct http_field *field = &from->fields[i];
-                int r = http_fields_add(&to->fields, x->arena, field->name, strlen(field->name), field->value,
-                                        strlen(field->value));
+                int r = http_fields_copy(&to->fields, x->arena, field->name, field->value);
 
                 if (r < 0)
                         return r;
         }
         if (from->flags & HTTP_REQUEST_GZIP) {
-                int r = http_fields_add(&to->fields, x->arena, "accept-encoding", 15, "gzip", 4);
+                int r = http_fields_put(&to->fields, x->arena, "accept-encoding", "gzip");
 
                 if (r < 0)
                         return r;

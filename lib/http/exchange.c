@@ -131,7 +131,7 @@ static int begin_response(struct http_exchange *x, int status, const struct http
                 return -EALREADY;
         if (x->finished)
                 return -EPIPE;
-        if (n > HTTP_FIELDS_MAX)
+        if (n > HTTP_FIELDS_SENT_MAX)
                 return -E2BIG;
         x->head_out = true;
         x->head->response = (struct http_response){

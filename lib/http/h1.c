@@ -234,7 +234,8 @@ static void begin_response(struct http_connection *connection, const char *head,
 
 static void refuse_head(struct http_connection *connection, int error) {
         if (!connection->server)
-                return connection_close(connection, error, "the server's answer is no HTTP");
+                return connection_close(connection, error,
+                                        error == -E2BIG ? HTTP_HEAD_TOO_LARGE : "the server's answer is no HTTP");
         if (error == -E2BIG)
                 return h1_refuse(connection, 431, "the request's head is too large");
         h1_refuse(connection, 400, "the request's head is no HTTP/1.1");

@@ -190,7 +190,7 @@ static bool is_of_connection(const char *name) {
                 strcmp(name, "transfer-encoding") == 0 || strcmp(name, "proxy-connection") == 0);
 }
 
-#define PAIRS_MAX (HTTP_FIELDS_MAX + 8)
+#define PAIRS_MAX (HTTP_FIELDS_SENT_MAX + 8)
 
 static size_t add_pairs(nghttp2_nv *pairs, size_t n, const struct http_field *fields, size_t n_fields) {
         for (size_t i = 0; i < n_fields && n < PAIRS_MAX; i++)

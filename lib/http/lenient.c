@@ -158,7 +158,9 @@ int http_lenient_response(struct arena *arena, const char *head, size_t n, const
         *ret_response = (struct http_response){ 0 };
         *ret_parsed = (struct http_parsed){ 0 };
         r = read_head(arena, head, n, &version, ret_response);
-        if (r == -EPROTO || r == -E2BIG)
+        if (r == -E2BIG)
+                return refuse(ret_parsed, HTTP_HEAD_TOO_LARGE);
+        if (r == -EPROTO)
                 return refuse(ret_parsed, "the answer's head is no HTTP");
         if (r < 0 || (r = settle_length(&ret_response->fields, version, ret_parsed)) < 0)
                 return r;

@@ -10,6 +10,9 @@
 
 #include "lib/http/parse.h"
 
+/* What is said of one past HTTP_HEAD_MAX or HTTP_FIELDS_MAX. */
+#define HTTP_HEAD_TOO_LARGE "the answer's head is too large"
+
 /* As http_parse_find(), but that it also fails at once where the first line does not begin as an answer's. */
 ssize_t http_lenient_find(const char *bytes, size_t n, size_t scanned);
 

@@ -34,7 +34,7 @@ static char *copy_lower(struct arena *arena, const char *name, size_t n) {
 int http_fields_put(struct http_fields *fields, struct arena *arena, const char *name, const char *value) {
         if (!name || !value)
                 return -ENOMEM;
-        if (fields->count == HTTP_FIELDS_MAX)
+        if (fields->count == HTTP_FIELDS_SENT_MAX)
                 return -E2BIG;
         if (fields->count == fields->size && grow(fields, arena) < 0)
                 return -ENOMEM;
@@ -44,9 +44,13 @@ int http_fields_put(struct http_fields *fields, struct arena *arena, const char 
 
 int http_fields_add(struct http_fields *fields, struct arena *arena, const char *name, size_t n_name, const char *value,
                     size_t n_value) {
-        return fields->count == HTTP_FIELDS_MAX ? -E2BIG :
+        return fields->count >= HTTP_FIELDS_MAX ? -E2BIG :
                                                   http_fields_put(fields, arena, copy_lower(arena, name, n_name),
                                                                   arena_strndup(arena, value, n_value));
+}
+
+int http_fields_copy(struct http_fields *fields, struct arena *arena, const char *name, const char *value) {
+        return http_fields_put(fields, arena, copy_lower(arena, name, strlen(name)), arena_strdup(arena, value));
 }
 
 /* Most names differ in their first letter. */

@@ -11,8 +11,9 @@
 struct arena;
 
 #define HTTP_HEAD_MAX                                                                                                  \
-        ((size_t)64 << 10) /* bytes of a head: the target, names and values, 32 a field as RFC 9113, 6.5.2 */
-#define HTTP_FIELDS_MAX 256
+        ((size_t)64 << 10)  /* bytes of a head: the target, names and values, 32 a field as RFC 9113, 6.5.2 */
+#define HTTP_FIELDS_MAX 256 /* of a head that comes */
+#define HTTP_FIELDS_SENT_MAX (HTTP_FIELDS_MAX + 32) /* of one that is sent: who passes one on adds to it */
 #define HTTP_TARGET_MAX ((size_t)32 << 10)
 
 struct http_field {
@@ -28,8 +29,11 @@ struct http_fields {
 int http_fields_add(struct http_fields *fields, struct arena *arena, const char *name, size_t n_name, const char *value,
                     size_t n_value);
 
+/* The same of a head that is to be sent: -E2BIG past HTTP_FIELDS_SENT_MAX. */
+int http_fields_copy(struct http_fields *fields, struct arena *arena, const char *name, const char *value);
+
 /* Adds a field that is not copied: @name, in lower case, and @value live as long as @arena. Either may be NULL, which
- * is -ENOMEM. */
+ * is -ENOMEM. -E2BIG past HTTP_FIELDS_SENT_MAX. */
 int http_fields_put(struct http_fields *fields, struct arena *arena, const char *name, const char *value);
 
 /* The value of the first field @name (lower case); NULL when there is none. */

@@ -6,6 +6,25 @@
 #include "lib/http/internal.h"
 #include "lib/http/served.h"
 
+static struct http_exchange *find_collecting(const struct http_connection *connection) {
+        struct http_exchange *x;
+
+        TAILQ_FOREACH (x, &connection->exchanges, link)
+                if (x->head && x->head->collect_late)
+                        return x;
+        return NULL;
+}
+
+/* Since when a server that drains has waited for more of a body; 0: it does not. */
+static uint64_t body_since(const struct served *served) {
+        const struct http_connection *connection = &served->connection;
+        uint64_t since = served->server->drains_since;
+
+        if (since == 0 || !find_collecting(connection))
+                return 0;
+        return connection->heard > since ? connection->heard : since;
+}
+
 static void sooner(uint64_t *due, uint64_t since, unsigned ms) {
         if (since > 0 && ms != UINT_MAX && since + ms < *due)
                 *due = since + ms;
@@ -18,7 +37,8 @@ static uint64_t deadline(const struct served *served) {
         uint64_t due = UINT64_MAX;
 
         sooner(&due, connection->head_since, config->head_ms);
-        sooner(&due, connection->output_since, config->stall_ms);
+        sooner(&due, connection->output_since, connection->stall_ms);
+        sooner(&due, body_since(served), config->linger_ms);
         sooner(&due, connection->stall_check, 0);
         sooner(&due, connection->drain_since, config->linger_ms);
         if (!connection->opened)
@@ -75,6 +95,14 @@ static void end_stalled(struct http_connection *connection) {
         connection->stall_check = check;
 }
 
+/* Bodies that a client has begun to send. */
+static void end_silent(struct http_connection *connection) {
+        struct http_exchange *x;
+
+        while (!connection->closing && (x = find_collecting(connection)))
+                x->head->collect_late(x);
+}
+
 static bool is_due(uint64_t since, unsigned ms, uint64_t now) {
         return since > 0 && since + ms <= now;
 }
@@ -91,6 +119,8 @@ static void on_timer(uv_timer_t *timer) {
                 connection->driver->drain(connection);
         if (!connection->closing && is_due(connection->head_since, served->server->config.head_ms, now))
                 connection->driver->late(connection);
+        if (!connection->closing && is_due(body_since(served), served->server->config.linger_ms, now))
+                end_silent(connection);
         if (!connection->closing && deadline(served) <= now)
                 connection_close(connection, connection->output_since > 0 || !connection->opened ? -ETIMEDOUT : 0,
                                  NULL);

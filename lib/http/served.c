@@ -165,7 +165,8 @@ int http_server_accept(struct http_server *server, int fd) {
 
 /* --- on their way out --- */
 
-void served_drain(struct served *served) {
+/* It takes no more requests, and closes when none is left: at once, where it has never had one. */
+static void drain(struct served *served) {
         struct http_connection *connection = &served->connection;
 
         if (connection->closing)
@@ -177,8 +178,20 @@ void served_drain(struct served *served) {
         patience_arm(served);
 }
 
+void served_send_off(struct served *served) {
+        struct http_connection *connection = &served->connection;
+        unsigned most = served->server->config.linger_ms;
+
+        if (connection->stall_ms > most) {
+                connection->stall_ms = most;
+                if (connection->stall_check > 0)
+                        connection->stall_check = uv_now(connection->hub->loop);
+        }
+        drain(served);
+}
+
 void http_send_away(struct http_exchange *x) {
         /* A request from within the process (local.h) has a connection without a stream. */
         if (x->connection && x->connection->stream && x->connection->multiplexed && !x->connection->draining)
-                served_drain(served_of(x->connection));
+                drain(served_of(x->connection));
 }

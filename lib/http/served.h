@@ -36,6 +36,7 @@ struct http_server {
         bool closing;
         void (*on_gone)(void *data);
         void *gone_data;
+        uint64_t drains_since; /* uv_now() when all were told to go; 0 */
         void (*on_drained)(void *data);
         void *drained_data;
 };
@@ -44,8 +45,9 @@ static inline struct served *served_of(struct http_connection *connection) {
         return (struct served *)connection;
 }
 
-/* It takes no more requests, and closes when none is left: at once, where it has never had one. */
-void served_drain(struct served *served);
+/* For its server's leaving: it takes no more requests, and closes when none is left: at once, where it has never had
+ * one. Nobody is waited for who stands still. */
+void served_send_off(struct served *served);
 
 /* What server.c is told when the memory of a connection has gone: the last may be waited for. */
 void server_left(struct http_server *server);

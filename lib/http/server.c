@@ -147,13 +147,14 @@ static void drain_all(struct http_server *server) {
         for (unsigned i = SERVED_STANDINGS; i-- > 0;)
                 for (served = TAILQ_FIRST(&server->connections[i]); served; served = next) {
                         next = TAILQ_NEXT(served, link);
-                        served_drain(served);
+                        served_send_off(served);
                 }
 }
 
 void http_server_drain(struct http_server *server, void (*on_drained)(void *data), void *data) {
         server->on_drained = on_drained;
         server->drained_data = data;
+        server->drains_since = uv_now(server->hub.loop) ?: 1;
         stop_listening(server);
         drain_all(server);
         maybe_drained(server);

@@ -85,8 +85,9 @@ int http_server_accept(struct http_server *server, int fd);
 /* New connections are made with @tls, those that are there go on with their own. */
 void http_server_set_tls(struct http_server *server, struct tls_context *tls);
 
-/* Takes no more connections and requests; what is under way may end (GOAWAY, "Connection: close"). @on_drained (may be
- * NULL) is called when no connection is left, perhaps at once; not after http_server_free(). */
+/* Takes no more connections and requests; what is under way may end (GOAWAY, "Connection: close"), as long as its
+ * client neither leaves output untaken nor a body unsent for linger_ms. @on_drained (may be NULL) is called when no
+ * connection is left, perhaps at once; not after http_server_free(). */
 void http_server_drain(struct http_server *server, void (*on_drained)(void *data), void *data);
 
 /* Closes all. Exchanges end with closed(); memory goes once the loop has closed the handles, then @on_gone (may be

@@ -114,6 +114,28 @@ def test_requests_pass_as_they_are(api, kubelet, client):
     assert client.raw("GET", f"{TO_NODE}/teapot")[::2] == (418, b"short and stout")
 
 
+def test_heads_with_many_fields(api, kubelet, client, monkeypatch):
+    """As many as a head may have pass, and this server's own beside them, which stand first; one more is told."""
+    def many(handler, path, query):
+        handler.send_response_only(200)
+        for name, value in [("Content-Length", "2"), ("Audit-Id", "theirs"), ("Cache-Control", "max-age=3")] + [(f"X-F{i}", "v") for i in range(int(query["n"][0]) - 3)]:
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(b"ok")
+    monkeypatch.setattr(http.client, "_MAXHEADERS", 1000)
+    kubelet.answers["many"] = many
+    status, headers, text = client.raw("GET", f"{TO_NODE}/many?n=256", **{"Audit-Id": "ours"})
+    assert (status, text, len([h for h in headers if h.startswith("x-f")])) == (200, b"ok", 253)
+    assert headers.get_all("Audit-Id") == ["ours", "theirs"] and headers.get_all("Cache-Control") == ["no-cache, private", "max-age=3"]
+    assert message(client.raw("GET", f"{TO_NODE}/many?n=257")) == (503, "error trying to reach service: the answer's head is too large")
+    monkeypatch.setattr("http.server._MAXHEADERS", 1000, raising=False)
+    kubelet.answers["echo"] = echo
+    own = 3  # Host, Accept-Encoding, User-Agent
+    status, _, text = client.raw("GET", f"{TO_NODE}/echo", **{f"X-F{i}": "v" for i in range(256 - own)})
+    seen = json.loads(text)["headers"]
+    assert status == 200 and len([h for h in seen if h.startswith("x-f") and h[3:].isdigit()]) == 253 and seen["x-forwarded-for"] == "127.0.0.1"
+
+
 def test_a_switch_of_protocols_that_nobody_asked_for(kubelet, client):
     """No client is told of it, as an answer or as a log: it would take all that follows for another protocol's."""
     def switch(handler, path, query):
@@ -427,12 +449,12 @@ def test_terminal_attach_and_forward(kubectl):
         p.communicate()
 
 
-def websocket(api, path, *protocols, user=None):
-    """@user: who the administrator is then."""
+def websocket(api, path, *protocols, user=None, certificate=True):
+    """@user: who the administrator is then, whose certificate is shown."""
     original = ssl._create_unverified_context
     def context():
         c = original()
-        c.load_cert_chain(f"{api.pki}/admin.crt", f"{api.pki}/admin.key")
+        certificate and c.load_cert_chain(f"{api.pki}/admin.crt", f"{api.pki}/admin.key")
         return c
     class Connection(WebSocket):
         def __init__(self):
@@ -460,6 +482,29 @@ def test_a_websocket_by_hand(api, agent, kubelet, client, streams):
     with websocket(api, f"{PODS}/lost/exec?stdout=1&command=x", "v5.channel.k8s.io") as w:
         assert w.status in (404, 500)
     wait_for("all tunnels to end", lambda: running(client) == 0)
+
+
+def test_a_token_among_a_websocket_s_protocols(api, agent, kubelet, client, streams):
+    """As browsers bring it: it says who asks, and ends here. What is no token, or all that is offered, is refused."""
+    rules = "/apis/rbac.authorization.k8s.io/v1"
+    client.ask("POST", "/api/v1/namespaces/default/serviceaccounts", {"metadata": {"name": "browser"}})
+    client.ask("POST", f"{rules}/clusterrolebindings", {"metadata": {"name": "browsers"}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+                                                        "subjects": [{"kind": "ServiceAccount", "namespace": "default", "name": "browser"}]})
+    _, issued = client.ask("POST", "/api/v1/namespaces/default/serviceaccounts/browser/token", {"spec": {}})
+    bearer = "base64url.bearer.authorization.k8s.io."
+    token = bearer + base64.urlsafe_b64encode(issued["status"]["token"].encode()).decode().rstrip("=")
+    path = f"{PODS}/k-{agent.name}/exec?container=main&stdout=true&command=id"
+    with websocket(api, path, token, "v5.channel.k8s.io", certificate=False) as w:
+        assert (w.status, w.protocol) == (101, "v5.channel.k8s.io") and b"uid=0" in w.rest()[OUT]
+    for protocols in ((token,), (token, token, "v5.channel.k8s.io"), (token + "=", "v5.channel.k8s.io"), (bearer + "d3Jvbmc", "v5.channel.k8s.io"),
+                      ("v5.channel.k8s.io",)):
+        with websocket(api, path, *protocols, certificate=False) as w:
+            assert w.status == 401, protocols
+    kubelet.answers["echo"] = echo
+    for certificate in (False, True):
+        with websocket(api, f"{TO_NODE}/echo", "a.example", token, "b.example", certificate=certificate) as w:
+            assert w.status == 500, "the kubelet switches no protocol"
+        assert {k.lower(): v for k, v in kubelet.seen[-1][2].items()}["sec-websocket-protocol"] == "a.example, b.example"
 
 
 def test_websockets_over_http2(api, agent, kubelet, client, streams):

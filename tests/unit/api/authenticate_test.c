@@ -27,12 +27,14 @@
 #include "lib/arena.h"
 #include "lib/base64.h"
 #include "lib/err.h"
+#include "lib/http/exchange.h"
 #include "lib/openssl.h"
 #include "lib/x509.h"
 
 #define NOW INT64_C(1796000000)
 #define DAY ((int64_t)24 * 3600)
 #define ISSUER "https://kubernetes.default.svc"
+#define PROTOCOL "base64url.bearer.authorization.k8s.io."
 
 static struct arena *arena;
 static X509 *ca, *other_ca;
@@ -664,6 +666,28 @@ static void test_a_wrong_certificate_is_refused_and_a_token_makes_up_for_it(void
         assert_string_equal(identity.user.name, "system:bootstrap:abcdef");
 }
 
+static void test_a_token_among_protocols_counts_where_no_other_credential_does(void **state) {
+        struct http_field field = { "sec-websocket-protocol",
+                                    "v5.channel.k8s.io, " PROTOCOL "YWJjZGVmLjAxMjM0NTY3ODlhYmNkZWY" };
+        const struct http_request request = { .upgrade = "websocket", .fields = { &field, 1, 1 } };
+        struct auth_credentials c = { .request = &request, .path = "/livez" };
+        struct auth_identity identity;
+
+        assert_int_equal(auth_authenticate(authenticator, &c, NOW, arena, &identity, NULL), 0);
+        assert_string_equal(identity.user.name, "system:bootstrap:abcdef");
+        c.authorization = "Bearer wrong";
+        assert_int_equal(auth_authenticate(authenticator, &c, NOW, arena, &identity, NULL), 0);
+        assert_string_equal(identity.user.name, "system:bootstrap:abcdef");
+        c.authorization = NULL;
+        field.value = "v5.channel.k8s.io, " PROTOCOL "d3Jvbmc";
+        assert_int_equal(auth_authenticate(authenticator, &c, NOW, arena, &identity, NULL), -EACCES);
+        field.value = PROTOCOL "YWJjZGVmLjAxMjM0NTY3ODlhYmNkZWY"; /* and no protocol to agree on */
+        assert_int_equal(auth_authenticate(authenticator, &c, NOW, arena, &identity, NULL), -EACCES);
+        field.value = "v5.channel.k8s.io";
+        assert_int_equal(auth_authenticate(authenticator, &c, NOW, arena, &identity, NULL), 0);
+        assert_true(identity.anonymous);
+}
+
 static void test_token_reviews(void **state) {
         const char *other = "vault", *own[] = { "vault", ISSUER };
         struct kube_authentication_v1_token_review review = { .spec.token = issue(NULL, 0, 0, NULL) };
@@ -715,6 +739,7 @@ int main(void) {
                 TEST(test_bootstrap_tokens),
                 TEST(test_who_brings_nothing_and_who_brings_something_wrong),
                 TEST(test_a_wrong_certificate_is_refused_and_a_token_makes_up_for_it),
+                TEST(test_a_token_among_protocols_counts_where_no_other_credential_does),
                 TEST(test_token_reviews),
                 TEST(test_discovery),
         };

@@ -362,6 +362,27 @@ static const struct {
           "\"groups\" in API group \"authentication.k8s.io\" at the cluster scope: impersonating the empty string "
           "group is not allowed",
           -EACCES },
+        { "c4", /* whose keys are no domain-prefixed paths in lower case may say none */
+          { "Impersonate-User", "jane", "Impersonate-Extra-Scopes", "b" },
+          "userextras.authentication.k8s.io is forbidden: User \"c4\" cannot impersonate:user-info resource "
+          "\"userextras\" in API group \"authentication.k8s.io\" at the cluster scope: impersonating an invalid key in "
+          "extra is not allowed: extra.key: Invalid value: \"scopes\": must be a domain-prefixed path (such as "
+          "\"acme.io/foo\")",
+          -EACCES },
+        { "c4",
+          { "Impersonate-User", "jane", "Impersonate-Extra-example.com%2F%41", "b" },
+          "userextras.authentication.k8s.io is forbidden: User \"c4\" cannot impersonate:user-info resource "
+          "\"userextras\" in API group \"authentication.k8s.io\" at the cluster scope: impersonating a non-lowercase "
+          "key in extra is not allowed: \"example.com/A\"",
+          -EACCES },
+        { "c4",
+          { "Impersonate-User", "jane", "Impersonate-Extra-example.com%2Fa", "b" },
+          "jane system:authenticated",
+          0 },
+        { "c4",
+          { "Impersonate-User", "system:anonymous", "Impersonate-Group", "system:authenticated" },
+          "system:anonymous system:authenticated system:unauthenticated",
+          0 },
         { "c4", { "Impersonate-User", "system:node:" }, "system:node: system:authenticated", 0 },
         { "c4", { "Impersonate-User", "system:node:No_Name" }, "system:node:No_Name system:authenticated", 0 },
         { "old", { "Impersonate-User", "jane" }, "jane system:authenticated", 0 },

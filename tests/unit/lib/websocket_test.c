@@ -7,9 +7,12 @@
 
 #include <cmocka.h>
 
+#include "lib/arena.h"
 #include "lib/base64.h"
 #include "lib/cleanup.h"
+#include "lib/http/exchange.h"
 #include "lib/sha1.h"
+#include "lib/stream/bearer.h"
 
 /* FIPS 180's own examples, and lengths around a block's end. */
 static void test_sha1(void **state) {
@@ -208,11 +211,76 @@ static void test_headers(void **state) {
         }
 }
 
+#define BEARER "base64url.bearer.authorization.k8s.io."
+
+/* What one field, or two, bring of a token, beside what kube-apiserver says of the same. */
+static void test_tokens_among_protocols(void **state) {
+        static const struct {
+                const char *upgrade, *first, *second, *token;
+                int r;
+        } rows[] = {
+                { "websocket", BEARER "YWJj, v5.channel.k8s.io", NULL, "abc", 0 },
+                { "WebSocket", "v5.channel.k8s.io", "\t" BEARER "YWJj ", "abc", 0 },
+                { "websocket", "," BEARER "YWJj", NULL, "abc", 0 }, /* an empty one is one */
+                { "websocket", "v5.channel.k8s.io", NULL, NULL, -ENODATA },
+                { "websocket", "v5.channel.k8s.io," BEARER, NULL, NULL, -ENODATA },
+                { "websocket", "x" BEARER "YWJj, v5.channel.k8s.io", NULL, NULL, -ENODATA },
+                { "SPDY/3.1", BEARER "YWJj, v5.channel.k8s.io", NULL, NULL, -ENODATA },
+                { NULL, BEARER "YWJj, v5.channel.k8s.io", NULL, NULL, -ENODATA },
+                { "websocket", BEARER "YWJj", NULL, NULL, -EACCES },
+                { "websocket", BEARER "YWJj," BEARER "YWJj,x", NULL, NULL, -EACCES },
+                { "websocket", BEARER "YWJj,x", BEARER, NULL, -EACCES },
+                { "websocket", BEARER "YWJj=,x", NULL, NULL, -EACCES },
+                { "websocket", BEARER "YW%Jj,x", NULL, NULL, -EACCES },
+                { "websocket", BEARER "_w,x", NULL, NULL, -EACCES }, /* no UTF-8 */
+                { "websocket", BEARER "AAAA,x", NULL, NULL, -EACCES },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                _cleanup_arena_ struct arena *arena = arena_new();
+                struct http_field fields[] = { { "sec-websocket-protocol", rows[i].first },
+                                               { "sec-websocket-protocol", rows[i].second } };
+                const struct http_request request = { .upgrade = rows[i].upgrade,
+                                                      .fields = { fields, rows[i].second ? 2 : 1, 2 } };
+                const char *token = NULL;
+                int r = websocket_bearer(&request, arena, &token, NULL);
+
+                if (r != rows[i].r)
+                        fail_msg("row %zu: %d", i, r);
+                if (r == 0)
+                        assert_string_equal(token, rows[i].token);
+        }
+}
+
+static void test_protocols_without_tokens(void **state) {
+        static const char *const rows[][2] = {
+                { "", "" },
+                { "a,b", "a,b" },
+                { BEARER "YWJj", "" },
+                { "a," BEARER "YWJj ,\tb", "a, b" },
+                { BEARER "YWJj," BEARER "x=y,c", "c" },
+                { "x" BEARER ",d", "x" BEARER ", d" },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                _cleanup_arena_ struct arena *arena = arena_new();
+
+                assert_string_equal(websocket_protocols_but_bearer(arena, rows[i][0]), rows[i][1]);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_sha1),   cmocka_unit_test(test_base64),  cmocka_unit_test(test_base64_url),
-                cmocka_unit_test(test_accept), cmocka_unit_test(test_frames),  cmocka_unit_test(test_mask),
-                cmocka_unit_test(test_pieces), cmocka_unit_test(test_headers),
+                cmocka_unit_test(test_sha1),
+                cmocka_unit_test(test_base64),
+                cmocka_unit_test(test_base64_url),
+                cmocka_unit_test(test_accept),
+                cmocka_unit_test(test_frames),
+                cmocka_unit_test(test_mask),
+                cmocka_unit_test(test_pieces),
+                cmocka_unit_test(test_headers),
+                cmocka_unit_test(test_tokens_among_protocols),
+                cmocka_unit_test(test_protocols_without_tokens),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
