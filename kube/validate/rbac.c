@@ -102,45 +102,52 @@ static void check_subject(struct validation *v, const struct place *at, const st
         }
 }
 
-static void check_binding(struct validation *v, const struct kube_rbac_v1_role_ref *ref,
-                          const kube_rbac_v1_subject_items *subjects) {
+/* What is common to a RoleBinding and a ClusterRoleBinding. */
+struct binding {
+        const struct kube_object_meta *meta;
+        const struct kube_rbac_v1_role_ref *ref;
+        const kube_rbac_v1_subject_items *subjects;
+};
+
+#define BINDING_OF(object)                                                                                             \
+        (struct binding) {                                                                                             \
+                &(object)->metadata, &(object)->role_ref, &(object)->subjects                                          \
+        }
+
+static void check_ref(struct validation *v, const struct kube_rbac_v1_role_ref *ref) {
         static const char *const groups[] = { GROUP, NULL }, *const kinds[] = { "Role", "ClusterRole", NULL };
         const struct place *at = FIELD(NULL, "roleRef");
 
         validate_text_choice(v, FIELD(at, "apiGroup"), ref->api_group, groups);
         validate_text_choice(v, FIELD(at, "kind"), ref->kind, v->namespaced ? kinds : kinds + 1);
         validate_name_required(v, FIELD(at, "name"), NAME_SEGMENT, ref->name);
-        for (uint32_t i = 0; i < subjects->count; i++)
-                check_subject(v, ITEM(FIELD(NULL, "subjects"), i), &subjects->items[i]);
 }
 
-static void check_ref_change(struct validation *v, const struct kube_rbac_v1_role_ref *new,
-                             const struct kube_rbac_v1_role_ref *old) {
-        if (!validate_equal(&kube_rbac_v1_role_ref_type, new, old))
-                validate_invalid_json(v, FIELD(NULL, "roleRef"), validate_go_json(v, &kube_rbac_v1_role_ref_type, new),
+/* @old: NULL for a new one. */
+static void check_binding(struct validation *v, const struct binding *new, const struct binding *old) {
+        validate_meta(v, new->meta, NAME_SEGMENT);
+        check_ref(v, new->ref);
+        for (uint32_t i = 0; i < new->subjects->count; i++)
+                check_subject(v, ITEM(FIELD(NULL, "subjects"), i), &new->subjects->items[i]);
+        if (!old)
+                return;
+        validate_meta_update(v, new->meta, old->meta);
+        if (!validate_equal(&kube_rbac_v1_role_ref_type, new->ref, old->ref))
+                validate_invalid_json(v, FIELD(NULL, "roleRef"),
+                                      validate_go_json(v, &kube_rbac_v1_role_ref_type, new->ref),
                                       "cannot change roleRef");
 }
 
 static void check_role_binding(struct validation *v, const void *object, const void *before) {
         const struct kube_rbac_v1_role_binding *new = object, *old = before;
 
-        validate_meta(v, &new->metadata, NAME_SEGMENT);
-        check_binding(v, &new->role_ref, &new->subjects);
-        if (!old)
-                return;
-        validate_meta_update(v, &new->metadata, &old->metadata);
-        check_ref_change(v, &new->role_ref, &old->role_ref);
+        check_binding(v, &BINDING_OF(new), old ? &BINDING_OF(old) : NULL);
 }
 
 static void check_cluster_role_binding(struct validation *v, const void *object, const void *before) {
         const struct kube_rbac_v1_cluster_role_binding *new = object, *old = before;
 
-        validate_meta(v, &new->metadata, NAME_SEGMENT);
-        check_binding(v, &new->role_ref, &new->subjects);
-        if (!old)
-                return;
-        validate_meta_update(v, &new->metadata, &old->metadata);
-        check_ref_change(v, &new->role_ref, &old->role_ref);
+        check_binding(v, &BINDING_OF(new), old ? &BINDING_OF(old) : NULL);
 }
 
 const struct validate_rules validate_rbac_rules[] = {

@@ -1,4 +1,5 @@
-/* What the two files of the HTTP/1.1 driver share: h1.c takes messages in, h1_write.c sends them. */
+/* What the files of the HTTP/1.1 driver share: h1_read.c takes messages in, h1_write.c sends them, h1.c leads from one
+ * to the next. */
 #pragma once
 
 #include "lib/http/internal.h"
@@ -32,6 +33,22 @@ bool h1_is_whole(const struct h1 *h1);
 /* Whether the rest of a request that is answered is let come, so that the connection serves on: of known length, and
  * not more than Go's server takes (RFC 9112, 9.3). Who waits for "100 Continue" may leave it out, or not. */
 bool h1_may_skip(const struct h1 *h1);
+
+static inline bool h1_body_is_empty(const struct http_parsed *parsed) {
+        return parsed->framing == HTTP_NO_BODY || (parsed->framing == HTTP_BY_LENGTH && parsed->length == 0);
+}
+
+/* Takes what it can of @n bytes; what must wait is kept, and the socket read no more. */
+void h1_take(struct http_connection *connection, uint8_t *bytes, size_t n);
+
+/* What is kept is of no use. */
+void h1_forget(struct h1 *h1);
+
+/* The peer's message of h1->x is in. */
+void h1_end_input(struct http_connection *connection);
+
+/* The exchange is over, and with it perhaps the connection. */
+void h1_finish(struct http_connection *connection);
 
 /* Takes in what waits in h1->in. */
 void h1_take_waiting(struct http_connection *connection);

@@ -1,154 +1,17 @@
-/* What the HTTP layer's files share: the hub of a server or client, its connections, and exchanges on them.
- *
- * A driver (h1.c, h2.c) speaks a protocol's bytes; server.c and client.c decide what exchanges there are. An exchange
- * is ended once, by exchange_finish(), and told so from the hub's idle handle: no owner is called back from within its
- * own call, and no driver loses an exchange under its hands.
- */
+/* What an exchange is to the files of this room. */
 #pragma once
 
 #include <sys/queue.h>
 #include <uv.h>
 
+#include "lib/http/connection.h"
 #include "lib/http/exchange.h"
-#include "lib/http/h2_memory.h"
+#include "lib/http/hub.h"
 #include "lib/transport/queue.h"
-#include "lib/transport/transport.h"
 
 #define HTTP_PARAMS_MAX 8
-#define HTTP_DATE_SIZE 32
-#define HTTP_SPARE_MAX 64 /* exchanges that wait for the next request */
-#define HTTP_HELD_MAX                                                                                                  \
-        16 /* connections that http_hold() holds back: few enough that they stay in the processor's cache */
 
-struct http_connection;
 struct http_route;
-
-TAILQ_HEAD(http_exchanges, http_exchange);
-TAILQ_HEAD(http_collecting, http_exchange_head);
-
-struct http_hub {
-        uv_loop_t *loop;
-        uv_idle_t later;
-        struct http_exchanges finished;    /* their closed() is to come */
-        STAILQ_HEAD(, http_exchange) dry;  /* their drained() is to come */
-        unsigned n_holds;                  /* http_hold() */
-        STAILQ_HEAD(, http_exchange) held; /* have sent meanwhile, and did not wait before */
-        TAILQ_HEAD(, http_connection) due; /* have something to write then, HTTP_HELD_MAX at most */
-        unsigned n_due;
-        void (*turn)(struct http_hub *hub); /* after them; may be NULL */
-        void (*on_closed)(struct http_hub *hub);
-        struct http_exchanges spare;
-        unsigned n_spare;
-        unsigned n_exchanges; /* not yet freed */
-        struct h2_memory memory;
-        unsigned n_compressing;            /* up to HTTP_GZIP_AT_ONCE */
-        struct http_collecting collecting; /* whose bodies are waited for, the first one longest */
-        uv_timer_t *collecting_timer;      /* NULL until it is needed */
-        time_t date_second;
-        char date[HTTP_DATE_SIZE];
-};
-
-void hub_init(struct http_hub *hub, uv_loop_t *loop);
-
-/* Tells what is finished, then closes the handle and calls @on_closed from the loop. */
-void hub_close(struct http_hub *hub, void (*on_closed)(struct http_hub *hub));
-
-/* Has closed(), drained() and turn() called from the loop. */
-void hub_wake(struct http_hub *hub);
-
-/* Calls them now, if they are due: at the end of an event of the loop, which saves it a turn. */
-void hub_settle(struct http_hub *hub);
-
-/* The time as Date has it (RFC 9110, 5.6.7). */
-const char *hub_date(struct http_hub *hub);
-
-/* A part of a message's body to come or to go with its head. */
-struct http_piece {
-        const void *data;
-        size_t size;
-        bool end; /* the message ends with it */
-};
-
-struct http_driver {
-        /* Begins on an opened stream; 0 or a negative errno. */
-        int (*start)(struct http_connection *connection);
-        void (*received)(struct http_connection *connection, uint8_t *bytes, size_t n);
-        void (*ended)(struct http_connection *connection);
-        void (*drained)(struct http_connection *connection);
-        /* Frees what start() made; exchanges that are left were finished before. */
-        void (*stop)(struct http_connection *connection);
-        /* No new exchanges; closes when none is left. */
-        void (*drain)(struct http_connection *connection);
-        /* Servers: a head that has begun has not come in time. */
-        void (*late)(struct http_connection *connection);
-        /* Clients: has the server send something, if it is there still. 0 or a negative errno. NULL: the protocol has
-         * no such thing. */
-        int (*ping)(struct http_connection *connection);
-        /* Clients: sends the request of @x. */
-        int (*request)(struct http_exchange *x);
-        /* Servers: the head (x->head->response), with what is there of the body; @bytes, if not NULL, holds the piece.
-         */
-        int (*respond)(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
-        int (*inform)(struct http_exchange *x, int status, const struct http_field *fields, size_t n);
-        int (*send)(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
-        int (*send_ranges)(struct http_exchange *x, const struct iovec *ranges, unsigned n);
-        int (*end)(struct http_exchange *x, const struct http_field *trailers, size_t n);
-        /* Writes what waits for http_release(). NULL: nothing of the protocol does. */
-        void (*flush)(struct http_connection *connection);
-        size_t (*pending)(const struct http_exchange *x);
-        void (*pause)(struct http_exchange *x, bool pause);
-        void (*reset)(struct http_exchange *x, int error);
-};
-
-extern const struct http_driver http_driver_1, http_driver_2;
-
-/* What the connection's owner is told. */
-struct http_owner {
-        void (*opened)(struct http_connection *connection); /* clients */
-        void (*begun)(struct http_connection *connection,
-                      struct http_exchange *x); /* servers: a request's head is there */
-        void (*progress)(
-                struct http_connection *connection); /* something changed that idle() or a timer may depend on */
-        void (*closing)(struct http_connection *connection); /* it was given up; closed() is to come. May be NULL */
-        void (*closed)(struct http_connection *connection, int error, const char *why); /* all is gone; free it */
-};
-
-struct http_connection {
-        struct http_hub *hub;
-        const struct http_owner *owner;
-        const struct http_driver *driver; /* NULL until it is known */
-        struct transport *stream;
-        struct http_exchanges exchanges;
-        unsigned n_exchanges;
-        void *state;              /* the driver's */
-        uint64_t heard;           /* uv_now() when something came last; 0: nothing has */
-        uint64_t active;          /* uv_now() when it last had an exchange */
-        uint64_t drain_since;     /* the peer knows that it is to go, and may still send what it had begun; 0 */
-        uint64_t linger_since;    /* uv_now() when the last answer was sent, and only the peer's end is waited for; 0 */
-        uint64_t stall_check;     /* when streams whose output waits are to be looked at; 0: none */
-        uint64_t head_since;      /* uv_now() when a head began to come that is not all there; 0: none */
-        uint64_t output_since;    /* since when output waits and none of it went; 0: none waits */
-        size_t output_left;       /* how much waited then */
-        void (*over)(void *data); /* of an exchange that has ended, and whose output waits; may be NULL */
-        void *over_data;
-        TAILQ_ENTRY(http_connection) due_link;
-        bool due; /* in the hub's list */
-        bool server, opened, closing, draining;
-        bool multiplexed;                /* several exchanges at a time */
-        bool deaf;                       /* input is not read until output has gone */
-        bool tunnel;                     /* all of it is one exchange's, who says how long it may stand still */
-        bool no_date, reset_large_heads; /* of struct http_server_config */
-        bool lenient;                    /* of struct http_client_config */
-        unsigned streams_max, body_ms, stall_ms;
-        unsigned streams_peer; /* that the server takes of us at a time; 0: it has not said yet */
-        size_t head_max;
-};
-
-/* The events of a stream whose data is a connection. */
-extern const struct transport_events http_connection_events;
-
-/* Closes; owner->closed() comes from the loop. Exchanges are finished with @error. */
-void connection_close(struct http_connection *connection, int error, const char *why);
 
 struct http_param {
         const char *name; /* in the route's pattern */
@@ -240,12 +103,6 @@ void exchange_drained(struct http_exchange *x);
  * negative errno that ends the exchange. */
 int exchange_begin_decoding(struct http_exchange *x);
 int exchange_decode(struct http_exchange *x, const uint8_t *bytes, size_t n);
-
-/* Writes what the connection has to write: once nobody holds it back, or others take its place. */
-void connection_flush(struct http_connection *connection);
-
-/* Writes what the connection that was held back first has; false: there is none. */
-bool connection_flush_due(struct http_hub *hub);
 
 /* As exchange_drained(), later, from the loop. */
 void exchange_dry(struct http_exchange *x);
