@@ -41,6 +41,7 @@ LIST_DEFINE(informer_list, struct informer, in_informers)
 struct informers {
         struct client *client;
         struct informer_list all;
+        bool do_without; /* what the server does not have has no objects */
         void (*synced)(void *data);
         void *data;
 };
@@ -207,23 +208,23 @@ static void end_list(struct informer *i) {
                         h->list_ends(h);
 }
 
-/* A server that is away comes back; what is there and cannot be read is for somebody to mend. */
+/* A server that is away comes back; what is there and cannot be read is for somebody to mend, as is a 404. */
 static void tell_failure(struct informer *i, int error, const char *why) {
-        bool unreadable = error == -EINVAL || error == -E2BIG;
+        bool unreadable = error == -EINVAL || error == -E2BIG || error == -ENOENT;
 
         log_write(unreadable && !i->unreadable ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG, "list of %s: %s%s",
                   i->scope.kind->resource, why, unreadable ? "; what was known before stays as it is" : "");
         i->unreadable |= unreadable;
 }
 
-/* A kind that the server does not have has no objects; it may get it. */
+/* A kind that the server does not have may come. */
 static void on_listed(void *data, int error, int64_t revision, const char *why) {
         struct informer *i = data;
 
         i->list = NULL;
         if (error == 0 && i->lost)
                 error = -ENOMEM;
-        if (error < 0 && error != -ENOENT) {
+        if (error < 0 && !(error == -ENOENT && i->informers->do_without)) {
                 tell_failure(i, error, why);
                 clear(&i->fresh);
                 i->lost = false;
@@ -286,6 +287,10 @@ struct informers *informers_new(struct client *client, void (*synced)(void *data
         if (informers)
                 *informers = (struct informers){ .client = client, .synced = synced, .data = data };
         return informers;
+}
+
+void informers_do_without(struct informers *informers) {
+        informers->do_without = true;
 }
 
 static void informer_free(struct informer *i) {

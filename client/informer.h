@@ -40,6 +40,10 @@ struct informer_handler {
 struct informers *informers_new(struct client *client, void (*synced)(void *data), void *data);
 void informers_free(struct informers *informers); /* NULL is fine */
 
+/* A kind that the server does not have (404) has no objects. Otherwise that is a failure, and what was known stays:
+ * what stands in front of a server that is away says so of everything. Before informers_start(). */
+void informers_do_without(struct informers *informers);
+
 /* The informer of @kind's objects in all namespaces, of those that @fields (NULL: all) selects, a text that outlives
  * it; it keeps if anybody has asked for that. Before informers_start(). NULL without memory. */
 struct informer *informers_get(struct informers *informers, const struct kube_kind *kind, const char *fields,

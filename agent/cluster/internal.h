@@ -48,6 +48,7 @@ struct cluster_node {
 
 struct cluster_lease {
         struct client_call *call;
+        bool makes; /* the call makes it: a 404 is of its namespace, or of what stands in front of the service */
         uv_timer_t *timer;
         struct cluster_patience patience;
 };

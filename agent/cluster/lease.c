@@ -36,7 +36,7 @@ static void on_answer(void *data, const struct client_answer *answer) {
         struct cluster *c = data;
 
         c->lease.call = NULL;
-        if (answer->code == 404)
+        if (answer->code == 404 && !c->lease.makes)
                 return post(c, true);
         if (client_succeeded(answer)) {
                 c->lease.patience.ms = 0;
@@ -82,6 +82,7 @@ static void post(struct cluster *c, bool make) {
                                     .name = make ? NULL : c->options->node_name,
                                     .patch = CLIENT_PATCH_MERGE };
 
+        c->lease.makes = make;
         write_lease(c, make, &w);
         if (json_writer_finish(&w, &text, &q.length) == 0) {
                 q.body = text;

@@ -219,6 +219,22 @@ static void deny(struct cluster_pod *pod, const char *what, const struct client_
         pod->denied = pod->denied_before = pod->cluster->denied = true;
 }
 
+/* Who says that there is no such pod may be somebody in front of a service that is away: whether it has gone is heard
+ * by the watch. Until then it is told again, as what was denied is. */
+static bool is_missing(const struct client_answer *answer) {
+        return answer->code == 404;
+}
+
+static void heard(const struct cluster *c) {
+        if (c->events.told)
+                c->events.told(c->events.data);
+}
+
+static void wait_for_watch(struct cluster_pod *pod) {
+        pod->denied = pod->cluster->denied = true;
+        heard(pod->cluster);
+}
+
 void cluster_report_denied(struct cluster *c) {
         if (!c->denied)
                 return;
@@ -235,11 +251,6 @@ static bool is_final(const struct client_answer *answer) {
         return answer->code >= 400 && answer->code < 500 && answer->code != 408 && answer->code != 429;
 }
 
-static void heard(const struct cluster *c) {
-        if (c->events.told)
-                c->events.told(c->events.data);
-}
-
 bool cluster_has_told(const struct cluster *c) {
         LIST_EACH (cluster_all, pod, &((struct cluster *)c)->pods)
                 if (pod->call || cluster_due_contains(pod))
@@ -253,9 +264,11 @@ static void on_answer(void *data, const struct client_answer *answer) {
         pod->call = NULL;
         if (is_denied(answer))
                 return deny(pod, REFUSES, answer);
+        if (is_missing(answer))
+                return wait_for_watch(pod);
         if (!client_succeeded(answer) && !is_final(answer))
                 return retry(pod);
-        if (is_final(answer) && answer->code != 404 && answer->code != 409)
+        if (is_final(answer) && answer->code != 409)
                 log_warning("pod %s/%s: the API service " REFUSES ": %s", pod->namespace, pod->name, answer->message);
         pod->cluster->patience.ms = 0;
         pod->told = pod->sent;
@@ -269,9 +282,11 @@ static void on_buried(void *data, const struct client_answer *answer) {
         pod->call = NULL;
         if (is_denied(answer))
                 return deny(pod, KEEPS, answer);
+        if (is_missing(answer))
+                return wait_for_watch(pod);
         if (!client_succeeded(answer) && !is_final(answer))
                 return retry(pod);
-        if (is_final(answer) && answer->code != 404 && answer->code != 409)
+        if (is_final(answer) && answer->code != 409)
                 log_warning("pod %s/%s: the API service " KEEPS ": %s", pod->namespace, pod->name, answer->message);
         pod->buried = true;
         heard(pod->cluster);

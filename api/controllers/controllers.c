@@ -286,6 +286,8 @@ int controllers_new(const struct controllers_config *config, struct controllers 
         all->each = calloc(controller_kinds_count, sizeof(*all->each));
         all->informers = informers_new(config->client, on_synced, all);
         all->timer = handle_timer(config->client->loop, all);
+        if (all->informers)
+                informers_do_without(all->informers);
         r = all->each && all->informers && all->timer ? begin_all(all) : -ENOMEM;
         if (r < 0) {
                 controllers_stop(all);

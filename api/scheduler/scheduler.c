@@ -96,7 +96,10 @@ static int begin(struct scheduler *s) {
         s->timer = handle_timer(s->config.client->loop, s);
         s->recorder = recorder_new(s->config.client, kind_of(s, "", "events"), SCHEDULER_NAME, NULL);
         s->informers = informers_new(s->config.client, on_synced, s);
-        return s->arena && s->scratch && s->timer && s->recorder && s->informers ? sched_watch(s) : -ENOMEM;
+        if (!s->arena || !s->scratch || !s->timer || !s->recorder || !s->informers)
+                return -ENOMEM;
+        informers_do_without(s->informers);
+        return sched_watch(s);
 }
 
 int scheduler_new(const struct scheduler_config *config, struct scheduler **ret_scheduler, struct err **err) {

@@ -44,6 +44,7 @@ struct remote_call {
         /* A list's. */
         struct arena *arena;
         const char *path, *query; /* @query: what each page is asked with */
+        const char *list_kind;
         const struct client_list_events *events;
         struct kube_list_reader reader;
         unsigned n_pages;

@@ -38,16 +38,27 @@ static const char *why_unread(const struct remote_call *call, int error, const c
         return call->unreadable ? err_text(call->unreadable) : why ?: strerror(-error);
 }
 
+/* Something in between that answers everything with {}, or with a kind of its own, is not believed: what a list does
+ * not hold is gone. */
+static int check_head(struct remote_call *call, const struct kube_list_head *head) {
+        if (!head->kind || strcmp(head->kind, call->list_kind) != 0)
+                return err_set(&call->unreadable, EINVAL, "not a list: its kind is \"%.64s\", not %s", head->kind ?: "",
+                               call->list_kind);
+        if (!head->resource_version || !*head->resource_version)
+                return err_set(&call->unreadable, EINVAL, "not a list: it has no metadata.resourceVersion");
+        return 0;
+}
+
 /* 0: the next page is asked for; 1: there is none, and @ret_revision is the list's. */
 static int end_page(struct remote_call *call, int64_t *ret_revision) {
         struct kube_list_head head = { 0 };
         int r = kube_list_reader_end(&call->reader, &head, &call->unreadable);
 
-        if (r < 0)
+        if (r < 0 || (r = check_head(call, &head)) < 0)
                 return r;
         if (head.next && *head.next)
                 return ask_for_page(call, head.next);
-        *ret_revision = strtoll(head.resource_version ?: "0", NULL, 10);
+        *ret_revision = strtoll(head.resource_version, NULL, 10);
         return 1;
 }
 
@@ -105,7 +116,9 @@ static int begin_list(struct remote_call *call, const struct client_scope *scope
         call->events = events;
         call->path = remote_scope_path(call->arena, scope);
         call->query = remote_scope_query(call->arena, scope);
-        return call->path && call->query ? ask_for_page(call, NULL) : -ENOMEM;
+        call->list_kind = scope->kind->list_kind ? arena_strdup(call->arena, scope->kind->list_kind) :
+                                                   arena_printf(call->arena, "%sList", scope->kind->kind);
+        return call->path && call->query && call->list_kind ? ask_for_page(call, NULL) : -ENOMEM;
 }
 
 int remote_list(struct client *client, const struct client_scope *scope, const struct client_list_events *events,

@@ -335,6 +335,51 @@ static void what_was_denied_is_told_again_with_the_lease(void **state) {
         expect_sent(4, KUBE_VERB_DELETE, "/pods/p", "{\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":\"u1\"}}");
 }
 
+/* A 404 may be of somebody in front of a service that is away: nothing counts as told, or as deleted, before the watch
+ * says that the pod is gone. */
+static void what_is_not_found_is_told_again_with_the_lease(void **state) {
+        put(POD("u1", ""));
+        list();
+        status = "Running";
+        cluster_pod_changed(&c, "u1");
+        turn();
+        fake_answer(&fake.sent[0], 404, "", "{}");
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+        cluster_report_denied(&c);
+        expect_sent(2, KUBE_VERB_PATCH, "/pods/p/status", RUNNING);
+        fake_answer(&fake.sent[1], 200, "", "{}");
+        put(POD("u1", DELETED));
+        cluster_pod_gone(&c, "u1");
+        turn();
+        fake_answer(&fake.sent[2], 404, "", "{}");
+        turn();
+        assert_int_equal(fake.n_sent, 3);
+        cluster_report_denied(&c);
+        expect_sent(4, KUBE_VERB_DELETE, "/pods/p", "{\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":\"u1\"}}");
+        fake_answer(&fake.sent[3], 404, "", "{}");
+        drop(POD("u1", DELETED));
+        cluster_report_denied(&c);
+        turn();
+        assert_int_equal(fake.n_sent, 4);
+}
+
+/* One that cannot be made either (nobody has its namespace) is tried in a while, not as fast as the answers come. */
+static void a_lease_that_has_no_place_waits(void **state) {
+        assert_int_equal(cluster_lease_start(&c), 0);
+        uv_run(&loop, UV_RUN_ONCE); /* the timer */
+        assert_int_equal(fake.sent[0].verb, KUBE_VERB_PATCH);
+        assert_non_null(strstr(fake.sent[0].target, "/leases/n1"));
+        fake_answer(&fake.sent[0], 404, "NotFound", "{}");
+        assert_int_equal(fake.n_sent, 2);
+        assert_int_equal(fake.sent[1].verb, KUBE_VERB_CREATE);
+        fake_answer(&fake.sent[1], 404, "NotFound", "{}");
+        turn();
+        assert_int_equal(fake.n_sent, 2);
+        assert_true(uv_backend_timeout(&loop) > 50);
+        cluster_lease_stop(&c);
+}
+
 static void a_deleted_pod_is_buried_when_it_is_gone(void **state) {
         put(POD("u1", ""));
         list();
@@ -619,6 +664,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_container_that_is_not_made_anew_is_told_of_in_a_while, begin, end),
                 cmocka_unit_test_setup_teardown(what_is_not_taken_is_told_again, begin, end),
                 cmocka_unit_test_setup_teardown(what_was_denied_is_told_again_with_the_lease, begin, end),
+                cmocka_unit_test_setup_teardown(what_is_not_found_is_told_again_with_the_lease, begin, end),
+                cmocka_unit_test_setup_teardown(a_lease_that_has_no_place_waits, begin, end),
                 cmocka_unit_test_setup_teardown(a_deleted_pod_is_buried_when_it_is_gone, begin, end),
                 cmocka_unit_test_setup_teardown(how_a_pod_has_ended_is_told_before_it_is_buried, begin, end),
                 cmocka_unit_test_setup_teardown(one_that_has_ended_to_be_deleted_is_told_of_once, begin, end),

@@ -163,9 +163,28 @@ static void backs_off(void **state) {
         end();
 }
 
-/* What the server does not have has no objects. */
+/* Who says that there is nothing of the kind may be no server at all: what is known stays. */
+static void a_404_takes_nothing_away(void **state) {
+        struct informer *i = begin(true);
+
+        put("a", "{}");
+        informers_start(informers);
+        fake_answer_lists(&fake);
+        expect("+a !");
+        fake.list_error = -ENOENT;
+        fake_end_watches(&fake, -ESTALE);
+        turn();
+        fake_answer_lists(&fake);
+        expect("");
+        assert_non_null(informer_find(i, "n", "a"));
+        assert_true(uv_backend_timeout(&loop) >= INFORMER_RETRY_MIN_MS - 100);
+        end();
+}
+
+/* Unless it is known to be one that may lack kinds. */
 static void does_without(void **state) {
         begin(true);
+        informers_do_without(informers);
         fake.list_error = -ENOENT;
         informers_start(informers);
         fake_answer_lists(&fake);
@@ -220,8 +239,13 @@ static void lists_again(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(keeps_up),    cmocka_unit_test(walks_a_namespace), cmocka_unit_test(goes_on),
-                cmocka_unit_test(backs_off),   cmocka_unit_test(does_without),      cmocka_unit_test(passes_on),
+                cmocka_unit_test(keeps_up),
+                cmocka_unit_test(walks_a_namespace),
+                cmocka_unit_test(goes_on),
+                cmocka_unit_test(backs_off),
+                cmocka_unit_test(a_404_takes_nothing_away),
+                cmocka_unit_test(does_without),
+                cmocka_unit_test(passes_on),
                 cmocka_unit_test(lists_again),
         };
 

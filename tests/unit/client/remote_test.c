@@ -31,6 +31,7 @@ static size_t size; /* of the answer */
 static int code;
 static size_t got;
 static bool endless;
+static const char *text; /* of the answer; NULL: {} and blanks */
 static unsigned pages;
 
 /* A page of a list that never ends. */
@@ -49,9 +50,13 @@ static void handle(struct http_exchange *x, void *data) {
 
         if (endless)
                 return answer_page(x);
-        body = bytes_new(size);
-        memset(body->data, ' ', size);
-        memcpy(body->data, "{}", 2);
+        if (text) {
+                body = bytes_copy(text, size = strlen(text));
+        } else {
+                body = bytes_new(size);
+                memset(body->data, ' ', size);
+                memcpy(body->data, "{}", 2);
+        }
         assert_int_equal(http_respond(x, 200, NULL, 0, (int64_t)size), 0);
         assert_int_equal(http_send_bytes(x, body), 0);
         assert_int_equal(http_end(x, NULL, 0), 0);
@@ -140,19 +145,47 @@ static void on_list_done(void *data, int error, int64_t revision, const char *wh
         *(bool *)data = true;
 }
 
-static void test_endless_list(void **state) {
+static int list(void) {
         static const struct client_list_events events = { on_object, on_list_done };
         const struct client_scope scope = { .kind = &config_maps };
         struct client_call *call;
         bool done = false;
 
-        endless = true;
         assert_int_equal(client_list(client, &scope, &events, &done, &call), 0);
         while (!done)
                 uv_run(&loop, UV_RUN_ONCE);
+        return code;
+}
+
+static void test_endless_list(void **state) {
+        endless = true;
+        assert_int_equal(list(), -EMSGSIZE);
         endless = false;
-        assert_int_equal(code, -EMSGSIZE);
         assert_int_equal(pages, CLIENT_PAGES_MAX);
+}
+
+/* An answer that holds no objects is a list only where it says so: all that it does not hold would be gone. */
+static void test_what_is_no_list(void **state) {
+        static const struct {
+                const char *text;
+                int error;
+        } rows[] = {
+                { "{}", -EINVAL },
+                { "{\"items\":[]}", -EINVAL },
+                { "{\"kind\":\"ConfigMapList\",\"apiVersion\":\"v1\",\"items\":[]}", -EINVAL },
+                { "{\"kind\":\"ConfigMapList\",\"metadata\":{\"resourceVersion\":\"\"},\"items\":[]}", -EINVAL },
+                { "{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"7\"},\"items\":[]}", -EINVAL },
+                { "{\"kind\":\"ConfigMap\",\"metadata\":{\"resourceVersion\":\"7\"}}", -EINVAL },
+                { "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\"}", -EINVAL },
+                { "{\"kind\":\"ConfigMapList\",\"metadata\":{\"resourceVersion\":\"7\"},\"items\":null}", 0 },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                text = rows[i].text;
+                if (list() != rows[i].error)
+                        fail_msg("%s: %d", text, code);
+        }
+        text = NULL;
 }
 
 int main(void) {
@@ -160,6 +193,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_large_answers, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_answers_are_counted, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_endless_list, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_what_is_no_list, set_up, tear_down),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
