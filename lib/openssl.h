@@ -32,6 +32,11 @@ static inline void openssl_key_freep(EVP_PKEY **key) {
 }
 #define _cleanup_key_ _cleanup_(openssl_key_freep)
 
+static inline void openssl_key_context_freep(EVP_PKEY_CTX **context) {
+        EVP_PKEY_CTX_free(*context);
+}
+#define _cleanup_key_context_ _cleanup_(openssl_key_context_freep)
+
 static inline void openssl_names_freep(GENERAL_NAMES **names) {
         GENERAL_NAMES_free(*names);
 }

@@ -59,10 +59,22 @@ X509 *pki_certificate_read(const char *pem) {
         return certificate;
 }
 
+/* Whether @key's two halves belong together: in a file with a wrong bit they do not, and nothing that it signs counts.
+ * What OpenSSL cannot tell of a kind of key is taken. */
+static bool is_pair(EVP_PKEY *key) {
+        _cleanup_key_context_ EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
+
+        return context && EVP_PKEY_pairwise_check(context) != 0;
+}
+
 EVP_PKEY *pki_key_read(const char *pem) {
         _cleanup_bio_ BIO *bio = BIO_new_mem_buf(pem, (int)strnlen(pem, PKI_FILE_MAX));
         EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
 
+        if (key && !is_pair(key)) {
+                EVP_PKEY_free(key);
+                key = NULL;
+        }
         ERR_clear_error();
         return key;
 }

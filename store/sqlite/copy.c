@@ -116,8 +116,18 @@ int sqlite_backup(void *backend, const char *path, struct err **err) {
         return backup_from(((struct sqlite_store *)backend)->path, path, err);
 }
 
+/* The lock is had for a moment alone, so that a service can start meanwhile. */
+static bool is_in_use(const char *directory) {
+        int fd = sqlite_lock(directory, NULL);
+
+        if (fd >= 0)
+                close(fd);
+        return fd < 0;
+}
+
 int store_backup_of(const char *directory, const char *path, struct err **err) {
         _cleanup_free_ char *from = NULL;
+        int r;
 
         if (asprintf(&from, "%s/" SQLITE_STORE_FILE, directory) < 0) {
                 from = NULL;
@@ -125,7 +135,8 @@ int store_backup_of(const char *directory, const char *path, struct err **err) {
         }
         if (access(from, F_OK) < 0)
                 return err_errno(err, errno, "backup: %s", from);
-        return backup_from(from, path, err);
+        r = is_in_use(directory) ? 0 : sqlite_check_log(from, err);
+        return r < 0 ? err_wrap(err, r, "backup") : backup_from(from, path, err);
 }
 
 /* Who restores as root does it for whom the store belongs to. */

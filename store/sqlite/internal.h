@@ -79,6 +79,9 @@ int sqlite_connect(const char *path, int flags, sqlite3 **ret_db, struct err **e
 /* The number that @query, which has no parameters, answers: 0, or a negative errno and *err. */
 int sqlite_number(struct sqlite_connection *c, enum sqlite_query query, int64_t *ret_number, struct err **err);
 
+/* Whether the log of @database, which nobody has open, is as whole as a cut leaves it: 0, or -EBADMSG. */
+int sqlite_check_log(const char *database, struct err **err);
+
 /* Whether @db is a store of ours: 0, or -EBADMSG. */
 int sqlite_check_kind(sqlite3 *db, const char *path, struct err **err);
 

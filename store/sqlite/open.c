@@ -170,8 +170,8 @@ int sqlite_open_all(struct sqlite_store *s, struct err **err) {
         s->lock_fd = sqlite_lock(s->directory, err);
         if (s->lock_fd < 0)
                 return s->lock_fd;
-        if ((r = sqlite_finish_restore(s->directory, err)) < 0 || (r = open_writer(s, err)) < 0 ||
-            (r = open_reader(s, err)) < 0)
+        if ((r = sqlite_finish_restore(s->directory, err)) < 0 || (r = sqlite_check_log(s->path, err)) < 0 ||
+            (r = open_writer(s, err)) < 0 || (r = open_reader(s, err)) < 0)
                 return r;
         return sqlite_keeper_start(s, err);
 }

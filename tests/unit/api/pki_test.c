@@ -271,6 +271,40 @@ static void test_what_cannot_be_made_anew_is_refused(void **state) {
         pki_free(must_open(NOW));
 }
 
+/* A key's own number is another than the one that its public half, which stands beside it, is of. */
+static void turn_bit(const char *name) {
+        _cleanup_free_ char *text = slurp(name);
+        char *number = strchr(text, '\n') + 1 + 60; /* in base64, within its first line */
+
+        *number = *number == 'A' ? 'B' : 'A';
+        spill(name, text);
+}
+
+static void test_a_key_with_a_wrong_bit(void **state) {
+        static const char *const refused[] = { "pki/ca.key", "pki/front-proxy-ca.key", "pki/sa.key" };
+        struct pki *pki = must_open(NOW);
+
+        pki_free(pki);
+        for (unsigned i = 0; i < ELEMENTS(refused); i++) {
+                _cleanup_err_ struct err *err = NULL;
+                _cleanup_free_ char *kept = slurp(refused[i]);
+
+                turn_bit(refused[i]);
+                assert_int_equal(try_open(NOW, &pki, &err), -EINVAL);
+                assert_non_null(strstr(err_text(err), "restore it from a backup"));
+                spill(refused[i], kept);
+        }
+        turn_bit("pki/apiserver.key");
+        {
+                _cleanup_free_ char *wrong = slurp("pki/apiserver.key");
+
+                pki = must_open(NOW);
+                assert_string_not_equal(pki_key(pki, PKI_SERVING), wrong);
+        }
+        expect_usable(pki, NOW);
+        pki_free(pki);
+}
+
 static void test_names_of_the_serving_certificate(void **state) {
         _cleanup_err_ struct err *err = NULL;
         static char text[PKI_NAMES_MAX + 2][16];
@@ -309,6 +343,7 @@ int main(void) {
                 TEST(test_first_start_with_a_wrong_clock),
                 TEST(test_halves_are_made_whole),
                 TEST(test_what_cannot_be_made_anew_is_refused),
+                TEST(test_a_key_with_a_wrong_bit),
                 TEST(test_names_of_the_serving_certificate),
         };
 

@@ -2,6 +2,7 @@
 #include "tests/unit/store/fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/files.h"
 
 /* What a child process did when it was killed. */
 struct shared {
@@ -116,6 +118,77 @@ static void test_damaged(void **state) {
         assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 9", NULL, NULL, NULL), SQLITE_OK);
         sqlite3_close(db);
         expect_refused(f, "version 9");
+}
+
+/* A copy of @f's files as they are, as a kill would leave them; another @f from then on. */
+static void leave_log(struct fixture *f, const char *old) {
+        char command[300];
+
+        snprintf(command, sizeof(command), "rm -rf %s && cp -r %s %s && chmod 700 %s", f->dir, old, f->dir, f->dir);
+        assert_int_equal(system(command), 0);
+}
+
+static off_t log_size(const struct fixture *f) {
+        struct stat st;
+        char path[128];
+
+        snprintf(path, sizeof(path), "%s/state.db-wal", f->dir);
+        assert_int_equal(stat(path, &st), 0);
+        return st.st_size;
+}
+
+/* Turns a bit of the byte @at; behind its end from there on if it is negative. */
+static void damage_log(const struct fixture *f, off_t at) {
+        _cleanup_close_ int fd = -EBADF;
+        char path[128], byte;
+
+        snprintf(path, sizeof(path), "%s/state.db-wal", f->dir);
+        fd = open(path, O_RDWR | O_CLOEXEC);
+        assert_true(fd >= 0);
+        at = at < 0 ? log_size(f) + at : at;
+        assert_int_equal(pread(fd, &byte, 1, at), 1);
+        byte ^= 4;
+        assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+}
+
+/* Of a log that a kill has left what is wrong further ahead is damage, and what is wrong at its end may be a cut's. */
+static void test_damaged_log(void **state) {
+        static const off_t wrong[] = { 0, 20, 32 + 3, 32 + 24 + 100, 32 + 16, 32 + 8, 3 * 4120 + 32 + 24 };
+        struct fixture *f = *state;
+        struct fixture left = { .backend = f->backend };
+        char key[32], target[128], large[65536];
+        off_t before;
+
+        snprintf(left.dir, sizeof(left.dir), "%.50s.left", f->dir);
+        for (int i = 0; i < 20; i++) {
+                snprintf(key, sizeof(key), "key-%d", i);
+                fixture_put(f->store, key, "value", STORE_ABSENT);
+        }
+        for (size_t i = 0; i < ELEMENTS(wrong); i++) {
+                leave_log(&left, f->dir);
+                damage_log(&left, wrong[i]);
+                expect_refused(&left, "-wal: is damaged behind byte");
+                expect_refused(&left, "restore a backup, or cut it off there");
+                snprintf(target, sizeof(target), "%s.backup", f->dir);
+                assert_int_equal(store_backup_of(left.dir, target, NULL), -EBADMSG);
+                assert_int_equal(access(target, F_OK), -1);
+        }
+        leave_log(&left, f->dir);
+        fixture_open(&left); /* whole */
+        store_close(left.store);
+        leave_log(&left, f->dir);
+        damage_log(&left, -4120 + 24 + 5); /* the last transaction, as a cut may leave it */
+        fixture_open(&left);
+        store_close(left.store);
+        memset(large, 'l', sizeof(large) - 1);
+        large[sizeof(large) - 1] = '\0';
+        before = log_size(f);
+        fixture_put(f->store, "large", large, STORE_ABSENT);
+        leave_log(&left, f->dir);
+        damage_log(&left, before + 24); /* pages may come to the disk in any order */
+        fixture_open(&left);
+        store_close(left.store);
+        assert_int_equal(files_remove_tree(left.dir, NULL), 0);
 }
 
 /* Whoever reads for long, as a backup does, keeps the log, and nobody waiting: each wait for a connection is ten
@@ -222,6 +295,7 @@ int main(void) {
                 FIXTURE_SQLITE(test_kill),
                 FIXTURE_SQLITE(test_in_use),
                 FIXTURE_SQLITE(test_damaged),
+                FIXTURE_SQLITE(test_damaged_log),
                 FIXTURE_SQLITE(test_log_is_moved_beside_the_writer),
                 FIXTURE_SQLITE(test_log_stays_short),
                 FIXTURE_SQLITE(test_long_reads),
