@@ -224,6 +224,49 @@ static int unknown(const char *argument, struct err **err) {
         return err_set(err, EINVAL, "%s: no such flag; --help lists them", argument);
 }
 
+/* --- what holds --- */
+
+static const char *text_of_flag(struct arena *arena, const struct flag *f, const struct api_config *config) {
+        static const char *const levels[] = { "error", "warning", "info", "debug" };
+        const void *at = (const char *)config + f->at;
+        char duration[DURATION_TEXT_MAX];
+
+        switch (f->kind) {
+        case FLAG_TEXT:
+                return *(const char *const *)at ?: "";
+        case FLAG_LEVEL:
+                return levels[*(const enum log_level *)at];
+        case FLAG_VERBOSITY:
+                return *(const enum log_level *)at == LOG_LEVEL_DEBUG ? "4" : "0";
+        case FLAG_BOOL:
+                return *(const bool *)at ? "true" : "false";
+        case FLAG_DURATION:
+                return arena_strdup(arena, duration_format(*(const int64_t *)at, duration));
+        case FLAG_CHANCE:
+        case FLAG_RATE:
+                return arena_printf(arena, "%g", *(const double *)at);
+        default:
+                return arena_printf(arena, "%u", *(const unsigned *)at);
+        }
+}
+
+int api_config_flags(const struct api_config *config, struct arena *arena, string_map *ret_flags) {
+        string_map all = { .items = arena_alloc_array(arena, ELEMENTS(flags), sizeof(*all.items)) };
+
+        for (size_t i = 0; all.items && i < ELEMENTS(flags); i++) {
+                const char *text = text_of_flag(arena, &flags[i], config);
+
+                if (!text)
+                        return -ENOMEM;
+                all.items[all.count++] = (struct string_pair){ flags[i].name, text };
+        }
+        if (!all.items)
+                return -ENOMEM;
+        qsort(all.items, all.count, sizeof(*all.items), kube_pair_order);
+        *ret_flags = all;
+        return 0;
+}
+
 /* --- the file: a map of flags' names to their values --- */
 
 static const char *text_of(struct arena *arena, const struct value *value) {

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "api/controllers/node_config.h"
+#include "kube/types.h"
 #include "lib/log.h"
 
 struct arena;
@@ -59,5 +60,9 @@ void api_config_deinit(struct api_config *config);
 
 /* The first address of --service-cluster-ip-range: that of the API itself. -EINVAL when it is no range. */
 int api_config_service(const struct api_config *config, char *ret_text, size_t size, struct err **err);
+
+/* All flags with what holds for them, in the order of their names, as Go's programs write such; in @arena, where what
+ * was given is not copied. 0 or -ENOMEM. */
+int api_config_flags(const struct api_config *config, struct arena *arena, string_map *ret_flags);
 
 const char *api_config_help(void);

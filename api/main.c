@@ -29,6 +29,7 @@
 #include "api/state/state.h"
 #include "api/usage/usage.h"
 #include "kube/kinds.h"
+#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
@@ -288,6 +289,7 @@ static void close_parts(struct parts *p) {
 
 static int run_with(const struct api_config *c, struct api_credentials *credentials, struct err **err) {
         _cleanup_kube_registry_ struct kube_registry *registry = api_kinds_new(err);
+        _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_(close_parts) struct parts p = { .config = { .registry = registry,
                                                               .n_loops = c->loops,
                                                               .limits = limits_of(c),
@@ -300,7 +302,7 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
                                                   .service = { .credentials = credentials } };
         int r;
 
-        if (!registry)
+        if (!registry || !arena || api_config_flags(c, arena, &p.config.flags) < 0)
                 return -ENOMEM;
         r = open_parts(c, &p, err);
         return r < 0 ? r : serve(c, &p.config, &p.service, err);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/cleanup.h"
@@ -70,4 +71,49 @@ int duration_parse(const char *text, int64_t *ret_ns) {
         }
         *ret_ns = negative ? -sum : sum;
         return 0;
+}
+
+/* @n units of 10^-@digits each, without zeros at the end. */
+static size_t put_decimal(char *text, size_t size, uint64_t n, unsigned digits) {
+        uint64_t scale = 1;
+        int length;
+
+        for (unsigned i = 0; i < digits; i++)
+                scale *= 10;
+        length = snprintf(text, size, "%llu.%0*llu", (unsigned long long)(n / scale), (int)digits,
+                          (unsigned long long)(n % scale));
+        while (text[length - 1] == '0')
+                length--;
+        return (size_t)(length - (text[length - 1] == '.'));
+}
+
+static const char *format_small(uint64_t ns, const char *sign, char *ret_text) {
+        char number[DURATION_TEXT_MAX];
+        const char *unit = ns < 1000 ? "ns" : ns < 1000000 ? "µs" : "ms";
+        size_t n = ns < 1000 ? (size_t)snprintf(number, sizeof(number), "%llu", (unsigned long long)ns) :
+                               put_decimal(number, sizeof(number), ns, ns < 1000000 ? 3 : 6);
+
+        snprintf(ret_text, DURATION_TEXT_MAX, "%s%.*s%s", sign, (int)n, number, unit);
+        return ret_text;
+}
+
+const char *duration_format(int64_t ns, char ret_text[DURATION_TEXT_MAX]) {
+        const uint64_t minute = 60000000000;
+        uint64_t all = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns;
+        unsigned long long minutes = all / minute;
+        const char *sign = ns < 0 ? "-" : "";
+        char seconds[DURATION_TEXT_MAX];
+        int n;
+
+        if (all > 0 && all < 1000000000)
+                return format_small(all, sign, ret_text);
+        n = (int)put_decimal(seconds, sizeof(seconds), all % minute, 9);
+        if (minutes >= 60)
+                snprintf(ret_text, DURATION_TEXT_MAX, "%s%lluh%llum%.*ss", sign, minutes / 60, minutes % 60, n,
+                         seconds);
+        else if (minutes > 0)
+                snprintf(ret_text, DURATION_TEXT_MAX, "%s%llum%.*ss", sign, minutes, n, seconds);
+        else
+                snprintf(ret_text, DURATION_TEXT_MAX, "%s%.*ss", sign, n, seconds);
+        return ret_text;
 }

@@ -10,6 +10,7 @@
 #include "api/pages/health.h"
 #include "api/pages/metrics.h"
 #include "api/pages/paths.h"
+#include "api/pages/zpages.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
 #include "api/server/server.h"
@@ -84,12 +85,13 @@ static enum api_step show_keys(struct api_request *r, const char *rest) {
 
 static enum api_step show_paths(struct api_request *r, const char *rest);
 
-enum { BELOW = 1, READ_ONLY = 2 };
+enum { BELOW = 1, READ_ONLY = 2, UNLISTED = 4 };
 
 static const struct {
         const char *path;
         enum api_step (*show)(struct api_request *r, const char *rest);
-        unsigned flags; /* BELOW: it has paths below it; READ_ONLY: other methods than GET are refused */
+        unsigned flags; /* BELOW: it has paths below it; READ_ONLY: other methods than GET are refused; UNLISTED: "/"
+                           does not tell of it */
 } pages[] = {
         { "/", show_paths, 0 },
         { "/index.html", show_paths, 0 },
@@ -101,6 +103,8 @@ static const struct {
         { "/metrics/slis", api_health_show_metrics, 0 },
         { "/.well-known/openid-configuration", show_issuer, READ_ONLY },
         { "/openid/v1/jwks", show_keys, READ_ONLY },
+        { "/flagz", api_flagz_show, 0 },
+        { "/statusz", api_statusz_show, UNLISTED },
         { "/openapi/v2", api_openapi_show_v2, 0 },
         { "/openapi/v3", api_openapi_show, BELOW },
 };
@@ -113,7 +117,8 @@ static enum api_step show_paths(struct api_request *r, const char *rest) {
         own[n++] = "/apis";
         own[n++] = "/apis/";
         for (size_t i = 1; i < ELEMENTS(pages); i++) /* all but "/" */
-                own[n++] = pages[i].path;
+                if (!(pages[i].flags & UNLISTED))
+                        own[n++] = pages[i].path;
         n += api_health_paths(r->arena, own + n);
         return api_paths_show(r, own, n);
 }

@@ -4,7 +4,7 @@
 const struct rbac_default_binding rbac_default_bindings[] = {
         { "", "cluster-admin", "ClusterRole", "cluster-admin", "Group/system:masters" },
         /* Not of kube-apiserver's: nacelle's agents lead Services' addresses to who is behind them by themselves. */
-        { "", "nacelle:node-proxier", "ClusterRole", "system:node-proxier", "Group/system:nodes" },
+        { "", "nacelle:node-proxier", "ClusterRole", "nacelle:node-proxier", "Group/system:nodes" },
         { "", "system:basic-user", "ClusterRole", "system:basic-user", "Group/system:authenticated" },
         { "", "system:controller:attachdetach-controller", "ClusterRole", "system:controller:attachdetach-controller",
           "ServiceAccount/kube-system/attachdetach-controller" },

@@ -7,6 +7,10 @@ const struct rbac_default_row rbac_default_roles[] = {
         RBAC_RULE("*", "*", "*"),
         RBAC_PATHS("*", "*"),
         RBAC_ROLE("", "edit", "aggregate-to-admin", "aggregate-to-edit"),
+        /* Not of kube-apiserver's: what an agent hears of other nodes, and of who is behind Services, and no more. */
+        RBAC_ROLE("", "nacelle:node-proxier", "", ""),
+        RBAC_RULE("list watch", "core", "nodes services"),
+        RBAC_RULE("list watch", "discovery.k8s.io", "endpointslices"),
         RBAC_ROLE("", "system:aggregate-to-admin", "aggregate-to-admin", ""),
         RBAC_RULE("create", "authorization.k8s.io", "localsubjectaccessreviews"),
         RBAC_RULE("create delete deletecollection get list patch update watch", "rbac.authorization.k8s.io",

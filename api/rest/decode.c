@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/rest/annotated.h"
 #include "api/rest/rest.h"
 #include "api/rest/strict.h"
 #include "api/server/codec.h"
@@ -43,12 +44,12 @@ static enum api_step refuse_body(struct api_request *r) {
 }
 
 static enum api_step check_fields(struct api_request *r) {
-        const char *json = r->body_form == API_JSON ? r->body : NULL, *problem;
+        const char *json = r->body_form == API_JSON ? r->body : NULL, *problem = NULL;
 
-        if (r->body_form == API_PROTOBUF)
-                return API_NEXT;
-        if (api_look(r, json, r->body_size, r->sent, &problem) < 0)
+        if (r->body_form != API_PROTOBUF && api_look(r, json, r->body_size, r->sent, &problem) < 0)
                 return api_fail(r, -ENOMEM, NULL);
+        if (!problem)
+                problem = api_annotated_problem(r, r->sent);
         if (!problem)
                 return API_NEXT;
         return api_refuse(r, API_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", kind_of(r),

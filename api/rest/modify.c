@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/rest/annotated.h"
 #include "api/rest/door.h"
 #include "api/rest/meta.h"
 #include "api/rest/own.h"
@@ -337,6 +338,8 @@ static enum api_step check_patched(struct api_request *r, const struct value *cu
 
         if (error == 0 && !problem)
                 problem = api_patch_kind_problem(r, current, next);
+        if (error == 0 && !problem && (problem = api_annotated_problem(r, next)) && r->body_form == API_PATCH_STRATEGIC)
+                return api_refuse(r, API_BROKEN, "%s", problem);
         if (error == 0 && !problem)
                 return API_NEXT;
         if (error < 0 || !(quoted = shown_of(r, next)))

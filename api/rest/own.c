@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/rest/annotated.h"
 #include "api/rest/scale.h"
 #include "api/rest/strict.h"
 #include "api/server/codec.h"
@@ -215,6 +216,16 @@ static enum api_step refuse(struct api_request *r, int error, const struct apply
         }
 }
 
+static enum api_step refuse_annotated(struct api_request *r, const struct value *object) {
+        const char *problem = api_annotated_problem(r, object),
+                   *namespace = value_string_or(value_find(r->sent, "metadata.namespace"), "");
+
+        if (!problem)
+                return API_NEXT;
+        return api_refuse(r, API_BROKEN, "failed to convert to unversioned (%s/%s; %s/%s, Kind=%s): %s", namespace,
+                          r->name, r->kind->group, r->kind->version, r->kind->kind, problem);
+}
+
 enum api_step api_apply(struct api_request *r, const struct value **ret_next) {
         _cleanup_err_ struct err *err = NULL;
         struct apply_target target = is_scale(r) ? scale_target(r) : target_of(r);
@@ -251,5 +262,7 @@ enum api_step api_apply(struct api_request *r, const struct value **ret_next) {
         error = is_scale(r) ? api_scale_open(r, result.object, ret_next) ?:
                               merge_scale(r, *ret_next, result.object, ret_next) :
                               0;
-        return error < 0 ? api_fail(r, error, NULL) : api_look_at_applied(r);
+        if (error < 0)
+                return api_fail(r, error, NULL);
+        return refuse_annotated(r, result.object) ?: api_look_at_applied(r);
 }

@@ -19,6 +19,7 @@ int shape_volume_update(struct api_request *r, struct value_edit *edit);
 int shape_pod(struct api_request *r, struct value_edit *edit);
 int shape_pod_update(struct api_request *r, struct value_edit *edit);
 int shape_job(struct api_request *r, struct value_edit *edit);
+int shape_deployment(struct api_request *r, struct value_edit *edit, const struct value *deployment);
 int shape_daemons(struct api_request *r, struct value_edit *edit, const struct value *daemons);
 
 int shape_request(struct api_request *r, struct value_edit *edit);

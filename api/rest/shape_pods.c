@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/rest/annotated.h"
 #include "api/rest/meta.h"
 #include "api/rest/shape.h"
 #include "api/server/request.h"
@@ -194,12 +195,12 @@ int shape_job(struct api_request *r, struct value_edit *edit) {
 
 /* --- daemon sets: which template this is, counted, as an annotation --- */
 
-#define TEMPLATES "deprecated.daemonset.template.generation"
-
 static int64_t template_of(const struct value *daemons) {
         const struct value *annotations = value_find(daemons, "metadata.annotations");
+        int64_t number = 0;
 
-        return strtoll(value_string_or(value_get(annotations, TEMPLATES), "0"), NULL, 10);
+        go_number_int(value_string_or(value_get(annotations, ANNOTATED_TEMPLATE), "0"), &number);
+        return number;
 }
 
 int shape_daemons(struct api_request *r, struct value_edit *edit, const struct value *daemons) {
@@ -213,5 +214,21 @@ int shape_daemons(struct api_request *r, struct value_edit *edit, const struct v
         if (!r->creates && was && is && !value_equal(was, is))
                 number = go_number_next(number);
         text = arena_printf(r->arena, "%lld", (long long)number);
-        return shape_text(edit, "/metadata/annotations/" TEMPLATES, text);
+        return shape_text(edit, "/metadata/annotations/" ANNOTATED_TEMPLATE, text);
+}
+
+/* --- deployments: the revision to go back to, as an annotation, which is a number or not there --- */
+
+int shape_deployment(struct api_request *r, struct value_edit *edit, const struct value *deployment) {
+        const char *text = value_string(value_get(value_find(deployment, "metadata.annotations"), ANNOTATED_ROLLBACK));
+        int64_t number;
+
+        if (!text)
+                return 0;
+        if (!*text)
+                return shape_put(edit, "/metadata/annotations/" ANNOTATED_ROLLBACK, NULL);
+        if (go_number_int(text, &number) < 0)
+                return 0; /* of an object that was kept before such were refused */
+        return shape_text(edit, "/metadata/annotations/" ANNOTATED_ROLLBACK,
+                          arena_printf(r->arena, "%lld", (long long)number));
 }

@@ -69,7 +69,7 @@ static const struct api_strategy table[] = {
         { "apps", "daemonsets", .flags = API_GENERATION, .settled = shape_daemons, .create = shape_template,
           .update = shape_template },
         { "apps", "deployments", .flags = API_GENERATION | API_COUNTS_ANNOTATIONS | API_STATUS_LABELS,
-          .create = shape_template, .update = shape_template },
+          .create = shape_template, .update = shape_template, .shape = shape_deployment },
         { "apps", "replicasets", .flags = API_GENERATION, .create = shape_template, .update = shape_template },
         { "apps", "statefulsets", .flags = API_GENERATION, .create = shape_stateful_set, .update = shape_stateful_set },
         { "batch", "cronjobs", .flags = API_GENERATION, .create = shape_template, .update = shape_template },

@@ -212,6 +212,12 @@ static enum api_step check_include(struct api_request *r) {
         return api_refuse(r, API_BAD_REQUEST, "%s", err_text(err));
 }
 
+bool api_asks_pretty(const struct api_request *r) {
+        const struct http_request *q = http_request_of(r->x);
+
+        return is_pretty(q, *q->query ? http_query(r->arena, q->query, "pretty") : NULL);
+}
+
 enum api_step api_read_form(struct api_request *r) {
         const struct http_request *q = http_request_of(r->x);
 
@@ -221,7 +227,7 @@ enum api_step api_read_form(struct api_request *r) {
         r->no_shape = error == -EINVAL;
         if (r->no_media)
                 r->media = (struct api_media){ .meta_version = "v1", .pretty = true };
-        r->media.pretty |= is_pretty(q, *q->query ? http_query(r->arena, q->query, "pretty") : NULL);
+        r->media.pretty |= api_asks_pretty(r);
         return API_NEXT;
 }
 

@@ -15,6 +15,9 @@ enum api_step api_options_read(struct api_request *r);
  * JSON, and refused later. */
 enum api_step api_read_form(struct api_request *r);
 
+/* Whether the query or the client's name asks for an answer that is laid out. */
+bool api_asks_pretty(const struct api_request *r);
+
 /* A boolean as Kubernetes reads it in a query: what does not say no says yes. */
 bool api_option_bool(const char *text);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "api/cache/collection.h"
 #include "api/server/deadline.h"
@@ -269,6 +270,7 @@ int api_server_new(const struct api_server_config *config, struct api_server **r
         if (!server)
                 return err_set(err, ENOMEM, "no memory for the server");
         server->config = *config;
+        server->started = time(NULL);
         atomic_init(&server->health.begun, config->begun);
         pthread_mutex_init(&server->source.lock, NULL);
         r = http_loops_new(&loops, &server->loops, err);

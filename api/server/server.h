@@ -67,7 +67,8 @@ struct api_server_config {
         const struct validate_asks *asks; /* what validation asks, of a request; NULL: nothing */
         struct proxy *proxy;              /* the ways to nodes and pods */
         struct priority *priority;
-        unsigned begun; /* API_BEGUN() of what is done before anything is served */
+        unsigned begun;   /* API_BEGUN() of what is done before anything is served */
+        string_map flags; /* what it was started with, by the flags' names, in order */
 };
 
 struct api_server {
@@ -78,6 +79,7 @@ struct api_server {
         atomic_uint in_flight[_API_LOADS];
         atomic_size_t unread; /* bytes of large answers that are on their way */
         atomic_bool leaves;   /* it says so at /readyz */
+        int64_t started;      /* seconds since 1970 */
         struct api_health health;
         struct api_source source;
 };

@@ -41,9 +41,15 @@ static void check_strategy(struct validation *v, const struct place *at,
                 check_rolling_update(v, update, strategy->rolling_update);
 }
 
-static void check_spec(struct validation *v, const struct kube_apps_v1_daemon_set_spec *spec,
+/* Which template it is: no field of this version, and told of as the one that it is there. */
+static int64_t templates_of(const struct kube_apps_v1_daemon_set *daemons) {
+        return validate_annotated_number(&daemons->metadata.annotations, "deprecated.daemonset.template.generation");
+}
+
+static void check_spec(struct validation *v, const struct kube_apps_v1_daemon_set *new,
                        const struct kube_pod_template_spec *past, const struct validate_selector_options *lenient) {
         static const char *const always[] = { "Always", NULL };
+        const struct kube_apps_v1_daemon_set_spec *spec = &new->spec;
         const struct place *at = FIELD(NULL, "spec"), *selector = FIELD(at, "selector"),
                            *template = FIELD(at, "template"), *pod = FIELD(template, "spec");
 
@@ -60,6 +66,7 @@ static void check_spec(struct validation *v, const struct kube_apps_v1_daemon_se
                 validate_forbidden(v, FIELD(pod, "activeDeadlineSeconds"),
                                    "activeDeadlineSeconds in DaemonSet is not Supported");
         validate_not_negative(v, FIELD(at, "minReadySeconds"), spec->min_ready_seconds);
+        validate_not_negative(v, FIELD(at, "templateGeneration"), templates_of(new));
         check_strategy(v, FIELD(at, "updateStrategy"), &spec->update_strategy);
         validate_not_negative_if(v, FIELD(at, "revisionHistoryLimit"), &spec->revision_history_limit);
 }
@@ -68,7 +75,7 @@ static void create_daemon_set(struct validation *v, const void *object, const vo
         const struct kube_apps_v1_daemon_set *new = object;
 
         validate_meta(v, &new->metadata, NAME_SUBDOMAIN);
-        check_spec(v, &new->spec, NULL, NULL);
+        check_spec(v, new, NULL, NULL);
 }
 
 static void update_daemon_set(struct validation *v, const void *object, const void *before) {
@@ -76,9 +83,12 @@ static void update_daemon_set(struct validation *v, const void *object, const vo
         struct validate_selector_options lenient = { .any_value = validate_selector_has_bad_value(old->spec.selector) };
 
         validate_meta_update(v, &new->metadata, &old->metadata);
+        if (templates_of(new) < templates_of(old))
+                validate_invalid_int(v, FIELD(FIELD(NULL, "spec"), "templateGeneration"), templates_of(new),
+                                     "must not be decremented");
         validate_immutable(v, FIELD(FIELD(NULL, "spec"), "selector"), &kube_label_selector_type, new->spec.selector,
                            old->spec.selector);
-        check_spec(v, &new->spec, &old->spec.template, &lenient);
+        check_spec(v, new, &old->spec.template, &lenient);
 }
 
 static void update_status(struct validation *v, const void *object, const void *before) {

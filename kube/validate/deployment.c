@@ -73,8 +73,9 @@ static void check_strategy(struct validation *v, const struct place *at,
         }
 }
 
-static void check_deployment(struct validation *v, const struct kube_apps_v1_deployment_spec *spec,
+static void check_deployment(struct validation *v, const struct kube_apps_v1_deployment *new,
                              const struct kube_pod_template_spec *past) {
+        const struct kube_apps_v1_deployment_spec *spec = &new->spec;
         const struct place *at = FIELD(NULL, "spec"), *deadline = FIELD(at, "progressDeadlineSeconds");
 
         validate_not_negative_if(v, FIELD(at, "replicas"), &spec->replicas);
@@ -82,6 +83,10 @@ static void check_deployment(struct validation *v, const struct kube_apps_v1_dep
         check_strategy(v, FIELD(at, "strategy"), &spec->strategy);
         validate_not_negative(v, FIELD(at, "minReadySeconds"), spec->min_ready_seconds);
         validate_not_negative_if(v, FIELD(at, "revisionHistoryLimit"), &spec->revision_history_limit);
+        /* No field of this version, and told of as the one that it is there. */
+        validate_not_negative(
+                v, FIELD(FIELD(at, "rollback"), "version"),
+                validate_annotated_number(&new->metadata.annotations, "deprecated.deployment.rollback.to"));
         validate_not_negative_if(v, deadline, &spec->progress_deadline_seconds);
         if (spec->progress_deadline_seconds.set && spec->progress_deadline_seconds.value <= spec->min_ready_seconds)
                 validate_invalid_int(v, deadline, spec->progress_deadline_seconds.value,
@@ -92,14 +97,14 @@ static void create_deployment(struct validation *v, const void *object, const vo
         const struct kube_apps_v1_deployment *new = object;
 
         validate_meta(v, &new->metadata, NAME_SUBDOMAIN);
-        check_deployment(v, &new->spec, NULL);
+        check_deployment(v, new, NULL);
 }
 
 static void update_deployment(struct validation *v, const void *object, const void *before) {
         const struct kube_apps_v1_deployment *new = object, *old = before;
 
         validate_meta_update(v, &new->metadata, &old->metadata);
-        check_deployment(v, &new->spec, &old->spec.template);
+        check_deployment(v, new, &old->spec.template);
         validate_immutable(v, FIELD(FIELD(NULL, "spec"), "selector"), &kube_label_selector_type, new->spec.selector,
                            old->spec.selector);
 }

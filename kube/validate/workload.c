@@ -6,6 +6,7 @@
 #include "kube/names.h"
 #include "kube/validate/common.h"
 #include "lib/arena.h"
+#include "lib/go_number.h"
 
 /* --- numbers and percentages --- */
 
@@ -182,6 +183,15 @@ void validate_domain_path(struct validation *v, const struct place *at, const ch
                 validate_invalid(v, at, slash + 1,
                                  "Invalid path (regex used for validation is "
                                  "'[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')");
+}
+
+/* --- annotations --- */
+
+int64_t validate_annotated_number(const string_map *annotations, const char *key) {
+        const char *text = string_map_get(annotations, key);
+        int64_t number = 0;
+
+        return text && go_number_int(text, &number) == 0 ? number : 0;
 }
 
 /* --- counters --- */

@@ -47,6 +47,11 @@ void validate_text_choice(struct validation *v, const struct place *at, const ch
 /* "example.com/path" (IsDomainPrefixedPath). */
 void validate_domain_path(struct validation *v, const struct place *at, const char *text);
 
+/* --- numbers that live in annotations: fields of older versions --- */
+
+/* 0: there is none. */
+int64_t validate_annotated_number(const string_map *annotations, const char *key);
+
 /* --- counters of a status --- */
 
 /* What may not be less than it was: collisionCount. */

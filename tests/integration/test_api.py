@@ -1,8 +1,10 @@
 """The API service as its clients see it: kubectl, watchers, writers that meet, restarts."""
+import datetime
 import gzip
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -11,7 +13,7 @@ import time
 
 import pytest
 
-from support.api import PEERS, Api
+from support.api import BUILD, PEERS, Api
 from support.node import wait_for
 
 API = {}  # with what an API service has by itself
@@ -221,6 +223,28 @@ def test_certificates_are_renewed_while_it_runs():
         pathlib.Path(a.pki, "ca.crt").write_text(old_authority)  # the same key: clients that know the old certificate trust the new leaf
         assert a.client().ask("GET", MAPS)[0] == 200
         assert 1 <= a.log().count("certificates were renewed") <= 2, "no more than what was due, each at its second"
+    finally:
+        a.stop()
+
+
+def test_since_when_and_with_which_flags_it_runs(tmp_path):
+    """/statusz and /flagz: what it was started with, on the command line and by its file, and all else as it is by default."""
+    (tmp_path / "config.yaml").write_text("request-timeout: 90s\nnode-eviction-rate: 0.25\n")
+    began = int(time.time())
+    a = Api("--config", str(tmp_path / "config.yaml"), "--event-ttl=2h").start()
+    try:
+        client, of = a.client(), "application/json;as={};v=v1beta1;g=config.k8s.io"
+        code, state = client.ask("GET", "/statusz", Accept=of.format("Statusz"))
+        assert code == 200 and state["metadata"] == {"name": "apiserver"} and state["binaryVersion"].startswith("1.36.")
+        started = datetime.datetime.strptime(state["startTime"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc).timestamp()
+        assert began <= started <= time.time() and started + state["uptimeSeconds"] <= time.time()
+        flags = client.ask("GET", "/flagz", Accept=of.format("Flagz"))[1]["flags"]
+        wanted = {"request-timeout": "1m30s", "node-eviction-rate": "0.25", "event-ttl": "2h", "scheduler": "false", "secure-port": str(a.port), "kubelet-timeout": "5s", "cluster-cidr": ""}
+        assert {k: flags[k] for k in wanted} == wanted and list(flags) == sorted(flags)
+        help_text = subprocess.run([f"{BUILD}/nacelle-api", "--help"], capture_output=True, text=True, check=True).stdout
+        assert set(re.findall(r"--([a-z][a-z0-9-]+)", help_text)) <= set(flags)
+        text = client.raw("GET", "/flagz")[2].decode()
+        assert text.startswith("\napiserver flagz\n") and "\nrequest-timeout: 1m30s\n" in text
     finally:
         a.stop()
 

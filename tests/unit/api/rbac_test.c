@@ -224,7 +224,7 @@ static void test_default_roles_are_put_right(void **state) {
         struct string_pair off = { RBAC_AUTOUPDATE, "false" };
 
         assert_int_equal(rbac_defaults(arena, &d), 0);
-        assert_int_equal(d.cluster_roles.count, 70); /* one of them is metrics-server's */
+        assert_int_equal(d.cluster_roles.count, 71); /* one of them is metrics-server's, one nacelle's agents' */
         assert_int_equal(d.cluster_role_bindings.count, 51);
         assert_int_equal(d.roles.count, 7);
         assert_int_equal(d.role_bindings.count, 7);
@@ -256,6 +256,25 @@ static void test_default_roles_are_put_right(void **state) {
                          0);
         assert_int_equal(change, RBAC_UPDATE);
         assert_int_equal(binding.subjects.count, 1);
+}
+
+/* Beside what the Node authorizer lets them: of others' Nodes no more than the network of the cluster needs. */
+static void test_what_nodes_hear_of_others(void **state) {
+        struct rbac_defaults d;
+
+        assert_int_equal(rbac_defaults(arena, &d), 0);
+        list_for_each (role, &d.cluster_roles)
+                assert_int_equal(rbac_set_cluster_role(rbac, role), 0);
+        list_for_each (binding, &d.cluster_role_bindings)
+                assert_int_equal(rbac_set_cluster_role_binding(rbac, binding), 0);
+        assert_true(may("system:node:n1", "system:nodes", "list", "nodes", ""));
+        assert_true(may("system:node:n1", "system:nodes", "watch", "nodes", ""));
+        assert_true(may("system:node:n1", "system:nodes", "watch", "services", ""));
+        assert_false(may("system:node:n1", "system:nodes", "get", "nodes", ""));
+        assert_false(may("system:node:n1", "system:nodes", "watch", "endpoints", ""));
+        assert_false(may("system:node:n1", "system:nodes", "patch", "events", "default"));
+        assert_false(may("system:node:n1", "", "list", "nodes", ""));
+        assert_true(may("system:kube-proxy", "", "get", "nodes", "")); /* whose role is as it was */
 }
 
 static int impersonate(const char *who, const char *const *fields, struct auth_impersonated *ret) {
@@ -692,6 +711,7 @@ int main(void) {
                 TEST(test_covering),
                 TEST(test_covering_is_bounded),
                 TEST(test_default_roles_are_put_right),
+                TEST(test_what_nodes_hear_of_others),
                 TEST(test_impersonation),
                 TEST(test_what_nodes_write),
                 TEST(test_the_graph_forgets),

@@ -55,8 +55,39 @@ static void test_durations(void **state) {
         }
 }
 
+/* What Go's Duration.String() says. */
+static void test_formats(void **state) {
+        static const struct {
+                int64_t ns;
+                const char *text;
+        } rows[] = {
+                { 0, "0s" },
+                { 1, "1ns" },
+                { 1100, "1.1µs" },
+                { 2200000, "2.2ms" },
+                { 300000000, "300ms" },
+                { 999999999, "999.999999ms" },
+                { 1000000000, "1s" },
+                { 3300000000, "3.3s" },
+                { 60000000000, "1m0s" },
+                { 245000000000, "4m5s" },
+                { 245001000000, "4m5.001s" },
+                { 18367001000000, "5h6m7.001s" },
+                { 480000000001, "8m0.000000001s" },
+                { INT64_MAX, "2562047h47m16.854775807s" },
+                { INT64_MIN, "-2562047h47m16.854775808s" },
+                { -1500000000, "-1.5s" },
+                { -1, "-1ns" },
+        };
+        char text[DURATION_TEXT_MAX];
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(rows); i++)
+                assert_string_equal(duration_format(rows[i].ns, text), rows[i].text);
+}
+
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_durations) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_durations), cmocka_unit_test(test_formats) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
