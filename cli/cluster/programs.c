@@ -177,26 +177,62 @@ int cli_cluster_check(const struct cluster_program *program, struct err **err) {
         return err_set(err, ECHILD, "it has ended%s%s", *words ? ": " : "", words);
 }
 
+/* What the file's line VARIABLE=VALUE says, quoted or not, as systemd and OpenRC's shell would have it; NULL. */
+static char *find_value(char *text, const char *variable) {
+        size_t n = strlen(variable);
+        char *line, *value, *end;
+
+        while ((line = strsep(&text, "\n"))) {
+                if (strncmp(line, variable, n) != 0 || line[n] != '=')
+                        continue;
+                value = line + n + 1;
+                if (*value != '"' && *value != '\'')
+                        return value;
+                end = strchr(value + 1, *value);
+                if (end)
+                        *end = '\0';
+                return end ? value + 1 : NULL;
+        }
+        return NULL;
+}
+
 int cli_cluster_arguments(struct arena *arena, const struct cluster_program *program, struct cli_values *ret_arguments,
                           struct err **err) {
         const char *path = cli_cluster_file(arena, program->file);
         _cleanup_free_ char *text = NULL;
-        char *line, *end, *word;
+        char *line, *word;
         int r = path ? files_read(path, FILE_MAX, &text, NULL, err) : -ENOMEM;
 
         if (r < 0)
                 return r;
-        line = strstr(text, program->variable);
-        line = line ? strchr(line, '"') : NULL;
-        end = line ? strchr(line + 1, '"') : NULL;
-        if (!end)
+        line = find_value(text, program->variable);
+        if (!line)
                 return err_set(err, EINVAL, "%s: there is no %s=\"...\"", path, program->variable);
-        *end = '\0';
-        line = arena_strdup(arena, line + 1);
+        line = arena_strdup(arena, line);
         ret_arguments->n = 0;
         while (line && (word = strsep(&line, " ")) && ret_arguments->n < CLI_VALUES_MAX)
                 if (*word)
                         ret_arguments->values[ret_arguments->n++] = word;
+        return 0;
+}
+
+int cli_cluster_check_start(const struct cluster_program *program, struct err **err) {
+        static const char flag[] = "--data-dir=";
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_err_ struct err *why = NULL;
+        struct cli_values all = { .n = 0 };
+        enum how how;
+        int r = arena ? how_to(&how, err) : err_set(err, ENOMEM, "out of memory");
+
+        if (r < 0)
+                return r;
+        if ((r = cli_cluster_arguments(arena, program, &all, &why)) < 0)
+                return how == BY_US ? err_move(err, TAKE_PTR(why)) : 0;
+        for (size_t i = 0; i < all.n; i++)
+                if (strncmp(all.values[i], flag, strlen(flag)) == 0 &&
+                    strcmp(all.values[i] + strlen(flag), cli_cluster_places.data) != 0)
+                        return err_set(err, EINVAL, "%s/%s has %s; give the same, not %s", cli_cluster_places.config,
+                                       program->file, all.values[i], cli_cluster_places.data);
         return 0;
 }
 
