@@ -58,6 +58,7 @@ struct cluster_program {
         const char *name;            /* "nacelle-agent": also its unit's */
         const char *variable, *file; /* what is read of CONFIG/FILE */
         const char *settings;        /* its configuration file there, given by --config where it is; */
+        const char *place;           /* the flag that says which directory is its own, which no other process has */
         const char *openrc_log;      /* where contrib/openrc's script has it write */
 };
 extern const struct cluster_program cli_cluster_api, cli_cluster_agent;

@@ -1,10 +1,8 @@
 /* Whether this host may become that node of that cluster, before anything is changed: who it is already, and whether
  * another host is that node. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "cli/cluster/cluster.h"
@@ -119,21 +117,10 @@ int cli_cluster_check_free(struct cluster_api *api, const char *name, struct err
 /* --- one at a time --- */
 
 int cli_cluster_lock(int *ret_fd, struct err **err) {
-        int fd = open(cli_cluster_places.config, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+        int r = access(cli_cluster_places.config, F_OK) < 0 ? files_make_dirs(cli_cluster_places.config, 0755, err) : 0;
 
-        if (fd < 0 && errno == ENOENT) {
-                if ((r = files_make_dirs(cli_cluster_places.config, 0755, err)) < 0)
-                        return r;
-                fd = open(cli_cluster_places.config, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        }
-        if (fd < 0)
-                return err_errno(err, errno, "%s", cli_cluster_places.config);
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
-                close(fd);
-                return err_set(err, EBUSY,
-                               "%s: another `nacelle` makes, joins or resets a cluster here just now; wait for its end",
-                               cli_cluster_places.config);
-        }
-        *ret_fd = fd;
-        return 0;
+        return r < 0 ? r :
+                       files_lock(cli_cluster_places.config,
+                                  "a `nacelle` command is making, joining or leaving a cluster; wait for its end",
+                                  ret_fd, err);
 }

@@ -1,4 +1,5 @@
 /* The service and the agent: started by whoever starts programs on this host. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,6 +15,7 @@
 
 #include "cli/cluster/cluster.h"
 #include "lib/arena.h"
+#include "lib/cleanup.h"
 #include "lib/files.h"
 #include "lib/program.h"
 
@@ -28,11 +30,13 @@ const struct cluster_program cli_cluster_api = { .name = "nacelle-api",
                                                  .variable = "NACELLE_API_ARGS",
                                                  .file = "api.env",
                                                  .settings = "api.yaml",
+                                                 .place = "--data-dir=",
                                                  .openrc_log = "/var/log/nacelle-api/nacelle-api.log" };
 const struct cluster_program cli_cluster_agent = { .name = "nacelle-agent",
                                                    .variable = "NACELLE_AGENT_ARGS",
                                                    .file = "agent.env",
                                                    .settings = "config.yaml",
+                                                   .place = "--root-dir=",
                                                    .openrc_log = "/var/log/nacelle-agent.log" };
 
 enum how { BY_SYSTEMD, BY_OPENRC, BY_US, BY_NOBODY };
@@ -110,19 +114,65 @@ const char *cli_cluster_log(struct arena *arena, const struct cluster_program *p
         return how == BY_SYSTEMD ? arena_printf(arena, "journalctl -u %s", program->name) : program->openrc_log;
 }
 
-/* That of the file, if it is still @program's. */
-static pid_t find_pid(struct arena *arena, const struct cluster_program *program) {
-        const char *path = pid_path(arena, program), *exe = find(arena, program->name), *link;
-        _cleanup_free_ char *text = NULL;
+static bool is_of(struct arena *arena, pid_t pid, const char *exe) {
+        const char *link = arena_printf(arena, "/proc/%d/exe", (int)pid);
         char target[PATH_MAX] = "";
+
+        return link && exe && readlink(link, target, sizeof(target) - 1) > 0 && strncmp(target, exe, strlen(exe)) == 0;
+}
+
+/* Of this host, not of one in a container. */
+static bool is_here(struct arena *arena, pid_t pid, const char *what) {
+        const char *path = arena_printf(arena, "/proc/%d/%s", (int)pid, what),
+                   *own = arena_printf(arena, "/proc/self/%s", what);
+        struct stat one, other;
+
+        return path && own && stat(path, &one) == 0 && stat(own, &other) == 0 && one.st_dev == other.st_dev &&
+               one.st_ino == other.st_ino;
+}
+
+/* Whether it was started with the word. */
+static bool has_word(struct arena *arena, pid_t pid, const char *word) {
+        const char *path = arena_printf(arena, "/proc/%d/cmdline", (int)pid);
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+
+        if (!path || files_read(path, FILE_MAX, &text, &size, NULL) < 0)
+                return false;
+        for (const char *at = text; at < text + size; at += strlen(at) + 1)
+                if (strcmp(at, word) == 0)
+                        return true;
+        return false;
+}
+
+/* Whoever started it was killed before the file was written. */
+static pid_t find_orphan(struct arena *arena, const struct cluster_program *program, const char *exe) {
+        const char *word =
+                arena_printf(arena, "%s%s", program->place,
+                             program == &cli_cluster_api ? cli_cluster_places.data : cli_cluster_places.root);
+        _cleanup_closedir_ DIR *dir = opendir("/proc");
+        struct dirent *entry;
+
+        while (word && dir && (entry = readdir(dir))) {
+                pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+                if (pid > 1 && is_of(arena, pid, exe) && has_word(arena, pid, word) && is_here(arena, pid, "ns/pid") &&
+                    is_here(arena, pid, "root"))
+                        return pid;
+        }
+        return 0;
+}
+
+/* That of the file, if it is still @program's, or one that the file should tell of. */
+static pid_t find_pid(struct arena *arena, const struct cluster_program *program) {
+        const char *path = pid_path(arena, program), *exe = find(arena, program->name);
+        _cleanup_free_ char *text = NULL;
         pid_t pid;
 
-        if (!path || files_read(path, 32, &text, NULL, NULL) < 0 || (pid = (pid_t)strtol(text, NULL, 10)) <= 1)
-                return 0;
-        link = arena_printf(arena, "/proc/%d/exe", (int)pid);
-        if (!link || !exe || readlink(link, target, sizeof(target) - 1) <= 0)
-                return 0;
-        return strncmp(target, exe, strlen(exe)) == 0 ? pid : 0;
+        if (path && files_read(path, 32, &text, NULL, NULL) == 0 && (pid = (pid_t)strtol(text, NULL, 10)) > 1 &&
+            is_of(arena, pid, exe))
+                return pid;
+        return find_orphan(arena, program, exe);
 }
 
 bool cli_cluster_is_left(void) {

@@ -218,10 +218,10 @@ def test_a_node_is_one_host(first, second):
 
 def test_one_at_a_time(first, second):
     command = [BUILD + "/nacelle", "join", *first.line[2:], *second.places, *second.agent, f"--node-name={second.node.name}", "--node-ip=127.0.0.1"]
-    all = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
-    said = [(*p.communicate(), p.returncode) for p in all]
+    commands = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    said = [(*p.communicate(), p.returncode) for p in commands]
     assert any(code == 0 for _, _, code in said), said
-    assert all and {err.split("etc: ")[1] for _, err, code in said if code} <= {"another `nacelle` makes, joins or resets a cluster here just now; wait for its end\n"}, said
+    assert all("etc: another process uses it; a `nacelle` command is making, joining or leaving a cluster; wait for its end" in err for _, err, code in said if code), said
     assert len(processes(f"nacelle-agent.*{second.node.root}")) == 1
     first.ask("DELETE", f"/api/v1/nodes/{second.node.name}")
 
@@ -440,6 +440,33 @@ def test_who_is_interrupted_goes_on(second):
     assert len(processes(f"nacelle-api --data-dir={second.data} ")) == 1
     assert second.nacelle("reset", "--force", *second.places).returncode == 0
     assert not processes(f"nacelle-api --data-dir={second.data} ")
+
+
+def test_a_service_that_no_file_tells_of(second):
+    """Of an init that was killed between its start and the file: two would make two authorities, and have one port."""
+    assert bare(second).returncode == 0
+    for command in ["init", "--skip-node", "--apiserver-advertise-address=127.0.0.1", f"--apiserver-bind-port={second.port}"], ["certs", "renew"], ["reset", "--force"]:
+        os.unlink(second.node.run + "/nacelle-api.pid")
+        done = second.nacelle(*command, *second.places)
+        assert done.returncode == 0 and len(processes(f"nacelle-api --data-dir={second.data} ")) == (command[0] != "reset"), done
+
+
+def test_two_services_of_one_directory(second):
+    """Begun at a time, with nothing there yet: one of them serves, with one authority."""
+    for n in range(5):
+        data = f"{second.node.dir}/both{n}"
+        both = [subprocess.Popen([BUILD + "/nacelle-api", "--data-dir", data, "--secure-port=0", "--bind-address=127.0.0.1"], stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        try:
+            wait_for("the end of one", lambda: any(p.poll() is not None for p in both))
+            loser = next(p for p in both if p.poll() is not None)
+            assert "another process uses it; stop that nacelle-api first" in loser.stderr.read()
+            wait_for("the other", lambda: second.nacelle("token", "list", "--data-dir", data).returncode in (0, 1) and os.path.exists(data + "/admin.kubeconfig"))
+            openssl("verify", "-CAfile", data + "/pki/ca.crt", data + "/pki/admin.crt")
+        finally:
+            for p in both:
+                p.kill()
+                p.wait()
+                p.stderr.close()
 
 
 def test_a_renewal_that_was_killed(second):
