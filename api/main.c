@@ -38,12 +38,25 @@
 #include "lib/transport/tls.h"
 #include "store/store.h"
 
-static int listen_on(const struct api_config *c, int *ret_fd, struct err **err) {
-        bool six = strchr(c->bind_address, ':');
+static int listen_on(const char *ip, unsigned port, int *ret_fd, struct err **err) {
         char address[128];
 
-        snprintf(address, sizeof(address), six ? "[%s]:%u" : "%s:%u", c->bind_address, c->port);
+        snprintf(address, sizeof(address), strchr(ip, ':') ? "[%s]:%u" : "%s:%u", ip, port);
         return listener_tcp(address, ret_fd, err);
+}
+
+/* Any address is one of either family (kube-apiserver's --bind-address), as far as the host has both. */
+static int listen_too(const struct api_config *c, struct api_server *server, unsigned port) {
+        _cleanup_err_ struct err *err = NULL;
+        const char *other = strcmp(c->bind_address, "0.0.0.0") == 0 ? "::" :
+                            strcmp(c->bind_address, "::") == 0      ? "0.0.0.0" :
+                                                                      NULL;
+        int fd, r = other ? listen_on(other, port, &fd, &err) : 0;
+
+        if (r == -EADDRINUSE)
+                log_warning("%s: another program has it; the service answers at %s alone", err_text(err),
+                            c->bind_address);
+        return r < 0 || !other ? 0 : api_server_listen(server, fd);
 }
 
 static void stop_signals(sigset_t *ret_signals) {
@@ -122,7 +135,8 @@ static int serve(const struct api_config *c, const struct api_server_config *con
         struct api_server_config own = *config;
         struct api_manager *manager = NULL;
         char address[160];
-        int fd, r = listen_on(c, &fd, err);
+        unsigned port;
+        int fd, r = listen_on(c->bind_address, c->port, &fd, err);
 
         if (r < 0)
                 return r;
@@ -131,7 +145,8 @@ static int serve(const struct api_config *c, const struct api_server_config *con
                 close_fd(fd);
                 return r;
         }
-        snprintf(address, sizeof(address), "%s:%d", c->bind_address, listener_port(fd));
+        port = (unsigned)listener_port(fd);
+        snprintf(address, sizeof(address), strchr(c->bind_address, ':') ? "[%s]:%u" : "%s:%u", c->bind_address, port);
         own.address = address;
         r = api_server_new(&own, &s->server, err);
         if (r < 0) {
@@ -139,7 +154,7 @@ static int serve(const struct api_config *c, const struct api_server_config *con
                 api_services_free(own.services);
                 return r;
         }
-        r = api_server_listen(s->server, fd) ?: api_server_start(s->server);
+        r = api_server_listen(s->server, fd) ?: listen_too(c, s->server, port) ?: api_server_start(s->server);
         if (r < 0)
                 err_errno(err, -r, "cannot serve at %s", address);
         else {

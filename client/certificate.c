@@ -14,6 +14,7 @@
 #include "lib/base64.h"
 #include "lib/err.h"
 #include "lib/openssl.h"
+#include "lib/x509.h"
 #include "lib/x509_names.h"
 
 /* Why OpenSSL failed; empties this thread's queue. */
@@ -156,6 +157,13 @@ bool client_certificate_fits(const char *pem, const char *key_pem) {
 
         ERR_clear_error();
         return fits;
+}
+
+const char *client_certificate_user(struct arena *arena, const char *pem) {
+        _cleanup_x509_ X509 *certificate = read_certificate(pem);
+        struct x509_subject subject;
+
+        return certificate && x509_subject_read(arena, certificate, &subject, NULL) == 0 ? subject.name : NULL;
 }
 
 bool client_certificate_names(const char *pem, const struct client_subject *subject) {

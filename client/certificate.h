@@ -41,6 +41,9 @@ int client_certificate_life(const char *pem, struct client_life *ret_life, struc
 /* Whether the first certificate of @pem is that of @key. */
 bool client_certificate_fits(const char *pem, const char *key);
 
+/* The common name of the first certificate of @pem, in @arena; NULL: it has none, or there is no certificate. */
+const char *client_certificate_user(struct arena *arena, const char *pem);
+
 /* Whether the first certificate of @pem has the names of @subject, all of them and no others. */
 bool client_certificate_names(const char *pem, const struct client_subject *subject);
 

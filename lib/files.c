@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "lib/cleanup.h"
@@ -279,4 +280,16 @@ int files_remove_tree(const char *path, struct err **err) {
         if (r >= 0 && rmdir(path) < 0 && errno != ENOENT)
                 r = err_errno(err, errno, "remove %s", path);
         return r;
+}
+
+int files_lock(const char *directory, const char *hint, int *ret_fd, struct err **err) {
+        _cleanup_close_ int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                return err_errno(err, errno, "%s", directory);
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return errno == EWOULDBLOCK ? err_set(err, EBUSY, "%s: another process uses it; %s", directory, hint) :
+                                              err_errno(err, errno, "%s: lock it", directory);
+        *ret_fd = TAKE_FD(fd);
+        return 0;
 }

@@ -40,3 +40,7 @@ int files_replace_synced(const char *path, const void *data, size_t size, mode_t
 /* Removes @path and, when it is a directory, all in it, without following links and without leaving its file system's
  * mounts: a mount point in it is -EBUSY. One that is not there is fine. */
 int files_remove_tree(const char *path, struct err **err);
+
+/* The descriptor of a directory that is this process' until it is closed, by flock(2). -EBUSY: it is another's, and
+ * @hint says what to do. */
+int files_lock(const char *directory, const char *hint, int *ret_fd, struct err **err);

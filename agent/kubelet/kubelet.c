@@ -153,13 +153,16 @@ static int make_reviews(struct kubelet *k, struct err **err) {
 /* Without an address on those of both families, as far as the host has them. */
 static int listen_clients(struct kubelet *k, struct err **err) {
         const struct options_server *o = &k->world.options->server;
-        _cleanup_err_ struct err *no_ipv6 = NULL;
-        int r = listen_port(k->clients, o->address ?: "0.0.0.0", o->port, err);
+        const char *address = o->address ?: "0.0.0.0", *other = strcmp(address, "0.0.0.0") == 0 ? "::" :
+                                                                strcmp(address, "::") == 0      ? "0.0.0.0" :
+                                                                                                  NULL;
+        _cleanup_err_ struct err *lacking = NULL;
+        int r = listen_port(k->clients, address, o->port, err);
 
         if (r < 0)
                 return err_wrap(err, r, "--port");
-        if ((!o->address || strcmp(o->address, "0.0.0.0") == 0) && listen_port(k->clients, "::", o->port, &no_ipv6) < 0)
-                log_debug("kubelet's API: %s", err_text(no_ipv6));
+        if (other && listen_port(k->clients, other, o->port, &lacking) < 0)
+                log_debug("kubelet's API: %s", err_text(lacking));
         return 0;
 }
 

@@ -11,6 +11,7 @@
 
 #include "api/pki/internal.h"
 #include "lib/arena.h"
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
 
@@ -46,6 +47,7 @@ struct pki {
         string_list names;                      /* of the serving certificate */
         struct item items[PKI_FILES];
         char *token_key;
+        int lock_fd;
 };
 
 static bool is_authority(enum pki_file file) {
@@ -66,6 +68,7 @@ struct pki *pki_free(struct pki *pki) {
         for (unsigned i = 0; i < PKI_FILES; i++)
                 item_done(&pki->items[i]);
         free(pki->token_key);
+        close_fd(pki->lock_fd);
         arena_free(pki->arena);
         free(pki);
         return NULL;
@@ -265,7 +268,8 @@ static int open_all(struct pki *pki, const struct pki_config *config, int64_t no
         unsigned changed;
         int r;
 
-        if ((r = prepare(pki, config, err)) < 0 || (r = files_make_private(pki->directory, err)) < 0)
+        if ((r = prepare(pki, config, err)) < 0 || (r = files_make_private(pki->directory, err)) < 0 ||
+            (r = files_lock(pki->directory, "stop that nacelle-api first", &pki->lock_fd, err)) < 0)
                 return r;
         for (enum pki_file file = 0; file < PKI_FILES; file++)
                 if ((r = load_item(pki, file, err)) < 0)
@@ -281,6 +285,7 @@ int pki_open(const struct pki_config *config, int64_t now, struct pki **ret_pki,
 
         if (!pki)
                 return -ENOMEM;
+        pki->lock_fd = -EBADF;
         if ((r = open_all(pki, config, now, err)) < 0) {
                 pki_free(pki);
                 return r;

@@ -56,7 +56,8 @@ enum pki_file {
         PKI_FILES,
 };
 
-/* Reads what is there and makes what is not, at @now (seconds since 1970). Blocks: at start, or on the pool. */
+/* Reads what is there and makes what is not, at @now (seconds since 1970). Blocks: at start, or on the pool.
+ * -EBUSY: another process has it, which would make others. */
 int pki_open(const struct pki_config *config, int64_t now, struct pki **ret_pki, struct err **err);
 struct pki *pki_free(struct pki *pki);
 

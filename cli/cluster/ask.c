@@ -25,6 +25,9 @@ const struct kube_kind cli_cluster_leases = {
 const struct kube_kind cli_cluster_roles = {
         .group = "rbac.authorization.k8s.io", .version = "v1", .kind = "Role", .resource = "roles", .namespaced = true
 };
+const struct kube_kind cli_cluster_all_roles = {
+        .group = "rbac.authorization.k8s.io", .version = "v1", .kind = "ClusterRole", .resource = "clusterroles"
+};
 const struct kube_kind cli_cluster_bindings = { .group = "rbac.authorization.k8s.io",
                                                 .version = "v1",
                                                 .kind = "RoleBinding",
@@ -52,21 +55,50 @@ int cli_cluster_open(struct cli *cli, const struct client_remote_config *config,
         return 0;
 }
 
-int cli_cluster_open_admin(struct cli *cli, const char *kubeconfig, struct cluster_api *ret_api, struct err **err) {
-        _cleanup_arena_ struct arena *arena = arena_new();
+static int open_by(struct cli *cli, struct arena *arena, const char *path, struct cluster_api *ret_api,
+                   struct err **err) {
         struct client_remote_config config = { 0 };
-        const char *path = kubeconfig ?: getenv("KUBECONFIG");
-        int r;
+        int r = client_kubeconfig(arena, path, &config, err);
 
-        if (arena && (!path || !*path))
-                path = arena_printf(arena, "%s/admin.kubeconfig", cli_cluster_places.data);
-        if (!arena || !path)
-                return err_set(err, ENOMEM, "out of memory");
-        if ((r = client_kubeconfig(arena, path, &config, err)) == -ENOENT)
+        if (r == -ENOENT)
                 return err_wrap(err, r, "run this on the API service's host, or give --kubeconfig");
         if (r < 0)
                 return err_wrap(err, r, "the administrator's kubeconfig (--kubeconfig)");
         return cli_cluster_open(cli, &config, ret_api, err);
+}
+
+static int open_here(struct cli *cli, struct cluster_api *ret_api, struct err **err) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const char *path = arena ? arena_printf(arena, "%s/admin.kubeconfig", cli_cluster_places.data) : NULL;
+
+        return path ? open_by(cli, arena, path, ret_api, err) : err_set(err, ENOMEM, "out of memory");
+}
+
+int cli_cluster_open_admin(struct cli *cli, const char *kubeconfig, struct cluster_api *ret_api, struct err **err) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const char *path = kubeconfig ?: getenv("KUBECONFIG");
+
+        if (!path || !*path)
+                return open_here(cli, ret_api, err);
+        return arena ? open_by(cli, arena, path, ret_api, err) : err_set(err, ENOMEM, "out of memory");
+}
+
+int cli_cluster_probe_here(struct cli *cli, struct cluster_api *api, struct err **err) {
+        const struct value *object;
+        struct err *why = NULL;
+        int r;
+
+        cli_cluster_close(api);
+        if ((r = open_here(cli, api, &why)) == 0)
+                r = cli_cluster_get(api, &cli_cluster_maps, "kube-system", "kube-root-ca.crt", &object, &why);
+        if (r == 0)
+                return 0;
+        if ((r = cli_cluster_check(&cli_cluster_api, err)) < 0) {
+                err_free(why);
+                return r;
+        }
+        err_move(err, why);
+        return -EAGAIN;
 }
 
 void cli_cluster_close(struct cluster_api *api) {

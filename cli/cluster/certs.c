@@ -13,6 +13,7 @@
 #include "client/certificate.h"
 #include "kube/scalar.h"
 #include "lib/arena.h"
+#include "lib/cleanup.h"
 #include "lib/files.h"
 
 #define DAY_S INT64_C(86400)
@@ -41,6 +42,8 @@ static const struct {
         { OF_AGENT, "kubelet-server-current.pem", false },
 };
 
+#define FRONT_PROXY_AUTHORITY 4
+
 static const char *path_of(struct arena *arena, size_t i) {
         return arena_printf(arena, "%s/pki/%s",
                             files[i].whose == OF_SERVICE ? cli_cluster_places.data : cli_cluster_places.root,
@@ -58,69 +61,177 @@ static void format_left(int64_t seconds, char *text, size_t size) {
                 snprintf(text, size, "%lldh", (long long)(seconds / 3600));
 }
 
-/* Returns whether it is there and good. */
-static bool print_one(struct columns *columns, struct arena *arena, size_t i, unsigned *n) {
+struct checking {
+        struct columns columns;
+        unsigned n, unwell;
+        const char *hidden; /* a path that may not be read */
+};
+
+static void print_one(struct checking *c, struct arena *arena, size_t i) {
         char end[KUBE_TIME_TEXT_MAX], left[24];
         _cleanup_free_ char *text = NULL;
         const char *path = path_of(arena, i);
         struct client_life life;
         int64_t now = time(NULL);
+        int r = path ? files_read(path, CLIENT_PEM_MAX, &text, NULL, NULL) : -ENOMEM;
 
-        if (!path || files_read(path, CLIENT_PEM_MAX, &text, NULL, NULL) < 0)
-                return true;
-        ++*n;
-        if (client_certificate_life(text, &life, NULL) < 0) {
-                columns_row(columns, "%s\t\tunreadable\t%s", files[i].name, path);
-                return false;
+        if (r == -EACCES)
+                c->hidden = path;
+        if (r == -ENOENT || r == -ENOTDIR || r == -EACCES)
+                return;
+        c->n++;
+        if (r < 0 || client_certificate_life(text, &life, NULL) < 0) {
+                columns_row(&c->columns, "%s\t\tunreadable\t%s", files[i].name, path ?: "");
+                c->unwell++;
+                return;
         }
         kube_time_format(&(struct kube_time){ .seconds = life.ends, .set = true }, false, end);
         format_left(life.ends - now, left, sizeof(left));
-        columns_row(columns, "%s\t%s\t%s\t%s", files[i].name, end, life.begins > now ? "not yet" : left, path);
-        return life.begins <= now && now < life.ends;
+        columns_row(&c->columns, "%s\t%s\t%s\t%s", files[i].name, end, life.begins > now ? "not yet" : left, path);
+        c->unwell += life.begins > now || now >= life.ends;
 }
 
 static int check(struct arena *arena, struct err **err) {
-        struct columns columns;
-        bool good = true;
-        unsigned n = 0;
+        struct checking c = { .n = 0 };
 
-        columns_begin(&columns, "CERTIFICATE\tEXPIRES\tRESIDUAL TIME\tFILE");
+        columns_begin(&c.columns, "CERTIFICATE\tEXPIRES\tRESIDUAL TIME\tFILE");
         for (size_t i = 0; i < ELEMENTS(files); i++)
-                good &= print_one(&columns, arena, i, &n);
-        columns_end(&columns, stdout);
-        if (n == 0)
+                print_one(&c, arena, i);
+        if (c.n > 0)
+                columns_end(&c.columns, stdout);
+        if (c.hidden)
+                return err_set(err, EACCES, "%s: Permission denied; run this as root", c.hidden);
+        if (c.n == 0)
                 return err_set(err, ENOENT, "there are no certificates in %s/pki and %s/pki", cli_cluster_places.data,
                                cli_cluster_places.root);
-        return good ? 0 : CLI_UNWELL_EXIT;
+        return c.unwell == 0 ? 0 : CLI_UNWELL_EXIT;
 }
 
-static bool has_authority(struct arena *arena) {
-        const char *path = path_of(arena, 0);
+/* --- made anew --- */
 
-        return path && access(path, F_OK) == 0;
+/* What signs the new ones: without it there would be none. */
+static int check_authority(struct arena *arena, const char *name, struct err **err) {
+        const char *path = arena_printf(arena, "%s/pki/%s.crt", cli_cluster_places.data, name),
+                   *key_path = arena_printf(arena, "%s/pki/%s.key", cli_cluster_places.data, name);
+        _cleanup_free_ char *text = NULL, *key = NULL;
+        int r;
+
+        if (!path || !key_path)
+                return err_set(err, ENOMEM, "out of memory");
+        if ((r = files_read(path, CLIENT_PEM_MAX, &text, NULL, err)) < 0)
+                return r;
+        if ((r = files_read(key_path, CLIENT_PEM_MAX, &key, NULL, err)) < 0)
+                return err_wrap(err, r, "without it no certificate can be made; put it back from your copy");
+        if (!client_certificate_fits(text, key))
+                return err_set(err, EINVAL, "%s is not the key of %s; put both back from your copy", key_path, path);
+        return 0;
 }
 
-/* The service makes anew what is not there, when it starts: each is put in place by it alone. Also when none is there
- * any more: who renewed them was interrupted then, and the service may not even run. */
-static int renew(struct arena *arena, struct err **err) {
-        unsigned n = 0;
+static int check_authorities(struct arena *arena, struct err **err) {
+        const char *path = path_of(arena, 0), *proxy = path_of(arena, FRONT_PROXY_AUTHORITY);
+        int r;
 
-        if (!has_authority(arena))
-                return err_set(err, ENOENT, "there are no certificates of an API service in %s/pki",
-                               cli_cluster_places.data);
+        if (!path || !proxy)
+                return err_set(err, ENOMEM, "out of memory");
+        if (access(path, F_OK) < 0)
+                return errno == EACCES ? err_set(err, EACCES, "%s: Permission denied; run this as root", path) :
+                                         err_set(err, ENOENT, "there are no certificates of an API service in %s/pki",
+                                                 cli_cluster_places.data);
+        if ((r = check_authority(arena, "ca", err)) < 0)
+                return r;
+        return access(proxy, F_OK) < 0 ? 0 : check_authority(arena, "front-proxy-ca", err);
+}
+
+/* Calls @move with the name of each that the service makes anew and that under which it waits. */
+static int each_leaf(struct arena *arena, int (*move)(const char *path, const char *kept, struct err **err),
+                     struct err **err) {
+        int n = 0, r;
+
         for (size_t i = 0; i < ELEMENTS(files); i++) {
-                const char *path = path_of(arena, i);
+                const char *path = path_of(arena, i), *kept = path ? arena_printf(arena, "%s.old", path) : NULL;
 
-                if (!path)
+                if (!kept)
                         return err_set(err, ENOMEM, "out of memory");
                 if (!files[i].leaf)
                         continue;
-                if (unlink(path) < 0 && errno != ENOENT)
-                        return err_errno(err, errno, "%s", path);
+                if ((r = move(path, kept, err)) < 0)
+                        return r;
                 n++;
         }
-        printf("%u certificates are made anew\n", n);
-        return cli_cluster_start(&cli_cluster_api, err);
+        return n;
+}
+
+static int put_aside(const char *path, const char *kept, struct err **err) {
+        return rename(path, kept) < 0 && errno != ENOENT ? err_errno(err, errno, "%s", path) : 0;
+}
+
+static int put_back(const char *path, const char *kept, struct err **err) {
+        if (access(path, F_OK) < 0)
+                rename(kept, path);
+        else
+                unlink(kept);
+        return 0;
+}
+
+static int drop(const char *path, const char *kept, struct err **err) {
+        return unlink(kept) < 0 && errno != ENOENT ? err_errno(err, errno, "%s", kept) : 0;
+}
+
+static int see(const char *path, const char *kept, struct err **err) {
+        return access(path, F_OK) < 0 ? err_set(err, EAGAIN, "%s is not made anew", path) : 0;
+}
+
+struct renewal {
+        struct cli *cli;
+        struct arena *arena;
+        struct cluster_api api;
+};
+
+/* They are there, and the service answers with them. */
+static int probe_leaves(void *data, struct err **err) {
+        struct renewal *r = data;
+        struct err *unseen = NULL;
+        int seen = each_leaf(r->arena, see, &unseen), ended = seen < 0 ? cli_cluster_check(&cli_cluster_api, err) : 0;
+
+        if (seen < 0 && ended == 0)
+                return err_move(err, unseen);
+        err_free(unseen);
+        return ended < 0 ? ended : cli_cluster_probe_here(r->cli, &r->api, err);
+}
+
+static int wait_for_leaves(struct cli *cli, struct arena *arena, struct err **err) {
+        struct renewal renewal = { .cli = cli, .arena = arena };
+        int r = cli_cluster_wait(cli, CLUSTER_WAIT_S, probe_leaves, &renewal, err);
+
+        cli_cluster_close(&renewal.api);
+        return r;
+}
+
+/* The service makes anew what is not there, when it starts: each is put in place by it alone. Also when none is there
+ * any more: who renewed them was interrupted then, and the service may not even run. Where it does not come, the old
+ * ones are there again. */
+static int renew(struct cli *cli, struct arena *arena, struct err **err) {
+        _cleanup_close_ int lock = -EBADF;
+        const char *log = cli_cluster_log(arena, &cli_cluster_api);
+        int r, n;
+
+        if ((r = check_authorities(arena, err)) < 0 || (r = cli_cluster_check_start(&cli_cluster_api, err)) < 0 ||
+            (r = cli_cluster_lock(&lock, err)) < 0)
+                return r;
+        if ((n = r = each_leaf(arena, put_aside, err)) >= 0 && (r = cli_cluster_start(&cli_cluster_api, err)) == 0 &&
+            !cli_cluster_is_left() && (r = wait_for_leaves(cli, arena, err)) < 0)
+                err_wrap(err, r, "nacelle-api does not come (its log: %s)", log ?: "");
+        if (r < 0) {
+                each_leaf(arena, put_back, NULL);
+                cli_cluster_start(&cli_cluster_api, NULL);
+                return err_wrap(err, r, "the certificates are the old ones");
+        }
+        if ((r = each_leaf(arena, drop, err)) < 0)
+                return r;
+        printf(cli_cluster_is_left() ? "%d certificates are made anew when nacelle-api starts\n" :
+                                       "%d certificates are made anew\n",
+               n);
+        return 0;
 }
 
 int cli_certs(struct cli *cli, char **arguments, int n, struct err **err) {
@@ -131,7 +242,7 @@ int cli_certs(struct cli *cli, char **arguments, int n, struct err **err) {
         if (strcmp(arguments[0], "check") == 0 || strcmp(arguments[0], "check-expiration") == 0)
                 return check(arena, err);
         if (strcmp(arguments[0], "renew") == 0)
-                return renew(arena, err);
+                return renew(cli, arena, err);
         err_set(err, EINVAL, "certs %s: there are check and renew", arguments[0]);
         return CLI_USAGE_EXIT;
 }

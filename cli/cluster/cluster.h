@@ -21,6 +21,7 @@ struct value;
 #define CLUSTER_DATA "/var/lib/nacelle-api"
 #define CLUSTER_ROOT "/var/lib/nacelle"
 #define CLUSTER_RUN "/run/nacelle"
+#define CLUSTER_KUBECONFIG "kubelet.conf"
 #define CLUSTER_WAIT_S 120 /* for a service, and for a node */
 
 /* Where things are, and how programs are started: options of several commands. */
@@ -41,6 +42,8 @@ extern struct cluster_places cli_cluster_places;
 
 /* CONFIG/NAME in @arena; NULL without memory. */
 const char *cli_cluster_file(struct arena *arena, const char *name);
+/* Whether they can be written so. -EINVAL, which names @option. */
+int cli_cluster_check_arguments(const char *option, const struct cli_values *arguments, struct err **err);
 int cli_cluster_write(const char *path, const char *text, mode_t mode, struct err **err);
 /* Writes VARIABLE=ARG ARG... A blank or quote in one of them is -EINVAL. */
 int cli_cluster_write_arguments(const char *name, const char *variable, const struct cli_values *arguments,
@@ -55,14 +58,17 @@ struct cluster_program {
         const char *name;            /* "nacelle-agent": also its unit's */
         const char *variable, *file; /* what is read of CONFIG/FILE */
         const char *settings;        /* its configuration file there, given by --config where it is; */
+        const char *place;           /* the flag that says which directory is its own, which no other process has */
         const char *openrc_log;      /* where contrib/openrc's script has it write */
 };
 extern const struct cluster_program cli_cluster_api, cli_cluster_agent;
 
 /* Has it started, now and at each boot, or anew where it runs already. */
 int cli_cluster_start(const struct cluster_program *program, struct err **err);
+/* Whether it could start: -EINVAL, -ENOENT. With the places that this command has, not others. */
+int cli_cluster_check_start(const struct cluster_program *program, struct err **err);
 int cli_cluster_stop(const struct cluster_program *program, struct err **err);
-/* The words of CONFIG/FILE, in @arena. */
+/* The words of CONFIG/FILE, in @arena. -EINVAL: it says none. */
 int cli_cluster_arguments(struct arena *arena, const struct cluster_program *program, struct cli_values *ret_arguments,
                           struct err **err);
 /* Nobody starts it: --start none. */
@@ -83,6 +89,9 @@ struct cluster_api {
 };
 int cli_cluster_open(struct cli *cli, const struct client_remote_config *config, struct cluster_api *ret_api,
                      struct err **err);
+/* Whether this host's service answers: by DATA/admin.kubeconfig, whatever the environment says. @api is opened anew.
+ * -EAGAIN: not yet; -ECHILD: it has ended. */
+int cli_cluster_probe_here(struct cli *cli, struct cluster_api *api, struct err **err);
 /* By --kubeconfig, KUBECONFIG, or DATA/admin.kubeconfig. */
 int cli_cluster_open_admin(struct cli *cli, const char *kubeconfig, struct cluster_api *ret_api, struct err **err);
 void cli_cluster_close(struct cluster_api *api);
@@ -103,7 +112,7 @@ int cli_cluster_wait(struct cli *cli, unsigned seconds, int (*probe)(void *data,
                      struct err **err);
 
 extern const struct kube_kind cli_cluster_secrets, cli_cluster_maps, cli_cluster_nodes, cli_cluster_leases,
-        cli_cluster_roles, cli_cluster_bindings, cli_cluster_all_bindings;
+        cli_cluster_roles, cli_cluster_bindings, cli_cluster_all_roles, cli_cluster_all_bindings;
 
 /* --- tokens.c --- */
 
@@ -113,12 +122,16 @@ extern const struct kube_kind cli_cluster_secrets, cli_cluster_maps, cli_cluster
 #define CLUSTER_TOKEN_PREFIX "bootstrap-token-"
 
 int cli_cluster_token_check(const char *token, struct err **err);
+/* For how long @option (its text, NULL: not given) says; 0: for ever. -EINVAL. */
+int cli_cluster_token_ttl(const char *option, const char *text, int64_t *ret_seconds, struct err **err);
 int cli_cluster_token_new(char ret_token[CLUSTER_TOKEN_SIZE + 1], struct err **err);
 struct cluster_token {
         const char *text;
         const char *description;
         int64_t ttl_s; /* 0: for ever */
 };
+/* -EEXIST when its first letters are another one's. */
+int cli_cluster_token_check_free(struct cluster_api *api, const char *token, struct err **err);
 int cli_cluster_token_put(struct cluster_api *api, const struct cluster_token *token, struct err **err);
 /* "nacelle join ADDRESS --token T --discovery-token-ca-cert-hash H", of cluster-info, in the api's arena. */
 int cli_cluster_join_line(struct cluster_api *api, const char *token, const char **ret_line, struct err **err);
@@ -149,9 +162,23 @@ struct cluster_member {
         const char *token;
 };
 int cli_cluster_node_preflight(struct err **err);
+bool cli_cluster_is_ready(const struct value *node);
 /* Writes its files, has the agent start, and waits until this agent, not one before it, has its identity and is
  * Ready. */
 int cli_cluster_node_join(struct cli *cli, const struct cluster_found *cluster, const struct cluster_member *node,
                           struct err **err);
 /* The node's name: @name, or the host's in lower case, in @arena. */
 const char *cli_cluster_node_name(struct arena *arena, const char *name);
+
+/* --- member.c: whether this host may become it; nothing is changed --- */
+
+int cli_cluster_check_places(struct err **err); /* options of CLUSTER_PLACES_OPTIONS */
+int cli_cluster_check_member(const struct cluster_member *node, struct err **err);
+/* -EEXIST: it is a node of another cluster than @authority's (PEM; NULL: of whichever), or one of another name. @name
+ * may be NULL for want of memory. *@ret_server: that of its kubeconfig, in @arena; NULL: it has none. */
+int cli_cluster_check_own(const char *authority, const char *name, const char **ret_server, struct arena *arena,
+                          struct err **err);
+/* -EEXIST: another host is node @name, and Ready. Who may not look goes on. */
+int cli_cluster_check_free(struct cluster_api *api, const char *name, struct err **err);
+/* -EBUSY: another command is at it. *@ret_fd is the caller's. */
+int cli_cluster_lock(int *ret_fd, struct err **err);

@@ -12,6 +12,7 @@
 #include "client/certificate.h"
 #include "lib/arena.h"
 #include "lib/base64.h"
+#include "lib/ip.h"
 #include "lib/json.h"
 #include "lib/value.h"
 #include "lib/yaml.h"
@@ -45,8 +46,11 @@ int cli_cluster_read_info(struct arena *arena, const char *kubeconfig, struct cl
         ret_found->server = value_string(value_get(cluster, "server"));
         authority = value_string(value_get(cluster, "certificate-authority-data"));
         ret_found->authority = authority ? decode(arena, authority) : NULL;
-        if (!ret_found->server || !ret_found->authority || value_count(value_get(tree, "clusters")) != 1)
-                return err_set(err, EINVAL, "cluster-info names no cluster with a server and an authority");
+        if (!ret_found->server || strncmp(ret_found->server, "https://", strlen("https://")) != 0 ||
+            strpbrk(ret_found->server, " \t\n\"'#") || !ret_found->authority ||
+            value_count(value_get(tree, "clusters")) != 1)
+                return err_set(err, EINVAL,
+                               "cluster-info names no cluster with a server (https://HOST:PORT) and an authority");
         return 0;
 }
 
@@ -148,41 +152,81 @@ static int ask(struct cli *cli, const struct client_remote_config *config, struc
         return r < 0 ? r : cli_cluster_wait(cli, 5, probe, d, err);
 }
 
-static int check_port(const char *url, struct err **err) {
-        const char *colon = strrchr(url, ':');
-        char *end;
-        long port = strtol(colon + 1, &end, 10);
+static int check_port(const char *text, struct err **err) {
+        size_t n = strlen(text);
+        long port = n > 0 && n <= 5 && strspn(text, "0123456789") == n ? strtol(text, NULL, 10) : 0;
 
-        return *end || port < 1 || port > 65535 ? err_set(err, EINVAL, "%s is no port; give ADDRESS:PORT", colon + 1) :
-                                                  0;
+        return port < 1 || port > 65535 ? err_set(err, EINVAL, "%s is no port; give ADDRESS:PORT", text) : 0;
 }
 
-static const char *url_of(struct arena *arena, const char *address) {
-        const char *colon = strrchr(address, ':'), *bracket = strrchr(address, ']');
-        bool six = colon && strchr(address, ':') != colon && *address != '[';
+static bool is_six(const char *text, size_t n) {
+        char address[IP_TEXT_MAX];
+        struct ip ip;
 
-        if (six)
-                return arena_printf(arena, "https://[%s]:6443", address);
-        return arena_printf(arena, "https://%s%s", address, colon && (!bracket || colon > bracket) ? "" : ":6443");
+        n = strcspn(text, "%") < n ? strcspn(text, "%") : n; /* a zone */
+        snprintf(address, sizeof(address), "%.*s", (int)(n < sizeof(address) ? n : 0), text);
+        return ip_parse(address, &ip, NULL) == 0 && ip.family == AF_INET6;
+}
+
+static bool is_host(const char *text, size_t n) {
+        return n > 0 && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") >= n;
+}
+
+/* HOST, HOST:PORT, an IPv6 address with or, where no port follows, without its brackets; or their URL. */
+static int url_of(struct arena *arena, const char *given, const char **ret_url, struct err **err) {
+        const char *address = given + (strncmp(given, "https://", 8) == 0 ? 8 : 0), *port = NULL;
+        size_t n = strlen(address), host;
+        char *text = arena_strdup(arena, address);
+        bool good;
+
+        if (!text)
+                return err_set(err, ENOMEM, "out of memory");
+        if (n > 0 && text[n - 1] == '/')
+                text[--n] = '\0';
+        if (is_six(text, n)) {
+                *ret_url = arena_printf(arena, "https://[%s]:6443", text);
+                return *ret_url ? 0 : err_set(err, ENOMEM, "out of memory");
+        }
+        host = *text == '[' ? strcspn(text, "]") : strcspn(text, ":");
+        good = *text == '[' ? text[host] && (is_six(text + 1, host - 1) || is_host(text + 1, host - 1)) :
+                              is_host(text, host);
+        host += good && *text == '[';
+        if (good && text[host] == ':')
+                port = text + host + 1;
+        if (!good || (text[host] && !port) || (port && strchr(port, ':')))
+                return err_set(err, EINVAL, "\"%s\": give ADDRESS:PORT, as `nacelle init` has printed it", given);
+        *ret_url = arena_printf(arena, "https://%s%s", text, port ? "" : ":6443");
+        if (!*ret_url)
+                return err_set(err, ENOMEM, "out of memory");
+        return port && check_port(port, err) < 0 ? err_wrap(err, -EINVAL, "%s", *ret_url) : 0;
+}
+
+/* By its authority, it is that cluster; by this address, it is not what its certificate is for. */
+static int hint(struct err **err, int r) {
+        if (r >= 0 || !err || !*err || !strstr(err_text(*err), "mismatch"))
+                return r;
+        return err_wrap(err, r,
+                        "the certificate of the API service does not name this address: join by one that it names, or "
+                        "give it to `nacelle init --apiserver-cert-extra-sans`");
 }
 
 int cli_cluster_discover(struct cli *cli, struct arena *arena, const struct cluster_sought *sought,
                          struct cluster_found *ret_found, struct err **err) {
-        struct client_remote_config config = { .server = url_of(arena, sought->address), .unverified = true };
+        struct client_remote_config config = { .unverified = true };
         struct discovery first = { .token = sought->token }, again = { .token = sought->token };
         struct cluster_found found;
-        int r;
+        int r = url_of(arena, sought->address, &config.server, err);
 
-        if (!config.server)
-                return err_set(err, ENOMEM, "out of memory");
-        if ((r = check_port(config.server, err)) == 0 && (r = ask(cli, &config, &first, err)) == 0 &&
+        if (r < 0)
+                return r;
+        if ((r = ask(cli, &config, &first, err)) == 0 &&
             (r = cli_cluster_read_info(arena, first.config, &found, err)) == 0 &&
             (r = check_hashes(found.authority, sought->hashes, err)) == 0) {
                 /* By the clock or not: what it ends by is asked once the node has a certificate. */
                 config.unverified = false;
                 config.authorities = found.authority;
                 config.any_time = true;
-                r = ask(cli, &config, &again, err);
+                r = hint(err, ask(cli, &config, &again, err));
         }
         if (r == 0 && strcmp(first.config, again.config) != 0)
                 r = err_set(err, EACCES, "its cluster-info is another one behind its authority: somebody is between");

@@ -21,11 +21,32 @@ int cli_cluster_write(const char *path, const char *text, mode_t mode, struct er
 }
 
 /* systemd divides $VARIABLE at blanks, OpenRC's shell too: what would need quotes cannot be said. */
-static int add(struct arena *arena, const char **text, const char *argument, struct err **err) {
+static int check(const char *argument, struct err **err) {
         if (strpbrk(argument, " \t\n\"'\\$`"))
                 return err_set(err, EINVAL,
                                "%s: blanks, quotes and $ cannot be in an argument; use the configuration file",
                                argument);
+        return 0;
+}
+
+int cli_cluster_check_arguments(const char *option, const struct cli_values *arguments, struct err **err) {
+        int r;
+
+        for (size_t i = 0; i < arguments->n; i++) {
+                if (strncmp(arguments->values[i], "--", 2) != 0)
+                        return err_set(err, EINVAL, "%s \"%s\": give a flag, --FLAG=VALUE", option,
+                                       arguments->values[i]);
+                if ((r = check(arguments->values[i], err)) < 0)
+                        return err_wrap(err, r, "%s", option);
+        }
+        return 0;
+}
+
+static int add(struct arena *arena, const char **text, const char *argument, struct err **err) {
+        int r = check(argument, err);
+
+        if (r < 0)
+                return r;
         *text = arena_printf(arena, "%s%s%s", *text, **text ? " " : "", argument);
         return *text ? 0 : -ENOMEM;
 }

@@ -10,7 +10,7 @@
 #include "cli/cluster/cluster.h"
 #include "client/certificate.h"
 #include "lib/arena.h"
-#include "lib/duration.h"
+#include "lib/cleanup.h"
 #include "lib/files.h"
 #include "lib/ip.h"
 #include "lib/json_writer.h"
@@ -18,7 +18,9 @@
 
 #define PORT 6443
 #define CONTROL_PLANE "node-role.kubernetes.io/control-plane"
-#define ELSEWHERE "192.0.2.1" /* documentation's (RFC 5737), to which the default route leads; nothing is sent */
+/* Documentation's (RFC 5737, 3849), to which the default route leads; nothing is sent. */
+#define ELSEWHERE "192.0.2.1"
+#define ELSEWHERE_6 "2001:db8::1"
 
 static const char *address, *extra_names, *service_cidr, *pod_cidr, *token, *ttl, *node_name, *node_ip;
 static int64_t port = PORT;
@@ -55,65 +57,102 @@ struct making {
 
 /* --- before anything is changed --- */
 
+/* By which this host would reach others. */
+static bool find_route(int family, const char *elsewhere, char ret_address[IP_TEXT_MAX]) {
+        struct sockaddr_storage to = { .ss_family = (sa_family_t)family };
+        struct sockaddr_in *four = (struct sockaddr_in *)&to;
+        struct sockaddr_in6 *six = (struct sockaddr_in6 *)&to;
+        void *at = family == AF_INET ? (void *)&four->sin_addr : (void *)&six->sin6_addr;
+        _cleanup_close_ int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        socklen_t size = family == AF_INET ? sizeof(*four) : sizeof(*six);
+
+        *(family == AF_INET ? &four->sin_port : &six->sin6_port) = htons(9);
+        inet_pton(family, elsewhere, at);
+        return fd >= 0 && connect(fd, (struct sockaddr *)&to, size) == 0 &&
+               getsockname(fd, (struct sockaddr *)&to, &size) == 0 && inet_ntop(family, at, ret_address, IP_TEXT_MAX);
+}
+
+/* What other hosts can be told: an address of one host. */
+static bool is_one_hosts(const struct ip *ip) {
+        static const uint8_t none[16];
+
+        return memcmp(ip->bytes, none, sizeof(none)) != 0 &&
+               (ip->family == AF_INET ? ip->bytes[0] < 224 :
+                                        ip->bytes[0] != 0xff && !IN6_IS_ADDR_LINKLOCAL((struct in6_addr *)ip->bytes));
+}
+
 static int find_address(struct making *m, struct err **err) {
-        struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(9) };
-        _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-        socklen_t size = sizeof(to);
         struct ip ip;
 
-        if (address && ip_parse(address, &ip, NULL) < 0)
-                return err_set(err, EINVAL, "--apiserver-advertise-address %s: give an IP address", address);
+        if (address && (ip_parse(address, &ip, NULL) < 0 || !is_one_hosts(&ip)))
+                return err_set(err, EINVAL,
+                               "--apiserver-advertise-address %s: give an IP address at which other hosts find this "
+                               "one",
+                               address);
         if (address) {
                 ip_format(&ip, m->own_address);
                 return 0;
         }
-        inet_pton(AF_INET, ELSEWHERE, &to.sin_addr);
-        if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
-            getsockname(fd, (struct sockaddr *)&to, &size) < 0 ||
-            !inet_ntop(AF_INET, &to.sin_addr, m->own_address, sizeof(m->own_address)))
-                return err_set(
-                        err, ENETUNREACH,
-                        "there is no default route that says this host's address; give --apiserver-advertise-address");
-        return 0;
+        if (find_route(AF_INET, ELSEWHERE, m->own_address) || find_route(AF_INET6, ELSEWHERE_6, m->own_address))
+                return 0;
+        return err_set(err, ENETUNREACH,
+                       "there is no default route that says this host's address; give --apiserver-advertise-address");
+}
+
+/* The Service `kubernetes` leads to it, which is of Services' first family. */
+static int check_family(const struct making *m, struct err **err) {
+        bool six = strchr(m->own_address, ':'),
+             services_six = service_cidr && strcspn(service_cidr, ":") < strcspn(service_cidr, ",");
+
+        if (six == services_six)
+                return 0;
+        return err_set(err, EINVAL,
+                       "the API service's address %s is of IPv%d, and Services' first addresses are of IPv%d: give "
+                       "--service-cidr and --pod-network-cidr of IPv%d first, or another "
+                       "--apiserver-advertise-address",
+                       m->own_address, six ? 6 : 4, services_six ? 6 : 4, six ? 6 : 4);
+}
+
+/* Of the service that is here already: it goes on as what it is. */
+static int check_own(struct making *m, struct err **err) {
+        const char *path = arena_printf(m->arena, "%s/pki/ca.crt", cli_cluster_places.data), *server;
+        _cleanup_free_ char *authority = NULL;
+        int r = path ? files_read(path, CLIENT_PEM_MAX, &authority, NULL, err) : err_set(err, ENOMEM, "out of memory");
+
+        if (r < 0 && r != -ENOENT)
+                return r;
+        if (r == -ENOENT)
+                *err = err_free(*err);
+        return cli_cluster_check_own(authority, cli_cluster_node_name(m->arena, node_name), &server, m->arena, err);
 }
 
 static int check(struct making *m, struct err **err) {
-        int64_t ns;
+        const struct cluster_member node = { node_name, node_ip, &agent_arguments, NULL };
         int r;
 
         if (port < 1 || port > 65535)
                 return err_set(err, EINVAL, "--apiserver-bind-port %lld: give a port", (long long)port);
-        if (ttl && (duration_parse(ttl, &ns) < 0 || ns < 0))
-                return err_set(err, EINVAL, "--token-ttl %s: give a duration such as 24h0m0s, or 0", ttl);
-        m->ttl_s = ttl ? ns / 1000000000 : CLUSTER_TOKEN_TTL_S;
+        if ((r = cli_cluster_check_places(err)) < 0 ||
+            (r = cli_cluster_token_ttl("--token-ttl", ttl, &m->ttl_s, err)) < 0 ||
+            (r = cli_cluster_check_arguments("--api-arg", &api_arguments, err)) < 0 ||
+            (r = cli_cluster_check_member(&node, err)) < 0)
+                return r;
         if (token && (r = cli_cluster_token_check(token, err)) < 0)
                 return err_wrap(err, r, "--token");
         if (!token && (r = cli_cluster_token_new(m->new_token, err)) < 0)
                 return r;
-        if ((r = cli_cluster_node_preflight(err)) < 0)
+        if ((r = cli_cluster_node_preflight(err)) < 0 || (r = find_address(m, err)) < 0 ||
+            (r = check_family(m, err)) < 0)
                 return r;
-        return find_address(m, err);
+        return without_node ? 0 : check_own(m, err);
 }
 
 /* --- the service --- */
 
 static int probe_ready(void *data, struct err **err) {
         struct making *m = data;
-        const struct value *object;
-        struct err *why = NULL;
-        int r;
 
-        cli_cluster_close(&m->api);
-        if ((r = cli_cluster_open_admin(m->cli, NULL, &m->api, &why)) == 0)
-                r = cli_cluster_get(&m->api, &cli_cluster_maps, "kube-system", "kube-root-ca.crt", &object, &why);
-        if (r == 0)
-                return 0;
-        r = cli_cluster_check(&cli_cluster_api, err);
-        if (r == 0)
-                err_move(err, why);
-        else
-                err_free(why);
-        return r ?: -EAGAIN;
+        return cli_cluster_probe_here(m->cli, &m->api, err);
 }
 
 static int write_service(struct making *m, struct err **err) {
@@ -172,6 +211,13 @@ static const struct {
         const struct kube_kind *kind;
         const char *namespace, *name, *json;
 } objects[] = {
+        { &cli_cluster_all_roles, NULL, "kubeadm:get-nodes",
+          "{\"apiVersion\":\"rbac.authorization.k8s.io/"
+          "v1\",\"kind\":\"ClusterRole\",\"metadata\":{\"name\":\"kubeadm:get-nodes\"},"
+          "\"rules\":[{\"apiGroups\":[\"\"],\"resources\":[\"nodes\"],\"verbs\":[\"get\"]}]}" },
+        { &cli_cluster_all_bindings, NULL, "kubeadm:get-nodes",
+          BINDING("ClusterRoleBinding", "kubeadm:get-nodes", "", "ClusterRole", "kubeadm:get-nodes", "Group",
+                  CLUSTER_TOKEN_GROUP) },
         { &cli_cluster_all_bindings, NULL, "kubeadm:kubelet-bootstrap",
           BINDING("ClusterRoleBinding", "kubeadm:kubelet-bootstrap", "", "ClusterRole", "system:node-bootstrapper",
                   "Group", CLUSTER_TOKEN_GROUP) },
@@ -224,7 +270,8 @@ static int put_objects(struct making *m, struct err **err) {
         for (size_t i = 0; r == 0 && i < ELEMENTS(objects); i++)
                 r = cli_cluster_apply(&m->api, objects[i].kind, objects[i].namespace, objects[i].name, objects[i].json,
                                       err);
-        if (r < 0 || (r = put_info(m, err)) < 0)
+        if (r < 0 || (r = put_info(m, err)) < 0 ||
+            (token && (r = cli_cluster_token_check_free(&m->api, token, err)) < 0))
                 return r;
         return cli_cluster_token_put(&m->api, &put, err);
 }
@@ -280,10 +327,12 @@ static int print_end(struct making *m, struct err **err) {
 
 int cli_init(struct cli *cli, char **arguments, int n, struct err **err) {
         struct making m = { .cli = cli, .arena = arena_new() };
+        _cleanup_close_ int lock = -EBADF;
         int r = m.arena ? check(&m, err) : err_set(err, ENOMEM, "out of memory");
 
-        if (r == 0 && (r = start_service(&m, err)) == 0 && (r = read_authority(&m, err)) == 0 &&
-            (r = put_objects(&m, err)) == 0 && (without_node || (r = make_node(&m, err)) == 0))
+        if (r == 0 && (r = cli_cluster_lock(&lock, err)) == 0 && (r = start_service(&m, err)) == 0 &&
+            (r = read_authority(&m, err)) == 0 && (r = put_objects(&m, err)) == 0 &&
+            (without_node || (r = make_node(&m, err)) == 0))
                 r = print_end(&m, err);
         cli_cluster_close(&m.api);
         arena_free(m.arena);

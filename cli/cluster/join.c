@@ -6,6 +6,7 @@
 
 #include "cli/cluster/cluster.h"
 #include "lib/arena.h"
+#include "lib/cleanup.h"
 
 static const char *token, *node_name, *node_ip;
 static struct cli_values hashes, agent_arguments;
@@ -22,7 +23,12 @@ const struct cli_option cli_join_options[] = {
         {},
 };
 
-static int check(struct err **err) {
+static bool is_hash(const char *text) {
+        return strncmp(text, "sha256:", 7) == 0 && strlen(text) == 7 + 64 &&
+               strspn(text + 7, "0123456789abcdefABCDEF") == 64;
+}
+
+static int check(const struct cluster_member *node, struct err **err) {
         int r;
 
         if (!token)
@@ -32,9 +38,12 @@ static int check(struct err **err) {
         if ((r = cli_cluster_token_check(token, err)) < 0)
                 return err_wrap(err, r, "--token");
         for (size_t i = 0; i < hashes.n; i++)
-                if (strncmp(hashes.values[i], "sha256:", 7) != 0 || strlen(hashes.values[i]) != 7 + 64)
-                        return err_set(err, EINVAL, "--discovery-token-ca-cert-hash %s: give sha256: and 64 digits",
+                if (!is_hash(hashes.values[i]))
+                        return err_set(err, EINVAL,
+                                       "--discovery-token-ca-cert-hash %s: give sha256: and 64 hexadecimal digits",
                                        hashes.values[i]);
+        if ((r = cli_cluster_check_places(err)) < 0 || (r = cli_cluster_check_member(node, err)) < 0)
+                return r;
         return cli_cluster_node_preflight(err);
 }
 
@@ -43,7 +52,8 @@ int cli_join(struct cli *cli, char **arguments, int n, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct cluster_sought sought = { arguments[0], token, &hashes };
         struct cluster_found cluster;
-        int r = arena ? check(err) : err_set(err, ENOMEM, "out of memory");
+        _cleanup_close_ int lock = -EBADF;
+        int r = arena ? check(&node, err) : err_set(err, ENOMEM, "out of memory");
 
         if (r < 0 || (r = cli_cluster_discover(cli, arena, &sought, &cluster, err)) < 0)
                 return r;
@@ -51,7 +61,7 @@ int cli_join(struct cli *cli, char **arguments, int n, struct err **err) {
                 fprintf(stderr,
                         "nacelle: warning: without --discovery-token-ca-cert-hash whoever has a token of the cluster "
                         "could pass for it\n");
-        if ((r = cli_cluster_node_join(cli, &cluster, &node, err)) < 0)
+        if ((r = cli_cluster_lock(&lock, err)) < 0 || (r = cli_cluster_node_join(cli, &cluster, &node, err)) < 0)
                 return r;
         printf("This node is in the cluster of %s.\n", cluster.server);
         return 0;

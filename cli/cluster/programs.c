@@ -1,4 +1,5 @@
 /* The service and the agent: started by whoever starts programs on this host. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,6 +15,7 @@
 
 #include "cli/cluster/cluster.h"
 #include "lib/arena.h"
+#include "lib/cleanup.h"
 #include "lib/files.h"
 #include "lib/program.h"
 
@@ -28,11 +30,13 @@ const struct cluster_program cli_cluster_api = { .name = "nacelle-api",
                                                  .variable = "NACELLE_API_ARGS",
                                                  .file = "api.env",
                                                  .settings = "api.yaml",
+                                                 .place = "--data-dir=",
                                                  .openrc_log = "/var/log/nacelle-api/nacelle-api.log" };
 const struct cluster_program cli_cluster_agent = { .name = "nacelle-agent",
                                                    .variable = "NACELLE_AGENT_ARGS",
                                                    .file = "agent.env",
                                                    .settings = "config.yaml",
+                                                   .place = "--root-dir=",
                                                    .openrc_log = "/var/log/nacelle-agent.log" };
 
 enum how { BY_SYSTEMD, BY_OPENRC, BY_US, BY_NOBODY };
@@ -110,19 +114,65 @@ const char *cli_cluster_log(struct arena *arena, const struct cluster_program *p
         return how == BY_SYSTEMD ? arena_printf(arena, "journalctl -u %s", program->name) : program->openrc_log;
 }
 
-/* That of the file, if it is still @program's. */
-static pid_t find_pid(struct arena *arena, const struct cluster_program *program) {
-        const char *path = pid_path(arena, program), *exe = find(arena, program->name), *link;
-        _cleanup_free_ char *text = NULL;
+static bool is_of(struct arena *arena, pid_t pid, const char *exe) {
+        const char *link = arena_printf(arena, "/proc/%d/exe", (int)pid);
         char target[PATH_MAX] = "";
+
+        return link && exe && readlink(link, target, sizeof(target) - 1) > 0 && strncmp(target, exe, strlen(exe)) == 0;
+}
+
+/* Of this host, not of one in a container. */
+static bool is_here(struct arena *arena, pid_t pid, const char *what) {
+        const char *path = arena_printf(arena, "/proc/%d/%s", (int)pid, what),
+                   *own = arena_printf(arena, "/proc/self/%s", what);
+        struct stat one, other;
+
+        return path && own && stat(path, &one) == 0 && stat(own, &other) == 0 && one.st_dev == other.st_dev &&
+               one.st_ino == other.st_ino;
+}
+
+/* Whether it was started with the word. */
+static bool has_word(struct arena *arena, pid_t pid, const char *word) {
+        const char *path = arena_printf(arena, "/proc/%d/cmdline", (int)pid);
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+
+        if (!path || files_read(path, FILE_MAX, &text, &size, NULL) < 0)
+                return false;
+        for (const char *at = text; at < text + size; at += strlen(at) + 1)
+                if (strcmp(at, word) == 0)
+                        return true;
+        return false;
+}
+
+/* Whoever started it was killed before the file was written. */
+static pid_t find_orphan(struct arena *arena, const struct cluster_program *program, const char *exe) {
+        const char *word =
+                arena_printf(arena, "%s%s", program->place,
+                             program == &cli_cluster_api ? cli_cluster_places.data : cli_cluster_places.root);
+        _cleanup_closedir_ DIR *dir = opendir("/proc");
+        struct dirent *entry;
+
+        while (word && dir && (entry = readdir(dir))) {
+                pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+                if (pid > 1 && is_of(arena, pid, exe) && has_word(arena, pid, word) && is_here(arena, pid, "ns/pid") &&
+                    is_here(arena, pid, "root"))
+                        return pid;
+        }
+        return 0;
+}
+
+/* That of the file, if it is still @program's, or one that the file should tell of. */
+static pid_t find_pid(struct arena *arena, const struct cluster_program *program) {
+        const char *path = pid_path(arena, program), *exe = find(arena, program->name);
+        _cleanup_free_ char *text = NULL;
         pid_t pid;
 
-        if (!path || files_read(path, 32, &text, NULL, NULL) < 0 || (pid = (pid_t)strtol(text, NULL, 10)) <= 1)
-                return 0;
-        link = arena_printf(arena, "/proc/%d/exe", (int)pid);
-        if (!link || !exe || readlink(link, target, sizeof(target) - 1) <= 0)
-                return 0;
-        return strncmp(target, exe, strlen(exe)) == 0 ? pid : 0;
+        if (path && files_read(path, 32, &text, NULL, NULL) == 0 && (pid = (pid_t)strtol(text, NULL, 10)) > 1 &&
+            is_of(arena, pid, exe))
+                return pid;
+        return find_orphan(arena, program, exe);
 }
 
 bool cli_cluster_is_left(void) {
@@ -177,26 +227,62 @@ int cli_cluster_check(const struct cluster_program *program, struct err **err) {
         return err_set(err, ECHILD, "it has ended%s%s", *words ? ": " : "", words);
 }
 
+/* What the file's line VARIABLE=VALUE says, quoted or not, as systemd and OpenRC's shell would have it; NULL. */
+static char *find_value(char *text, const char *variable) {
+        size_t n = strlen(variable);
+        char *line, *value, *end;
+
+        while ((line = strsep(&text, "\n"))) {
+                if (strncmp(line, variable, n) != 0 || line[n] != '=')
+                        continue;
+                value = line + n + 1;
+                if (*value != '"' && *value != '\'')
+                        return value;
+                end = strchr(value + 1, *value);
+                if (end)
+                        *end = '\0';
+                return end ? value + 1 : NULL;
+        }
+        return NULL;
+}
+
 int cli_cluster_arguments(struct arena *arena, const struct cluster_program *program, struct cli_values *ret_arguments,
                           struct err **err) {
         const char *path = cli_cluster_file(arena, program->file);
         _cleanup_free_ char *text = NULL;
-        char *line, *end, *word;
+        char *line, *word;
         int r = path ? files_read(path, FILE_MAX, &text, NULL, err) : -ENOMEM;
 
         if (r < 0)
                 return r;
-        line = strstr(text, program->variable);
-        line = line ? strchr(line, '"') : NULL;
-        end = line ? strchr(line + 1, '"') : NULL;
-        if (!end)
+        line = find_value(text, program->variable);
+        if (!line)
                 return err_set(err, EINVAL, "%s: there is no %s=\"...\"", path, program->variable);
-        *end = '\0';
-        line = arena_strdup(arena, line + 1);
+        line = arena_strdup(arena, line);
         ret_arguments->n = 0;
         while (line && (word = strsep(&line, " ")) && ret_arguments->n < CLI_VALUES_MAX)
                 if (*word)
                         ret_arguments->values[ret_arguments->n++] = word;
+        return 0;
+}
+
+int cli_cluster_check_start(const struct cluster_program *program, struct err **err) {
+        static const char flag[] = "--data-dir=";
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_err_ struct err *why = NULL;
+        struct cli_values all = { .n = 0 };
+        enum how how;
+        int r = arena ? how_to(&how, err) : err_set(err, ENOMEM, "out of memory");
+
+        if (r < 0)
+                return r;
+        if ((r = cli_cluster_arguments(arena, program, &all, &why)) < 0)
+                return how == BY_US ? err_move(err, TAKE_PTR(why)) : 0;
+        for (size_t i = 0; i < all.n; i++)
+                if (strncmp(all.values[i], flag, strlen(flag)) == 0 &&
+                    strcmp(all.values[i] + strlen(flag), cli_cluster_places.data) != 0)
+                        return err_set(err, EINVAL, "%s/%s has %s; give the same, not %s", cli_cluster_places.config,
+                                       program->file, all.values[i], cli_cluster_places.data);
         return 0;
 }
 

@@ -42,6 +42,19 @@ int cli_cluster_token_check(const char *token, struct err **err) {
         return err_set(err, EINVAL, "the token is not of the form abcdef.0123456789abcdef");
 }
 
+/* What is less than a second is one: nothing said to end lasts for ever. */
+int cli_cluster_token_ttl(const char *option, const char *text, int64_t *ret_seconds, struct err **err) {
+        int64_t ns;
+
+        *ret_seconds = CLUSTER_TOKEN_TTL_S;
+        if (!text)
+                return 0;
+        if (duration_parse(text, &ns) < 0 || ns < 0)
+                return err_set(err, EINVAL, "%s %s: give a duration such as 24h0m0s, or 0", option, text);
+        *ret_seconds = ns / 1000000000 + (ns % 1000000000 > 0);
+        return 0;
+}
+
 int cli_cluster_token_new(char ret_token[CLUSTER_TOKEN_SIZE + 1], struct err **err) {
         for (size_t i = 0; i < CLUSTER_TOKEN_SIZE;) {
                 uint8_t byte;
@@ -129,8 +142,8 @@ static const char *datum(struct arena *arena, const struct value *secret, const 
 
 /* --- the verbs --- */
 
-/* A token that others may have is not taken from them: -EEXIST when its first letters are another one's. */
-static int check_free(struct cluster_api *api, const char *token, struct err **err) {
+/* A token that others may have is not taken from them. */
+int cli_cluster_token_check_free(struct cluster_api *api, const char *token, struct err **err) {
         const char *name = arena_printf(api->arena, CLUSTER_TOKEN_PREFIX "%.*s", ID_SIZE, token);
         _cleanup_err_ struct err *why = NULL;
         const struct value *there;
@@ -146,19 +159,16 @@ static int check_free(struct cluster_api *api, const char *token, struct err **e
 
 static int create(struct cluster_api *api, char **arguments, int n, struct err **err) {
         char made[CLUSTER_TOKEN_SIZE + 1];
-        struct cluster_token token = { .text = n > 0 ? arguments[0] : made,
-                                       .description = description,
-                                       .ttl_s = CLUSTER_TOKEN_TTL_S };
-        int64_t ns;
+        struct cluster_token token = { .text = n > 0 ? arguments[0] : made, .description = description };
         const char *line;
         int r;
 
-        if (ttl && (duration_parse(ttl, &ns) < 0 || ns < 0))
-                return err_set(err, EINVAL, "--ttl %s: give a duration such as 24h0m0s, or 0", ttl);
-        if (ttl)
-                token.ttl_s = ns / 1000000000;
-        if ((r = n > 0 ? cli_cluster_token_check(token.text, err) : cli_cluster_token_new(made, err)) < 0 ||
-            (n > 0 && (r = check_free(api, token.text, err)) < 0) || (r = cli_cluster_token_put(api, &token, err)) < 0)
+        if (n > 1)
+                return err_set(err, EINVAL, "%s: one token is created at a time", arguments[1]);
+        if ((r = cli_cluster_token_ttl("--ttl", ttl, &token.ttl_s, err)) < 0 ||
+            (r = n > 0 ? cli_cluster_token_check(token.text, err) : cli_cluster_token_new(made, err)) < 0 ||
+            (n > 0 && (r = cli_cluster_token_check_free(api, token.text, err)) < 0) ||
+            (r = cli_cluster_token_put(api, &token, err)) < 0)
                 return r;
         if (!print_line) {
                 puts(token.text);
@@ -215,6 +225,8 @@ static int list(struct cluster_api *api, char **arguments, int n, struct err **e
         struct listing l = { .api = api };
         int r;
 
+        if (n > 0)
+                return err_set(err, EINVAL, "%s: list takes no token", arguments[0]);
         columns_begin(&l.columns, "TOKEN\tEXPIRES\tUSAGES\tDESCRIPTION\tEXTRA GROUPS");
         if ((r = client_list(api->client, &scope, &events, &l, NULL)) < 0)
                 return err_errno(err, -r, "cannot ask the API service");

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -151,15 +150,9 @@ static int open_reader(struct sqlite_store *s, struct err **err) {
 }
 
 int sqlite_lock(const char *directory, struct err **err) {
-        _cleanup_close_ int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int fd = -EBADF, r = files_lock(directory, "stop nacelle-api first", &fd, err);
 
-        if (fd < 0)
-                return err_errno(err, errno, "%s", directory);
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return errno == EWOULDBLOCK ?
-                               err_set(err, EBUSY, "%s: another process uses it; stop nacelle-api first", directory) :
-                               err_errno(err, errno, "%s: lock it", directory);
-        return TAKE_FD(fd);
+        return r < 0 ? r : fd;
 }
 
 int sqlite_open_all(struct sqlite_store *s, struct err **err) {

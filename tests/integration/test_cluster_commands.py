@@ -157,6 +157,90 @@ def test_reset_after_a_reboot(first, second, busybox_archive):
     first.ask("DELETE", f"/api/v1/nodes/{n.name}")
 
 
+def bare(host, *options, **env):
+    """A cluster without a node."""
+    host.port = free_port()
+    done = host.nacelle("init", "--skip-node", "--apiserver-advertise-address=127.0.0.1", f"--apiserver-bind-port={host.port}", *host.places, *options, **env)
+    if done.returncode == 0:
+        host.line = done.stdout.split("by:\n\n  ")[1].split()
+    return done
+
+
+@pytest.fixture
+def third():
+    host = Host()
+    yield host
+    host.leave()
+
+
+def test_a_host_is_a_node_of_one_cluster(first, second, third):
+    """Who asks for another one is not told that it was done; nor does this host become two nodes."""
+    assert bare(third).returncode == 0 and second.join(*first.line[2:]).returncode == 0
+    before = {name: open(f"{second.config}/{name}").read() for name in os.listdir(second.config)}
+    says = f"this host is a node of another cluster, that of https://127.0.0.1:{first.port} ({second.kubelet}); `nacelle reset` it first"
+    for done in second.join(*third.line[2:]), second.nacelle("init", "--apiserver-advertise-address=127.0.0.1", *second.places):
+        assert done.returncode == 1 and says in done.stderr, done
+    done = second.nacelle("join", *first.line[2:], *second.places, *second.agent, "--node-name=other")
+    assert done.returncode == 1 and f"this host is node {second.node.name} of that cluster ({second.kubelet}), not other: give --node-name {second.node.name}, or" in done.stderr, done
+    assert before == {name: open(f"{second.config}/{name}").read() for name in os.listdir(second.config)}
+    # the cluster is at another address now, which its certificate is for
+    with open(second.kubelet, "w") as f:
+        f.write(before["kubelet.conf"].replace(f"127.0.0.1:{first.port}", "127.0.0.1:1"))
+    assert second.join(*first.line[2:]).returncode == 0 and open(second.kubelet).read() == before["kubelet.conf"]
+    with open(second.kubelet, "w") as f:
+        f.write("damaged")
+    done = second.join(*first.line[2:])
+    assert done.returncode == 1 and "`nacelle reset` takes it away: " + second.kubelet in done.stderr, done
+    # the certificate of the other cluster is still there, and of no use
+    os.unlink(second.kubelet)
+    done = second.join(*third.line[2:])
+    assert done.returncode == 0 and list(third.nodes()) == [second.node.name], done.stderr + second.logs()
+    first.ask("DELETE", f"/api/v1/nodes/{second.node.name}")
+
+
+def test_a_node_is_one_host(first, second):
+    """Who joins by the name of a host that is there would have its pods, and it those of who joins."""
+    done = second.join(*first.line[2:])
+    assert done.returncode == 0 and second.nacelle("reset", "--force", *second.places).returncode == 0, done
+    path = f"/api/v1/nodes/{second.node.name}"
+    node = first.ask("GET", path)
+    node["status"]["nodeInfo"]["bootID"] = "another"
+    assert first.ask("PUT", path + "/status", node)["status"]["nodeInfo"]["bootID"] == "another"
+    done = second.join(*first.line[2:])
+    assert done.returncode == 1 and f"there is a Ready node {second.node.name} in that cluster, which is another host: give another --node-name, or" in done.stderr, done
+    assert not os.listdir(second.config) and not processes(f"nacelle-agent.*{second.node.root}")
+    first.ask("DELETE", path)
+    assert second.join(*first.line[2:]).returncode == 0
+    first.ask("DELETE", path)
+
+
+def test_one_at_a_time(first, second):
+    command = [BUILD + "/nacelle", "join", *first.line[2:], *second.places, *second.agent, f"--node-name={second.node.name}", "--node-ip=127.0.0.1"]
+    commands = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    said = [(*p.communicate(), p.returncode) for p in commands]
+    assert any(code == 0 for _, _, code in said), said
+    assert all("etc: another process uses it; a `nacelle` command is making, joining or leaving a cluster; wait for its end" in err for _, err, code in said if code), said
+    assert len(processes(f"nacelle-agent.*{second.node.root}")) == 1
+    first.ask("DELETE", f"/api/v1/nodes/{second.node.name}")
+
+
+def test_init_is_of_this_host(first, second):
+    """KUBECONFIG may be of another cluster, in which init has nothing to write."""
+    info = lambda: first.ask("GET", "/api/v1/namespaces/kube-public/configmaps/cluster-info")["data"]
+    before = info()
+    done = bare(second, KUBECONFIG=first.data + "/admin.kubeconfig")
+    assert done.returncode == 0 and info() == before and second.line[2] == f"127.0.0.1:{second.port}", done
+    assert second.ask("GET", "/api/v1/namespaces/kube-public/configmaps/cluster-info")["data"] != before
+
+
+def test_init_with_ipv6_alone(second):
+    port = free_port()
+    done = second.nacelle("init", *second.places, *second.agent, "--apiserver-advertise-address=::1", f"--apiserver-bind-port={port}", "--service-cidr=fd96::/112",
+                          "--pod-network-cidr=fd44::/56", f"--node-name={second.node.name}", "--node-ip=::1")
+    assert done.returncode == 0, done.stderr + second.logs()
+    assert f"nacelle join [::1]:{port} " in done.stdout and f"https://[::1]:{port}\n" in open(second.kubelet).read()
+
+
 def test_the_systems_own_tools_know_the_hash(first):
     public = openssl("x509", "-pubkey", "-noout", "-in", first.data + "/pki/ca.crt")
     digest = subprocess.run("openssl pkey -pubin -outform der | sha256sum", shell=True, input=public, capture_output=True, text=True).stdout.split()[0]
@@ -210,12 +294,19 @@ def test_a_cluster_that_is_another_gets_no_token(first, second):
     ([], "give --token"),
     (["--token", "zzzzzz.0123456789abcdef"], "which it does not know or which is over"),
     (["--token", None, "--ca-cert-hash", "sha256:" + "0" * 64], "it is another cluster, or somebody between"),
-    (["--token", None, "--ca-cert-hash", "sha256:0"], "give sha256: and 64 digits"),
+    (["--token", None, "--ca-cert-hash", "sha256:0"], "give sha256: and 64 hexadecimal digits"),
 ])
 def test_what_join_refuses(first, second, arguments, words):
     done = second.join(first.line[2], *[a or first.line[4] for a in arguments])
     assert done.returncode == 1 and words in done.stderr, done.stderr
     assert not os.path.exists(second.config)
+
+
+def test_join_by_another_name(first, second):
+    done = second.join(f"127.1:{first.port}", *first.line[3:])
+    assert done.returncode == 1 and "does not name this address: join by one that it names, or give it to `nacelle init --apiserver-cert-extra-sans`: " in done.stderr, done
+    assert second.join(f"https://localhost:{first.port}/", *first.line[3:]).returncode == 0
+    first.ask("DELETE", f"/api/v1/nodes/{second.node.name}")
 
 
 def test_tokens(first):
@@ -236,6 +327,12 @@ def test_tokens(first):
     assert not any(text in token("list").stdout for text in (made, "ninety"))
     assert token("delete", made).returncode == 1 and token("create", "wrong").returncode == 1
     assert token("take").returncode == 2
+    # what is less than a second is no eternity
+    made = token("create", "--ttl", "1ms").stdout.strip()
+    assert [line.split()[1] for line in token("list").stdout.splitlines() if line.startswith(made)] != ["<forever>"]
+    assert "one token is created at a time" in token("create", "aaaaaa.0123456789abcdef", "bbbbbb.0123456789abcdef").stderr
+    assert token("list", "x").returncode == 1
+    assert not any(text in token("list").stdout for text in ("aaaaaa.", "bbbbbb."))
 
 
 def answers(host):
@@ -283,10 +380,23 @@ def test_certificates_and_backup(first):
     (["join", "nosuch.invalid", "--token", "abcdef.0123456789abcdef"], "nosuch.invalid:6443: "),
     (["init", "--apiserver-advertise-address=127.0.0.1", "--service-cidr=x"], 'it has ended: nacelle-api: --service-cluster-ip-range: "x" is not a CIDR'),
     (["init", "--apiserver-advertise-address=x"], "--apiserver-advertise-address x: give an IP address"),
+    (["init", "--apiserver-advertise-address=0.0.0.0"], "--apiserver-advertise-address 0.0.0.0: give an IP address"),
+    (["init", "--apiserver-advertise-address=fd00::1"], "fd00::1 is of IPv6, and Services' first addresses are of IPv4: give --service-cidr and --pod-network-cidr of IPv6"),
+    (["init", "--apiserver-advertise-address=127.0.0.1", "--node-name=Foo"], '--node-name "Foo": a lowercase RFC 1123 subdomain must consist of'),
+    (["init", "--apiserver-advertise-address=127.0.0.1", "--node-ip=300.1.1.1"], '--node-ip "300.1.1.1": give an IP address'),
+    (["init", "--apiserver-advertise-address=127.0.0.1", "--agent-arg=--a b"], "--agent-arg: --a b: blanks, quotes and $ cannot be in an argument"),
+    (["init", "--apiserver-advertise-address=127.0.0.1", "--api-arg=a"], '--api-arg "a": give a flag, --FLAG=VALUE'),
+    (["init", "--apiserver-advertise-address=127.0.0.1", "--run-dir=run"], '--run-dir "run": give an absolute path'),
+    (["join", "127.0.0.1:1", "--token", "abcdef.0123456789abcdef", "--ca-cert-hash", "sha256:" + "g" * 64], "give sha256: and 64 hexadecimal digits"),
+    (["join", "http://127.0.0.1:1", "--token", "abcdef.0123456789abcdef"], '"http://127.0.0.1:1": give ADDRESS:PORT'),
+    (["join", "", "--token", "abcdef.0123456789abcdef"], '"": give ADDRESS:PORT'),
+    (["join", "[::1", "--token", "abcdef.0123456789abcdef"], '"[::1": give ADDRESS:PORT'),
+    (["join", "127.0.0.1:6443:1", "--token", "abcdef.0123456789abcdef"], '"127.0.0.1:6443:1": give ADDRESS:PORT'),
+    (["join", "https://127.0.0.1:1/", "--token", "abcdef.0123456789abcdef"], "https://127.0.0.1:1: Connection refused"),
 ])
 def test_on_a_host_that_is_in_no_cluster(second, arguments, words):
     places = ["--data-dir", second.data] if arguments[0] in ("token", "backup", "restore") else second.places
-    done = second.nacelle(*arguments, *places)
+    done = second.nacelle(arguments[0], *places, *arguments[1:])
     assert words in done.stdout + done.stderr and done.returncode == (0 if arguments == ["reset"] else 1), done
 
 
@@ -330,6 +440,33 @@ def test_who_is_interrupted_goes_on(second):
     assert not processes(f"nacelle-api --data-dir={second.data} ")
 
 
+def test_a_service_that_no_file_tells_of(second):
+    """Of an init that was killed between its start and the file: two would make two authorities, and have one port."""
+    assert bare(second).returncode == 0
+    for command in ["init", "--skip-node", "--apiserver-advertise-address=127.0.0.1", f"--apiserver-bind-port={second.port}"], ["certs", "renew"], ["reset", "--force"]:
+        os.unlink(second.node.run + "/nacelle-api.pid")
+        done = second.nacelle(*command, *second.places)
+        assert done.returncode == 0 and len(processes(f"nacelle-api --data-dir={second.data} ")) == (command[0] != "reset"), done
+
+
+def test_two_services_of_one_directory(second):
+    """Begun at a time, with nothing there yet: one of them serves, with one authority."""
+    for n in range(5):
+        data = f"{second.node.dir}/both{n}"
+        both = [subprocess.Popen([BUILD + "/nacelle-api", "--data-dir", data, "--secure-port=0", "--bind-address=127.0.0.1"], stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        try:
+            wait_for("the end of one", lambda: any(p.poll() is not None for p in both))
+            loser = next(p for p in both if p.poll() is not None)
+            assert "another process uses it; stop that nacelle-api first" in loser.stderr.read()
+            wait_for("the other", lambda: second.nacelle("token", "list", "--data-dir", data).returncode in (0, 1) and os.path.exists(data + "/admin.kubeconfig"))
+            openssl("verify", "-CAfile", data + "/pki/ca.crt", data + "/pki/admin.crt")
+        finally:
+            for p in both:
+                p.kill()
+                p.wait()
+                p.stderr.close()
+
+
 def test_a_renewal_that_was_killed(second):
     """At whatever moment: given again it ends with certificates that are new, and a service that runs."""
     command = ["init", "--skip-node", "--apiserver-advertise-address=127.0.0.1", f"--apiserver-bind-port={free_port()}", *second.places]
@@ -345,6 +482,112 @@ def test_a_renewal_that_was_killed(second):
         wait_for("service", lambda: second.nacelle("token", "list", "--data-dir", second.data).returncode == 0)
         assert len(processes(f"nacelle-api --data-dir={second.data} ")) == 1
     assert second.nacelle("certs", "check", *second.places).returncode == 0
+
+
+@pytest.fixture
+def certificates(second):
+    """A cluster without a node, and what is of its certificates."""
+    assert bare(second).returncode == 0
+    pki = second.data + "/pki/"
+    yield second, pki, lambda: {name: open(pki + name).read() for name in os.listdir(pki) if name.endswith(".crt")}
+
+
+def renew(host):
+    return host.nacelle("certs", "renew", *host.places)
+
+
+@pytest.mark.parametrize("text, words", [(None, "without it no certificate can be made; put it back from your copy: open "), ("x", "ca.key is not the key of ")])
+@pytest.mark.parametrize("of", ["ca", "front-proxy-ca"])
+def test_a_renewal_without_the_authoritys_key(certificates, of, text, words):
+    """There would be none then, and a service that cannot start."""
+    host, pki, texts = certificates
+    before = texts()
+    os.rename(f"{pki}{of}.key", pki + "kept")
+    if text:
+        with open(f"{pki}{of}.key", "w") as f:
+            f.write(text)
+    done = renew(host)
+    assert done.returncode == 1 and words in done.stderr and not done.stdout, done
+    assert texts() == before and host.nodes() == {}
+    os.rename(pki + "kept", f"{pki}{of}.key")
+    assert renew(host).returncode == 0 and texts()["apiserver.crt"] != before["apiserver.crt"]
+    assert sorted(texts()) == sorted(before) == sorted(name for name in os.listdir(pki) if ".crt" in name)
+
+
+def test_a_renewal_that_the_service_does_not_survive(certificates):
+    """The certificates are the old ones then."""
+    host, pki, texts = certificates
+    before = texts()
+    with open(host.config + "/api.env") as f:
+        env = f.read()
+    with open(host.config + "/api.env", "w") as f:
+        f.write(env.replace('="', '="--nosuch '))
+    done = renew(host)
+    assert done.returncode == 1 and not done.stdout and re.search("the certificates are the old ones: .*--nosuch: no such flag", done.stderr), done
+    assert texts() == before and sorted(before) == sorted(name for name in os.listdir(pki) if ".crt" in name)
+    # another service's
+    with open(host.config + "/api.env", "w") as f:
+        f.write(env.replace(host.data, "/nowhere"))
+    done = renew(host)
+    assert done.returncode == 1 and f"api.env has --data-dir=/nowhere; give the same, not {host.data}" in done.stderr and texts() == before, done
+    os.unlink(host.config + "/api.env")
+    assert renew(host).returncode == 1 and texts() == before
+    # as somebody may have written it
+    with open(host.config + "/api.env", "w") as f:
+        f.write("# NACELLE_API_ARGS=\"--nosuch\"\n" + env.split("\n")[1].replace('"', "'") + "\n")
+    assert renew(host).returncode == 0 and host.nodes() == {} and texts() != before
+
+
+def test_certificates_are_roots(certificates):
+    host, _, texts = certificates
+    os.chmod(host.node.dir, 0o755)
+    before = texts()
+    for command, words in (["certs", "check"], "Permission denied; run this as root"), (["certs", "renew"], "Permission denied; run this as root"), (["reset", "--force"], "run this as root"):
+        done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", BUILD + "/nacelle", *command, *host.places], capture_output=True, text=True, timeout=30)
+        assert done.returncode == 1 and words in done.stderr and not done.stdout, done
+    assert texts() == before
+
+
+@pytest.mark.parametrize("kind", ["mount", "link", "directory"])
+def test_a_reset_takes_what_is_the_services(second, kind):
+    """Also from a disk of its own; others' files stay, copies of keys and objects among them."""
+    real = second.node.dir + "/real" if kind == "link" else second.data
+    os.makedirs(real)
+    if kind == "mount":
+        subprocess.run(["mount", "-t", "tmpfs", "disk", real], check=True)
+    if kind == "link":
+        os.symlink(real, second.data)
+    try:
+        assert bare(second).returncode == 0
+        for name in "state.db.bak", "mine":
+            open(f"{real}/{name}", "w").close()
+        shutil.copytree(real + "/pki", real + "/pki.copy")
+        for name in "admin.kubeconfig.7~", "state.db.new.abcdef":
+            open(f"{real}/{name}", "w").close()
+        open(second.config + "/kubelet.conf.3~", "w").close()
+        done = second.nacelle("reset", "--force", *second.places)
+        assert done.returncode == 0 and sorted(os.listdir(real)) == ["mine", "pki.copy", "state.db.bak"] and not os.listdir(second.config), done
+        assert second.nacelle("reset", *second.places).stdout == "This host is in no cluster: there is nothing to undo.\n"
+        for name in "state.db.bak", "mine":
+            os.unlink(f"{real}/{name}")
+        shutil.rmtree(real + "/pki.copy")
+        assert bare(second).returncode == 0 and second.nacelle("reset", "--force", *second.places).returncode == 0
+        assert os.path.exists(second.data) == (kind != "directory") and (kind == "directory" or not os.listdir(real))
+    finally:
+        if kind == "mount":
+            subprocess.run(["umount", real], check=True)
+
+
+@pytest.mark.parametrize("text", ["", "# NACELLE_AGENT_ARGS=\"\"", "NACELLE_AGENT_ARGS=\"--root-dir=/nowhere"])
+def test_a_reset_of_what_is_damaged(first, second, text):
+    """A host leaves its cluster whatever has become of its files."""
+    assert second.join(*first.line[2:]).returncode == 0
+    with open(second.config + "/agent.env", "w") as f:
+        f.write(text)
+    done = second.nacelle("reset", "--force", *second.places)
+    assert done.returncode == 0, done
+    assert not os.listdir(second.config) and not processes(f"nacelle-agent.*{second.node.root}")
+    first.ask("DELETE", f"/api/v1/nodes/{second.node.name}")
 
 
 RC_SERVICE = """#!/bin/sh

@@ -332,10 +332,21 @@ static void test_names_of_the_serving_certificate(void **state) {
         assert_int_equal(try_open(NOW, &pki, &err), -EINVAL);
 }
 
+static void test_one_process_has_it(void **state) {
+        struct pki *pki = must_open(NOW), *other;
+        _cleanup_err_ struct err *err = NULL;
+
+        assert_int_equal(try_open(NOW, &other, &err), -EBUSY);
+        assert_non_null(strstr(err_text(err), "another process uses it"));
+        pki_free(pki);
+        pki_free(must_open(NOW));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                TEST(test_one_process_has_it),
                 TEST(test_first_start),
                 TEST(test_second_start_changes_nothing),
                 TEST(test_leaves_are_renewed_while_it_runs),
