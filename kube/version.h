@@ -6,8 +6,10 @@
 #define KUBE_VERSION_PATCH "3"
 
 /* "v1.36.3+nacelle-0.1": what follows the plus is of no version's order (semver.org, 10). */
-#define KUBE_GIT_VERSION                                                                                               \
-        "v" KUBE_VERSION_MAJOR "." KUBE_VERSION_MINOR "." KUBE_VERSION_PATCH "+nacelle-" NACELLE_VERSION
+#define KUBE_GIT_VERSION "v" KUBE_BINARY_VERSION
+
+/* The same without its letter. */
+#define KUBE_BINARY_VERSION KUBE_VERSION_MAJOR "." KUBE_VERSION_MINOR "." KUBE_VERSION_PATCH "+nacelle-" NACELLE_VERSION
 
 struct metrics_writer;
 

@@ -147,7 +147,7 @@ static void write_status(const struct api_request *r, struct arena_text *text) {
         arena_text_add(text, "\nStarted: %s\n",
                        time_of(r->server, "%a %b %e %H:%M:%S UTC %Y", started, sizeof(started)));
         arena_text_add(text, "Up: %lld hr %02lld min %02lld sec\n", up / 3600, up / 60 % 60, up % 60);
-        arena_text_add(text, "Binary version: %s\nEmulation version: " MINOR "\nPaths:", KUBE_GIT_VERSION + 1);
+        arena_text_add(text, "Binary version: %s\nEmulation version: " MINOR "\nPaths:", KUBE_BINARY_VERSION);
         for (size_t i = 0; i < ELEMENTS(paths); i++)
                 arena_text_add(text, " %s", paths[i]);
         arena_text_add(text, "\n");
@@ -159,7 +159,7 @@ static void write_status_members(const struct api_request *r, struct json_writer
         json_add_string(w, "startTime", time_of(r->server, "%Y-%m-%dT%H:%M:%SZ", started, sizeof(started)));
         json_add_int(w, "uptimeSeconds", seconds_up(r->server));
         json_add_string(w, "goVersion", ""); /* it is none of Go's programs */
-        json_add_string(w, "binaryVersion", KUBE_GIT_VERSION + 1);
+        json_add_string(w, "binaryVersion", KUBE_BINARY_VERSION);
         json_add_string(w, "emulationVersion", MINOR);
         json_key(w, "paths");
         json_begin_list(w);
