@@ -63,8 +63,8 @@ struct node_world {
         const struct options *options;
         const struct cgroups *cgroups; /* NULL: pod cgroups are left to cri */
         struct events *events;
-        struct tracer *tracer;           /* NULL: no traces are made */
-        const char *host_ip;             /* NULL: not known */
+        struct tracer *tracer;                       /* NULL: no traces are made */
+        const char *host_ip;                         /* NULL: not known */
         int64_t memory_bytes, cpu_milli, disk_bytes; /* what pods may ask for of the node */
 };
 

@@ -338,10 +338,14 @@ static void test_messages_share_their_room(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_phase),         cmocka_unit_test(test_phase_static),
-                cmocka_unit_test(test_end),           cmocka_unit_test(test_end_keeps_what_is_final),
-                cmocka_unit_test(test_restart_rules), cmocka_unit_test(test_conditions),
-                cmocka_unit_test(test_transitions),   cmocka_unit_test(test_write),
+                cmocka_unit_test(test_phase),
+                cmocka_unit_test(test_phase_static),
+                cmocka_unit_test(test_end),
+                cmocka_unit_test(test_end_keeps_what_is_final),
+                cmocka_unit_test(test_restart_rules),
+                cmocka_unit_test(test_conditions),
+                cmocka_unit_test(test_transitions),
+                cmocka_unit_test(test_write),
                 cmocka_unit_test(test_messages_share_their_room),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
