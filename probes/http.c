@@ -90,7 +90,7 @@ void probe_http_timed_out(struct probe *probe) {
 void probe_http_failed(struct probe *probe, int error) {
         char text[PROBE_ENDPOINT_MAX + 256], endpoint[PROBE_ENDPOINT_MAX];
 
-        snprintf(text, sizeof(text), "dial tcp %s: %s", probe_endpoint(probe, endpoint), uv_strerror(error));
+        snprintf(text, sizeof(text), "dial tcp %s: connect: %s", probe_endpoint(probe, endpoint), uv_strerror(error));
         fail(probe, text);
 }
 

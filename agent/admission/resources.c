@@ -96,23 +96,18 @@ bool admission_lacks(const struct admission_node *node, const struct pod *pod, s
         return true;
 }
 
-/* Of a pod that is not critical: the first that is lacking. Huge pages are an error of another kind. */
+/* Of a pod that is not critical: the first that is lacking. */
 static bool reject_first(const struct admission_node *node, const struct pod *pod, const struct admission_needs *needs,
                          struct rejection *ret_rejection) {
-        for (size_t i = 0; i < needs->n; i++) {
-                const struct admission_need *need = &needs->items[i];
-                int64_t wanted = admission_request(pod, need->name), has = capacity(node, need->name);
-                char reason[ADMISSION_REASON_MAX];
+        const struct admission_need *need = &needs->items[0];
+        int64_t wanted = admission_request(pod, need->name), has = capacity(node, need->name);
+        char reason[ADMISSION_REASON_MAX];
 
-                snprintf(reason, sizeof(reason), "OutOf%s", need->name);
-                if (rank(need->name) < ELEMENTS(first) || validate_is_extended(need->name))
-                        return admission_reject(
-                                ret_rejection, reason,
+        snprintf(reason, sizeof(reason), "OutOf%s", need->name);
+        return admission_reject(ret_rejection, reason,
                                 "Node didn't have enough resource: %s, requested: %lld, used: %lld, capacity: %lld",
                                 need->name, (long long)wanted, (long long)(has - wanted + need->amount),
                                 (long long)has);
-        }
-        return true;
 }
 
 bool admission_resources(const struct admission_node *node, const struct pod *pod, struct rejection *ret_rejection) {
@@ -121,8 +116,8 @@ bool admission_resources(const struct admission_node *node, const struct pod *po
 
         if (!admission_lacks(node, pod, &needs))
                 return admission_reject(ret_rejection, "UnexpectedAdmissionError", "out of memory");
-        if (!admission_is_critical(pod) && !reject_first(node, pod, &needs, ret_rejection))
-                return false;
+        if (!admission_is_critical(pod) && needs.n > 0)
+                return reject_first(node, pod, &needs, ret_rejection);
         for (size_t i = 0; i < needs.n; i++) {
                 size_t at = strlen(list);
 

@@ -54,6 +54,8 @@ static int describe(struct arena *arena, struct kube_node_system_info *ret) {
                 .operating_system = "linux",
                 .architecture = arena_strdup(arena, facts.arch),
         };
+        if (ret->system_uuid && !*ret->system_uuid) /* a host without firmware's tables, as cAdvisor has it */
+                ret->system_uuid = ret->machine_id;
         return ret->machine_id && ret->system_uuid && ret->boot_id && ret->kernel_version && ret->os_image &&
                                ret->architecture ?
                        0 :

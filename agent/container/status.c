@@ -84,8 +84,12 @@ int member_status(const struct member *m, struct arena *arena, bool over, struct
                 .exists = exists,
                 .restart_count = next_meant ? m->restarts : m->restarts - 1,
                 .container_id = exists ? container_id(arena, m->id) : NULL,
-                .ready = m->role == MEMBER_INIT ? member_is_done(m) : running && m->started && m->ready,
-                .started = running && m->started ? TRI_TRUE : TRI_FALSE,
+                .ready = m->role == MEMBER_INIT      ? member_is_done(m) :
+                         m->role == MEMBER_EPHEMERAL ? false :
+                                                       running && m->started && m->ready,
+                .started = m->role == MEMBER_EPHEMERAL ? TRI_UNSET :
+                           running && m->started       ? TRI_TRUE :
+                                                         TRI_FALSE,
         };
         int r;
 

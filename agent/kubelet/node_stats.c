@@ -164,6 +164,8 @@ static void read_line(const char *path, char *ret_line, size_t size) {
 void kubelet_machine_read(struct kubelet_machine *m) {
         read_line("/etc/machine-id", m->machine_id, sizeof(m->machine_id));
         read_line("/sys/class/dmi/id/product_uuid", m->system_uuid, sizeof(m->system_uuid));
+        if (!m->system_uuid[0])
+                read_line("/etc/machine-id", m->system_uuid, sizeof(m->system_uuid));
         read_line("/proc/sys/kernel/random/boot_id", m->boot_id, sizeof(m->boot_id));
 }
 

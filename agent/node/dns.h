@@ -21,8 +21,9 @@ struct dns_lists {
 };
 struct dns_lists dns_choice_lists(const struct dns_choice *choice);
 
-/* Why the choice is not what the pod asked for: kubelet's event text; NULL: it is. */
-const char *dns_choice_warning(const struct dns_choice *choice);
+/* What is left out of the choice, below DNS_WARNINGS: kubelet's event text in @arena; NULL: nothing, or no memory. */
+#define DNS_WARNINGS 2
+const char *dns_choice_warning(const struct dns_choice *choice, unsigned which, struct arena *arena);
 
 /* The text of the pod's /etc/hosts; free it. @ips: NULL-ended. */
 int dns_hosts_text(const struct pod *pod, const struct options *options, const char *const *ips, char **ret_text,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cni/files.h"
+#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/files.h"
 
@@ -65,12 +66,33 @@ struct dns_lists dns_choice_lists(const struct dns_choice *choice) {
                                    .n_options = config->options.n };
 }
 
-const char *dns_choice_warning(const struct dns_choice *choice) {
-        if (choice->warnings & DNS_SERVERS_CUT)
-                return "Nameserver limits were exceeded, some nameservers have been omitted";
-        if (choice->warnings & DNS_SEARCHES_CUT)
-                return "Search Line limits were exceeded, some search paths have been omitted";
-        return NULL;
+static const char *joined(struct arena *arena, const struct dns_list *list) {
+        const char *text = list->n ? list->items[0] : "";
+
+        for (size_t i = 1; i < list->n && text; i++)
+                text = arena_printf(arena, "%s %s", text, list->items[i]);
+        return text;
+}
+
+const char *dns_choice_warning(const struct dns_choice *choice, unsigned which, struct arena *arena) {
+        const struct dns_config *config = &choice->config;
+        const struct {
+                unsigned bit;
+                const char *text;
+                const struct dns_list *applied;
+        } rows[DNS_WARNINGS] = {
+                { DNS_SERVERS_CUT,
+                  "Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is",
+                  &config->servers },
+                { DNS_SEARCHES_CUT,
+                  "Search Line limits were exceeded, some search paths have been omitted, the applied search line is",
+                  &config->searches },
+        };
+        const char *applied;
+
+        if (!(choice->warnings & rows[which].bit) || !(applied = joined(arena, rows[which].applied)))
+                return NULL;
+        return arena_printf(arena, "%s: %s", rows[which].text, applied);
 }
 
 int dns_policy_hosts(const struct hosts_wish *wish, char **ret_text, struct err **err) {

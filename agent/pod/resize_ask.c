@@ -58,8 +58,8 @@ int worker_allocate(struct worker *w) {
         return 0;
 }
 
-/* Told when it is news: that it waits, or for another change. */
-static void put_off(struct worker *w, const struct resize_words *words, const char *message) {
+/* Told when it is news: that it waits, or for another change; the event says @why. */
+static void put_off(struct worker *w, const struct resize_words *words, const char *why, const char *message) {
         struct pod_resize *pending = &w->resize.pending;
         int64_t generation = w->resize.wanted->metadata.generation;
         bool news = !pending->set || pending->generation != generation;
@@ -73,14 +73,14 @@ static void put_off(struct worker *w, const struct resize_words *words, const ch
         w->resize.pending_message = copy;
         *pending = (struct pod_resize){ .set = true, .reason = words->what, .message = copy, .generation = generation };
         if (news)
-                resize_say(w, words, w->resize.wanted, pending);
+                resize_say(w, &(struct resize_words){ words->warning, words->reason, why }, w->resize.wanted, pending);
         worker_step(w);
 }
 
-void worker_defer(struct worker *w, const char *message) {
-        put_off(w, &deferred, message);
+void worker_defer(struct worker *w, const char *why, const char *message) {
+        put_off(w, &deferred, why, message);
 }
 
 void worker_defer_for_good(struct worker *w, const char *message) {
-        put_off(w, &infeasible, message);
+        put_off(w, &infeasible, infeasible.what, message);
 }

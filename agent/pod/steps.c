@@ -64,6 +64,15 @@ static void dispose_prepare(struct op *op) {
         dns_choice_free(((struct prepare_job *)op->input)->dns);
 }
 
+static void say_what_is_left_out(struct op *op, struct worker *w) {
+        for (unsigned i = 0; i < DNS_WARNINGS; i++) {
+                const char *text = dns_choice_warning(w->dns, i, op->arena);
+
+                if (text)
+                        worker_say(w, true, "DNSConfigForming", "%s", text);
+        }
+}
+
 static void on_prepared(struct op *op, const ProtobufCMessage *response, const struct err *err) {
         struct prepare_job *job = op->input;
         struct worker *w = op->scope->data;
@@ -71,8 +80,7 @@ static void on_prepared(struct op *op, const ProtobufCMessage *response, const s
         if (job->dns) {
                 dns_choice_free(w->dns);
                 w->dns = TAKE_PTR(job->dns);
-                if (dns_choice_warning(w->dns))
-                        worker_say(w, true, "DNSConfigForming", "%s", dns_choice_warning(w->dns));
+                say_what_is_left_out(op, w);
         }
         ended(w, err);
 }

@@ -134,8 +134,9 @@ int64_t worker_waits_since(const struct worker *worker); /* to be resized; NODE_
 /* It gets what it asks for: its cgroup and containers are resized. -ENOMEM leaves all as it is. */
 int worker_allocate(struct worker *worker);
 
-/* It does not for now: the node has not as much. Or never, while the node is as it is. */
-void worker_defer(struct worker *worker, const char *message);
+/* It does not for now: the node has not as much, as admission says in a word (@why, "OutOfcpu") and in a sentence. Or
+ * never, while the node is as it is. */
+void worker_defer(struct worker *worker, const char *why, const char *message);
 void worker_defer_for_good(struct worker *worker, const char *message);
 
 /* The CPUs that its containers may run on are others. */

@@ -73,7 +73,7 @@ static void decide(struct pods *pods, struct worker *worker, struct pods_others 
         others->except = worker;
         node = pods_admission(pods, worker_wanted(worker), others);
         if (!admission_ask(&node, worker_wanted(worker), &rejection)) {
-                worker_defer(worker, rejection.message);
+                worker_defer(worker, rejection.reason, rejection.message);
                 pods->waits = true;
                 return;
         }

@@ -33,7 +33,7 @@ def test_the_node_is_there(api, client, joined):
     assert {a["type"]: a["address"] for a in node["status"]["addresses"]} == {"InternalIP": "127.0.0.1", "Hostname": joined.name}
     huge = {name for name in node["status"]["capacity"] if name.startswith("hugepages-")}  # of the host: see test_a_node_tells_its_huge_pages
     assert set(node["status"]["capacity"]) == set(node["status"]["allocatable"]) == {"cpu", "memory", "pods", "ephemeral-storage"} | huge
-    assert node["status"]["nodeInfo"]["kernelVersion"] == os.uname().release
+    assert node["status"]["nodeInfo"]["kernelVersion"] == os.uname().release and node["status"]["nodeInfo"]["systemUUID"]
     listed = api.kubectl("get", "nodes", "-o", "wide").stdout.splitlines()
     assert listed[1].split()[:2] == [joined.name, "Ready"], listed
     lease = wait_for("lease", lambda: get(client, f"{LEASES}/{joined.name}"))

@@ -166,7 +166,7 @@ def test_group_and_user(client, joined):
     phase(client, "group", "Running")
     phase(client, "user", "Running")
     token = "/var/run/secrets/kubernetes.io/serviceaccount/token"
-    assert inside(joined, "group", f"stat -Lc '%a %u %g' /s/k {token} /s").splitlines() == ["440 0 4321", "640 1000 4321", "2777 0 4321"]
+    assert inside(joined, "group", f"stat -Lc '%a %u %g' /s/k {token} /s").splitlines() == ["440 0 4321", "640 1000 4321", "3777 0 4321"]
     assert inside(joined, "group", "cat /s/k") == "x"
     assert inside(joined, "user", f"stat -Lc '%a %u' {token}").split() == ["600", "1000"]
     gone(client, joined, "group", "user")

@@ -110,6 +110,33 @@ static struct pod *make_remote(const char *name, int priority, const char *spec)
         return pod;
 }
 
+/* Of one that is not critical each is lacking by its name, huge pages too. */
+static void test_what_is_lacking(void **state) {
+        static const struct {
+                const char *spec, *reason;
+        } rows[] = {
+                { ASKS("cpu: 5"), "OutOfcpu" },
+                { ASKS("memory: 2Gi"), "OutOfmemory" },
+                { ASKS("ephemeral-storage: 1001"), "OutOfephemeral-storage" },
+                { "containers: [{name: c, image: i, resources: {requests: {cpu: 1m}, limits: {hugepages-3Mi: 3Mi}}}]",
+                  "OutOfhugepages-3Mi" },
+        };
+        const struct node_facts facts = {
+                .cpu_milli = 4000, .memory_bytes = 1 << 30, .disk_bytes = 1000, .arch = "amd64"
+        };
+        const struct admission_node node = { .name = "node", .facts = &facts };
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                struct pod *pod = make_remote("asks", 0, rows[i].spec);
+                struct rejection rejection;
+
+                assert_false(admission_ask(&node, pod, &rejection));
+                assert_string_equal(rejection.reason, rows[i].reason);
+                assert_non_null(strstr(rejection.message, "Node didn't have enough resource: "));
+                pod_unref(pod);
+        }
+}
+
 #define HAS(request, limit)                                                                                            \
         "containers: [{name: c, image: i, resources: {requests: {cpu: " request "}, limits: {cpu: " limit "}}}]"
 #define WHOLE(amount) "containers: [{name: c, image: i, resources: {limits: {cpu: " amount ", memory: 1Mi}}}]"
@@ -190,7 +217,8 @@ static void test_what_is_held_while_it_shrinks(void **state) {
 }
 
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases), cmocka_unit_test(test_who_goes),
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases), cmocka_unit_test(test_what_is_lacking),
+                                            cmocka_unit_test(test_who_goes),
                                             cmocka_unit_test(test_what_is_held_while_it_shrinks) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,8 +53,37 @@ static void test_hostname(void **state) {
         }
 }
 
+/* Each is told, with what is left. */
+static void test_what_is_left_out(void **state) {
+        const char *servers[] = { "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4" }, *searches[33];
+        struct kube_pod_dns_config config = { .nameservers = { servers, 4 }, .searches = { searches, 33 } };
+        struct options options = { .node_name = (char *)"node" };
+        struct pod pod = { .metadata = { .name = "p", .namespace = "ns" } };
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct dns_choice *choice = NULL;
+        const char *text;
+
+        for (unsigned i = 0; i < 33; i++)
+                searches[i] = arena_printf(arena, "s%u", i);
+        pod.spec.dns_policy = "None";
+        pod.spec.dns_config = &config;
+        assert_int_equal(dns_choose(&pod, &options, &choice, NULL), 0);
+        assert_string_equal(dns_choice_warning(choice, 0, arena),
+                            "Nameserver limits were exceeded, some nameservers have been omitted, the applied "
+                            "nameserver line is: 10.0.0.1 10.0.0.2 10.0.0.3");
+        text = dns_choice_warning(choice, 1, arena);
+        assert_non_null(strstr(text, "have been omitted, the applied search line is: s0 s1 s2 "));
+        assert_string_equal(text + strlen(text) - 8, " s30 s31");
+        dns_choice_free(choice);
+        config.nameservers.count = config.searches.count = 1;
+        assert_int_equal(dns_choose(&pod, &options, &choice, NULL), 0);
+        assert_null(dns_choice_warning(choice, 0, arena));
+        assert_null(dns_choice_warning(choice, 1, arena));
+        dns_choice_free(choice);
+}
+
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_hostname) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_hostname), cmocka_unit_test(test_what_is_left_out) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -232,7 +232,7 @@ static void live(struct world *w, struct pod *pod, const char *how) {
         } else if (strcmp(how, "resize") == 0) {
                 while (worker_update(w->worker, larger) < 0)
                         ;
-                worker_defer(w->worker, "not now");
+                worker_defer(w->worker, "OutOfcpu", "not now");
                 while (worker_allocate(w->worker) < 0)
                         ;
                 world_pass(w, 2 * A_WHILE);

@@ -129,6 +129,16 @@ static void test_a_shorter_grace_period_cuts_a_hook(void **state) {
 }
 
 /* They start without waiting, run once, and do not keep the pod from its end. */
+/* kubelet says neither of an ephemeral container. */
+static void expect_neither_ready_nor_started(struct world *w) {
+        _cleanup_free_ char *text = world_status(w);
+        const char *told = strstr(text, "\"ephemeralContainerStatuses\":[{");
+
+        assert_non_null(strstr(told, "\"running\":"));
+        assert_non_null(strstr(told, "\"ready\":false"));
+        assert_null(strstr(told, "\"started\":"));
+}
+
 static void test_ephemeral_containers(void **state) {
         struct world *w = *state;
 
@@ -138,6 +148,7 @@ static void test_ephemeral_containers(void **state) {
                          0);
         world_expect(w, "run s0; start a#0; start debug#0");
         world_expect_status(w, "\"ephemeralContainerStatuses\":[{");
+        expect_neither_ready_nor_started(w);
         world_exit(w, "debug", 1);
         world_expect(w, "");
         assert_int_equal(world_update(w, POD("\"restartPolicy\":\"OnFailure\"," ONE ",\"ephemeralContainers\":[" C(
@@ -258,11 +269,11 @@ static void test_what_waits_keeps_its_size(void **state) {
         world_begin(w, PODS("1", SIZED("a", "100m", "64Mi", "")));
         assert_int_equal(world_update(w, PODS("2", SIZED("a", "9", "64Mi", ""))), 0);
         assert_true(worker_asks_resize(w->worker));
-        worker_defer(w->worker, "too much");
+        worker_defer(w->worker, "OutOfcpu", "too much");
         world_expect(w, "run s0; start a#0");
         world_expect_status(w, "\"type\":\"PodResizePending\",\"observedGeneration\":2,\"status\":\"True\"");
         world_expect_status(w, "\"allocatedResources\":{\"cpu\":\"100m\",\"memory\":\"64Mi\"}");
-        assert_true(has_event(w, "Pod resize Deferred: {"));
+        assert_true(has_event(w, "Pod resize OutOfcpu: {"));
         assert_int_equal(world_update(w, PODS("3", SIZED("a", "0.1", "64Mi", ""))), 0);
         assert_false(worker_asks_resize(w->worker));
         assert_false(status_has(w, "PodResize"));
