@@ -128,7 +128,7 @@ int shape_claim_update(struct api_request *r, struct value_edit *edit) {
                            *ref = value_find(r->next, "spec.dataSourceRef");
         int error = has_namespace(ref) ? drop_source(r, edit, "/spec/dataSourceRef", "spec.dataSourceRef", &ref) : 0;
 
-        if (error == 0 && !is_source(source))
+        if (error == 0 && value_is_null(ref) && !is_source(source))
                 error = drop_source(r, edit, "/spec/dataSource", "spec.dataSource", &source);
         if (error < 0)
                 return error;

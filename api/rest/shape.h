@@ -28,6 +28,7 @@ int shape_pod_features(struct api_request *r, struct value_edit *edit);
 int shape_template(struct api_request *r, struct value_edit *edit);
 int shape_stateful_set(struct api_request *r, struct value_edit *edit);
 int shape_lease(struct api_request *r, struct value_edit *edit);
+int shape_csi_driver(struct api_request *r, struct value_edit *edit);
 int shape_node(struct api_request *r, struct value_edit *edit);
 int shape_endpoint_slice(struct api_request *r, struct value_edit *edit);
 

@@ -76,7 +76,8 @@ static int drop_of_spec(struct api_request *r, struct value_edit *edit, const ch
 }
 
 int shape_pod_features(struct api_request *r, struct value_edit *edit) {
-        return drop_of_spec(r, edit, "spec", "spec");
+        return drop_of_spec(r, edit, "spec", "spec") ?:
+                                                       drop_new(r, edit, "status.nodeAllocatableResourceClaimStatuses");
 }
 
 int shape_template(struct api_request *r, struct value_edit *edit) {
@@ -96,6 +97,10 @@ int shape_stateful_set(struct api_request *r, struct value_edit *edit) {
 
 int shape_lease(struct api_request *r, struct value_edit *edit) {
         return drop_new(r, edit, "spec.strategy") ?: drop_new(r, edit, "spec.preferredHolder");
+}
+
+int shape_csi_driver(struct api_request *r, struct value_edit *edit) {
+        return drop_new(r, edit, "spec.preventPodSchedulingIfMissing");
 }
 
 int shape_node(struct api_request *r, struct value_edit *edit) {

@@ -142,9 +142,10 @@ int shape_pod(struct api_request *r, struct value_edit *edit) {
 
 int shape_pod_update(struct api_request *r, struct value_edit *edit) {
         bool status = r->sub && strcmp(r->sub->name, "status") == 0;
+        int error = shape_pod_features(r, edit);
 
-        if (!status || *value_string_or(value_find(r->next, "status.qosClass"), ""))
-                return status ? 0 : shape_pod_features(r, edit);
+        if (error < 0 || !status || *value_string_or(value_find(r->next, "status.qosClass"), ""))
+                return error;
         return shape_put(edit, "/status/qosClass", value_find(r->current_tree, "status.qosClass"));
 }
 
