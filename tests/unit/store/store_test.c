@@ -594,6 +594,26 @@ static void test_damaged_log(void **state) {
         assert_int_equal(files_remove_tree(left.dir, NULL), 0);
 }
 
+/* Also to who has no right to write the file: SQLite tells of neither. */
+static void test_read_only(void **state) {
+        struct fixture *f = *state;
+        _cleanup_err_ struct err *err = NULL;
+
+        if (geteuid() != 0)
+                skip();
+        store_close(f->store);
+        f->store = NULL;
+        assert_int_equal(unshare(CLONE_NEWNS), 0);
+        assert_int_equal(mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL), 0);
+        assert_int_equal(mount(f->dir, f->dir, NULL, MS_BIND, NULL), 0);
+        assert_int_equal(mount(NULL, f->dir, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL), 0);
+        assert_int_equal(store_open(f->backend, &(struct store_options){ .directory = f->dir }, &f->store, &err),
+                         -EROFS);
+        assert_non_null(strstr(err_text(err), "state.db: can only be read"));
+        assert_int_equal(umount(f->dir), 0);
+        open_store(f);
+}
+
 /* Takes what space there is left. */
 static void fill(const struct fixture *f) {
         char path[128];
@@ -959,6 +979,7 @@ int main(void) {
                 SQLITE(test_in_use),
                 SQLITE(test_damaged),
                 SQLITE(test_damaged_log),
+                SQLITE(test_read_only),
                 SQLITE(test_backup),
                 SQLITE(test_restore_cut),
                 SQLITE(test_log_is_moved_beside_the_writer),
