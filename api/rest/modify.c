@@ -75,7 +75,8 @@ static enum api_step name_new(struct api_request *r, const struct value *sent) {
                 return api_refuse(r, API_BAD_REQUEST,
                                   "the name of the object (%s) does not match the name on the URL (%s)", name,
                                   r->path.name);
-        if (r->verb == KUBE_VERB_CREATE && go_number_uint(api_meta_text(sent, "resourceVersion"), &revision) == 0 &&
+        if (r->verb == KUBE_VERB_CREATE && !r->options.dry &&
+            go_number_uint(api_meta_text(sent, "resourceVersion"), &revision) == 0 &&
             revision != 0) /* what is no number is none */
                 return api_refuse(r, API_BROKEN, "resourceVersion should not be set on objects to be created");
         if (!*name && !*prefix && !r->path.name && api_strategy_of(r->kind)->flags & API_NAMED_BY_UID)
