@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/cache/collection.h"
 #include "api/cache/object.h"
 #include "api/rest/own.h"
 #include "api/rest/rest.h"
@@ -75,6 +76,23 @@ static int drop_version(struct api_request *r) {
                 r->next = value_edit_end(&edit);
         }
         return error ?: r->next ? 0 : -ENOMEM;
+}
+
+/* What is there already would not be made. */
+static bool is_there(struct api_request *r) {
+        _cleanup_object_ struct object *there =
+                collection_get(r->resource->collection, r->kind->namespaced ? r->path.namespace : "", r->name);
+
+        return there;
+}
+
+static enum api_step run_dry(struct api_request *r) {
+        int error = drop_version(r);
+
+        if (error < 0)
+                return api_fail(r, error, NULL);
+        r->change_code = r->creates && is_there(r) ? -EEXIST : 0;
+        return API_NEXT;
 }
 
 /* kube-apiserver keeps objects as protobuf, and answers with what it has kept; what extends it is kept as JSON. */
@@ -180,7 +198,7 @@ enum api_step api_commit(struct api_request *r) {
         if (error < 0)
                 return api_fail(r, error, NULL);
         if (r->options.dry)
-                return (error = drop_version(r)) < 0 ? api_fail(r, error, NULL) : API_NEXT;
+                return run_dry(r);
         error = r->removes ? 0 : api_own_settle(r);
         tree = r->next;
         if (error == 0)

@@ -67,7 +67,9 @@ int api_count_generation(struct api_request *r) {
         else if (counted != go_number_next(generation))
                 return 0;
         value_edit_begin(&edit, r->arena, r->next);
-        error = value_edit_set(&edit, "/metadata/generation", &(struct value)VALUE_INTEGER(generation), NULL);
+        error = generation == 0 ?
+                        value_edit_remove(&edit, "/metadata/generation", NULL) :
+                        value_edit_set(&edit, "/metadata/generation", &(struct value)VALUE_INTEGER(generation), NULL);
         next = value_edit_end(&edit);
         if (error < 0 || !next)
                 return error ?: -ENOMEM;

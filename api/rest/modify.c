@@ -76,7 +76,8 @@ static enum api_step name_new(struct api_request *r, const struct value *sent) {
                 return api_refuse(r, API_BAD_REQUEST,
                                   "the name of the object (%s) does not match the name on the URL (%s)", name,
                                   r->path.name);
-        if (r->verb == KUBE_VERB_CREATE && go_number_uint(api_meta_text(sent, "resourceVersion"), &revision) == 0 &&
+        if (r->verb == KUBE_VERB_CREATE && !r->options.dry &&
+            go_number_uint(api_meta_text(sent, "resourceVersion"), &revision) == 0 &&
             revision != 0) /* what is no number is none */
                 return api_refuse(r, API_BROKEN, "resourceVersion should not be set on objects to be created");
         if (!*name && !*prefix && !r->path.name && api_strategy_of(r->kind)->flags & API_NAMED_BY_UID)
@@ -185,14 +186,14 @@ static enum api_step check_versions(struct api_request *r, const struct value *n
         const char *version = api_meta_text(next, "resourceVersion"), *uid = api_meta_text(next, "uid"),
                    *current = api_meta_text(r->current_tree, "resourceVersion"),
                    *own = api_meta_text(r->current_tree, "uid");
+        bool says_none = !*version || strcmp(version, "0") == 0;
 
-        r->unconditional =
-                !*version || strcmp(version, "0") == 0 || (r->verb == KUBE_VERB_PATCH && strcmp(version, current) == 0);
+        r->unconditional = says_none || (r->verb == KUBE_VERB_PATCH && strcmp(version, current) == 0);
         if (*uid && strcmp(uid, own) != 0 && r->verb == KUBE_VERB_UPDATE) /* of a patch validation says so */
                 return refuse_uid(r, uid, own);
         if (*version && check_revision(r, version) != API_NEXT)
                 return API_END;
-        if (r->unconditional && r->verb == KUBE_VERB_UPDATE && api_strategy_of(r->kind)->flags & API_CONDITIONAL)
+        if (says_none && r->body_form != API_PATCH_APPLY && api_strategy_of(r->kind)->flags & API_CONDITIONAL)
                 return refuse_unconditional(r);
         if (*version && strcmp(version, "0") != 0 && strcmp(version, current) != 0)
                 return api_conflict(r, r->name);

@@ -7,8 +7,10 @@
 #include "api/rest/rest.h"
 #include "api/rest/show.h"
 #include "api/rest/strategy.h"
+#include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/status.h"
+#include "api/state/resource.h"
 #include "kube/kinds.h"
 #include "kube/scalar.h"
 #include "lib/arena.h"
@@ -129,7 +131,13 @@ static int put_marks(const struct api_request *r, struct value_edit *edit, int64
         return value_edit_set(edit, "/status/phase", &(struct value)VALUE_TEXT("Terminating"), NULL);
 }
 
-/* The object with its deletion's time: that at which it shall be gone. */
+/* The object as it is kept, whichever version it is deleted by. */
+static int take_kept(struct api_request *r) {
+        r->next = r->current_tree;
+        return r->kind == r->resource->kind ? 0 : api_tree_of_json(r->arena, r->current_json, &r->next);
+}
+
+/* That with its deletion's time, at which it shall be gone. */
 static int mark(struct api_request *r, int64_t grace) {
         const char *when = end_of(r, grace);
         struct value_edit edit;
@@ -137,7 +145,7 @@ static int mark(struct api_request *r, int64_t grace) {
 
         if (!when)
                 return -ENOMEM;
-        value_edit_begin(&edit, r->arena, r->current_tree);
+        value_edit_begin(&edit, r->arena, r->next);
         error = put_marks(r, &edit, grace, when);
         r->next = value_edit_end(&edit);
         return error ?: r->next ? api_order(r) : -ENOMEM;
@@ -194,10 +202,11 @@ static enum api_step remove_current(struct api_request *r) {
         const struct api_strategy *strategy = api_strategy_of(r->kind);
         bool marked = value_find(r->current_tree, "metadata.deletionTimestamp");
         int64_t grace = strategy->grace ? strategy->grace(r, r->current_tree) : 0, left = 0;
-        int error = 0;
+        int error = take_kept(r);
 
+        if (error < 0)
+                return api_fail(r, error, NULL);
         r->change.expected = r->current->revision;
-        r->next = r->current_tree;
         value_integer(value_find(r->current_tree, "metadata.deletionGracePeriodSeconds"), &left);
         if (marked && strategy->grace && (!r->options.grace_set || grace > left))
                 grace = left;

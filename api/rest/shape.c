@@ -12,6 +12,7 @@
 #include "lib/cleanup.h"
 #include "lib/value.h"
 #include "lib/value_edit.h"
+#include "lib/value_keys.h"
 
 int shape_text(struct value_edit *edit, const char *pointer, const char *text) {
         return text ? value_edit_set(edit, pointer, &(struct value)VALUE_TEXT(text), NULL) : -ENOMEM;
@@ -23,6 +24,13 @@ int shape_put(struct value_edit *edit, const char *pointer, const struct value *
         return r == -ENOENT ? 0 : r;
 }
 
+/* What is sent may say null of a map that something is put into. */
+static int open_map(struct value_edit *edit, const char *pointer, const struct value *map) {
+        static const struct value empty = VALUE_EMPTY(VALUE_MAP);
+
+        return map && value_is_null(map) ? value_edit_set(edit, pointer, &empty, NULL) : 0;
+}
+
 static bool is_status(const struct api_request *r) {
         return r->sub && strcmp(r->sub->name, "status") == 0;
 }
@@ -32,7 +40,8 @@ static bool is_status(const struct api_request *r) {
 #define HOLDER "kubernetes"
 
 int shape_label(struct api_request *r, struct value_edit *edit, const struct value *namespace) {
-        return shape_text(edit, "/metadata/labels/kubernetes.io~1metadata.name", r->name);
+        return open_map(edit, "/metadata/labels", value_find(namespace, "metadata.labels")) ?:
+                       shape_text(edit, "/metadata/labels/kubernetes.io~1metadata.name", r->name);
 }
 
 int shape_namespace(struct api_request *r, struct value_edit *edit) {
@@ -54,24 +63,40 @@ int shape_namespace_update(struct api_request *r, struct value_edit *edit) {
 
 /* --- secrets: stringData is how data may be written, never how it is read --- */
 
-int shape_secret(struct api_request *r, struct value_edit *edit, const struct value *secret) {
-        const struct value *texts = value_get(secret, "stringData");
+static struct value *data_of(struct value_edit *edit) {
+        static const struct value empty = VALUE_EMPTY(VALUE_MAP);
+        struct value *secret = value_edit_root(edit);
+        uint32_t at = secret ? value_edit_find(secret, "data") : VALUE_NONE;
 
-        for (uint32_t i = 0; value_is(texts, VALUE_MAP) && i < texts->count; i++) {
-                const char *text = value_string_or(&texts->members[i].value, "");
-                size_t n = strlen(text);
-                char *data = arena_alloc(r->arena, BASE64_LENGTH(n) + 1),
-                     *pointer = arena_printf(r->arena, "/data/%s", texts->members[i].key);
-                int error;
-
-                if (!data || !pointer)
-                        return -ENOMEM;
-                base64_encode(text, n, data);
-                error = shape_text(edit, pointer, data);
-                if (error < 0)
-                        return error;
+        if (secret && (at == VALUE_NONE || value_is_null(&secret->members[at].value))) {
+                edit->error = value_edit_put(edit, secret, "data", &empty);
+                at = edit->error < 0 ? VALUE_NONE : value_edit_find(secret, "data");
         }
-        return texts ? value_edit_remove(edit, "/stringData", NULL) : 0;
+        return at == VALUE_NONE ? NULL : value_edit_child(edit, secret, at);
+}
+
+static int put_data(struct api_request *r, struct value_edit *edit, struct value *to, const char *key,
+                    const char *text) {
+        size_t n = strlen(text);
+        char *data = arena_alloc(r->arena, BASE64_LENGTH(n) + 1);
+
+        if (!data)
+                return -ENOMEM;
+        base64_encode(text, n, data);
+        return value_edit_put(edit, to, key, &(struct value)VALUE_TEXT(data));
+}
+
+int shape_secret(struct api_request *r, struct value_edit *edit, const struct value *secret) {
+        const struct value *texts = value_get(secret, "stringData"), *data = value_get(secret, "data");
+        bool fits = value_is(texts, VALUE_MAP) && (value_is_null(data) || value_is(data, VALUE_MAP));
+        struct value *to = fits && texts->count > 0 ? data_of(edit) : NULL;
+        int error = 0;
+
+        if (fits && texts->count > 0 && !to)
+                return edit->error;
+        for (uint32_t i = 0; to && error == 0 && i < texts->count; i++)
+                error = put_data(r, edit, to, texts->members[i].key, value_string_or(&texts->members[i].value, ""));
+        return error ?: texts ? value_edit_remove(edit, "/stringData", NULL) : 0;
 }
 
 /* --- service accounts: of a secret its name is kept --- */

@@ -122,6 +122,9 @@ static int open_writer(struct sqlite_store *s, struct err **err) {
         if (r < 0)
                 return r;
         w->path = s->path;
+        if (sqlite3_db_readonly(w->db, "main") == 1) /* SQLite opens it all the same */
+                return err_set(err, EROFS, "%s: can only be read; give it to this user, on a disk that can be written",
+                               s->path);
         r = make_tables(w->db, s->path, err);
         if (r < 0)
                 return r;

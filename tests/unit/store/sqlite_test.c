@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -191,6 +193,26 @@ static void test_damaged_log(void **state) {
         assert_int_equal(files_remove_tree(left.dir, NULL), 0);
 }
 
+/* Also to who has no right to write the file: SQLite tells of neither. */
+static void test_read_only(void **state) {
+        struct fixture *f = *state;
+        _cleanup_err_ struct err *err = NULL;
+
+        if (geteuid() != 0)
+                skip();
+        store_close(f->store);
+        f->store = NULL;
+        assert_int_equal(unshare(CLONE_NEWNS), 0);
+        assert_int_equal(mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL), 0);
+        assert_int_equal(mount(f->dir, f->dir, NULL, MS_BIND, NULL), 0);
+        assert_int_equal(mount(NULL, f->dir, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL), 0);
+        assert_int_equal(store_open(f->backend, &(struct store_options){ .directory = f->dir }, &f->store, &err),
+                         -EROFS);
+        assert_non_null(strstr(err_text(err), "state.db: can only be read"));
+        assert_int_equal(umount(f->dir), 0);
+        fixture_open(f);
+}
+
 /* Whoever reads for long, as a backup does, keeps the log, and nobody waiting: each wait for a connection is ten
  * seconds at most, and there would be many. Between changes the keeper is done with what it can do. */
 static void test_long_reads(void **state) {
@@ -296,6 +318,7 @@ int main(void) {
                 FIXTURE_SQLITE(test_in_use),
                 FIXTURE_SQLITE(test_damaged),
                 FIXTURE_SQLITE(test_damaged_log),
+                FIXTURE_SQLITE(test_read_only),
                 FIXTURE_SQLITE(test_log_is_moved_beside_the_writer),
                 FIXTURE_SQLITE(test_log_stays_short),
                 FIXTURE_SQLITE(test_long_reads),
