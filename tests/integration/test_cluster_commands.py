@@ -2,6 +2,7 @@
 import http.server
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -638,6 +639,22 @@ def test_a_full_disk(second):
         assert second.nacelle("reset", "--force", *second.places).returncode == 0
     finally:
         subprocess.run(["umount", second.config], check=True)
+
+
+def test_the_services_user_is_made_by_systemd(second, tmp_path):
+    """Before its unit is started: `make install` leaves that to the next boot."""
+    shutil.copy(BUILD + "/nacelle", tmp_path)
+    for name in "systemctl", "systemd-sysusers":
+        (tmp_path / name).write_text(f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/calls\n[ "$1" != restart ]\n')
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run([tmp_path / "nacelle", "init", "--skip-node", "--apiserver-advertise-address=127.0.0.1", *second.places[:-1], "systemd"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and "systemctl restart nacelle-api" in done.stderr, done
+    calls = (tmp_path / "calls").read_text().splitlines()
+    try:
+        pwd.getpwnam("nacelle-api")
+    except KeyError:
+        assert calls.pop(0) == "systemd-sysusers nacelle-api.conf"
+    assert calls == ["systemctl enable nacelle-api", "systemctl restart nacelle-api"]
 
 
 def fill(directory):
