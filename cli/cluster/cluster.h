@@ -160,6 +160,7 @@ struct cluster_member {
         const char *name, *address;    /* --node-name, --node-ip; NULL: what the agent finds */
         const struct cli_values *more; /* arguments of the agent's */
         const char *token;
+        bool with_service; /* of the service's own host: whoever was this node in what was restored there is no more */
 };
 int cli_cluster_node_preflight(struct err **err);
 bool cli_cluster_is_ready(const struct value *node);

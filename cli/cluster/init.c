@@ -127,7 +127,7 @@ static int check_own(struct making *m, struct err **err) {
 }
 
 static int check(struct making *m, struct err **err) {
-        const struct cluster_member node = { node_name, node_ip, &agent_arguments, NULL };
+        const struct cluster_member node = { node_name, node_ip, &agent_arguments, NULL, true };
         int r;
 
         if (port < 1 || port > 65535)
@@ -294,7 +294,7 @@ static int read_authority(struct making *m, struct err **err) {
 
 static int make_node(struct making *m, struct err **err) {
         static const char label[] = "{\"metadata\":{\"labels\":{\"" CONTROL_PLANE "\":\"\"}}}";
-        const struct cluster_member node = { node_name, node_ip, &agent_arguments, token ?: m->new_token };
+        const struct cluster_member node = { node_name, node_ip, &agent_arguments, token ?: m->new_token, true };
         struct client_request q = { .verb = KUBE_VERB_PATCH,
                                     .kind = &cli_cluster_nodes,
                                     .body = label,

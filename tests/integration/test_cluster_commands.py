@@ -217,6 +217,24 @@ def test_a_node_is_one_host(first, second):
     first.ask("DELETE", path)
 
 
+def test_a_cluster_that_is_restored_elsewhere(second, third):
+    """Its first node was another host, and Ready when the backup was made."""
+    init = lambda host: host.nacelle("init", *host.places, *host.agent, "--apiserver-advertise-address=127.0.0.1", f"--apiserver-bind-port={host.port}", "--node-name=restored", "--node-ip=127.0.0.1")
+    second.port = third.port = free_port()
+    assert init(second).returncode == 0
+    node = second.ask("GET", "/api/v1/nodes/restored")
+    node["status"]["nodeInfo"]["bootID"] = "another"
+    second.ask("PUT", "/api/v1/nodes/restored/status", node)
+    second.ask("POST", "/api/v1/namespaces/default/configmaps", {"metadata": {"name": "kept"}})
+    file = third.node.dir + "/backup"
+    assert second.nacelle("backup", file, "--data-dir", second.data).returncode == 0
+    second.nacelle("reset", "--force", *second.places)
+    assert third.nacelle("restore", file, "--data-dir", third.data).returncode == 0
+    done = init(third)
+    assert done.returncode == 0, done.stderr + third.logs()
+    assert list(third.nodes()) == ["restored"] and third.ask("GET", "/api/v1/namespaces/default/configmaps/kept")["metadata"]["name"] == "kept"
+
+
 def test_one_at_a_time(first, second):
     command = [BUILD + "/nacelle", "join", *first.line[2:], *second.places, *second.agent, f"--node-name={second.node.name}", "--node-ip=127.0.0.1"]
     commands = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
