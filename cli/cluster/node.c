@@ -59,7 +59,7 @@ static int write_arguments(struct arena *arena, const struct cluster_member *nod
                 add(&all, node->more->values[i], &failed);
         if (failed < 0)
                 return err_set(err, -failed, "too many arguments of the agent's");
-        return cli_cluster_write_arguments(cli_cluster_agent.file, cli_cluster_agent.variable, &all, err);
+        return cli_cluster_write_arguments(&cli_cluster_agent, &all, err);
 }
 
 /* --- until it is Ready --- */

@@ -171,7 +171,7 @@ static int end_pods(struct cli *cli, struct arena *arena, struct err **err) {
         cli->endpoint = arena_printf(arena, "unix://%s/nacelle.sock", cli_cluster_places.run);
         if (!cli->endpoint)
                 return err_set(err, ENOMEM, "out of memory");
-        if ((r = cli_cluster_rewrite_arguments(cli_cluster_agent.file, cli_cluster_agent.variable, &own, err)) < 0 ||
+        if ((r = cli_cluster_rewrite_arguments(&cli_cluster_agent, &own, err)) < 0 ||
             (r = cli_cluster_start(&cli_cluster_agent, err)) < 0)
                 return r;
         puts("Ending the pods of the cluster");

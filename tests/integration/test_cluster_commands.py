@@ -235,6 +235,17 @@ def test_a_cluster_that_is_restored_elsewhere(second, third):
     assert list(third.nodes()) == ["restored"] and third.ask("GET", "/api/v1/namespaces/default/configmaps/kept")["metadata"]["name"] == "kept"
 
 
+def test_what_is_not_said_again(second):
+    """Flags of before, or of somebody's hand, go with a word."""
+    assert bare(second, "--pod-network-cidr=10.60.0.0/16", "--api-arg=--event-ttl=2h", "--service-cidr=10.50.0.0/16").stderr == ""
+    command = ["init", "--skip-node", "--apiserver-advertise-address=127.0.0.1", f"--apiserver-bind-port={second.port}", *second.places]
+    done = second.nacelle(*command, "--service-cidr=10.50.0.0/16")
+    assert done.returncode == 0 and done.stderr.splitlines() == [f"nacelle: warning: {second.config}/api.env had {flag}, which is not said again: nacelle-api goes on without it"
+                                                                 for flag in ("--cluster-cidr=10.60.0.0/16", "--event-ttl=2h")], done
+    assert second.nacelle(*command, "--service-cidr=10.50.0.0/16").stderr == ""
+    assert "Services have the addresses that it was made with, 10.50.0.0/16, not --service-cidr 10.70.0.0/16" in second.nacelle(*command, "--service-cidr=10.70.0.0/16").stderr
+
+
 def test_one_at_a_time(first, second):
     command = [BUILD + "/nacelle", "join", *first.line[2:], *second.places, *second.agent, f"--node-name={second.node.name}", "--node-ip=127.0.0.1"]
     commands = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
