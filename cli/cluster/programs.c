@@ -290,10 +290,15 @@ int cli_cluster_check_start(const struct cluster_program *program, struct err **
 static int open_log(struct arena *arena, const struct cluster_program *program, posix_spawn_file_actions_t *actions,
                     struct err **err) {
         const char *path = cli_cluster_log(arena, program);
-        int r = path ? files_make_dirs(cli_cluster_places.run, 0755, err) : -ENOMEM;
+        int r = path ? files_make_dirs(cli_cluster_places.run, 0755, err) : err_set(err, ENOMEM, "out of memory");
+        _cleanup_close_ int fd = -EBADF;
 
         if (r < 0)
                 return r;
+        /* Of what the actions cannot do nobody says which it was. */
+        fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+        if (fd < 0)
+                return err_errno(err, errno, "%s", path);
         posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, path, O_WRONLY | O_CREAT | O_APPEND, 0640);
         posix_spawn_file_actions_adddup2(actions, STDOUT_FILENO, STDERR_FILENO);

@@ -235,6 +235,46 @@ def test_a_cluster_that_is_restored_elsewhere(second, third):
     assert list(third.nodes()) == ["restored"] and third.ask("GET", "/api/v1/namespaces/default/configmaps/kept")["metadata"]["name"] == "kept"
 
 
+@pytest.mark.parametrize("where, what, words, again", [
+    ("config", "read-only", "etc/bootstrap-kubelet.conf: Read-only file system", ""),
+    ("run", "read-only", "nacelle-agent.log: Read-only file system", "nacelle-agent.log: Read-only file system; what runs of the cluster's pods, the next agent here ends"),
+    ("config/agent.env", "directory", "etc/agent.env: Is a directory", "agent.env: Is a directory; what runs of the cluster's pods, the next agent here ends"),
+    ("config/kubelet.conf", "directory", "`nacelle reset` takes it away: read ", ""),
+    ("config/bootstrap-kubelet.conf", "directory", "etc/bootstrap-kubelet.conf: Is a directory", ""),
+    ("root/pki", "file", "it has ended: open ", ""),
+])
+def test_what_is_in_the_way(first, second, where, what, words, again):
+    """Is named, and a reset takes it away where it is one of ours, and goes on where it cannot."""
+    path = {"config": second.config, "run": second.node.run, "root": second.node.root}[where.split("/")[0]] + where.partition("/")[1] + where.partition("/")[2]
+    os.makedirs(os.path.dirname(path) if what == "file" else path)
+    if what == "file":
+        open(path, "w").close()
+    if what == "read-only":
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "disk", path], check=True)
+    try:
+        done = second.join(*first.line[2:])
+        assert done.returncode == 1 and words in done.stderr, done
+        done = second.nacelle("reset", "--force", *second.places)
+        assert done.returncode == 0 and again in done.stderr, done
+    finally:
+        if what == "read-only":
+            subprocess.run(["umount", path], check=True)
+    assert second.join(*first.line[2:]).returncode == 0
+    first.ask("DELETE", f"/api/v1/nodes/{second.node.name}")
+
+
+def test_join_where_no_service_is(second):
+    def answer(server):
+        connection = server.accept()[0]
+        connection.recv(1000)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        connection.close()
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        threading.Thread(target=answer, args=(plain,), daemon=True).start()
+        done = second.join(f"127.0.0.1:{plain.getsockname()[1]}", "--token", "abcdef.0123456789abcdef")
+    assert done.returncode == 1 and "what answers there speaks no TLS: it is not an API service's port: " in done.stderr, done
+
+
 def test_what_is_not_said_again(second):
     """Flags of before, or of somebody's hand, go with a word."""
     assert bare(second, "--pod-network-cidr=10.60.0.0/16", "--api-arg=--event-ttl=2h", "--service-cidr=10.50.0.0/16").stderr == ""
