@@ -195,6 +195,26 @@ static void forget_flows(struct balancer *b, const struct balancer_change *chang
         free(flows);
 }
 
+/* What no change tells of: flows to ends that went when the one who made it was killed before this, or while there was
+ * no table. @changes are all that there is. */
+static void forget_other_flows(struct balancer *b, const struct balancer_change *changes, size_t n) {
+        _cleanup_free_ struct ip *addresses = calloc(n + 1, sizeof(*addresses));
+        _cleanup_free_ struct flow *flows = calloc(n + 1, sizeof(*flows));
+        size_t n_addresses = 0, n_flows = 0;
+
+        for (size_t i = 0; i < n && addresses && flows; i++) {
+                const struct balancer_change *c = &changes[i];
+
+                if (c->kind == BALANCER_ADDRESS)
+                        addresses[n_addresses++] = c->front.ip;
+                else if (c->kind == BALANCER_BACK && c->front.protocol == IPPROTO_UDP)
+                        flows[n_flows++] =
+                                (struct flow){ .to = c->front.ip, .port = c->front.port, .answers = c->back.ip };
+        }
+        if (n_addresses > 0)
+                cni_flows_forget_others(&b->netlink, addresses, n_addresses, flows, n_flows);
+}
+
 static int open_netlink(struct balancer *b, struct err **err) {
         return cni_netlink_fd(&b->netlink) < 0 ? cni_netlink_open(NETLINK_NETFILTER, &b->netlink, err) : 0;
 }
@@ -215,7 +235,10 @@ int cni_balancer_apply(struct balancer *b, const struct balancer_change *changes
         r = cni_nft_commit(&b->netlink, err);
         if (r < 0)
                 return err_wrap(err, r, "nftables table %s", b->rules.table);
-        forget_flows(b, changes, n);
+        if (begin == BALANCER_ANEW)
+                forget_other_flows(b, changes, n);
+        else
+                forget_flows(b, changes, n);
         /* Of a large batch the socket keeps the room. */
         if (n > KEPT_CHANGES_MAX)
                 cni_netlink_close(&b->netlink);
@@ -254,6 +277,7 @@ int cni_balancer_read(struct balancer *b, struct balancer_change **ret_changes, 
                 free(found.changes);
                 return r;
         }
+        forget_other_flows(b, found.changes, found.n);
         *ret_changes = found.changes;
         *ret_n = found.n;
         return 0;

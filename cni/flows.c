@@ -18,16 +18,23 @@
 #define FILTER_PROTOCOL (1u << 3)
 #define FILTER_DESTINATION_PORT (1u << 5)
 
-/* Flows forgotten at once, and bytes that one takes: two IPv6 addresses, protocol, ports and zone, each an attribute.
- */
+/* Flows forgotten at once, of which there may be more: then it is looked again, so often at most. */
 #define FLOWS_MAX 4096
+#define LOOKS_MAX 1024
+/* Bytes that one takes: two IPv6 addresses, protocol, ports and zone, each an attribute. */
 #define TUPLE_MAX 96
+
+/* Which flows. */
+struct sought {
+        const struct flow *flows;   /* NULL, and no addresses: all to @port */
+        const struct ip *addresses; /* those to one of them that are none of @flows; NULL: @flows */
+        size_t n_flows, n_addresses;
+        uint16_t port;
+};
 
 /* Flows to forget, as the bytes of their CTA_TUPLE_ORIG. */
 struct found {
-        const struct flow *flows; /* which; NULL: all to @port */
-        size_t n_flows;
-        uint16_t port;
+        struct sought of;
         size_t n;
         struct {
                 uint8_t family, tuple[TUPLE_MAX];
@@ -49,6 +56,12 @@ static int compare(const void *a, const void *b) {
         order = order ?: memcmp(one->to.bytes, other->to.bytes, sizeof(one->to.bytes));
         order = order ?: one->port - other->port;
         return order ?: memcmp(one->answers.bytes, other->answers.bytes, sizeof(one->answers.bytes));
+}
+
+static int compare_ips(const void *a, const void *b) {
+        const struct ip *one = a, *other = b;
+
+        return one->family - other->family ?: memcmp(one->bytes, other->bytes, sizeof(one->bytes));
 }
 
 /* The address at one side of @tuple, of either family. */
@@ -78,16 +91,20 @@ static int port_in(const struct nlattr *tuple) {
 }
 
 /* Once more what the filter asked for: kernels before 5.8 take no notice of it. */
-static bool is_wanted(const struct found *found, const struct nlattr *there, const struct nlattr *back) {
+static bool is_wanted(const struct sought *of, const struct nlattr *there, const struct nlattr *back) {
         int port = port_in(there);
         struct flow flow;
+        bool is_one;
 
-        if (port < 0 || !found->flows)
-                return port == found->port;
+        if (port < 0 || (!of->flows && !of->addresses))
+                return port >= 0 && port == of->port;
         flow = (struct flow){ .to = address_in(there, false),
                               .answers = address_in(back, true),
                               .port = (uint16_t)port };
-        return bsearch(&flow, found->flows, found->n_flows, sizeof(flow), compare);
+        is_one = of->n_flows > 0 && bsearch(&flow, of->flows, of->n_flows, sizeof(flow), compare);
+        if (!of->addresses)
+                return is_one;
+        return !is_one && bsearch(&flow.to, of->addresses, of->n_addresses, sizeof(flow.to), compare_ips);
 }
 
 static int take_flow(const struct nlmsghdr *message, void *data) {
@@ -103,7 +120,7 @@ static int take_flow(const struct nlmsghdr *message, void *data) {
                         back = attribute;
         }
         size = there ? mnl_attr_get_payload_len(there) : 0;
-        if (!there || !back || size > TUPLE_MAX || found->n == FLOWS_MAX || !is_wanted(found, there, back))
+        if (!there || !back || size > TUPLE_MAX || found->n == FLOWS_MAX || !is_wanted(&found->of, there, back))
                 return 0;
         found->found[found->n].family = header->nfgen_family;
         found->found[found->n].size = size;
@@ -137,9 +154,9 @@ static void put_request(struct netlink *netlink, uint8_t family, uint16_t port) 
         cni_netlink_end(netlink, message);
 }
 
-static void forget(struct netlink *netlink, uint8_t family, struct found *found) {
+static void forget_some(struct netlink *netlink, uint8_t family, struct found *found) {
         found->n = 0;
-        put_request(netlink, family, found->port);
+        put_request(netlink, family, found->of.port);
         if (cni_netlink_dump(netlink, take_flow, found, NULL) < 0) {
                 /* The rest of the answer may still be in the socket. */
                 cni_netlink_close(netlink);
@@ -154,17 +171,40 @@ static void forget(struct netlink *netlink, uint8_t family, struct found *found)
         cni_netlink_run(netlink, NULL);
 }
 
-void cni_flows_forget(struct netlink *netlink, struct flow *flows, size_t n) {
+static void forget(struct netlink *netlink, uint8_t family, struct found *found) {
+        unsigned looks = 0;
+
+        do
+                forget_some(netlink, family, found);
+        while (found->n == FLOWS_MAX && ++looks < LOOKS_MAX && cni_netlink_fd(netlink) >= 0);
+}
+
+static void forget_both(struct netlink *netlink, const struct sought *of) {
         static const uint8_t families[] = { AF_INET, AF_INET6 };
         _cleanup_free_ struct found *found = malloc(sizeof(*found));
 
-        qsort(flows, n, sizeof(*flows), compare);
         for (size_t i = 0; i < ELEMENTS(families) && found && cni_netlink_fd(netlink) >= 0; i++) {
-                found->flows = flows;
-                found->n_flows = n;
-                found->port = 0;
+                found->of = *of;
                 forget(netlink, families[i], found);
         }
+}
+
+void cni_flows_forget(struct netlink *netlink, struct flow *flows, size_t n) {
+        const struct sought these = { .flows = flows, .n_flows = n };
+
+        qsort(flows, n, sizeof(*flows), compare);
+        forget_both(netlink, &these);
+}
+
+void cni_flows_forget_others(struct netlink *netlink, struct ip *addresses, size_t n_addresses, struct flow *flows,
+                             size_t n) {
+        const struct sought others = {
+                .flows = flows, .n_flows = n, .addresses = addresses, .n_addresses = n_addresses
+        };
+
+        qsort(addresses, n_addresses, sizeof(*addresses), compare_ips);
+        qsort(flows, n, sizeof(*flows), compare);
+        forget_both(netlink, &others);
 }
 
 void cni_flows_forget_port(struct netlink *netlink, uint8_t family, uint16_t port) {
@@ -172,8 +212,6 @@ void cni_flows_forget_port(struct netlink *netlink, uint8_t family, uint16_t por
 
         if (!found || cni_netlink_fd(netlink) < 0)
                 return;
-        found->flows = NULL;
-        found->n_flows = 0;
-        found->port = port;
+        found->of = (struct sought){ .port = port };
         forget(netlink, family, found);
 }

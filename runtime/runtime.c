@@ -17,10 +17,6 @@
 #include "runtime/internal.h"
 #include "runtime/sys.h"
 
-#ifndef NACELLE_LIBEXEC
-#define NACELLE_LIBEXEC "/usr/libexec/nacelle"
-#endif
-
 int runtime_check_id(const char *what, const char *id, struct err **err) {
         size_t n = strlen(id);
 
@@ -90,23 +86,26 @@ static int open_template(int *ret_fd, struct err **err) {
 
 /* ---- the shim's program ---- */
 
+/* As images/transfer.c finds its worker: what was installed below another prefix is together there. */
 static int find_shim(const char *given, char path[PATH_MAX], struct err **err) {
+        static const char *const places[] = { "", "../libexec/nacelle/" };
         char self[PATH_MAX];
         ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+        const char *directory;
 
         if (given) {
                 snprintf(path, PATH_MAX, "%s", given);
                 return 0;
         }
-        if (n > 0) {
-                self[n] = '\0';
-                if (snprintf(path, PATH_MAX, "%s/nacelle-shim", dirname(self)) < PATH_MAX && access(path, X_OK) == 0)
+        if (n < 0)
+                return err_errno(err, errno, "read /proc/self/exe");
+        self[n] = '\0';
+        directory = dirname(self);
+        for (size_t i = 0; i < ELEMENTS(places); i++)
+                if (snprintf(path, PATH_MAX, "%s/%snacelle-shim", directory, places[i]) < PATH_MAX &&
+                    access(path, X_OK) == 0)
                         return 0;
-        }
-        snprintf(path, PATH_MAX, NACELLE_LIBEXEC "/nacelle-shim");
-        return access(path, X_OK) == 0 ?
-                       0 :
-                       err_set(err, ENOENT, "nacelle-shim is neither beside this program nor in " NACELLE_LIBEXEC);
+        return err_set(err, ENOENT, "no program nacelle-shim in %s or ../libexec/nacelle (--libexec-dir)", directory);
 }
 
 /* A view of the program that nobody can write through, whatever a container gets at (CVE-2019-5736). */

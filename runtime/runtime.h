@@ -20,7 +20,7 @@ struct runtime;
 
 struct runtime_config {
         const char *run_dir;   /* absolute; made when missing */
-        const char *shim_path; /* NULL: nacelle-shim beside the running program, else in the libexec directory */
+        const char *shim_path; /* NULL: nacelle-shim beside the running program, else in its ../libexec/nacelle */
 };
 
 /* Prepares the directories, the empty mount namespace that shims start in, and a read-only view of the shim's

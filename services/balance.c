@@ -30,6 +30,11 @@ void balance_renew(struct services *s) {
         balance_later(s, 0);
 }
 
+void balance_look(struct services *s) {
+        s->balance.looks = true;
+        balance_later(s, SERVICES_GATHER_MS);
+}
+
 /* -- changes ----------------------------------------------------------------------------------------------- */
 
 /* What they take of a transaction's messages, which others share by the dozen. */
@@ -72,6 +77,18 @@ static void tell_lackers(struct balance *b) {
         b->lackers = false;
 }
 
+/* A change that is none, and fails where the table is not there: then it is begun again. */
+static int append_look(struct balance *b) {
+        const struct counted_ip *one = counted_all_first(&b->addresses.all);
+        struct balancer_change change = { .kind = BALANCER_ADDRESS, .add = true };
+
+        if (!b->looks || b->state != BALANCE_KNOWN || !one)
+                return 0;
+        b->looks = false;
+        change.front.ip = one->ip;
+        return balance_append(b, &change);
+}
+
 /* When nobody is due any more. */
 static int finish(struct services *s) {
         struct balance *b = &s->balance;
@@ -101,7 +118,7 @@ static int collect(struct services *s) {
         }
         if (r == 0 && b->lackers && services_due_is_empty(&b->due))
                 tell_lackers(b);
-        return r;
+        return r == 0 && b->n_changes == 0 ? append_look(b) : r;
 }
 
 /* -- on the pool ------------------------------------------------------------------------------------------- */

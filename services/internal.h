@@ -171,6 +171,7 @@ struct balance {
         unsigned listing; /* lists that are under way: what is known then is not what there is */
         bool synced;
         uint32_t updates;
+        bool looks;   /* whether the kernel still has what is known */
         bool renew;   /* what is known is of no use any more */
         bool sweeps;  /* what was found is to go where nobody has asked for it */
         bool lacking; /* what a Service had others may ask for now */
@@ -244,6 +245,7 @@ void counted_forget(struct counted *counted);
 void balance_later(struct services *s, unsigned ms);
 int balance_init(struct services *s);
 void balance_done(struct services *s);
+void balance_look(struct services *s);                                       /* whether the table is there still */
 void balance_renew(struct services *s);                                      /* the pod CIDRs are others */
 int balance_append(struct balance *b, const struct balancer_change *change); /* one more to be made. -ENOMEM */
 void model_drop(struct services *s, struct model_service *service);          /* nothing says a word of it any more */

@@ -78,6 +78,14 @@ static void take_own(struct services *s, const struct node *read) {
         balance_renew(s);
 }
 
+/* That somebody has removed our rules (`nft flush ruleset`, which Debian's nftables.service begins with) the kernel
+ * tells only to who hears of each change of each set, which may be gigabytes at a time. So it is looked whenever the
+ * cluster has a word of this node: its own status is one, every five minutes. */
+static void look_again(struct services *s) {
+        nodes_later(s, SERVICES_GATHER_MS);
+        balance_look(s);
+}
+
 static void on_node(struct informer_handler *handler, enum client_change change, struct client_object *object,
                     struct client_object *old) {
         struct services *s = OF_NODES(handler);
@@ -92,6 +100,7 @@ static void on_node(struct informer_handler *handler, enum client_change change,
         }
         if (strcmp(object->name, s->config.node) == 0) {
                 take_own(s, &read);
+                look_again(s);
                 return;
         }
         if (change == CLIENT_DELETED) {

@@ -33,6 +33,12 @@ static bool is_of_nobody_else(const struct ip *ip) {
                (memcmp(b, zero, sizeof(zero)) == 0 && (b[10] == 0 || b[10] == 0xff) && b[11] == b[10]);
 }
 
+/* Services and slices that kube-proxy asks for none of: of another proxy, and of headless Services. */
+static bool is_anothers(const struct kube_object_meta *metadata) {
+        return string_map_get(&metadata->labels, "service.kubernetes.io/service-proxy-name") ||
+               string_map_get(&metadata->labels, "service.kubernetes.io/headless");
+}
+
 static bool take_ip(const char *text, struct ip *ret_ip) {
         return text && ip_parse(text, ret_ip, NULL) == 0 && !is_of_nobody_else(ret_ip);
 }
@@ -136,9 +142,7 @@ static int fill_service(struct arena *arena, const struct kube_service *read, st
         service->ports = ports;
         service->keep = keep_of(&read->spec);
         service->local_only = is(read->spec.internal_traffic_policy, "Local");
-        /* Another proxy's (kube-proxy's own label), or a name alone. */
-        if (string_map_get(&read->metadata.labels, "service.kubernetes.io/service-proxy-name") ||
-            is(read->spec.type, "ExternalName"))
+        if (is_anothers(&read->metadata) || is(read->spec.type, "ExternalName"))
                 return 0;
         if ((r = add_ips(arena, &read->spec, service)) < 0)
                 return r;
@@ -217,7 +221,8 @@ int read_slice(const struct client_object *object, const char *node, struct slic
 
         if (r < 0)
                 return r;
-        owner = string_map_get(&read.metadata.labels, "kubernetes.io/service-name");
+        owner = is_anothers(&read.metadata) ? NULL :
+                                              string_map_get(&read.metadata.labels, "kubernetes.io/service-name");
         slice->arena = kept;
         slice->key = arena_printf(kept, "%s/%s", object->namespace, object->name);
         if (!slice->key || (owner && !(owner = arena_printf(kept, "%s/%s", object->namespace, owner))))

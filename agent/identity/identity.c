@@ -111,6 +111,7 @@ static int read_own(struct identity *i, struct err **err) {
 
 static int read_files(struct identity *i, struct err **err) {
         const struct options *o = i->config.options;
+        _cleanup_err_ struct err *why = NULL;
         int r;
 
         if (is_there(o->kubeconfig) || !o->bootstrap_kubeconfig)
@@ -124,8 +125,9 @@ static int read_files(struct identity *i, struct err **err) {
         if ((r = read_bootstrap(i, err)) < 0)
                 return r;
         i->writes_kubeconfig = true;
-        r = read_current(client_of(i), NULL);
-        return r == -ENOENT || r == -EINVAL ? 0 : r;
+        if ((r = read_current(client_of(i), &why)) == -ENOENT || r == -EINVAL)
+                return 0;
+        return r < 0 ? err_move(err, TAKE_PTR(why)) : 0;
 }
 
 static void on_clock(void *data) {

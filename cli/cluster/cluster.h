@@ -45,11 +45,13 @@ const char *cli_cluster_file(struct arena *arena, const char *name);
 /* Whether they can be written so. -EINVAL, which names @option. */
 int cli_cluster_check_arguments(const char *option, const struct cli_values *arguments, struct err **err);
 int cli_cluster_write(const char *path, const char *text, mode_t mode, struct err **err);
-/* Writes VARIABLE=ARG ARG... A blank or quote in one of them is -EINVAL. */
-int cli_cluster_write_arguments(const char *name, const char *variable, const struct cli_values *arguments,
+struct cluster_program;
+
+/* Writes VARIABLE=ARG ARG... A blank or quote in one of them is -EINVAL. What was there and is no more is told. */
+int cli_cluster_write_arguments(const struct cluster_program *program, const struct cli_values *arguments,
                                 struct err **err);
 /* Likewise in the place of what is there, also where the disk is full: then it is written over. */
-int cli_cluster_rewrite_arguments(const char *name, const char *variable, const struct cli_values *arguments,
+int cli_cluster_rewrite_arguments(const struct cluster_program *program, const struct cli_values *arguments,
                                   struct err **err);
 
 /* --- programs.c --- */
@@ -160,6 +162,7 @@ struct cluster_member {
         const char *name, *address;    /* --node-name, --node-ip; NULL: what the agent finds */
         const struct cli_values *more; /* arguments of the agent's */
         const char *token;
+        bool with_service; /* of the service's own host: whoever was this node in what was restored there is no more */
 };
 int cli_cluster_node_preflight(struct err **err);
 bool cli_cluster_is_ready(const struct value *node);

@@ -201,9 +201,13 @@ static int url_of(struct arena *arena, const char *given, const char **ret_url, 
         return port && check_port(port, err) < 0 ? err_wrap(err, -EINVAL, "%s", *ret_url) : 0;
 }
 
-/* By its authority, it is that cluster; by this address, it is not what its certificate is for. */
+/* What the words of OpenSSL mean here. */
 static int hint(struct err **err, int r) {
-        if (r >= 0 || !err || !*err || !strstr(err_text(*err), "mismatch"))
+        if (r >= 0 || !err || !*err)
+                return r;
+        if (r == -EPROTOTYPE || strstr(err_text(*err), "wrong version number") || strstr(err_text(*err), "wrong type"))
+                return err_wrap(err, r, "what answers there speaks no TLS: it is not an API service's port");
+        if (!strstr(err_text(*err), "mismatch"))
                 return r;
         return err_wrap(err, r,
                         "the certificate of the API service does not name this address: join by one that it names, or "
@@ -219,7 +223,7 @@ int cli_cluster_discover(struct cli *cli, struct arena *arena, const struct clus
 
         if (r < 0)
                 return r;
-        if ((r = ask(cli, &config, &first, err)) == 0 &&
+        if ((r = hint(err, ask(cli, &config, &first, err))) == 0 &&
             (r = cli_cluster_read_info(arena, first.config, &found, err)) == 0 &&
             (r = check_hashes(found.authority, sought->hashes, err)) == 0) {
                 /* By the clock or not: what it ends by is asked once the node has a certificate. */

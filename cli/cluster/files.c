@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -64,13 +65,39 @@ static int make_text(struct arena *arena, const char *variable, const struct cli
         return *ret_text ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
-int cli_cluster_write_arguments(const char *name, const char *variable, const struct cli_values *arguments,
+static bool has_flag(const struct cli_values *all, const char *argument) {
+        size_t n = strcspn(argument, "=");
+
+        for (size_t i = 0; i < all->n; i++)
+                if (strncmp(all->values[i], argument, n) == 0 && (all->values[i][n] == '=' || !all->values[i][n]))
+                        return true;
+        return false;
+}
+
+/* Flags that were given before, or written by hand, and are not said again. */
+static void tell_lost(struct arena *arena, const struct cluster_program *program, const struct cli_values *now) {
+        struct cli_values before = { .n = 0 };
+
+        if (cli_cluster_arguments(arena, program, &before, NULL) < 0)
+                return;
+        for (size_t i = 0; i < before.n; i++)
+                if (!has_flag(now, before.values[i]))
+                        fprintf(stderr,
+                                "nacelle: warning: %s/%s had %s, which is not said again: %s goes on without it\n",
+                                cli_cluster_places.config, program->file, before.values[i], program->name);
+}
+
+int cli_cluster_write_arguments(const struct cluster_program *program, const struct cli_values *arguments,
                                 struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        const char *path = arena ? cli_cluster_file(arena, name) : NULL, *text;
-        int r = path ? make_text(arena, variable, arguments, &text, err) : err_set(err, ENOMEM, "out of memory");
+        const char *path = arena ? cli_cluster_file(arena, program->file) : NULL, *text;
+        int r = path ? make_text(arena, program->variable, arguments, &text, err) :
+                       err_set(err, ENOMEM, "out of memory");
 
-        return r < 0 ? r : cli_cluster_write(path, text, 0644, err);
+        if (r < 0)
+                return r;
+        tell_lost(arena, program, arguments);
+        return cli_cluster_write(path, text, 0644, err);
 }
 
 /* Into the blocks that the file has. Cut off before its end is cut, a rest of the old line follows, which is none. */
@@ -86,11 +113,12 @@ static int write_over(const char *path, const char *text, struct err **err) {
         return 0;
 }
 
-int cli_cluster_rewrite_arguments(const char *name, const char *variable, const struct cli_values *arguments,
+int cli_cluster_rewrite_arguments(const struct cluster_program *program, const struct cli_values *arguments,
                                   struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        const char *path = arena ? cli_cluster_file(arena, name) : NULL, *text;
-        int r = path ? make_text(arena, variable, arguments, &text, err) : err_set(err, ENOMEM, "out of memory");
+        const char *path = arena ? cli_cluster_file(arena, program->file) : NULL, *text;
+        int r = path ? make_text(arena, program->variable, arguments, &text, err) :
+                       err_set(err, ENOMEM, "out of memory");
 
         if (r < 0)
                 return r;

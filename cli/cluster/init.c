@@ -127,7 +127,7 @@ static int check_own(struct making *m, struct err **err) {
 }
 
 static int check(struct making *m, struct err **err) {
-        const struct cluster_member node = { node_name, node_ip, &agent_arguments, NULL };
+        const struct cluster_member node = { node_name, node_ip, &agent_arguments, NULL, true };
         int r;
 
         if (port < 1 || port > 65535)
@@ -179,7 +179,7 @@ static int write_service(struct making *m, struct err **err) {
         }
         for (size_t i = 0; i < api_arguments.n && all.n < CLI_VALUES_MAX; i++)
                 all.values[all.n++] = api_arguments.values[i];
-        return cli_cluster_write_arguments(cli_cluster_api.file, cli_cluster_api.variable, &all, err);
+        return cli_cluster_write_arguments(&cli_cluster_api, &all, err);
 }
 
 static int start_service(struct making *m, struct err **err) {
@@ -276,6 +276,27 @@ static int put_objects(struct making *m, struct err **err) {
         return cli_cluster_token_put(&m->api, &put, err);
 }
 
+/* A cluster keeps the addresses that it was made with. */
+static void tell_cidr(struct making *m) {
+        static const struct kube_kind kind = {
+                .group = "networking.k8s.io", .version = "v1", .kind = "ServiceCIDR", .resource = "servicecidrs"
+        };
+        const struct value *object, *cidrs;
+        const char *text = "";
+
+        if (!service_cidr || cli_cluster_get(&m->api, &kind, NULL, "kubernetes", &object, NULL) < 0)
+                return;
+        cidrs = value_find(object, "spec.cidrs");
+        for (size_t i = 0; text && i < value_count(cidrs); i++)
+                text = arena_printf(m->arena, "%s%s%s", text, *text ? "," : "",
+                                    value_string_or(value_at(cidrs, i), ""));
+        if (text && *text && strcmp(text, service_cidr) != 0)
+                fprintf(stderr,
+                        "nacelle: warning: this cluster's Services have the addresses that it was made with, %s, not "
+                        "--service-cidr %s; `nacelle reset` and begin anew for others\n",
+                        text, service_cidr);
+}
+
 static int read_authority(struct making *m, struct err **err) {
         const char *path = arena_printf(m->arena, "%s/pki/ca.crt", cli_cluster_places.data);
         _cleanup_free_ char *text = NULL;
@@ -294,7 +315,7 @@ static int read_authority(struct making *m, struct err **err) {
 
 static int make_node(struct making *m, struct err **err) {
         static const char label[] = "{\"metadata\":{\"labels\":{\"" CONTROL_PLANE "\":\"\"}}}";
-        const struct cluster_member node = { node_name, node_ip, &agent_arguments, token ?: m->new_token };
+        const struct cluster_member node = { node_name, node_ip, &agent_arguments, token ?: m->new_token, true };
         struct client_request q = { .verb = KUBE_VERB_PATCH,
                                     .kind = &cli_cluster_nodes,
                                     .body = label,
@@ -330,8 +351,9 @@ int cli_init(struct cli *cli, char **arguments, int n, struct err **err) {
         _cleanup_close_ int lock = -EBADF;
         int r = m.arena ? check(&m, err) : err_set(err, ENOMEM, "out of memory");
 
-        if (r == 0 && (r = cli_cluster_lock(&lock, err)) == 0 && (r = start_service(&m, err)) == 0 &&
-            (r = read_authority(&m, err)) == 0 && (r = put_objects(&m, err)) == 0 &&
+        if (r == 0 && (r = cli_cluster_lock(&lock, err)) == 0 && (r = start_service(&m, err)) == 0)
+                tell_cidr(&m);
+        if (r == 0 && (r = read_authority(&m, err)) == 0 && (r = put_objects(&m, err)) == 0 &&
             (without_node || (r = make_node(&m, err)) == 0))
                 r = print_end(&m, err);
         cli_cluster_close(&m.api);

@@ -48,7 +48,7 @@ static int check(const struct cluster_member *node, struct err **err) {
 }
 
 int cli_join(struct cli *cli, char **arguments, int n, struct err **err) {
-        const struct cluster_member node = { node_name, node_ip, &agent_arguments, token };
+        const struct cluster_member node = { node_name, node_ip, &agent_arguments, token, false };
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct cluster_sought sought = { arguments[0], token, &hashes };
         struct cluster_found cluster;

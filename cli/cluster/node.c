@@ -59,7 +59,7 @@ static int write_arguments(struct arena *arena, const struct cluster_member *nod
                 add(&all, node->more->values[i], &failed);
         if (failed < 0)
                 return err_set(err, -failed, "too many arguments of the agent's");
-        return cli_cluster_write_arguments(cli_cluster_agent.file, cli_cluster_agent.variable, &all, err);
+        return cli_cluster_write_arguments(&cli_cluster_agent, &all, err);
 }
 
 /* --- until it is Ready --- */
@@ -174,13 +174,13 @@ static int check_free(struct waiting *w, const char *token, struct err **err) {
 
 /* What the agent finds at its start: the token, also where there is an identity, which may be over. One that names the
  * cluster by another address is written anew by the agent, which keeps its certificate. */
-static int write_identity(struct waiting *w, struct arena *arena, const char *path, const char *token,
+static int write_identity(struct waiting *w, struct arena *arena, const char *path, const struct cluster_member *node,
                           struct err **err) {
-        const char *bootstrap = cli_cluster_kubeconfig(arena, w->cluster, token), *server;
+        const char *bootstrap = cli_cluster_kubeconfig(arena, w->cluster, node->token), *server;
         int r = bootstrap ? cli_cluster_check_own(w->cluster->authority, w->name, &server, arena, err) :
                             err_set(err, ENOMEM, "out of memory");
 
-        if (r < 0 || (!server && (r = check_free(w, token, err)) < 0) ||
+        if (r < 0 || (!server && !node->with_service && (r = check_free(w, node->token, err)) < 0) ||
             (r = cli_cluster_write(path, bootstrap, 0600, err)) < 0)
                 return r;
         look_before(w, arena);
@@ -200,8 +200,8 @@ int cli_cluster_node_join(struct cli *cli, const struct cluster_found *cluster, 
             !(w.path = cli_cluster_file(arena, CLUSTER_KUBECONFIG)) || !(path = cli_cluster_file(arena, BOOTSTRAP)) ||
             !(log = cli_cluster_log(arena, &cli_cluster_agent)))
                 return err_set(err, ENOMEM, "out of memory");
-        if ((r = write_identity(&w, arena, path, node->token, err)) < 0 ||
-            (r = write_arguments(arena, node, err)) < 0 || (r = cli_cluster_start(&cli_cluster_agent, err)) < 0)
+        if ((r = write_identity(&w, arena, path, node, err)) < 0 || (r = write_arguments(arena, node, err)) < 0 ||
+            (r = cli_cluster_start(&cli_cluster_agent, err)) < 0)
                 return r;
         if (cli_cluster_is_left())
                 return 0;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -289,10 +290,15 @@ int cli_cluster_check_start(const struct cluster_program *program, struct err **
 static int open_log(struct arena *arena, const struct cluster_program *program, posix_spawn_file_actions_t *actions,
                     struct err **err) {
         const char *path = cli_cluster_log(arena, program);
-        int r = path ? files_make_dirs(cli_cluster_places.run, 0755, err) : -ENOMEM;
+        int r = path ? files_make_dirs(cli_cluster_places.run, 0755, err) : err_set(err, ENOMEM, "out of memory");
+        _cleanup_close_ int fd = -EBADF;
 
         if (r < 0)
                 return r;
+        /* Of what the actions cannot do nobody says which it was. */
+        fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+        if (fd < 0)
+                return err_errno(err, errno, "%s", path);
         posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         posix_spawn_file_actions_addopen(actions, STDOUT_FILENO, path, O_WRONLY | O_CREAT | O_APPEND, 0640);
         posix_spawn_file_actions_adddup2(actions, STDOUT_FILENO, STDERR_FILENO);
@@ -367,13 +373,26 @@ static int start_process(struct arena *arena, const struct cluster_program *prog
 
 /* --- by others --- */
 
+/* Who the unit runs as, whom packages make: `make install` leaves that to the next boot. */
+static void make_user(struct arena *arena, const char *name) {
+        char file[64];
+        const char *const make[] = { "systemd-sysusers", file, NULL };
+
+        snprintf(file, sizeof(file), "%s.conf", name);
+        if (strcmp(name, cli_cluster_api.name) == 0 && !getpwnam(name))
+                run(arena, make[0], make, NULL);
+}
+
 static int start_by(struct arena *arena, enum how how, const char *name, struct err **err) {
         const char *const enable[] = { "systemctl", "enable", name, NULL }, *const restart[] = { "systemctl", "restart",
                                                                                                  name, NULL };
         const char *const add[] = { "rc-update", "add", name, "default", NULL }, *const again[] = { "rc-service", name,
                                                                                                     "restart", NULL };
-        int r = how == BY_SYSTEMD ? run(arena, "systemctl", enable, err) : run(arena, "rc-update", add, err);
+        int r;
 
+        if (how == BY_SYSTEMD)
+                make_user(arena, name);
+        r = how == BY_SYSTEMD ? run(arena, "systemctl", enable, err) : run(arena, "rc-update", add, err);
         if (r < 0)
                 return r;
         return how == BY_SYSTEMD ? run(arena, "systemctl", restart, err) : run(arena, "rc-service", again, err);

@@ -91,7 +91,7 @@ static int remove_some(struct arena *arena, const char *directory, bool (*is_of)
         int r = 0;
 
         if (!dir)
-                return errno == ENOENT ? 0 : err_errno(err, errno, "%s", directory);
+                return errno == ENOENT || errno == ENOTDIR ? 0 : err_errno(err, errno, "%s", directory);
         while (r == 0 && (entry = readdir(dir))) {
                 const char *path = arena_printf(arena, "%s/%s", directory, entry->d_name);
 
@@ -171,7 +171,7 @@ static int end_pods(struct cli *cli, struct arena *arena, struct err **err) {
         cli->endpoint = arena_printf(arena, "unix://%s/nacelle.sock", cli_cluster_places.run);
         if (!cli->endpoint)
                 return err_set(err, ENOMEM, "out of memory");
-        if ((r = cli_cluster_rewrite_arguments(cli_cluster_agent.file, cli_cluster_agent.variable, &own, err)) < 0 ||
+        if ((r = cli_cluster_rewrite_arguments(&cli_cluster_agent, &own, err)) < 0 ||
             (r = cli_cluster_start(&cli_cluster_agent, err)) < 0)
                 return r;
         puts("Ending the pods of the cluster");
@@ -182,7 +182,7 @@ static int end_pods(struct cli *cli, struct arena *arena, struct err **err) {
 /* The agent ends at once, there is no room for its start, or nothing says how: the host leaves the cluster all the
  * same. */
 static bool goes_on(int r) {
-        return r == -ECHILD || r == -ENOSPC || r == -EDQUOT || r == -EINVAL;
+        return r == -ECHILD || r == -ENOSPC || r == -EDQUOT || r == -EROFS || r == -EINVAL || r == -EISDIR;
 }
 
 static int leave(struct cli *cli, struct arena *arena, struct err **err) {

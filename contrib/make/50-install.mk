@@ -35,6 +35,7 @@ install: programs ## install programs, man pages, units and example configuratio
 	install -m 644 $(wildcard docs/man/*.8) $(DESTDIR)$(mandir)/man8
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(mandir)/man1
 	install -m 644 contrib/systemd/nacelle-agent.service contrib/systemd/nacelle-api.service $(DESTDIR)$(unitdir)
+	sed -i 's,^ExecStart=/usr/bin/,ExecStart=$(bindir)/,' $(addprefix $(DESTDIR)$(unitdir)/,nacelle-agent.service nacelle-api.service)
 	install -m 644 contrib/systemd/nacelle-api.sysusers $(DESTDIR)$(sysusersdir)/nacelle-api.conf
 	install -m 644 contrib/completion/nacelle.bash $(DESTDIR)$(compdir)/nacelle
 	[ -e $(DESTDIR)/etc/nacelle/api.yaml ] || install -m 644 contrib/api.yaml $(DESTDIR)/etc/nacelle

@@ -2,6 +2,7 @@
 import http.server
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -212,6 +213,75 @@ def test_a_node_is_one_host(first, second):
     first.ask("DELETE", path)
     assert second.join(*first.line[2:]).returncode == 0
     first.ask("DELETE", path)
+
+
+def test_a_cluster_that_is_restored_elsewhere(second, third):
+    """Its first node was another host, and Ready when the backup was made."""
+    init = lambda host: host.nacelle("init", *host.places, *host.agent, "--apiserver-advertise-address=127.0.0.1", f"--apiserver-bind-port={host.port}", "--node-name=restored", "--node-ip=127.0.0.1")
+    second.port = third.port = free_port()
+    assert init(second).returncode == 0
+    node = second.ask("GET", "/api/v1/nodes/restored")
+    node["status"]["nodeInfo"]["bootID"] = "another"
+    second.ask("PUT", "/api/v1/nodes/restored/status", node)
+    second.ask("POST", "/api/v1/namespaces/default/configmaps", {"metadata": {"name": "kept"}})
+    file = third.node.dir + "/backup"
+    assert second.nacelle("backup", file, "--data-dir", second.data).returncode == 0
+    second.nacelle("reset", "--force", *second.places)
+    assert third.nacelle("restore", file, "--data-dir", third.data).returncode == 0
+    done = init(third)
+    assert done.returncode == 0, done.stderr + third.logs()
+    assert list(third.nodes()) == ["restored"] and third.ask("GET", "/api/v1/namespaces/default/configmaps/kept")["metadata"]["name"] == "kept"
+
+
+@pytest.mark.parametrize("where, what, words, again", [
+    ("config", "read-only", "etc/bootstrap-kubelet.conf: Read-only file system", ""),
+    ("run", "read-only", "nacelle-agent.log: Read-only file system", "nacelle-agent.log: Read-only file system; what runs of the cluster's pods, the next agent here ends"),
+    ("config/agent.env", "directory", "etc/agent.env: Is a directory", "agent.env: Is a directory; what runs of the cluster's pods, the next agent here ends"),
+    ("config/kubelet.conf", "directory", "`nacelle reset` takes it away: read ", ""),
+    ("config/bootstrap-kubelet.conf", "directory", "etc/bootstrap-kubelet.conf: Is a directory", ""),
+    ("root/pki", "file", "it has ended: open ", ""),
+])
+def test_what_is_in_the_way(first, second, where, what, words, again):
+    """Is named, and a reset takes it away where it is one of ours, and goes on where it cannot."""
+    path = {"config": second.config, "run": second.node.run, "root": second.node.root}[where.split("/")[0]] + where.partition("/")[1] + where.partition("/")[2]
+    os.makedirs(os.path.dirname(path) if what == "file" else path)
+    if what == "file":
+        open(path, "w").close()
+    if what == "read-only":
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "disk", path], check=True)
+    try:
+        done = second.join(*first.line[2:])
+        assert done.returncode == 1 and words in done.stderr, done
+        done = second.nacelle("reset", "--force", *second.places)
+        assert done.returncode == 0 and again in done.stderr, done
+    finally:
+        if what == "read-only":
+            subprocess.run(["umount", path], check=True)
+    assert second.join(*first.line[2:]).returncode == 0
+    first.ask("DELETE", f"/api/v1/nodes/{second.node.name}")
+
+
+def test_join_where_no_service_is(second):
+    def answer(server):
+        connection = server.accept()[0]
+        connection.recv(1000)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        connection.close()
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        threading.Thread(target=answer, args=(plain,), daemon=True).start()
+        done = second.join(f"127.0.0.1:{plain.getsockname()[1]}", "--token", "abcdef.0123456789abcdef")
+    assert done.returncode == 1 and "what answers there speaks no TLS: it is not an API service's port: " in done.stderr, done
+
+
+def test_what_is_not_said_again(second):
+    """Flags of before, or of somebody's hand, go with a word."""
+    assert bare(second, "--pod-network-cidr=10.60.0.0/16", "--api-arg=--event-ttl=2h", "--service-cidr=10.50.0.0/16").stderr == ""
+    command = ["init", "--skip-node", "--apiserver-advertise-address=127.0.0.1", f"--apiserver-bind-port={second.port}", *second.places]
+    done = second.nacelle(*command, "--service-cidr=10.50.0.0/16")
+    assert done.returncode == 0 and done.stderr.splitlines() == [f"nacelle: warning: {second.config}/api.env had {flag}, which is not said again: nacelle-api goes on without it"
+                                                                 for flag in ("--cluster-cidr=10.60.0.0/16", "--event-ttl=2h")], done
+    assert second.nacelle(*command, "--service-cidr=10.50.0.0/16").stderr == ""
+    assert "Services have the addresses that it was made with, 10.50.0.0/16, not --service-cidr 10.70.0.0/16" in second.nacelle(*command, "--service-cidr=10.70.0.0/16").stderr
 
 
 def test_one_at_a_time(first, second):
@@ -636,6 +706,22 @@ def test_a_full_disk(second):
         assert second.nacelle("reset", "--force", *second.places).returncode == 0
     finally:
         subprocess.run(["umount", second.config], check=True)
+
+
+def test_the_services_user_is_made_by_systemd(second, tmp_path):
+    """Before its unit is started: `make install` leaves that to the next boot."""
+    shutil.copy(BUILD + "/nacelle", tmp_path)
+    for name in "systemctl", "systemd-sysusers":
+        (tmp_path / name).write_text(f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/calls\n[ "$1" != restart ]\n')
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run([tmp_path / "nacelle", "init", "--skip-node", "--apiserver-advertise-address=127.0.0.1", *second.places[:-1], "systemd"], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and "systemctl restart nacelle-api" in done.stderr, done
+    calls = (tmp_path / "calls").read_text().splitlines()
+    try:
+        pwd.getpwnam("nacelle-api")
+    except KeyError:
+        assert calls.pop(0) == "systemd-sysusers nacelle-api.conf"
+    assert calls == ["systemctl enable nacelle-api", "systemctl restart nacelle-api"]
 
 
 def fill(directory):

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import time
 
 import pytest
@@ -374,6 +375,62 @@ def test_a_flow_of_udp_is_led_to_who_is_there(pods, service):
             wait_for("refusal", lambda: refused(where, ip, 8000, udp=True, local=7000), timeout=5)
 
 
+def udp_answers(where, ip, ports):
+    """How many of the answers to the one Service come from whom, each flow from a port of its own, which it may have had before."""
+    def call():
+        names = {}
+        with contextlib.ExitStack() as all:
+            sockets = [all.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in ports]
+            for s, port in zip(sockets, ports):
+                s.settimeout(1)
+                s.bind(("", port))
+                s.connect((ip, 8000))
+                s.send(b"?")
+                try:
+                    name = s.recv(1000).decode().split()[0]
+                except OSError:
+                    name = "nobody"
+                names[name] = names.get(name, 0) + 1
+        return names
+    return inside(where, call)
+
+
+def test_all_flows_of_udp_are_led_to_who_is_there(pods, service):
+    """However many there are."""
+    import resource
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
+    made = service("many-udp", pods[1], port=8000, protocol="UDP")
+    ip, where, ports = made.ips[0], pods[0].netns, range(20000, 25000)
+    wait_for("answer", lambda: answers(where, ip, 8000, n=1, udp=True, timeout=0.5, local=7100) == {"p1"}, timeout=5)
+    assert udp_answers(where, ip, ports) == {"p1": len(ports)}
+    made.set(pods[0])
+    wait_for("the change", lambda: answers(where, ip, 8000, n=1, udp=True, timeout=0.3, local=7100) == {"p0"}, timeout=5)
+    wait_for("the change of all", lambda: set(udp_answers(where, ip, ports)) == {"p0"}, timeout=20)
+
+
+@pytest.mark.parametrize("how", ["no table", "a table"])
+def test_a_flow_of_udp_is_led_on_by_the_next_agent(lan, pods, service, how):
+    """Its end has gone while there was no agent; or one had led others elsewhere, and was killed before it came to this one."""
+    made, a = service("later-udp", pods[1], port=8000, protocol="UDP"), lan.nodes[0]
+    ip, where = made.ips[0], pods[0].netns
+    wait_for("answer", lambda: answers(where, ip, 8000, n=1, udp=True, timeout=0.5, local=7200) == {"p1"}, timeout=5)
+    a.node.kill(signal.SIGKILL)
+    made.set(pods[0])
+    table, path = f"inet nacelle_services_{a.node.bridge}", a.node.dir + "/table"
+    if how == "a table":
+        keys = [f"backs{version} {{ {made.ips[family]} . udp . 8000 . 0x0" for family, version in enumerate("46")]
+        with open(path, "w") as f:
+            f.writelines(f"delete element {table} {key} }}\nadd element {table} {key} : {end} . 80 }}\n" for key, end in zip(keys, pods[0].ips))
+        a.run("nft", "-f", path)
+    else:
+        a.run("nft", "delete", "table", *table.split())
+    assert answers(where, ip, 8000, n=1, udp=True, timeout=0.5, local=7200) == {"p1"}
+    a.node.start()
+    wait_ready(lan.client, a)
+    wait_for("the other", lambda: answers(where, ip, 8000, n=1, udp=True, timeout=0.3, local=7200) == {"p0"}, timeout=10)
+
+
 def test_the_api_service_is_reached_by_its_service(lan, pods):
     """In-cluster clients do, from pods and from nodes."""
     kubernetes = get(lan.client, f"{SERVICES}/kubernetes")["spec"]["clusterIP"]
@@ -484,9 +541,17 @@ def test_what_someone_removes_is_put_back(lan, pods):
     a.run("nft", "flush", "ruleset")
     made = Service(lan.client, "after-the-flush", *pods, port=8000)
     wait_for("both answer", lambda: answers(pods[0].netns, made.ips[0], 8000) == {"p0", "p1"}, timeout=5)
+    # where nothing changes, by the next word of its Node: its own status is one
+    time.sleep(0.5)
+    a.run("nft", "flush", "ruleset")
+    assert lan.client.ask("PATCH", f"/api/v1/nodes/{a.node.name}", {"metadata": {"annotations": {"a": "word"}}}, **{"Content-Type": "application/merge-patch+json"})[0] == 200
+    wait_for("both answer", lambda: answers(pods[0].netns, made.ips[0], 8000) == {"p0", "p1"}, timeout=5)
+    outside = Server(f"/run/netns/{lan.fabric}", "outside", 8080)
+    try:
+        assert wait_for("hidden", lambda: ask(pods[0].netns, a.ethernet.address(1), 8080), timeout=5) == ("outside", a.address)
+    finally:
+        outside.close()
     made.delete()
-    a.node.restart()
-    wait_ready(lan.client, a)
 
 
 # --- hosts in two networks ---

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from support.node import BUILD, TOP
+from support.node import BUILD, TOP, Node
 
 PROGRAMS = ["nacelle-agent", "nacelle", "nacelle-oci", "nacelle-image", "nacelle-api", "nacelle-shim"]
 
@@ -99,6 +99,19 @@ def test_install(tmp_path):
     (tmp_path / "etc/nacelle/config.yaml").write_text("mine\n")
     assert make("install", f"DESTDIR={tmp_path}").returncode == 0
     assert (tmp_path / "etc/nacelle/config.yaml").read_text() == "mine\n"
+
+
+def test_install_below_another_prefix(tmp_path):
+    """The units start what is there, and that finds what belongs to it."""
+    assert make("install", f"DESTDIR={tmp_path}", "PREFIX=/opt/nacelle").returncode == 0
+    for name in "nacelle-agent", "nacelle-api":
+        assert f"\nExecStart=/opt/nacelle/bin/{name} " in (tmp_path / f"lib/systemd/system/{name}.service").read_text()
+    node = Node()
+    node.program = str(tmp_path / "opt/nacelle/bin/nacelle-agent")
+    try:
+        node.start()
+    finally:
+        node.stop()
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")

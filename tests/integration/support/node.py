@@ -74,6 +74,7 @@ def reached(ask):
 class Node:
     def __init__(self, *options, config=None, root=None, number=None, env=None, before=(), netns=None, node_ip="127.0.0.1", pod_cidr=""):
         self.number, self.has_number = number or free_number(), not number
+        self.program = BUILD + "/nacelle-agent"
         self.options = list(options)
         self.inside = ["nsenter", f"--net=/run/netns/{netns}"] if netns else []  # what begins commands in its network namespace
         self.before = self.inside + list(before)  # a command that starts the agent
@@ -97,7 +98,7 @@ class Node:
     # --- the agent ---
 
     def start(self, wait=True):
-        args = [*self.before, BUILD + "/nacelle-agent", "--root-dir", self.root, "--run-dir", self.run, "--pod-manifest-path", self.manifests,
+        args = [*self.before, self.program, "--root-dir", self.root, "--run-dir", self.run, "--pod-manifest-path", self.manifests,
                 "--pod-logs-dir", self.logs, "--container-runtime-endpoint", "unix://" + self.socket,
                 "--bridge", self.bridge, *self.addresses, "--cgroup-root", self.cgroup, "--hostname-override", self.name, "--cni-conf-dir", self.dir + "/cni", *self.options]
         if "--kubeconfig" in self.options and "--port" not in self.options:

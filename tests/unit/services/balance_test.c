@@ -225,6 +225,35 @@ static void test_what_cannot_be_is_left_out(void **state) {
         assert_others_go_on();
 }
 
+/* As kube-proxy's selector has it, of Services and of slices. */
+static void test_what_is_another_proxys(void **state) {
+        static const char *const labels[] = { "service-proxy-name", "headless" };
+
+        put_plain("a", "10.96.0.1");
+        put_end("a", "a", "10.1.0.1");
+        for (size_t i = 0; i < ELEMENTS(labels); i++) {
+                char json[512], name[16];
+
+                snprintf(name, sizeof(name), "b%zu", i);
+                snprintf(json, sizeof(json),
+                         "{\"metadata\":{\"labels\":{\"service.kubernetes.io/%s\":\"\"}},\"spec\":{\"clusterIPs\":["
+                         "\"10.96.0.9\"],\"ports\":[{\"name\":\"x\",\"port\":80}]}}",
+                         labels[i]);
+                fake_put(&fake, &services_services, "d", name, json);
+                put_end(name, name, "10.1.0.9");
+                snprintf(json, sizeof(json),
+                         "{\"metadata\":{\"labels\":{\"service.kubernetes.io/%s\":\"\",\"kubernetes.io/service-name\":"
+                         "\"a\"}},\"addressType\":\"IPv4\",\"ports\":[{\"name\":\"x\",\"port\":8080}],"
+                         "\"endpoints\":[{\"addresses\":[\"10.1.0.2\"]}]}",
+                         labels[i]);
+                fake_put(&fake, &services_slices, "d", labels[i], json);
+        }
+        settle();
+        assert_null(strstr(host_run("nft list table inet " TABLE), "10.96.0.9"));
+        assert_int_equal(count(list("backs4"), "10.96.0.1 "), 1);
+        assert_others_go_on();
+}
+
 static void test_what_somebody_removes_is_put_back(void **state) {
         put_plain("a", "10.96.0.1");
         put_end("a", "a", "10.1.0.1");
@@ -405,6 +434,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_an_address_that_two_ask_for, begin, end),
                 cmocka_unit_test_setup_teardown(test_an_address_that_is_another_services_now, begin, end),
                 cmocka_unit_test_setup_teardown(test_what_cannot_be_is_left_out, begin, end),
+                cmocka_unit_test_setup_teardown(test_what_is_another_proxys, begin, end),
                 cmocka_unit_test_setup_teardown(test_what_somebody_removes_is_put_back, begin, end),
                 cmocka_unit_test_setup_teardown(test_an_agent_starts_again, begin, end),
                 cmocka_unit_test_setup_teardown(test_a_service_as_large_as_it_may_be, begin, end),
