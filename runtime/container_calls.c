@@ -1,7 +1,6 @@
 /* What is asked of a container that was started. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"

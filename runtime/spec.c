@@ -1,7 +1,6 @@
 #include "runtime/spec.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 

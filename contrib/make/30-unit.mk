@@ -12,7 +12,7 @@ $(filter $(BUILD)/tests/unit/agent/worker_%,$(UNIT_PROGRAMS)): $(BUILD)/tests/un
 $(addprefix $(BUILD)/tests/unit/store/,store_test sqlite_test sqlite_full_test sqlite_backup_test): $(BUILD)/tests/unit/store/fixture.o
 
 # Tests whose allocations fail on demand.
-$(filter %memory_test,$(UNIT_PROGRAMS)) $(BUILD)/tests/unit/kube/stream_test $(BUILD)/tests/unit/kube/openapi_test: \
+$(filter %memory_test,$(UNIT_PROGRAMS)) $(addprefix $(BUILD)/tests/unit/,kube/stream_test kube/openapi_test lib/grow_test): \
     $(BUILD)/tests/unit/support/memory.o
 
 # What is taken from an arena fails there likewise.

@@ -1,5 +1,4 @@
 /* What is asked about the runtime itself: Version, Status, RuntimeConfig, and the small rest. */
-#include <string.h>
 #include <sys/utsname.h>
 
 #include "cgroups/cgroup.h"

@@ -1,6 +1,4 @@
 /* CreateContainer: what is decided before the process is made. */
-#include <signal.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "cri/call/call.h"

@@ -1,7 +1,5 @@
 #include "cri/container/resources.h"
 
-#include <string.h>
-
 #include "cgroups/limits.h"
 #include "cri/state/state.h"
 #include "lib/arena.h"

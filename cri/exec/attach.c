@@ -1,7 +1,6 @@
 /* Attach and port-forward: descriptors from the shim and from the pod's network, got on the pool. */
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "cni/netns.h"

@@ -1,5 +1,4 @@
 /* RunPodSandbox, StopPodSandbox, RemovePodSandbox. */
-#include <string.h>
 
 #include "cgroups/cgroup.h"
 #include "cgroups/limits.h"

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "cri/extension.pb-c.h"
 #include "cri/state/state.h"

@@ -1,7 +1,5 @@
 #include "cri/state/status.h"
 
-#include <string.h>
-
 #include "cri/container/process.h"
 #include "cri/state/record.h"
 #include "cri/sandbox/sandbox.h"

@@ -1,5 +1,4 @@
 /* The connection to each sandbox's shim, and what happens when a shim dies. */
-#include <string.h>
 
 #include "cri/call/call.h"
 #include "cri/state/emit.h"

@@ -1,7 +1,6 @@
 /* The annotation of client-side apply: who moves from it to server-side apply as "kubectl" is in no conflict with what
  * it said, and it goes on saying what is applied (managedfields/internal/lastapplied*.go). */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/apply/job.h"

@@ -1,6 +1,5 @@
 /* runtime.Unknown around an object's protobuf, with the magic before it (apimachinery, serializer/protobuf). */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/codec/codec.h"

@@ -1,6 +1,5 @@
 /* The order of merged lists: that of the patch counts most, then that of the document. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "kube/patch/strategic.h"
 #include "lib/arena.h"

@@ -1,6 +1,5 @@
 /* Which objects of the API a pod names (pkg/api/v1/pod, VisitPodSecretNames(), VisitPodConfigmapNames()), and the
  * tokens that its volumes want. */
-#include <string.h>
 
 #include "kube/pod/pod.h"
 #include "kube/pod/sources.h"

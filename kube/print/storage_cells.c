@@ -1,5 +1,4 @@
 #include <stdbool.h>
-#include <string.h>
 
 #include "kube/print/cells.h"
 #include "kube/print/text.h"

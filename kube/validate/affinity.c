@@ -1,5 +1,4 @@
 /* What only a scheduler reads: affinity, spread constraints, tolerations. */
-#include <string.h>
 
 #include "kube/validate/pod_rules.h"
 

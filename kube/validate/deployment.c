@@ -1,5 +1,4 @@
 /* Deployments and ReplicaSets (k8s.io/kubernetes/pkg/apis/apps/validation, pkg/registry/apps). */
-#include <string.h>
 
 #include "kube/apps_v1.h"
 #include "kube/validate/common.h"

@@ -1,5 +1,4 @@
 /* Endpoints. */
-#include <string.h>
 
 #include "kube/validate/core.h"
 #include "kube/validate/pod_rules.h"

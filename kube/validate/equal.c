@@ -1,6 +1,5 @@
 /* What is the same: apiequality.Semantic.DeepEqual, by the rows of the type. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/codec/codec.h"

@@ -2,7 +2,6 @@
  * a type's rows with the names of Go's fields, all of them to be written, for the encoder of JSON. Types of
  * apimachinery have their names, and what Go embeds stands among what is beside it. Made when an error is told of, and
  * for that alone. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/codec/codec.h"

@@ -1,5 +1,4 @@
 /* When a job has failed or succeeded by its policies (k8s.io/kubernetes/pkg/apis/batch/validation). */
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/validate/common.h"

@@ -1,5 +1,4 @@
 /* What a container has of the pod's volumes: mounts and devices. */
-#include <string.h>
 
 #include "kube/validate/pod_rules.h"
 #include "lib/path.h"

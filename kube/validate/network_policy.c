@@ -1,6 +1,5 @@
 /* NetworkPolicies, and the addresses of Services (k8s.io/kubernetes/pkg/apis/networking/validation,
  * pkg/registry/networking). */
-#include <string.h>
 
 #include "kube/networking_v1.h"
 #include "kube/validate/common.h"

@@ -1,8 +1,6 @@
 /* Pods and pod templates, made and as a whole. */
 #include "kube/validate/pod.h"
 
-#include <string.h>
-
 #include "kube/problem.h"
 #include "kube/validate/pod_rules.h"
 

@@ -1,5 +1,4 @@
 /* Probes and lifecycle handlers. */
-#include <string.h>
 
 #include "kube/validate/pod_rules.h"
 

@@ -1,6 +1,5 @@
 /* LimitRanges and ResourceQuotas. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/validate/core.h"

@@ -1,5 +1,4 @@
 /* Roles and bindings (k8s.io/kubernetes/pkg/apis/rbac/validation, pkg/registry/rbac). */
-#include <string.h>
 
 #include "kube/rbac_v1.h"
 #include "kube/validate/common.h"

@@ -1,7 +1,5 @@
 #include "lib/http/lobby.h"
 
-#include <string.h>
-
 #include "lib/bytes.h"
 
 static int send_later(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes) {

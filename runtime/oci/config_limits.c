@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <string.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
