@@ -82,8 +82,10 @@ int files_read_all(int fd, size_t max, char **ret_data, size_t *ret_size) {
         _cleanup_free_ char *data = NULL;
         size_t size = 0, room = 0;
         ssize_t n = 1;
-        int r = GROW(data, room, first_room(fd, max), max + 2);
+        int r;
 
+        max = max < SIZE_MAX - 2 ? max : SIZE_MAX - 2;
+        r = GROW(data, room, first_room(fd, max), max + 2);
         while (r == 0 && n != 0) {
                 n = read(fd, data + size, room - 1 - size);
                 if (n < 0 && errno != EINTR)

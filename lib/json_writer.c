@@ -17,7 +17,8 @@ static bool grow(struct json_writer *w, size_t n) {
         size_t max = w->size_max ? w->size_max : JSON_WRITER_SIZE_MAX;
 
         if (w->error == 0)
-                w->error = n > max || w->length > max - n ? -E2BIG : GROW(w->text, w->size, w->length + n + 1, max + 1);
+                w->error = n > max || w->length > max - n ? -E2BIG :
+                                                            GROW(w->text, w->size, w->length + n + 1, GROW_NO_MAX);
         return w->error == 0;
 }
 

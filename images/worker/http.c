@@ -161,7 +161,7 @@ static size_t keep(struct exchange *x, const char *bytes, size_t n, size_t max, 
         struct image_http_response *r = x->response;
         size_t left = max - r->n_body, part = n < left ? n : left;
 
-        int grown = part < n && !cut ? -E2BIG : GROW(r->body, x->room, r->n_body + part + 1, max + 1);
+        int grown = part < n && !cut ? -E2BIG : GROW(r->body, x->room, r->n_body + part + 1, GROW_NO_MAX);
 
         if (grown < 0) {
                 x->error = grown;

@@ -45,10 +45,13 @@ static bool has(const struct openapi_types *types, const struct kube_type *type)
 }
 
 static bool append(struct openapi_types *types, const struct kube_type *type) {
-        if ((types->error = GROW(types->list, types->size, types->n + 1, GROW_NO_MAX)) < 0)
-                return false;
-        types->list[types->n++] = type;
-        return true;
+        int r = GROW(types->list, types->size, types->n + 1, GROW_NO_MAX);
+
+        if (r == 0)
+                types->list[types->n++] = type;
+        else
+                types->error = r; /* sticks */
+        return r == 0;
 }
 
 /* What is added is looked into when its turn comes, so that depth costs nothing. */

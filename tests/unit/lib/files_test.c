@@ -98,6 +98,7 @@ static void test_read_all(void **state) {
         check_pipe(4094, 4094, 0);
         check_pipe(4095, 4094, -EFBIG);
         check_pipe(1, 0, -EFBIG);
+        check_pipe(1, SIZE_MAX, 0);
         assert_int_equal(files_read_all(-EBADF, 10, &(char *){ NULL }, NULL), -EBADF);
 }
 

@@ -438,12 +438,14 @@ static void test_writer_texts(void **state) {
 }
 
 static void test_writer_bound(void **state) {
-        for (size_t max = 4; max < 6; max++) {
-                _cleanup_json_writer_ struct json_writer w = { .size_max = max };
+        static const size_t most[] = { 4, 5, SIZE_MAX };
+
+        for (size_t i = 0; i < ELEMENTS(most); i++) {
+                _cleanup_json_writer_ struct json_writer w = { .size_max = most[i] };
                 _cleanup_free_ char *text = NULL;
 
                 json_string(&w, "abc");
-                assert_int_equal(json_writer_finish(&w, &text, NULL), max < 5 ? -E2BIG : 0);
+                assert_int_equal(json_writer_finish(&w, &text, NULL), most[i] < 5 ? -E2BIG : 0);
         }
 }
 
