@@ -196,10 +196,11 @@ static void begin(struct api_request *r, struct watch *w, const char *protocol, 
         };
         struct http_hub *hub = http_hold(w->x);
         int64_t revision = w->beginning->first.revision;
+        int answered = protocol ? accept_socket(r, w, protocol) : answer(r, w);
 
         r->x = NULL;
         api_count_begun(r);
-        if ((protocol ? accept_socket(r, w, protocol) : answer(r, w)) < 0)
+        if (answered < 0)
                 give_up(w);
         watch_loop_add(r->loop, w, r->options.timeout_s);
         http_set_events(w->x, protocol && !w->ends ? &socket : &plain, w);

@@ -117,6 +117,17 @@ def test_events_are_messages(api):
     w.close()
 
 
+def test_a_reader_that_is_slow(api):
+    """What is there first waits for it, a piece at a time, and what changes meanwhile comes behind it."""
+    for i in range(6):
+        make(api, f"map-{i}", "y" * 700000)
+    w = Socket(api, MAPS + "?watch=1")
+    time.sleep(0.5)
+    make(api, "map-6")
+    assert [w.event() for _ in range(7)] == [("ADDED", f"map-{i}") for i in range(7)]
+    w.close()
+
+
 def test_of_protobuf_they_are_binary(api):
     make(api, "map")
     w = Socket(api, MAPS + "?watch=1&timeoutSeconds=1", Accept="application/vnd.kubernetes.protobuf;stream=watch")
