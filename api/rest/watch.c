@@ -6,6 +6,7 @@
 
 #include "api/rest/query.h"
 #include "api/rest/rest.h"
+#include "api/rest/watch_socket.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
 #include "api/server/server.h"
@@ -16,7 +17,6 @@
 #include "lib/cleanup.h"
 #include "lib/http/exchange.h"
 
-#define WATCH_PENDING_MAX ((size_t)1 << 20)   /* bytes that wait for a slow reader; then it has a place, not a queue */
 #define WATCH_TOGETHER_MAX ((size_t)16 << 10) /* bytes that wait for more of the same turn: a record of TLS */
 
 static void give_up(struct watch *w) {
@@ -32,7 +32,7 @@ void watch_tell(struct watch *w, struct bytes *bytes) {
                 return give_up(w);
         }
         api_long_event(&w->counted, bytes->size);
-        r = http_send_bytes(w->x, bytes);
+        r = w->socket ? watch_socket_tell(w, bytes) : http_send_bytes(w->x, bytes);
         bytes_unref(bytes);
         if (r < 0)
                 return give_up(w);
@@ -54,7 +54,12 @@ void watch_end(struct watch *w) {
         if (w->ends || !w->x)
                 return;
         w->ends = true;
-        http_end(w->x, NULL, 0);
+        if (!w->socket) {
+                http_end(w->x, NULL, 0);
+                return;
+        }
+        watch_socket_close(w);
+        watch_loop_linger(w);
 }
 
 static void forget_beginning(struct watch *w) {
@@ -73,6 +78,7 @@ static void watch_free(struct watch *w) {
         else if (w->of)
                 api_long_end(&w->counted, w->of->loop->server);
         arena_free(w->selector);
+        watch_socket_free(w);
         free(w);
 }
 
@@ -137,10 +143,8 @@ static void on_drained(struct http_exchange *x) {
         http_release(hub);
 }
 
-static const char *stream_type(const struct api_media *media) {
-        return media->form == API_PROTOBUF && media->shape == API_WHOLE ?
-                       "application/vnd.kubernetes.protobuf;stream=watch" :
-                       "application/json";
+bool watch_is_protobuf(const struct watch *w) {
+        return w->view.media.form == API_PROTOBUF && w->view.media.shape == API_WHOLE;
 }
 
 /* The request has what it needs no more, and goes; an audited one with its end. */
@@ -152,27 +156,56 @@ static void let_go(struct api_request *r, struct watch *w) {
                 return;
         }
         api_long_take(&w->counted, r);
-        http_forget_head(w->x);
+        if (!w->socket)
+                http_forget_head(w->x);
 }
 
-/* The answer begins, and what was there comes with it. */
-static void begin(struct api_request *r, struct watch *w, int error) {
-        static const struct http_events events = { .drained = on_drained, .closed = on_closed };
+static int answer(struct api_request *r, struct watch *w) {
         const struct http_field own[] = { { "cache-control", "no-cache, private" },
-                                          { "content-type", stream_type(&r->media) } };
+                                          { "content-type", watch_is_protobuf(w) ?
+                                                                    "application/vnd.kubernetes.protobuf;stream=watch" :
+                                                                    "application/json" } };
         size_t n = 0;
         const struct http_field *fields = api_answer_fields(r, 200, 0, own, ELEMENTS(own), &n);
+
+        return fields ? http_respond(w->x, 200, fields, n, -1) : -ENOMEM;
+}
+
+/* One that is refused ends by itself. */
+static int accept_socket(struct api_request *r, struct watch *w, const char *protocol) {
+        static const struct http_field none;
+        size_t n = 0;
+        int error = api_answer_fields(r, 101, 0, &none, 0, &n) ? watch_socket_accept(w, protocol) : -ENOMEM;
+
+        w->ends = error == -EPROTO;
+        return w->ends ? 0 : error;
+}
+
+static void on_socket_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
+        watch_socket_take(http_data(x), bytes, n);
+}
+
+static void on_socket_end(struct http_exchange *x, const struct http_fields *trailers) {
+        watch_end(http_data(x));
+}
+
+/* The answer begins, and what was there comes with it. @protocol: of a WebSocket; NULL: it is none. */
+static void begin(struct api_request *r, struct watch *w, const char *protocol, int error) {
+        static const struct http_events plain = { .drained = on_drained, .closed = on_closed }, socket = {
+                .data = on_socket_data, .end = on_socket_end, .drained = on_drained, .closed = on_closed
+        };
         struct http_hub *hub = http_hold(w->x);
         int64_t revision = w->beginning->first.revision;
+        int answered = protocol ? accept_socket(r, w, protocol) : answer(r, w);
 
         r->x = NULL;
         api_count_begun(r);
-        if (!fields || http_respond(w->x, 200, fields, n, -1) < 0)
+        if (answered < 0)
                 give_up(w);
         watch_loop_add(r->loop, w, r->options.timeout_s);
-        http_set_events(w->x, &events, w);
+        http_set_events(w->x, protocol && !w->ends ? &socket : &plain, w);
         let_go(r, w);
-        if (error < 0)
+        if (error < 0 && !w->ends)
                 refuse_past(w, revision);
         else
                 go_on(w);
@@ -230,6 +263,7 @@ static int prepare(struct watch *w, struct api_request *r, const struct api_quer
 enum api_step api_watch(struct api_request *r) {
         struct api_query query;
         enum api_step step = api_query_read(r, &query);
+        const char *protocol;
         struct watch *w;
         int error;
 
@@ -237,10 +271,17 @@ enum api_step api_watch(struct api_request *r) {
                 return step;
         if (!r->x)
                 return API_END;
+        error = watch_socket_wanted(r, &protocol);
+        if (error == -EINVAL) {
+                api_respond_text(r, 400, "a watch over a WebSocket has one subprotocol, or none\n");
+                return API_END;
+        }
+        if (error < 0)
+                return api_fail(r, error, NULL);
         w = malloc(sizeof(*w));
         error = w ? prepare(w, r, &query) : -ENOMEM;
         if (error == 0 || error == -ESTALE) {
-                begin(r, w, error);
+                begin(r, w, protocol, error);
                 return API_END;
         }
         if (w)

@@ -2,6 +2,7 @@
  *
  *     watch.c         a watch's life, from its request to its end
  *     watch_event.c   events as bytes, each made once for all who want it in the same form
+ *     watch_socket.c  watches over a WebSocket
  *     watch_loop.c    all watches of a loop: who is told when, bookmarks, ends
  *
  * Thousands may wait for years without an event: once it has begun, a watch is a struct watch, its place in the cache
@@ -55,6 +56,7 @@ struct watch {
         struct watch_beginning *beginning; /* NULL: all of it was told */
         struct arena *selector;            /* what @watcher selects by; NULL: nothing that needs memory */
         struct api_request *request;       /* NULL: nobody asks for it any more */
+        struct watch_socket *socket;       /* NULL: it is no WebSocket */
         struct api_view view;
         struct api_long counted;
         uint64_t due_ms, end_ms; /* of the loop's clock: a bookmark or the end, and the end */
@@ -62,7 +64,9 @@ struct watch {
         struct list_node in_open;
 };
 
-#define WATCH_SIZE_MAX 176 /* bytes: with all else that is kept for one it is less than 1 KB */
+#define WATCH_PENDING_MAX ((size_t)1 << 20) /* bytes that wait for a slow reader; then it has a place, not a queue */
+
+#define WATCH_SIZE_MAX 184 /* bytes: with all else that is kept for one it is less than 1 KB */
 _Static_assert(sizeof(struct watch) <= WATCH_SIZE_MAX, "an idle watch has grown");
 
 LIST_DEFINE(open_watches, struct watch, in_open)
@@ -74,6 +78,8 @@ void watch_tell(struct watch *w, struct bytes *bytes);
 
 /* The last that it was told was the last. */
 void watch_end(struct watch *w);
+
+bool watch_is_protobuf(const struct watch *w);
 
 /* --- watch_event.c; one reference each, NULL without memory --- */
 
@@ -94,3 +100,6 @@ struct resource_watches *watch_loop_of(struct api_loop *loop, struct api_resourc
 /* It is open from now on, for @seconds (0: for as long as the loop decides); and no more. */
 void watch_loop_add(struct api_loop *loop, struct watch *w, int64_t seconds);
 void watch_loop_remove(struct watch *w);
+
+/* One that has ended, whose client has to close: not for ever. */
+void watch_loop_linger(struct watch *w);

@@ -12,6 +12,7 @@
 #define WATCH_BOOKMARK_MS 60000
 #define WATCH_LAST_BOOKMARK_MS 2000 /* before the end: the next watch begins there */
 #define WATCH_TICK_MS 1000
+#define WATCH_LINGER_MS 5000 /* for a WebSocket's client to close, as HTTP_LINGER_MS */
 
 LIST_DEFINE(resource_watches_list, struct resource_watches, in_loop)
 
@@ -116,6 +117,12 @@ static void plan(struct watch *w, uint64_t now) {
 static void on_due(struct watch *w, uint64_t now) {
         int64_t revision = w->watcher ? watcher_revision(w->watcher) : 0;
 
+        if (w->ends) {
+                w->due_ms = UINT64_MAX;
+                if (w->socket && w->x)
+                        http_reset(w->x, -ETIMEDOUT);
+                return;
+        }
         if (now >= w->end_ms)
                 return watch_end(w);
         if (revision > 0 && revision <= api_state_revision(w->of->loop->server->config.state) && w->bookmarks)
@@ -139,7 +146,7 @@ static void on_timer(uv_timer_t *timer) {
         LIST_EACH (open_watches, w, &watches->open) {
                 if (w->due_ms <= now)
                         on_due(w, now);
-                if (!w->ends && w->due_ms < next)
+                if ((!w->ends || w->socket) && w->due_ms < next)
                         next = w->due_ms;
         }
         if (hub)
@@ -159,6 +166,14 @@ void watch_loop_add(struct api_loop *loop, struct watch *w, int64_t seconds) {
         plan(w, now);
         if (!uv_is_active((uv_handle_t *)&watches->timer) || w->due_ms < watches->timer_ms)
                 stand_at(watches, w->due_ms, w->due_ms - now);
+}
+
+void watch_loop_linger(struct watch *w) {
+        struct api_watches *watches = w->of->loop->data;
+
+        w->due_ms = uv_now(watches->timer.loop) + WATCH_LINGER_MS;
+        if (!uv_is_active((uv_handle_t *)&watches->timer) || w->due_ms < watches->timer_ms)
+                stand_at(watches, w->due_ms, WATCH_LINGER_MS);
 }
 
 void watch_loop_remove(struct watch *w) {

@@ -193,3 +193,23 @@ def test_what_begins_while_the_service_leaves_is_ended():
         assert time.monotonic() - begun < LINGER_S
     finally:
         api.stop()
+
+
+def test_a_resolver_that_does_not_answer_is_not_waited_for(tmp_path):
+    """A node that is known by a name, and a server of names that says nothing, which the resolver asks again and again."""
+    resolv = tmp_path / "resolv.conf"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.53.53.53", 53))
+        silent.settimeout(10)
+        resolv.write_text("nameserver 127.53.53.53\noptions timeout:10 attempts:3\n")
+        api = Api("--kubelet-preferred-address-types=Hostname", inside=["unshare", "-m", "sh", "-c", f'mount --bind {resolv} /etc/resolv.conf && exec "$@"', "sh"]).start()
+        try:
+            client = api.client()
+            assert client.raw("POST", "/api/v1/nodes", {"metadata": {"name": "n"}, "status": {"addresses": [{"type": "Hostname", "address": "nowhere.example"}]}})[0] == 201
+            client.connection.request("GET", "/api/v1/nodes/n/proxy/metrics")
+            assert b"nowhere" in silent.recv(512)
+            begun = time.monotonic()
+            api.process.send_signal(signal.SIGTERM)
+            assert api.process.wait(60) == 0 and time.monotonic() - begun < LINGER_S
+        finally:
+            api.stop()
