@@ -60,6 +60,8 @@ struct cluster_pod {
         struct list_node in_all, in_due;
         struct client_call *call;      /* about it, under way */
         uint64_t told, sent;           /* hashes of its status: as the service has it, as is under way; 0: not known */
+        int64_t told_at;               /* the object's revision that came of what was told; 0: not known */
+        int64_t heard_at;              /* that of the last one that was not looked at, as something was to be told */
         uint64_t wanted;               /* hash of what counts of it for its run */
         int64_t grace, seen;           /* s it has to end, when it @ends; s since 1970 when the node heard of it */
         uint64_t quiet_until;          /* ms, the loop's clock: till then only what is more than Pending is told */
@@ -235,6 +237,10 @@ void cluster_report_later(struct cluster_pod *pod);                             
 void cluster_report_now(struct cluster *cluster);                                 /* the service is there again */
 void cluster_report_denied(struct cluster *cluster);                              /* rights may be there again */
 void cluster_report_soon(struct cluster_pod *pod); /* it takes longer to start than most */
+
+/* overwritten.c: the service has the object's @status as of @revision: told again where it is another one's. */
+void cluster_pod_heard(struct cluster_pod *pod, int64_t revision, const struct value *status);
+void cluster_pod_told(struct cluster_pod *pod); /* all that there was to tell */
 
 /* hold.c: 0: the pod is not to end, or some of it runs; else what its phase begins with. */
 char cluster_has_ended(const struct cluster_pod *pod, const struct kube_pod_status *status);

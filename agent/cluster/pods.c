@@ -76,6 +76,22 @@ static bool has_ended(const struct value *object) {
         return strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0;
 }
 
+/* The conditions that its readiness gates name, as others have set them. */
+static void write_gates(const struct value *object, struct json_writer *w) {
+        const struct value *gates = value_get(value_get(object, "spec"), "readinessGates"),
+                           *list = value_get(value_get(object, "status"), "conditions");
+
+        for (uint32_t i = 0; i < value_count(gates); i++) {
+                const char *gate = value_string_or(value_get(value_at(gates, i), "conditionType"), "");
+
+                for (uint32_t k = 0; k < value_count(list); k++)
+                        if (strcmp(value_string_or(value_get(value_at(list, k), "type"), ""), gate) == 0) {
+                                json_string(w, gate);
+                                json_string(w, value_string_or(value_get(value_at(list, k), "status"), ""));
+                        }
+        }
+}
+
 /* Of what counts for its run: all but the status, versions and who set what. 0: out of memory. */
 static uint64_t hash_wanted(const struct value *object) {
         static const char *const parts[] = { "labels", "annotations", "generation" };
@@ -89,6 +105,7 @@ static uint64_t hash_wanted(const struct value *object) {
                 if (value_get(metadata, parts[i]))
                         json_value(&w, value_get(metadata, parts[i]));
         json_value(&w, value_get(object, "spec"));
+        write_gates(object, &w);
         json_end_list(&w);
         return json_writer_finish(&w, &text, &length) < 0 ? 0 : hash_bytes(text, length);
 }
@@ -227,6 +244,7 @@ static void take(struct cluster *c, const struct client_object *object, const st
                 end(pod, metadata);
         else
                 want(pod, tree);
+        cluster_pod_heard(pod, object->revision, value_get(tree, "status"));
 }
 
 static void on_changed(struct informer_handler *handler, enum client_change change, struct client_object *object,

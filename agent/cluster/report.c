@@ -9,10 +9,13 @@
 #include "kube/codec/codec.h"
 #include "kube/pod/pod.h"
 #include "lib/arena.h"
+#include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/hash.h"
+#include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/log.h"
+#include "lib/value.h"
 
 static void on_timer(uv_timer_t *timer);
 
@@ -258,6 +261,17 @@ bool cluster_has_told(const struct cluster *c) {
         return cluster_node_has_told(c);
 }
 
+/* The object's revision in the answer; 0: not known. */
+static int64_t revision_of(const struct client_answer *answer) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const struct value *object = NULL;
+
+        if (!arena || !answer->body ||
+            json_parse(arena, (const char *)answer->body->data, answer->body->size, NULL, &object, NULL) < 0)
+                return 0;
+        return strtoll(value_string_or(value_get(value_get(object, "metadata"), "resourceVersion"), "0"), NULL, 10);
+}
+
 static void on_answer(void *data, const struct client_answer *answer) {
         struct cluster_pod *pod = data;
 
@@ -272,6 +286,7 @@ static void on_answer(void *data, const struct client_answer *answer) {
                 log_warning("pod %s/%s: the API service " REFUSES ": %s", pod->namespace, pod->name, answer->message);
         pod->cluster->patience.ms = 0;
         pod->told = pod->sent;
+        pod->told_at = client_succeeded(answer) ? revision_of(answer) : 0;
         cluster_report_later(pod); /* it may be another one by now */
         heard(pod->cluster);
 }
@@ -308,8 +323,10 @@ static void tell_text(struct cluster_pod *pod, const char *text, size_t length) 
                                     .length = length };
 
         pod->sent = hash_bytes(text, length);
-        if (pod->sent == pod->told)
+        if (pod->sent == pod->told) {
+                cluster_pod_told(pod);
                 return heard(pod->cluster);
+        }
         ask(pod, &q, on_answer);
 }
 

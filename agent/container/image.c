@@ -40,13 +40,6 @@ const char *member_image(const struct member *m) {
 
 /* -- failures ---------------------------------------------------------------------------------------------- */
 
-/* The name is to blame where it is none; not for what a registry or a configuration file says. */
-static bool is_no_name(const struct err *err, const struct wanted *wanted) {
-        struct image_reference reference;
-
-        return err_code(err) == EINVAL && image_reference_parse(wanted->image, &reference, NULL) < 0;
-}
-
 static void count_failure(struct member *m) {
         int64_t now = node_now(m->host->world);
 
@@ -54,20 +47,23 @@ static void count_failure(struct member *m) {
         m->pull_failed_at = now;
 }
 
-static enum member_event pull_failed(struct member *m, const struct wanted *wanted, const struct err *err) {
-        bool invalid = is_no_name(err, wanted);
-        const char *reason = invalid ? "InvalidImageName" : "ErrImagePull";
+/* What can be no image's name is not asked for. */
+static enum member_event refuse_name(struct member *m, const struct wanted *wanted) {
+        static const char format[] =
+                "Failed to apply default image tag \"%s\": couldn't parse image name \"%s\": invalid reference format";
 
         count_failure(m);
+        member_say_of_image(m, true, "InspectFailed", format, wanted->image, wanted->image);
+        member_say_of_image(m, true, "Failed", "Error: InvalidImageName");
+        member_set_waiting(m, "InvalidImageName", format, wanted->image, wanted->image);
+        return MEMBER_EVENT_FAILED;
+}
+
+static enum member_event pull_failed(struct member *m, const struct wanted *wanted, const struct err *err) {
+        count_failure(m);
         member_say_of_image(m, true, "Failed", "Failed to pull image \"%s\": %s", wanted->image, err_text(err));
-        member_say_of_image(m, true, "Failed", "Error: %s", reason);
-        if (invalid)
-                member_set_waiting(m, reason,
-                                   "Failed to apply default image tag \"%s\": couldn't parse image name \"%s\": "
-                                   "invalid reference format: %s",
-                                   wanted->image, wanted->image, err_text(err));
-        else
-                member_set_waiting(m, reason, "%s", err_text(err));
+        member_say_of_image(m, true, "Failed", "Error: ErrImagePull");
+        member_set_waiting(m, "ErrImagePull", "%s", err_text(err));
         return member_failed(m, err);
 }
 
@@ -224,10 +220,13 @@ static enum member_event look_up(struct member *m, const struct wanted *wanted) 
 }
 
 enum member_event member_find_image(struct member *m) {
+        struct image_reference reference;
         struct wanted wanted;
 
         if (!image_at(m, m->images_done, &wanted))
                 return MEMBER_EVENT_OK;
+        if (image_reference_parse(wanted.image, &reference, NULL) < 0)
+                return refuse_name(m, &wanted);
         return kube_is(wanted.policy, "Always") ? MEMBER_EVENT_MISSING : look_up(m, &wanted);
 }
 

@@ -134,20 +134,38 @@ static void add_resizes(struct pod_status *status) {
         }
 }
 
-/* Gates are conditions that somebody else sets; without an API nobody does. */
-static int apply_gates(const struct pod *pod, struct pod_condition *ready) {
-        const char *gate;
+/* What a gate lacks, behind what those before it do, in *@text; -ENOMEM. */
+static int add_unready_gate(const struct pod *pod, const char *gate, char **text) {
+        const char *status = string_map_get(&pod->gates, gate), *before = *text ?: "", *comma = *text ? ", " : "";
+        char *longer;
+        int r;
 
-        if (!ready->status || pod->spec.readiness_gates.count == 0)
+        if (status && strcmp(status, "True") == 0)
                 return 0;
-        gate = pod->spec.readiness_gates.items[0].condition_type ?: "";
+        if (status)
+                r = asprintf(&longer, "%s%sthe status of pod readiness gate \"%s\" is not \"True\", but %s", before,
+                             comma, gate, status);
+        else
+                r = asprintf(&longer, "%s%scorresponding condition of pod readiness gate \"%s\" does not exist.",
+                             before, comma, gate);
+        if (r < 0)
+                return -ENOMEM;
+        free(*text);
+        *text = longer;
+        return 0;
+}
+
+/* Gates are conditions that somebody else sets. */
+static int apply_gates(const struct pod *pod, struct pod_condition *ready) {
+        if (!ready->status)
+                return 0;
+        list_for_each (gate, &pod->spec.readiness_gates)
+                if (add_unready_gate(pod, gate->condition_type ?: "", &ready->owned_message) < 0)
+                        return -ENOMEM;
+        if (!ready->owned_message)
+                return 0;
         ready->status = false;
         ready->reason = "ReadinessGatesNotReady";
-        if (asprintf(&ready->owned_message, "corresponding condition of pod readiness gate \"%s\" does not exist.",
-                     gate) < 0) {
-                ready->owned_message = NULL;
-                return -ENOMEM;
-        }
         ready->message = ready->owned_message;
         return 0;
 }

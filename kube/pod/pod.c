@@ -19,7 +19,28 @@ static void check_word(struct problems *problems, const char *field, const char 
                 problem_error(problems, field, "Invalid value: \"%.64s\": must be %s", word, wanted);
 }
 
-/* Its status is read, so that what is none is refused, and not kept. */
+static bool is_gate(const struct kube_pod_spec *spec, const char *type) {
+        list_for_each (gate, &spec->readiness_gates)
+                if (type && kube_is(gate->condition_type, type))
+                        return true;
+        return false;
+}
+
+static int take_gates(struct pod *pod, const kube_pod_condition_items *conditions) {
+        struct string_pair *items;
+
+        if (pod->spec.readiness_gates.count == 0)
+                return 0;
+        if (!(items = arena_alloc_array(pod->arena, conditions->count + 1, sizeof(*items))))
+                return -ENOMEM;
+        pod->gates.items = items;
+        list_for_each (c, conditions)
+                if (is_gate(&pod->spec, c->type))
+                        items[pod->gates.count++] = (struct string_pair){ c->type, c->status ?: "" };
+        return 0;
+}
+
+/* Its status is read, so that what is none is refused; all that is kept of it is what its gates are told. */
 static int read_value(struct pod *pod, const struct value *value, struct problems *problems) {
         struct kube_pod read = { 0 };
         int r = kube_value_read(pod->arena, &kube_pod_type, value, "", problems, &read);
@@ -32,7 +53,7 @@ static int read_value(struct pod *pod, const struct value *value, struct problem
         }
         pod->metadata = read.metadata;
         pod->spec = read.spec;
-        return 0;
+        return take_gates(pod, &read.status.conditions);
 }
 
 static struct pod *new_in(struct arena *arena) {
@@ -69,11 +90,28 @@ int pod_decode(const struct value *value, struct problems *problems, struct pod 
         return 0;
 }
 
+static bool copy_gates(struct arena *arena, const string_map *gates, string_map *ret_gates) {
+        struct string_pair *items = arena_alloc_array(arena, gates->count + 1, sizeof(*items));
+        uint32_t n = 0;
+
+        if (!items)
+                return false;
+        list_for_each (gate, gates) {
+                items[n] = (struct string_pair){ arena_strdup(arena, gate->key), arena_strdup(arena, gate->value) };
+                if (!items[n].key || !items[n].value)
+                        return false;
+                n++;
+        }
+        *ret_gates = (string_map){ items, n };
+        return true;
+}
+
 static struct pod *copy_into(struct arena *arena, const struct pod *pod) {
         struct pod *copy = new_in(arena);
 
         if (!copy || kube_copy(arena, &kube_object_meta_type, &pod->metadata, &copy->metadata) < 0 ||
             kube_copy(arena, &kube_pod_spec_type, &pod->spec, &copy->spec) < 0 ||
+            !copy_gates(arena, &pod->gates, &copy->gates) ||
             (pod->file && !(copy->file = arena_strdup(arena, pod->file))))
                 return NULL;
         return copy;
@@ -129,6 +167,22 @@ static int write_status(const struct pod *pod, const struct pod_status *status, 
         return 0;
 }
 
+/* For who reads it again. */
+static void write_gates(const struct pod *pod, struct json_writer *w) {
+        json_key(w, "status");
+        json_begin_map(w);
+        json_key(w, "conditions");
+        json_begin_list(w);
+        list_for_each (gate, &pod->gates) {
+                json_begin_map(w);
+                json_add_string(w, "type", gate->key);
+                json_add_string(w, "status", gate->value);
+                json_end_map(w);
+        }
+        json_end_list(w);
+        json_end_map(w);
+}
+
 int pod_write(const struct pod *pod, const struct pod_status *status, struct json_writer *w) {
         int r = 0;
 
@@ -141,6 +195,8 @@ int pod_write(const struct pod *pod, const struct pod_status *status, struct jso
         kube_json_write(w, &kube_pod_spec_type, &pod->spec);
         if (status)
                 r = write_status(pod, status, w);
+        else if (pod->gates.count > 0)
+                write_gates(pod, w);
         json_end_map(w);
         return r;
 }

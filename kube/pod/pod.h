@@ -25,6 +25,7 @@ struct value;
 struct pod {
         struct kube_object_meta metadata;
         struct kube_pod_spec spec;
+        string_map gates; /* of the conditions that its readiness gates name: their status, as others have set it */
         const char *file; /* where a static pod was read from; NULL otherwise */
 
         struct arena *arena; /* owns all of the above and the pod itself */

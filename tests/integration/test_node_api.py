@@ -337,6 +337,38 @@ def test_another_image_restarts_its_container(api, client, joined):
     goes(client, "renewed")
 
 
+def patch_status(client, name, *rows):
+    status, answer = client.ask("PATCH", f"{PODS}/{name}/status", {"status": {"conditions": list(rows)}}, **{"Content-Type": "application/strategic-merge-patch+json"})
+    assert status == 200, answer
+
+
+def test_a_pod_s_status_that_others_write_is_told_again(client, joined):
+    """The node life cycle tells the pods of a lost node not ready, and leaves it to the node to tell them ready again."""
+    run(client, "told", "exec sleep 1000", node=joined)
+    wait_for("Ready", lambda: conditions(get(client, f"{PODS}/told")).get("Ready", {}).get("status") == "True")
+    patch_status(client, "told", {"type": "Ready", "status": "False"})
+    wait_for("Ready again", lambda: conditions(get(client, f"{PODS}/told"))["Ready"]["status"] == "True", timeout=25)
+    client.ask("DELETE", f"{PODS}/told", {"gracePeriodSeconds": 0})
+
+
+def test_readiness_gates(client, joined):
+    """A pod with gates is ready when others have set their conditions, and only while these are true; a restart of the agent changes nothing of it."""
+    run(client, "gated", "exec sleep 1000", node=joined, readinessGates=[{"conditionType": "example.com/gate"}])
+    ready = lambda: conditions(get(client, f"{PODS}/gated")).get("Ready", {})  # noqa: E731
+    wait_for("no gate", lambda: "does not exist" in ready().get("message", ""))
+    patch_status(client, "gated", {"type": "example.com/gate", "status": "False"})
+    wait_for("closed", lambda: 'is not "True", but False' in ready().get("message", ""))
+    patch_status(client, "gated", {"type": "example.com/gate", "status": "True"})
+    wait_for("open", lambda: ready()["status"] == "True")
+    joined.restart()
+    since = ready()["lastTransitionTime"]
+    time.sleep(2)
+    assert ready()["status"] == "True" and ready()["lastTransitionTime"] == since
+    patch_status(client, "gated", {"type": "example.com/gate", "status": "Unknown"})
+    wait_for("closed again", lambda: ready()["status"] == "False")
+    client.ask("DELETE", f"{PODS}/gated", {"gracePeriodSeconds": 0})
+
+
 def test_a_deadline_set_later(client, joined):
     run(client, "late", "exec sleep 1000", node=joined, terminationGracePeriodSeconds=1)
     phase(client, "late", "Running")

@@ -335,6 +335,36 @@ static void what_was_denied_is_told_again_with_the_lease(void **state) {
         expect_sent(4, KUBE_VERB_DELETE, "/pods/p", "{\"gracePeriodSeconds\":0,\"preconditions\":{\"uid\":\"u1\"}}");
 }
 
+/* Another's word of its status is put right with the Lease: the node life cycle's, when the node was lost. What came of
+ * what was told, and what was before that, is no other's word. */
+static void a_status_that_another_writes_is_told_again(void **state) {
+        static const char own[] = "\"phase\":\"Running\",\"podIP\":\"\",\"podIPs\":[{\"ip\":\"10.0.0.1\"}]";
+        char answer[256], object[512];
+
+        put(POD("u1", ""));
+        list();
+        status = "Running";
+        cluster_pod_changed(&c, "u1");
+        turn();
+        snprintf(answer, sizeof(answer), "{\"metadata\":{\"resourceVersion\":\"%lld\"}}", (long long)fake.revision + 1);
+        fake_answer(&fake.sent[0], 200, "", answer);
+        turn();
+        snprintf(object, sizeof(object), "{\"metadata\":{\"uid\":\"u1\"},\"status\":{%s}}", own);
+        put(object); /* the revision that came of it */
+        cluster_report_denied(&c);
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+        put(object); /* another's, that says the same */
+        cluster_report_denied(&c);
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+        put("{\"metadata\":{\"uid\":\"u1\"},\"status\":{\"phase\":\"Failed\"}}");
+        turn();
+        assert_int_equal(fake.n_sent, 1);
+        cluster_report_denied(&c);
+        expect_sent(2, KUBE_VERB_PATCH, "/pods/p/status", RUNNING);
+}
+
 /* A 404 may be of somebody in front of a service that is away: nothing counts as told, or as deleted, before the watch
  * says that the pod is gone. */
 static void what_is_not_found_is_told_again_with_the_lease(void **state) {
@@ -664,6 +694,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(a_container_that_is_not_made_anew_is_told_of_in_a_while, begin, end),
                 cmocka_unit_test_setup_teardown(what_is_not_taken_is_told_again, begin, end),
                 cmocka_unit_test_setup_teardown(what_was_denied_is_told_again_with_the_lease, begin, end),
+                cmocka_unit_test_setup_teardown(a_status_that_another_writes_is_told_again, begin, end),
                 cmocka_unit_test_setup_teardown(what_is_not_found_is_told_again_with_the_lease, begin, end),
                 cmocka_unit_test_setup_teardown(a_lease_that_has_no_place_waits, begin, end),
                 cmocka_unit_test_setup_teardown(a_deleted_pod_is_buried_when_it_is_gone, begin, end),

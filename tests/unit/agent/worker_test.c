@@ -196,6 +196,20 @@ static void test_image_never_and_always(void **state) {
         world_expect_status(w, "\"reason\":\"ErrImageNeverPull\"");
 }
 
+/* No registry is asked for what is no image's name, whatever the policy. */
+static void test_image_name_that_is_none(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"containers\":[{\"name\":\"a\",\"image\":\"BAD//x\",\"imagePullPolicy\":\"Always\"}," C(
+                         "b", "") "]"));
+        world_expect(w, "run s0; start b#0");
+        world_expect_status(
+                w, "\"reason\":\"InvalidImageName\",\"message\":\"Failed to apply default image tag \\\"BAD//x\\\": "
+                   "couldn't parse image name \\\"BAD//x\\\": invalid reference format\"");
+        world_pass(w, 600000);
+        world_expect(w, "");
+}
+
 static void test_deletion_during_a_pull(void **state) {
         struct world *w = *state;
 

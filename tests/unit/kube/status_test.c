@@ -266,6 +266,41 @@ static void test_transitions(void **state) {
         pod_status_done(&second);
 }
 
+static void expect_ready(const struct scene *scene, bool wanted, const char *message) {
+        struct pod_status status = { .phase = PHASE_RUNNING,
+                                     .containers = (struct pod_container_status *)scene->status };
+        const struct pod_condition *ready;
+
+        assert_int_equal(pod_status_conditions(&scene->pod, &status, true, NULL, 1000), 0);
+        ready = pod_status_condition(&status, "Ready");
+        assert_int_equal(ready->status, wanted);
+        if (message) {
+                assert_string_equal(ready->reason, "ReadinessGatesNotReady");
+                assert_string_equal(ready->message, message);
+        }
+        assert_true(pod_status_condition(&status, "ContainersReady")->status);
+        pod_status_done(&status);
+}
+
+/* status/generate.go, GeneratePodReadyCondition(). */
+static void test_gates(void **state) {
+        struct kube_pod_readiness_gate gates[] = { { .condition_type = "a.b/x" }, { .condition_type = "a.b/y" } };
+        struct string_pair told[] = { { "a.b/x", "False" }, { "a.b/y", "True" } };
+        struct scene scene;
+
+        set_scene(&scene, "Always", "", "", "s");
+        scene.pod.spec.readiness_gates.items = gates;
+        scene.pod.spec.readiness_gates.count = 2;
+        expect_ready(
+                &scene, false,
+                "corresponding condition of pod readiness gate \"a.b/x\" does not exist., corresponding condition of "
+                "pod readiness gate \"a.b/y\" does not exist.");
+        scene.pod.gates = (string_map){ told, 2 };
+        expect_ready(&scene, false, "the status of pod readiness gate \"a.b/x\" is not \"True\", but False");
+        told[0].value = "True";
+        expect_ready(&scene, true, NULL);
+}
+
 static void test_write(void **state) {
         static const char *const ips[] = { "10.0.0.7", "fd00::7" };
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
@@ -338,15 +373,11 @@ static void test_messages_share_their_room(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_phase),
-                cmocka_unit_test(test_phase_static),
-                cmocka_unit_test(test_end),
-                cmocka_unit_test(test_end_keeps_what_is_final),
-                cmocka_unit_test(test_restart_rules),
-                cmocka_unit_test(test_conditions),
-                cmocka_unit_test(test_transitions),
-                cmocka_unit_test(test_write),
-                cmocka_unit_test(test_messages_share_their_room),
+                cmocka_unit_test(test_phase),         cmocka_unit_test(test_phase_static),
+                cmocka_unit_test(test_end),           cmocka_unit_test(test_end_keeps_what_is_final),
+                cmocka_unit_test(test_restart_rules), cmocka_unit_test(test_conditions),
+                cmocka_unit_test(test_transitions),   cmocka_unit_test(test_write),
+                cmocka_unit_test(test_gates),         cmocka_unit_test(test_messages_share_their_room),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
