@@ -63,6 +63,21 @@ static bool has_other_finalizers(const struct value *object) {
         return false;
 }
 
+/* Whether of those for dependents @object has @name alone; NULL: none. It keeps its place then. */
+static bool has_only(const struct value *object, const char *name) {
+        const struct value *list = value_find(object, "metadata.finalizers");
+        bool any = false;
+
+        for (uint32_t i = 0; i < value_count(list); i++) {
+                const char *one = value_string_or(value_at(list, i), "");
+
+                if (is_garbage_finalizer(one) && (!name || strcmp(one, name) != 0))
+                        return false;
+                any |= is_garbage_finalizer(one);
+        }
+        return any == (name != NULL);
+}
+
 /* The finalizers without those for dependents, and with @name, where there is one. */
 static int put_finalizers(struct value_edit *edit, struct arena *arena, const struct value *object, const char *name) {
         const struct value *list = value_find(object, "metadata.finalizers");
@@ -70,6 +85,8 @@ static int put_finalizers(struct value_edit *edit, struct arena *arena, const st
         uint32_t n = 0;
         int error;
 
+        if (has_only(object, name))
+                return 0;
         if (!items)
                 return -ENOMEM;
         for (uint32_t i = 0; i < value_count(list); i++)
