@@ -237,7 +237,7 @@ static enum api_step remove_current(struct api_request *r) {
         return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
 }
 
-static void warn_of_orphans(struct api_request *r) {
+void api_warn_of_orphans(struct api_request *r) {
         if (strcmp(r->kind->resource, "jobs") == 0 && !r->options.orphan_set && !r->options.propagation)
                 api_warn(r, "child pods are preserved by default when jobs are deleted; set "
                             "propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress "
@@ -258,7 +258,7 @@ enum api_step api_remove(struct api_request *r) {
         if (stays(r))
                 return api_refuse_object(r, API_FORBIDDEN, r->name, "%s.%s \"%s\" is forbidden: %s", r->kind->resource,
                                          r->kind->group, r->name, api_strategy_of(r->kind)->stays_why);
-        warn_of_orphans(r);
+        api_warn_of_orphans(r);
         r->unchanged = r->removes = false;
         error = api_take_current(r);
         if (error == -ENOENT && r->verb == KUBE_VERB_DELETECOLLECTION)
