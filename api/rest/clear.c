@@ -28,6 +28,7 @@ enum api_step api_clear(struct api_request *r) {
 
         if (step != API_NEXT)
                 return step;
+        api_warn_of_orphans(r); /* also where there is nothing to delete */
         if (r->n_cleared == r->cleared->n)
                 return api_respond_list(r, r->cleared, api_list_metadata(r, r->cleared, r->clear_next));
         next = r->cleared->objects[r->n_cleared++];

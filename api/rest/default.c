@@ -100,7 +100,8 @@ enum api_step api_default(struct api_request *r) {
 
         if (step != API_NEXT)
                 return step;
-        error = shape(r, strategy->settled) ?: api_count_generation(r) ?: api_own(r);
+        error = shape(r, strategy->settled) ?: strategy->settled ? api_order(r) : 0;
+        error = error ?: api_count_generation(r) ?: api_own(r);
         if (error < 0)
                 return api_fail(r, error, NULL);
         if (r->kind == r->resource->kind) {

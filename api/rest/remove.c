@@ -63,6 +63,21 @@ static bool has_other_finalizers(const struct value *object) {
         return false;
 }
 
+/* Whether of those for dependents @object has @name alone; NULL: none. It keeps its place then. */
+static bool has_only(const struct value *object, const char *name) {
+        const struct value *list = value_find(object, "metadata.finalizers");
+        bool any = false;
+
+        for (uint32_t i = 0; i < value_count(list); i++) {
+                const char *one = value_string_or(value_at(list, i), "");
+
+                if (is_garbage_finalizer(one) && (!name || strcmp(one, name) != 0))
+                        return false;
+                any |= is_garbage_finalizer(one);
+        }
+        return any == (name != NULL);
+}
+
 /* The finalizers without those for dependents, and with @name, where there is one. */
 static int put_finalizers(struct value_edit *edit, struct arena *arena, const struct value *object, const char *name) {
         const struct value *list = value_find(object, "metadata.finalizers");
@@ -70,6 +85,8 @@ static int put_finalizers(struct value_edit *edit, struct arena *arena, const st
         uint32_t n = 0;
         int error;
 
+        if (has_only(object, name))
+                return 0;
         if (!items)
                 return -ENOMEM;
         for (uint32_t i = 0; i < value_count(list); i++)
@@ -220,7 +237,7 @@ static enum api_step remove_current(struct api_request *r) {
         return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
 }
 
-static void warn_of_orphans(struct api_request *r) {
+void api_warn_of_orphans(struct api_request *r) {
         if (strcmp(r->kind->resource, "jobs") == 0 && !r->options.orphan_set && !r->options.propagation)
                 api_warn(r, "child pods are preserved by default when jobs are deleted; set "
                             "propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress "
@@ -241,7 +258,7 @@ enum api_step api_remove(struct api_request *r) {
         if (stays(r))
                 return api_refuse_object(r, API_FORBIDDEN, r->name, "%s.%s \"%s\" is forbidden: %s", r->kind->resource,
                                          r->kind->group, r->name, api_strategy_of(r->kind)->stays_why);
-        warn_of_orphans(r);
+        api_warn_of_orphans(r);
         r->unchanged = r->removes = false;
         error = api_take_current(r);
         if (error == -ENOENT && r->verb == KUBE_VERB_DELETECOLLECTION)

@@ -51,6 +51,9 @@ enum api_step api_validate(struct api_request *r);
 /* Whether the object goes at once, or is marked to go. */
 enum api_step api_remove(struct api_request *r);
 
+/* Of Jobs what they have made stays where nobody says what becomes of it: that is told. */
+void api_warn_of_orphans(struct api_request *r);
+
 enum api_step api_commit(struct api_request *r);
 
 /* What became of the change; others' changes that came first have it tried again. */

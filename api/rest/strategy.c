@@ -90,7 +90,7 @@ static const struct api_strategy table[] = {
         { "rbac.authorization.k8s.io", "roles", .flags = API_CREATES_ON_UPDATE },
         { "resource.k8s.io", "resourceslices", .flags = API_GENERATION | API_RETURNS_DELETED, .create = shape_slice,
           .update = shape_slice },
-        { "node.k8s.io", "runtimeclasses", .flags = API_CONDITIONAL },
+        { "node.k8s.io", "runtimeclasses", .flags = API_CREATES_ON_UPDATE | API_CONDITIONAL },
         { "apiregistration.k8s.io", "apiservices", .flags = API_CONDITIONAL },
         { "storage.k8s.io", "csidrivers",
           .flags = API_GENERATION | API_CONDITIONAL | API_RETURNS_DELETED | API_COUNTS_LATE, .create = shape_csi_driver,

@@ -276,6 +276,7 @@ int main(void) {
                 cmocka_unit_test(test_restart_policies),
                 WORLD_TEST(test_image_pull_back_off),
                 WORLD_TEST(test_image_never_and_always),
+                WORLD_TEST(test_image_name_that_is_none),
                 WORLD_TEST(test_deletion_during_a_pull),
                 WORLD_TEST(test_pull_of_a_forgotten_pod),
                 WORLD_TEST(test_sandbox_failure_is_tried_again),
