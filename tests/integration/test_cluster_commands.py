@@ -374,6 +374,14 @@ def test_what_join_refuses(first, second, arguments, words):
     assert not os.path.exists(second.config)
 
 
+def test_output_that_is_lost(first):
+    """A token that nobody has read is none."""
+    with open("/dev/full", "w") as full:
+        for command in ["token", "create"], ["token", "list"]:
+            done = subprocess.run([BUILD + "/nacelle", *command, "--data-dir", first.data], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+            assert done.returncode == 1 and done.stderr == "nacelle: the output is not whole: No space left on device\n", done
+
+
 def test_join_by_another_name(first, second):
     done = second.join(f"127.1:{first.port}", *first.line[3:])
     assert done.returncode == 1 and "does not name this address: join by one that it names, or give it to `nacelle init --apiserver-cert-extra-sans`: " in done.stderr, done
