@@ -9,7 +9,7 @@ static const char help_text[] =
         "\n"
         "  --config FILE             YAML: flags' names and their values; flags outrank it\n"
         "  --data-dir DIR            the store, keys and certificates (/var/lib/nacelle-api)\n"
-        "  --bind-address IP         where it listens (0.0.0.0: all addresses, IPv6 too)\n"
+        "  --bind-address IP         where it listens; :: and this are all addresses, of both families (0.0.0.0)\n"
         "  --secure-port PORT        the port (6443); 0: any that is free, told in the log\n"
         "  --service-cluster-ip-range CIDR\n"
         "                            Services' addresses (10.96.0.0/16); one of each family after a comma\n"

@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "lib/nearest.h"
@@ -159,6 +161,19 @@ static void finish(struct cli *cli) {
         uv_loop_close(&cli->loop);
 }
 
+/* What was printed has to be somewhere; whoever has closed a pipe did not want it. */
+static int end_output(int code) {
+        bool lost = ferror(stdout);
+        int error = fflush(stdout) != 0 ? errno : lost ? EIO : 0;
+        struct stat st;
+
+        if (error == 0)
+                return code;
+        if (fstat(STDOUT_FILENO, &st) < 0 || !S_ISFIFO(st.st_mode))
+                fprintf(stderr, "nacelle: the output is not whole: %s\n", strerror(error));
+        return code ?: 1;
+}
+
 int main(int argc, char **argv) {
         _cleanup_err_ struct err *err = NULL;
         struct cli cli = {};
@@ -181,7 +196,5 @@ int main(int argc, char **argv) {
         if (err)
                 fprintf(stderr, "nacelle%s%s: %s\n", r == CLI_USAGE_EXIT && cli.command ? " " : "",
                         r == CLI_USAGE_EXIT && cli.command ? cli.command : "", err_text(err));
-        if (fflush(stdout) != 0 && r == 0)
-                r = 1;
-        return r < 0 ? 1 : r;
+        return end_output(r < 0 ? 1 : r);
 }

@@ -245,6 +245,12 @@ int cni_balancer_apply(struct balancer *b, const struct balancer_change *changes
         return 0;
 }
 
+int cni_balancer_check(struct balancer *b, struct err **err) {
+        int r = open_netlink(b, err);
+
+        return r < 0 ? r : cni_nft_has_table(&b->netlink, b->rules.table, err);
+}
+
 /* -- what there is ----------------------------------------------------------------------------------------- */
 
 /* A dump that meets a transaction, of whomever, is no whole one. */

@@ -98,6 +98,9 @@ enum balancer_begin {
 int cni_balancer_apply(struct balancer *balancer, const struct balancer_change *changes, size_t n,
                        enum balancer_begin begin, struct err **err);
 
+/* -ENOENT: there is no table any more. */
+int cni_balancer_check(struct balancer *balancer, struct err **err);
+
 /* The changes that would make what is in the kernel, but for what rules of fronts that keep senders say: of a count
  * that does, @keep is 1 and @n 0. They are the caller's to free. -ENOENT: there is no table. -EINVAL, -E2BIG, or what
  * the kernel says: it wants to be begun anew. */

@@ -77,18 +77,6 @@ static void tell_lackers(struct balance *b) {
         b->lackers = false;
 }
 
-/* A change that is none, and fails where the table is not there: then it is begun again. */
-static int append_look(struct balance *b) {
-        const struct counted_ip *one = counted_all_first(&b->addresses.all);
-        struct balancer_change change = { .kind = BALANCER_ADDRESS, .add = true };
-
-        if (!b->looks || b->state != BALANCE_KNOWN || !one)
-                return 0;
-        b->looks = false;
-        change.front.ip = one->ip;
-        return balance_append(b, &change);
-}
-
 /* When nobody is due any more. */
 static int finish(struct services *s) {
         struct balance *b = &s->balance;
@@ -118,7 +106,7 @@ static int collect(struct services *s) {
         }
         if (r == 0 && b->lackers && services_due_is_empty(&b->due))
                 tell_lackers(b);
-        return r == 0 && b->n_changes == 0 ? append_look(b) : r;
+        return r;
 }
 
 /* -- on the pool ------------------------------------------------------------------------------------------- */
@@ -147,7 +135,10 @@ static void work(void *data) {
                         cni_balancer_read(b->balancer, &b->changes, &b->n_changes, &b->failure);
                 return;
         }
-        cni_balancer_apply(b->balancer, b->changes, b->n_changes, begins[b->was], &b->failure);
+        if (b->was == BALANCE_KNOWN && b->n_changes == 0)
+                cni_balancer_check(b->balancer, &b->failure);
+        else
+                cni_balancer_apply(b->balancer, b->changes, b->n_changes, begins[b->was], &b->failure);
 }
 
 static void tell(struct balance *b, const char *text) {
@@ -240,8 +231,9 @@ static void turn(struct services *s) {
                 tell(b, "out of memory");
                 return balance_later(s, SERVICES_RETRY_MS);
         }
-        if (b->n_changes > 0 || b->state != BALANCE_KNOWN)
+        if (b->n_changes > 0 || b->state != BALANCE_KNOWN || b->looks)
                 run(b);
+        b->looks = false; /* a change finds out as well */
 }
 
 int balance_init(struct services *s) {

@@ -67,6 +67,8 @@ extern const struct cluster_program cli_cluster_api, cli_cluster_agent;
 
 /* Has it started, now and at each boot, or anew where it runs already. */
 int cli_cluster_start(const struct cluster_program *program, struct err **err);
+/* Whether who starts programs here starts them with these places: -EINVAL. */
+int cli_cluster_check_units(struct err **err);
 /* Whether it could start: -EINVAL, -ENOENT. With the places that this command has, not others. */
 int cli_cluster_check_start(const struct cluster_program *program, struct err **err);
 int cli_cluster_stop(const struct cluster_program *program, struct err **err);

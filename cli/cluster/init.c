@@ -132,7 +132,7 @@ static int check(struct making *m, struct err **err) {
 
         if (port < 1 || port > 65535)
                 return err_set(err, EINVAL, "--apiserver-bind-port %lld: give a port", (long long)port);
-        if ((r = cli_cluster_check_places(err)) < 0 ||
+        if ((r = cli_cluster_check_places(err)) < 0 || (r = cli_cluster_check_units(err)) < 0 ||
             (r = cli_cluster_token_ttl("--token-ttl", ttl, &m->ttl_s, err)) < 0 ||
             (r = cli_cluster_check_arguments("--api-arg", &api_arguments, err)) < 0 ||
             (r = cli_cluster_check_member(&node, err)) < 0)

@@ -42,7 +42,8 @@ static int check(const struct cluster_member *node, struct err **err) {
                         return err_set(err, EINVAL,
                                        "--discovery-token-ca-cert-hash %s: give sha256: and 64 hexadecimal digits",
                                        hashes.values[i]);
-        if ((r = cli_cluster_check_places(err)) < 0 || (r = cli_cluster_check_member(node, err)) < 0)
+        if ((r = cli_cluster_check_places(err)) < 0 || (r = cli_cluster_check_units(err)) < 0 ||
+            (r = cli_cluster_check_member(node, err)) < 0)
                 return r;
         return cli_cluster_node_preflight(err);
 }

@@ -267,6 +267,27 @@ int cli_cluster_arguments(struct arena *arena, const struct cluster_program *pro
         return 0;
 }
 
+/* The units' and scripts' own (contrib/systemd, contrib/openrc). */
+int cli_cluster_check_units(struct err **err) {
+        enum how how;
+        int r = how_to(&how, err);
+
+        if (r < 0 || how == BY_US || how == BY_NOBODY)
+                return r;
+        if (strcmp(cli_cluster_places.config, CLUSTER_CONFIG) != 0)
+                return err_set(err, EINVAL,
+                               "--config-dir %s: on this host nacelle-api and nacelle-agent are started with what is "
+                               "in " CLUSTER_CONFIG "; leave it out, or give --start process",
+                               cli_cluster_places.config);
+        if (how == BY_SYSTEMD && strcmp(cli_cluster_places.data, CLUSTER_DATA) != 0)
+                fprintf(stderr,
+                        "nacelle: warning: --data-dir %s: nacelle-api.service may write to " CLUSTER_DATA
+                        " alone, unless `systemctl edit nacelle-api` has given it ReadWritePaths=%s, which has to be "
+                        "its user's\n",
+                        cli_cluster_places.data, cli_cluster_places.data);
+        return 0;
+}
+
 int cli_cluster_check_start(const struct cluster_program *program, struct err **err) {
         static const char flag[] = "--data-dir=";
         _cleanup_arena_ struct arena *arena = arena_new();

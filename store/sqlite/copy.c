@@ -145,7 +145,7 @@ static int give_to_owner(const char *path, const char *directory, struct err **e
 
         if (stat(directory, &st) < 0)
                 return err_errno(err, errno, "%s", directory);
-        return geteuid() == 0 && chown(path, st.st_uid, st.st_gid) < 0 ? err_errno(err, errno, "%s", path) : 0;
+        return geteuid() == 0 && lchown(path, st.st_uid, st.st_gid) < 0 ? err_errno(err, errno, "%s", path) : 0;
 }
 
 static int check_whole(sqlite3 *db, const char *path, struct err **err) {

@@ -2,7 +2,6 @@
 import http.server
 import json
 import os
-import pwd
 import re
 import shutil
 import signal
@@ -372,6 +371,14 @@ def test_what_join_refuses(first, second, arguments, words):
     assert not os.path.exists(second.config)
 
 
+def test_output_that_is_lost(first):
+    """A token that nobody has read is none."""
+    with open("/dev/full", "w") as full:
+        for command in ["token", "create"], ["token", "list"]:
+            done = subprocess.run([BUILD + "/nacelle", *command, "--data-dir", first.data], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+            assert done.returncode == 1 and done.stderr == "nacelle: the output is not whole: No space left on device\n", done
+
+
 def test_join_by_another_name(first, second):
     done = second.join(f"127.1:{first.port}", *first.line[3:])
     assert done.returncode == 1 and "does not name this address: join by one that it names, or give it to `nacelle init --apiserver-cert-extra-sans`: " in done.stderr, done
@@ -714,13 +721,16 @@ def test_the_services_user_is_made_by_systemd(second, tmp_path):
     for name in "systemctl", "systemd-sysusers":
         (tmp_path / name).write_text(f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/calls\n[ "$1" != restart ]\n')
         (tmp_path / name).chmod(0o755)
-    done = subprocess.run([tmp_path / "nacelle", "init", "--skip-node", "--apiserver-advertise-address=127.0.0.1", *second.places[:-1], "systemd"], capture_output=True, text=True, timeout=30)
-    assert done.returncode == 1 and "systemctl restart nacelle-api" in done.stderr, done
+    # an /etc of its own, as the units have theirs there
+    alone = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs etc /etc && exec "$@"', "-", tmp_path / "nacelle"]
+    init = ["init", "--skip-node", "--apiserver-advertise-address=127.0.0.1", "--start=systemd"]
+    done = subprocess.run([*alone, *init, "--config-dir", second.config], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and f"--config-dir {second.config}: on this host nacelle-api and nacelle-agent are started with what is in /etc/nacelle" in done.stderr, done
+    assert not os.path.exists(second.config) and not (tmp_path / "calls").exists()
+    done = subprocess.run([*alone, *init, "--data-dir", second.data], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and "systemctl restart nacelle-api" in done.stderr and f"has given it ReadWritePaths={second.data}" in done.stderr, done
     calls = (tmp_path / "calls").read_text().splitlines()
-    try:
-        pwd.getpwnam("nacelle-api")
-    except KeyError:
-        assert calls.pop(0) == "systemd-sysusers nacelle-api.conf"
+    assert calls.pop(0) == "systemd-sysusers nacelle-api.conf"
     assert calls == ["systemctl enable nacelle-api", "systemctl restart nacelle-api"]
 
 

@@ -255,11 +255,24 @@ static void test_what_is_another_proxys(void **state) {
 }
 
 static void test_what_somebody_removes_is_put_back(void **state) {
+        static char before[65536];
+
         put_plain("a", "10.96.0.1");
         put_end("a", "a", "10.1.0.1");
         settle();
         host_run("nft 'delete table inet " TABLE "'");
         assert_others_go_on();
+        /* Where nothing else changes; and where nothing was removed nothing is done. */
+        host_run("nft 'delete table inet " TABLE "'");
+        balance_look(&services);
+        settle();
+        assert_all_is_made();
+        assert_true(is_behind("10.96.0.1 . tcp . 80 . 0x00000000", "10.1.0.1 . 8080"));
+        snprintf(before, sizeof(before), "%s", host_run("nft -a list table inet " TABLE));
+        balance_look(&services);
+        settle();
+        assert_string_equal(host_run("nft -a list table inet " TABLE), before);
+        assert_all_is_made();
         assert_true(is_behind("10.96.0.1 . tcp . 80 . 0x00000000", "10.1.0.1 . 8080"));
         host_run("nft 'delete element inet " TABLE " counts4 { 10.96.0.1 . tcp . 80 }'");
         put_slice("more", "a", "IPv4", "{\"name\":\"x\",\"port\":8080}", "{\"addresses\":[\"10.1.0.2\"]}");
