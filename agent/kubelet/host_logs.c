@@ -208,10 +208,22 @@ void kubelet_serve_host_file(struct kubelet_request *q, const char *path) {
         kubelet_pieces_start(&f->pieces);
 }
 
+/* As Go's mux: what the list links to begins behind the slash. */
+static void send_to_slash(struct kubelet_request *q) {
+        const char *query = http_request_of(q->x)->query;
+        struct http_field place = { "location",
+                                    arena_printf(http_arena(q->x), "/logs/%s%s", *query ? "?" : "", query) };
+
+        if (!place.value || http_respond_whole(q->x, 307, &place, 1, NULL) < 0)
+                http_reset(q->x, -ENOMEM);
+}
+
 void kubelet_serve_host_logs(struct kubelet_request *q) {
         const struct options_server *server = &q->kubelet->world.options->server;
-        const char *path = http_param(q->x, "path") ?: "";
+        const char *path = http_param(q->x, "path");
 
+        if (!path)
+                return send_to_slash(q);
         if (!server->logs)
                 return kubelet_text(q, 405, "logs endpoint is disabled.\n");
         path = http_decode(http_arena(q->x), path, strlen(path), false);

@@ -288,6 +288,10 @@ def test_host_logs_are_those_below_var_log(admin, tmp_path):
         connection.request("GET", top + "?a=b", headers=admin.headers)
         answer = connection.getresponse()
         assert (answer.status, answer.headers["Location"]) == (301, os.path.basename(name) + "/?a=b")
+        answer.read()
+        connection.request("GET", "/logs?a=b", headers=admin.headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Location"]) == (307, "/logs/?a=b") and f'<a href="{os.path.basename(name)}/">' in admin.get("/logs/")
         with open(f"{name}/inside", "rb") as f:
             assert admin.raw(top + "/inside") == (200, f.read())
         for path in ("absolute", "relative", "fifo"):
