@@ -192,7 +192,9 @@ static enum api_step check_versions(struct api_request *r, const struct value *n
                 return refuse_uid(r, uid, own);
         if (*version && check_revision(r, version) != API_NEXT)
                 return API_END;
-        if (says_none && r->body_form != API_PATCH_APPLY && api_strategy_of(r->kind)->flags & API_CONDITIONAL)
+        /* What is applied is made of what is there, unless it says otherwise. */
+        if (says_none && (r->body_form != API_PATCH_APPLY || value_find(r->sent, "metadata.resourceVersion")) &&
+            api_strategy_of(r->kind)->flags & API_CONDITIONAL)
                 return refuse_unconditional(r);
         if (*version && strcmp(version, "0") != 0 && strcmp(version, current) != 0)
                 return api_conflict(r, r->name);
