@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/cache/collection.h"
+#include "api/rest/meta.h"
 #include "api/rest/put.h"
 #include "api/server/codec.h"
 #include "api/services/addresses.h"
@@ -19,6 +20,7 @@
 #include "lib/json.h"
 #include "lib/log.h"
 #include "lib/value.h"
+#include "lib/value_edit.h"
 
 #define MANAGER "ipallocator.k8s.io"
 
@@ -161,10 +163,42 @@ int services_record(struct api_services *services, const struct cluster_ip *addr
         return r;
 }
 
+/* --- Endpoints of Services that are gone --- */
+
+/* What finalizers hold is marked to go, and stays until they let it. */
+static int mark(struct api_state *state, struct api_resource *of, struct arena *arena, const struct object *object,
+                const struct value *tree) {
+        const char *now = api_meta_now(arena, 0);
+        struct value_edit edit;
+        int r;
+
+        if (!value_is_null(value_find(tree, "metadata.deletionTimestamp")))
+                return 0;
+        if (!now)
+                return -ENOMEM;
+        value_edit_begin(&edit, arena, tree);
+        r = value_edit_set(&edit, "/metadata/deletionTimestamp", &(struct value)VALUE_TEXT(now), NULL);
+        if (r == 0)
+                r = value_edit_set(&edit, "/metadata/deletionGracePeriodSeconds", &(struct value)VALUE_INTEGER(0),
+                                   NULL);
+        tree = value_edit_end(&edit);
+        return r ?: tree ? api_put_later(state, of, arena, tree, object->revision) : -ENOMEM;
+}
+
 int services_forget_endpoints(struct api_services *services, const struct object *object) {
         struct api_resource *of = api_state_find(services->state, "", "endpoints");
         _cleanup_object_ struct object *endpoints =
                 of ? collection_get(of->collection, object->namespace, object->name) : NULL;
+        _cleanup_arena_ struct arena *arena = endpoints ? arena_new() : NULL;
+        const struct value *tree;
+        int r;
 
-        return endpoints ? remove_object(services->state, of, endpoints) : 0;
+        if (!endpoints)
+                return 0;
+        r = arena ? api_tree_of(arena, endpoints, &tree) : -ENOMEM;
+        if (r < 0)
+                return r;
+        return value_count(value_find(tree, "metadata.finalizers")) > 0 ?
+                       mark(services->state, of, arena, endpoints, tree) :
+                       remove_object(services->state, of, endpoints);
 }
