@@ -45,7 +45,7 @@ int deployment_decide(struct deployment_plan *plan);
 
 /* --- numbers --- */
 
-int32_t deployment_sum(int32_t a, int32_t b);        /* at most INT32_MAX */
+int32_t deployment_sum(int32_t a, int32_t b);   /* at most INT32_MAX */
 int32_t deployment_wanted(const deployment *d); /* spec.replicas */
 int32_t deployment_scaled(const struct int_or_string *amount, int32_t total, bool up);
 bool deployment_rolls(const deployment *d);

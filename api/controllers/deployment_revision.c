@@ -66,8 +66,7 @@ bool deployment_annotate_size(struct deployment_plan *plan, replica_set *set) {
         int32_t wanted = deployment_wanted(&plan->d);
         bool desired = deployment_annotate(plan, &set->metadata, DEPLOYMENT_DESIRED, number(plan, wanted));
 
-        return deployment_annotate(plan, &set->metadata, DEPLOYMENT_MAX,
-                                   number(plan, deployment_most(&plan->d))) ||
+        return deployment_annotate(plan, &set->metadata, DEPLOYMENT_MAX, number(plan, deployment_most(&plan->d))) ||
                desired;
 }
 
