@@ -200,8 +200,8 @@ static void test_image_never_and_always(void **state) {
 static void test_image_name_that_is_none(void **state) {
         struct world *w = *state;
 
-        begin(w, POD("\"containers\":[{\"name\":\"a\",\"image\":\"BAD//x\",\"imagePullPolicy\":\"Always\"}," C(
-                         "b", "") "]"));
+        world_begin(w, POD("\"containers\":[{\"name\":\"a\",\"image\":\"BAD//x\",\"imagePullPolicy\":\"Always\"}," C(
+                               "b", "") "]"));
         world_expect(w, "run s0; start b#0");
         world_expect_status(
                 w, "\"reason\":\"InvalidImageName\",\"message\":\"Failed to apply default image tag \\\"BAD//x\\\": "
