@@ -160,8 +160,9 @@ void watch_loop_add(struct api_loop *loop, struct watch *w, int64_t seconds) {
         uint64_t now = uv_now(watches->timer.loop);
 
         open_watches_append(&watches->open, w);
-        if (seconds <= 0)
+        if (seconds == 0)
                 seconds = WATCH_SECONDS + rand() % WATCH_SECONDS;
+        seconds = seconds < 0 ? 0 : seconds > INT32_MAX ? INT32_MAX : seconds;
         w->end_ms = now + (uint64_t)seconds * 1000;
         plan(w, now);
         if (!uv_is_active((uv_handle_t *)&watches->timer) || w->due_ms < watches->timer_ms)
