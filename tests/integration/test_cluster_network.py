@@ -413,8 +413,9 @@ def test_all_flows_of_udp_are_led_to_who_is_there(pods, service):
 def test_a_flow_of_udp_is_led_on_by_the_next_agent(lan, pods, service, how):
     """Its end has gone while there was no agent; or one had led others elsewhere, and was killed before it came to this one."""
     made, a = service("later-udp", pods[1], port=8000, protocol="UDP"), lan.nodes[0]
-    ip, where = made.ips[0], pods[0].netns
-    wait_for("answer", lambda: answers(where, ip, 8000, n=1, udp=True, timeout=0.5, local=7200) == {"p1"}, timeout=5)
+    ip, where = made.ips[0], netns(a)
+    for address in made.ips:
+        wait_for("answer", lambda: answers(where, address, 8000, n=1, udp=True, timeout=0.5, local=7200) == {"p1"}, timeout=5)
     a.node.kill(signal.SIGKILL)
     made.set(pods[0])
     table, path = f"inet nacelle_services_{a.node.bridge}", a.node.dir + "/table"
