@@ -5,48 +5,23 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/http/parts.h"
 
-#define BLANKS " \t"
 #define GROUP "config.k8s.io"
 
-/* A part of the header, without the blanks around it. */
-struct part {
-        const char *at;
-        size_t n;
-};
-
-static struct part part_of(const char *at, size_t n) {
-        while (n > 0 && strchr(BLANKS, *at))
-                at++, n--;
-        while (n > 0 && strchr(BLANKS, at[n - 1]))
-                n--;
-        return (struct part){ at, n };
-}
-
-/* The first of what @mark divides, taken off @rest. */
-static struct part next(struct part *rest, char mark) {
-        const char *end = memchr(rest->at, mark, rest->n);
-        size_t n = end ? (size_t)(end - rest->at) : rest->n;
-        struct part part = part_of(rest->at, n);
-
-        rest->at += end ? n + 1 : n;
-        rest->n -= end ? n + 1 : n;
-        return part;
-}
-
-static bool is(struct part part, const char *text) {
+static bool is(struct http_part part, const char *text) {
         return part.n == strlen(text) && memcmp(part.at, text, part.n) == 0;
 }
 
 /* What a clause asks for. */
 struct clause {
-        struct part type, kind, group, version;
+        struct http_part type, kind, group, version;
         bool converts, pretty, refused;
         double quality;
 };
 
-static void read_parameter(struct part parameter, struct clause *clause) {
-        struct part key = next(&parameter, '='), value = part_of(parameter.at, parameter.n);
+static void read_parameter(struct http_part parameter, struct clause *clause) {
+        struct http_part key = http_part_next(&parameter, '='), value = http_part_of(parameter.at, parameter.n);
 
         clause->converts |= is(key, "as") || is(key, "g") || is(key, "v");
         if (is(key, "as"))
@@ -63,11 +38,11 @@ static void read_parameter(struct part parameter, struct clause *clause) {
                 clause->refused |= value.n > 0 && (is(key, "stream") || is(key, "sv"));
 }
 
-static struct clause read_clause(struct part text) {
-        struct clause clause = { .type = next(&text, ';'), .quality = 1 };
+static struct clause read_clause(struct http_part text) {
+        struct clause clause = { .type = http_part_next(&text, ';'), .quality = 1 };
 
         while (text.n > 0)
-                read_parameter(next(&text, ';'), &clause);
+                read_parameter(http_part_next(&text, ';'), &clause);
         return clause;
 }
 
@@ -104,12 +79,12 @@ static bool meets(const struct clause *clause, const char *kind, struct zpage_me
 }
 
 int zpage_negotiate(const char *accept, const char *kind, struct zpage_media *ret_media) {
-        struct part rest = part_of(accept ?: "", strlen(accept ?: ""));
+        struct http_part rest = http_part_of(accept ?: "", strlen(accept ?: ""));
         struct zpage_media best = { .form = ZPAGE_TEXT }, media;
         double quality = rest.n > 0 ? -1 : 0;
 
         while (rest.n > 0) {
-                struct clause clause = read_clause(next(&rest, ','));
+                struct clause clause = read_clause(http_part_next(&rest, ','));
 
                 if (clause.quality > quality && meets(&clause, kind, &media)) {
                         quality = clause.quality;

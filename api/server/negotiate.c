@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "lib/cleanup.h"
+#include "lib/http/parts.h"
 
 static const struct {
         const char *type;
@@ -22,35 +23,11 @@ static const struct {
         { "application/apply-patch+yaml", API_PATCH_APPLY, false },
 };
 
-struct text {
-        const char *at;
-        size_t length;
-};
-
-static struct text trim(const char *at, size_t length) {
-        while (length > 0 && (*at == ' ' || *at == '\t'))
-                at++, length--;
-        while (length > 0 && (at[length - 1] == ' ' || at[length - 1] == '\t'))
-                length--;
-        return (struct text){ at, length };
+static bool is(struct http_part text, const char *word) {
+        return text.n == strlen(word) && strncasecmp(text.at, word, text.n) == 0;
 }
 
-static bool is(struct text text, const char *word) {
-        return text.length == strlen(word) && strncasecmp(text.at, word, text.length) == 0;
-}
-
-/* The first of what @mark divides, taken off @rest. */
-static struct text next_part(struct text *rest, char mark) {
-        const char *end = memchr(rest->at, mark, rest->length);
-        size_t n = end ? (size_t)(end - rest->at) : rest->length;
-        struct text part = trim(rest->at, n);
-
-        rest->at += end ? n + 1 : n;
-        rest->length -= end ? n + 1 : n;
-        return part;
-}
-
-static int form_of(struct text type, enum api_form *ret_form) {
+static int form_of(struct http_part type, enum api_form *ret_form) {
         for (size_t i = 0; i < ELEMENTS(forms); i++)
                 if (is(type, forms[i].type) && forms[i].answers) {
                         *ret_form = forms[i].form;
@@ -61,44 +38,44 @@ static int form_of(struct text type, enum api_form *ret_form) {
 
 /* --- Content-Type --- */
 
-static void skip(struct text *rest, size_t n) {
+static void skip(struct http_part *rest, size_t n) {
         rest->at += n;
-        rest->length -= n;
+        rest->n -= n;
 }
 
-static void skip_blanks(struct text *rest) {
+static void skip_blanks(struct http_part *rest) {
         skip(rest, strspn(rest->at, " \t\r\n\v\f"));
 }
 
 /* RFC 2045's token, taken off @rest; empty: there is none. */
-static struct text next_token(struct text *rest) {
+static struct http_part next_token(struct http_part *rest) {
         size_t n = 0;
 
         while (rest->at[n] > ' ' && rest->at[n] < 0x7f && !strchr("()<>@,;:\\\"/[]?=", rest->at[n]))
                 n++;
         skip(rest, n);
-        return (struct text){ rest->at - n, n };
+        return (struct http_part){ rest->at - n, n };
 }
 
 /* A quoted text, taken off @rest. False: it does not end. */
-static bool next_quoted(struct text *rest, struct text *ret_value) {
+static bool next_quoted(struct http_part *rest, struct http_part *ret_value) {
         const char *at = rest->at + 1;
 
         while (*at && *at != '"' && *at != '\r' && *at != '\n')
                 at += *at == '\\' && at[1] && strchr("()<>@,;:\\\"/[]?=", at[1]) ? 2 : 1;
         if (*at != '"')
                 return false;
-        *ret_value = (struct text){ rest->at, (size_t)(at + 1 - rest->at) };
-        skip(rest, ret_value->length);
+        *ret_value = (struct http_part){ rest->at, (size_t)(at + 1 - rest->at) };
+        skip(rest, ret_value->n);
         return true;
 }
 
 struct parameter {
-        struct text key, value;
+        struct http_part key, value;
 };
 
 /* The next of @rest, which begins with its semicolon. False: it is none. */
-static bool next_parameter(struct text *rest, struct parameter *ret_parameter) {
+static bool next_parameter(struct http_part *rest, struct parameter *ret_parameter) {
         struct parameter p;
 
         if (*rest->at != ';')
@@ -107,11 +84,11 @@ static bool next_parameter(struct text *rest, struct parameter *ret_parameter) {
         skip_blanks(rest);
         p.key = next_token(rest);
         skip_blanks(rest);
-        if (p.key.length == 0 || *rest->at != '=')
+        if (p.key.n == 0 || *rest->at != '=')
                 return false;
         skip(rest, 1);
         skip_blanks(rest);
-        if (*rest->at == '"' ? !next_quoted(rest, &p.value) : (p.value = next_token(rest)).length == 0)
+        if (*rest->at == '"' ? !next_quoted(rest, &p.value) : (p.value = next_token(rest)).n == 0)
                 return false;
         *ret_parameter = p;
         return true;
@@ -119,27 +96,26 @@ static bool next_parameter(struct text *rest, struct parameter *ret_parameter) {
 
 #define PARAMETERS_MAX 16
 
-static bool is_same(struct text a, struct text b) {
-        return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+static bool is_same(struct http_part a, struct http_part b) {
+        return a.n == b.n && memcmp(a.at, b.at, a.n) == 0;
 }
 
 /* A name stands once, or for the same value. */
 static bool is_new(const struct parameter *all, size_t n) {
         for (size_t i = 0; i < n; i++)
-                if (all[i].key.length == all[n].key.length &&
-                    strncasecmp(all[i].key.at, all[n].key.at, all[n].key.length) == 0 &&
+                if (all[i].key.n == all[n].key.n && strncasecmp(all[i].key.at, all[n].key.at, all[n].key.n) == 0 &&
                     !is_same(all[i].value, all[n].value))
                         return false;
         return true;
 }
 
 /* What stands behind a type: parameters, and at the end a semicolon too many. */
-static bool are_parameters(struct text rest) {
+static bool are_parameters(struct http_part rest) {
         struct parameter all[PARAMETERS_MAX];
         size_t n = 0;
 
         for (skip_blanks(&rest); *rest.at; skip_blanks(&rest)) {
-                if (*rest.at == ';' && trim(rest.at + 1, strlen(rest.at + 1)).length == 0)
+                if (*rest.at == ';' && http_part_of(rest.at + 1, strlen(rest.at + 1)).n == 0)
                         return true;
                 if (n == PARAMETERS_MAX || !next_parameter(&rest, &all[n]) || !is_new(all, n))
                         return false;
@@ -150,20 +126,20 @@ static bool are_parameters(struct text rest) {
 
 int api_form_of(const char *content_type, enum api_form *ret_form) {
         size_t n = strcspn(content_type ?: "", ";");
-        struct text type = trim(content_type ?: "", n);
+        struct http_part type = http_part_of(content_type ?: "", n);
 
         if (!content_type || !*content_type) {
                 *ret_form = API_JSON;
                 return 0;
         }
-        if (!are_parameters((struct text){ content_type + n, strlen(content_type + n) }))
+        if (!are_parameters((struct http_part){ content_type + n, strlen(content_type + n) }))
                 return -EINVAL;
         return form_of(type, ret_form);
 }
 
-static int patch_form_of(struct text type, enum api_form *ret_form) {
+static int patch_form_of(struct http_part type, enum api_form *ret_form) {
         for (size_t i = 0; i < ELEMENTS(forms); i++)
-                if (!forms[i].answers && is_same(type, (struct text){ forms[i].type, strlen(forms[i].type) })) {
+                if (!forms[i].answers && is_same(type, (struct http_part){ forms[i].type, strlen(forms[i].type) })) {
                         *ret_form = forms[i].form;
                         return 0;
                 }
@@ -172,17 +148,17 @@ static int patch_form_of(struct text type, enum api_form *ret_form) {
 
 int api_patch_form_of(const char *content_type, enum api_form *ret_form) {
         const char *text = content_type ?: "", *semicolon = strchr(text, ';');
-        struct text all = { text, strlen(text) }, part;
+        struct http_part all = { text, strlen(text) }, part;
         enum api_form some;
         bool known = false;
 
-        while (all.length > 0 && !known) {
-                part = next_part(&all, ',');
-                known = patch_form_of(trim(part.at, strcspn(part.at, ";,")), &some) == 0;
+        while (all.n > 0 && !known) {
+                part = http_part_next(&all, ',');
+                known = patch_form_of(http_part_of(part.at, strcspn(part.at, ";,")), &some) == 0;
         }
         if (!known)
                 return -ENOENT;
-        return patch_form_of((struct text){ text, semicolon > text ? (size_t)(semicolon - text) : strlen(text) },
+        return patch_form_of((struct http_part){ text, semicolon > text ? (size_t)(semicolon - text) : strlen(text) },
                              ret_form);
 }
 
@@ -194,8 +170,8 @@ struct offer {
         bool shaped, grouped, versioned; /* it says as, g, v */
 };
 
-static void read_parameter(struct text parameter, struct offer *offer, bool *known) {
-        struct text rest = parameter, key = next_part(&rest, '='), value = trim(rest.at, rest.length);
+static void read_parameter(struct http_part parameter, struct offer *offer, bool *known) {
+        struct http_part rest = parameter, key = http_part_next(&rest, '='), value = http_part_of(rest.at, rest.n);
 
         if (is(key, "q"))
                 offer->quality = strtod(value.at, NULL);
@@ -225,31 +201,31 @@ static bool is_whole(const struct offer *offer) {
 }
 
 /* Whether the clause is one that can be met; of which form there is none is not *@typed. */
-static bool read_clause(struct text clause, struct offer *ret_offer, bool *typed) {
+static bool read_clause(struct http_part clause, struct offer *ret_offer, bool *typed) {
         struct offer offer = { .quality = 1, .media.meta_version = "v1" };
-        struct text type = next_part(&clause, ';');
+        struct http_part type = http_part_next(&clause, ';');
         bool known = true;
 
         if (!is(type, "*/*") && !is(type, "application/*") && form_of(type, &offer.media.form) < 0)
                 return false;
         *typed = true;
-        while (clause.length > 0)
-                read_parameter(next_part(&clause, ';'), &offer, &known);
+        while (clause.n > 0)
+                read_parameter(http_part_next(&clause, ';'), &offer, &known);
         *ret_offer = offer;
         return known && is_whole(&offer);
 }
 
 int api_negotiate(const char *accept, struct api_media *ret_media) {
-        struct text rest = { accept ?: "", strlen(accept ?: "") };
+        struct http_part rest = { accept ?: "", strlen(accept ?: "") };
         struct offer best = { .quality = -1 }, offer;
         bool typed = false;
 
-        if (trim(rest.at, rest.length).length == 0) {
+        if (http_part_of(rest.at, rest.n).n == 0) {
                 *ret_media = (struct api_media){ .form = API_JSON, .meta_version = "v1" };
                 return 0;
         }
-        while (rest.length > 0)
-                if (read_clause(next_part(&rest, ','), &offer, &typed) && offer.quality > best.quality)
+        while (rest.n > 0)
+                if (read_clause(http_part_next(&rest, ','), &offer, &typed) && offer.quality > best.quality)
                         best = offer;
         if (best.quality < 0)
                 return typed ? -EINVAL : -ENOENT;
@@ -258,15 +234,15 @@ int api_negotiate(const char *accept, struct api_media *ret_media) {
 }
 
 bool api_takes_json(const char *accept) {
-        struct text rest = { accept ?: "", strlen(accept ?: "") };
+        struct http_part rest = { accept ?: "", strlen(accept ?: "") };
         struct offer offer;
 
-        if (trim(rest.at, rest.length).length == 0)
+        if (http_part_of(rest.at, rest.n).n == 0)
                 return true;
-        while (rest.length > 0) {
+        while (rest.n > 0) {
                 bool typed = false;
 
-                read_clause(next_part(&rest, ','), &offer, &typed);
+                read_clause(http_part_next(&rest, ','), &offer, &typed);
                 if (typed && offer.media.form == API_JSON)
                         return true; /* whatever shape it is to have */
         }

@@ -8,39 +8,30 @@
 #include "lib/base64.h"
 #include "lib/err.h"
 #include "lib/http/exchange.h"
+#include "lib/http/parts.h"
 #include "lib/utf8.h"
 
 #define FIELD "sec-websocket-protocol"
-#define BLANKS " \t"
 #define PREFIX "base64url.bearer.authorization.k8s.io."
 
-/* One of a list between commas, without the blanks around it. */
-struct item {
-        const char *text;
-        size_t n;
-};
-
 /* The next one of *@list, which is what follows it then. An empty list has one, that is empty. */
-static bool next(const char **list, struct item *ret) {
+static bool next(const char **list, struct http_part *ret) {
         const char *end;
 
         if (!*list)
                 return false;
         end = *list + strcspn(*list, ",");
-        ret->text = *list + strspn(*list, BLANKS);
-        ret->n = ret->text < end ? (size_t)(end - ret->text) : 0;
-        while (ret->n > 0 && strchr(BLANKS, ret->text[ret->n - 1]))
-                ret->n--;
+        *ret = http_part_of(*list, (size_t)(end - *list));
         *list = *end ? end + 1 : NULL;
         return true;
 }
 
-static bool is_bearer(const struct item *item) {
-        return item->n >= strlen(PREFIX) && memcmp(item->text, PREFIX, strlen(PREFIX)) == 0;
+static bool is_bearer(const struct http_part *item) {
+        return item->n >= strlen(PREFIX) && memcmp(item->at, PREFIX, strlen(PREFIX)) == 0;
 }
 
-static int decode(const struct item *item, struct arena *arena, const char **ret_token, struct err **err) {
-        const char *text = item->text + strlen(PREFIX);
+static int decode(const struct http_part *item, struct arena *arena, const char **ret_token, struct err **err) {
+        const char *text = item->at + strlen(PREFIX);
         size_t size = item->n - strlen(PREFIX);
         char *token = arena_alloc(arena, size + 1);
         int64_t n;
@@ -59,12 +50,12 @@ static int decode(const struct item *item, struct arena *arena, const char **ret
 
 /* What is offered in all fields together, which are one list (RFC 6455, 11.3.4). */
 struct offers {
-        struct item bearer; /* its text is NULL: none yet */
+        struct http_part bearer; /* its text is NULL: none yet */
         unsigned n_bearers, n_others;
 };
 
 static void read_list(const char *list, struct offers *offers) {
-        struct item item;
+        struct http_part item;
 
         while (next(&list, &item))
                 if (is_bearer(&item)) {
@@ -104,12 +95,12 @@ int websocket_bearer(const struct http_request *request, struct arena *arena, co
 const char *websocket_protocols_but_bearer(struct arena *arena, const char *list) {
         struct arena_text text = { .arena = arena };
         const char *rest = list;
-        struct item item;
+        struct http_part item;
 
         if (!strstr(list, PREFIX))
                 return list;
         while (next(&rest, &item))
                 if (!is_bearer(&item))
-                        arena_text_add(&text, "%s%.*s", text.length > 0 ? ", " : "", (int)item.n, item.text);
+                        arena_text_add(&text, "%s%.*s", text.length > 0 ? ", " : "", (int)item.n, item.at);
         return arena_text_of(&text);
 }
