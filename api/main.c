@@ -39,18 +39,15 @@
 #include "store/store.h"
 
 static int listen_on(const char *ip, unsigned port, int *ret_fd, struct err **err) {
-        char address[128];
+        char text[LISTENER_TEXT_MAX];
 
-        snprintf(address, sizeof(address), strchr(ip, ':') ? "[%s]:%u" : "%s:%u", ip, port);
-        return listener_tcp(address, ret_fd, err);
+        return listener_tcp(listener_text(ip, port, text), ret_fd, err);
 }
 
 /* Any address is one of either family (kube-apiserver's --bind-address), as far as the host has both. */
 static int listen_too(const struct api_config *c, struct api_server *server, unsigned port) {
         _cleanup_err_ struct err *err = NULL;
-        const char *other = strcmp(c->bind_address, "0.0.0.0") == 0 ? "::" :
-                            strcmp(c->bind_address, "::") == 0      ? "0.0.0.0" :
-                                                                      NULL;
+        const char *other = listener_other_any(c->bind_address);
         int fd, r = other ? listen_on(other, port, &fd, &err) : 0;
 
         if (r == -EADDRINUSE)
@@ -134,7 +131,7 @@ static int serve(const struct api_config *c, const struct api_server_config *con
                  struct err **err) {
         struct api_server_config own = *config;
         struct api_manager *manager = NULL;
-        char address[160];
+        char address[LISTENER_TEXT_MAX];
         unsigned port;
         int fd, r = listen_on(c->bind_address, c->port, &fd, err);
 
@@ -146,8 +143,7 @@ static int serve(const struct api_config *c, const struct api_server_config *con
                 return r;
         }
         port = (unsigned)listener_port(fd);
-        snprintf(address, sizeof(address), strchr(c->bind_address, ':') ? "[%s]:%u" : "%s:%u", c->bind_address, port);
-        own.address = address;
+        own.address = listener_text(c->bind_address, port, address);
         r = api_server_new(&own, &s->server, err);
         if (r < 0) {
                 close_fd(fd);

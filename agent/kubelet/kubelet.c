@@ -44,11 +44,10 @@ static int listen_socket(struct kubelet *k, struct err **err) {
 }
 
 static int listen_port(struct http_server *server, const char *address, int port, struct err **err) {
-        char text[64];
-        int fd, r;
+        char text[LISTENER_TEXT_MAX];
+        int fd, r = listener_tcp(listener_text(address, (unsigned)port, text), &fd, err);
 
-        snprintf(text, sizeof(text), strchr(address, ':') ? "[%s]:%d" : "%s:%d", address, port);
-        if ((r = listener_tcp(text, &fd, err)) < 0)
+        if (r < 0)
                 return r;
         r = http_server_listen(server, fd);
         return r < 0 ? err_errno(err, -r, "cannot listen on %s", text) : 0;

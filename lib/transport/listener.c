@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "lib/cleanup.h"
@@ -85,6 +87,15 @@ void listener_free(struct listener *listener) {
         close_fd(listener->fd);
         close_fd(listener->spare);
         free(listener);
+}
+
+const char *listener_text(const char *ip, unsigned port, char text[LISTENER_TEXT_MAX]) {
+        snprintf(text, LISTENER_TEXT_MAX, strchr(ip, ':') ? "[%s]:%u" : "%s:%u", ip, port);
+        return text;
+}
+
+const char *listener_other_any(const char *ip) {
+        return strcmp(ip, "0.0.0.0") == 0 ? "::" : strcmp(ip, "::") == 0 ? "0.0.0.0" : NULL;
 }
 
 int listener_tcp(const char *address, int *ret_fd, struct err **err) {

@@ -19,5 +19,12 @@ void listener_free(struct listener *listener);
  * errno with *@err. */
 int listener_tcp(const char *address, int *ret_fd, struct err **err);
 
+/* "@ip:@port" as listener_tcp() takes it, an IPv6 address in brackets; cut off where it has no room. Returns @text. */
+#define LISTENER_TEXT_MAX 160
+const char *listener_text(const char *ip, unsigned port, char text[LISTENER_TEXT_MAX]);
+
+/* Any address is one of both families: of "0.0.0.0" and "::" the other one; NULL: @ip is neither. */
+const char *listener_other_any(const char *ip);
+
 /* The port that a TCP socket listens on. */
 int listener_port(int fd);
