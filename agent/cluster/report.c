@@ -8,11 +8,11 @@
 #include "agent/cluster/internal.h"
 #include "kube/codec/codec.h"
 #include "kube/pod/pod.h"
+#include "kube/project.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/hash.h"
-#include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/log.h"
 #include "lib/value.h"
@@ -264,12 +264,13 @@ bool cluster_has_told(const struct cluster *c) {
 /* The object's revision in the answer; 0: not known. */
 static int64_t revision_of(const struct client_answer *answer) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        const struct value *object = NULL;
+        struct kube_wanted *wanted = arena ? kube_wanted_new(arena) : NULL;
+        struct value object;
 
-        if (!arena || !answer->body ||
-            json_parse(arena, (const char *)answer->body->data, answer->body->size, NULL, &object, NULL) < 0)
+        if (!wanted || !answer->body || kube_wanted_add(arena, wanted, "metadata.resourceVersion") < 0 ||
+            kube_project(arena, wanted, (const char *)answer->body->data, answer->body->size, &object) < 0)
                 return 0;
-        return strtoll(value_string_or(value_get(value_get(object, "metadata"), "resourceVersion"), "0"), NULL, 10);
+        return strtoll(value_string_or(value_find(&object, "metadata.resourceVersion"), "0"), NULL, 10);
 }
 
 static void on_answer(void *data, const struct client_answer *answer) {
