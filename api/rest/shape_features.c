@@ -14,16 +14,21 @@
 
 #define POINTER_MAX 128
 
+/* @path, keys divided by dots, as a pointer. */
+static const char *pointer_of(const char *path, char pointer[POINTER_MAX]) {
+        snprintf(pointer, POINTER_MAX, "/%s", path);
+        for (char *p = pointer; *p; p++)
+                *p = *p == '.' ? '/' : *p;
+        return pointer;
+}
+
 /* What is at @path, by dots, and was not before. */
 static int drop_new(struct api_request *r, struct value_edit *edit, const char *path) {
         char pointer[POINTER_MAX];
 
         if (value_is_null(value_find(r->next, path)) || !value_is_null(value_find(r->current_tree, path)))
                 return 0;
-        snprintf(pointer, sizeof(pointer), "/%s", path);
-        for (char *p = pointer; *p; p++)
-                *p = *p == '.' ? '/' : *p;
-        return value_edit_remove(edit, pointer, NULL);
+        return value_edit_remove(edit, pointer_of(path, pointer), NULL);
 }
 
 /* --- pods, and templates of them --- */
@@ -50,20 +55,20 @@ static int empty_sources(struct value_edit *edit, const char *at, uint32_t volum
 
         for (uint32_t i = 0; i < value_count(sources); i++)
                 for (size_t k = 0; r == 0 && k < ELEMENTS(off_sources); k++) {
-                        char pointer[POINTER_MAX];
+                        char pointer[2 * POINTER_MAX];
 
                         if (!value_get(value_at(sources, i), off_sources[k]))
                                 continue;
-                        snprintf(pointer, sizeof(pointer), "/%s/volumes/%u/projected/sources/%u/%s", at, volume, i,
+                        snprintf(pointer, sizeof(pointer), "%s/volumes/%u/projected/sources/%u/%s", at, volume, i,
                                  off_sources[k]);
                         r = value_edit_remove(edit, pointer, NULL);
                 }
         return r;
 }
 
-static int drop_of_spec(struct api_request *r, struct value_edit *edit, const char *path, const char *pointer) {
+static int drop_of_spec(struct api_request *r, struct value_edit *edit, const char *path) {
         const struct value *spec = value_find(r->next, path), *volumes = value_get(spec, "volumes");
-        char group[POINTER_MAX];
+        char group[POINTER_MAX], pointer[POINTER_MAX];
         int error;
 
         snprintf(group, sizeof(group), "%s.schedulingGroup", path);
@@ -71,22 +76,21 @@ static int drop_of_spec(struct api_request *r, struct value_edit *edit, const ch
         if (error < 0 || !has_off_source(spec) || has_off_source(value_find(r->current_tree, path)))
                 return error;
         for (uint32_t i = 0; error == 0 && i < value_count(volumes); i++)
-                error = empty_sources(edit, pointer, i, value_find(value_at(volumes, i), "projected.sources"));
+                error = empty_sources(edit, pointer_of(path, pointer), i,
+                                      value_find(value_at(volumes, i), "projected.sources"));
         return error;
 }
 
 int shape_pod_features(struct api_request *r, struct value_edit *edit) {
-        return drop_of_spec(r, edit, "spec", "spec") ?:
-                                                       drop_new(r, edit, "status.nodeAllocatableResourceClaimStatuses");
+        return drop_of_spec(r, edit, "spec") ?: drop_new(r, edit, "status.nodeAllocatableResourceClaimStatuses");
 }
 
 int shape_template(struct api_request *r, struct value_edit *edit) {
         if (strcmp(r->kind->resource, "podtemplates") == 0)
-                return drop_of_spec(r, edit, "template.spec", "template/spec");
+                return drop_of_spec(r, edit, "template.spec");
         if (strcmp(r->kind->resource, "cronjobs") == 0)
-                return drop_of_spec(r, edit, "spec.jobTemplate.spec.template.spec",
-                                    "spec/jobTemplate/spec/template/spec");
-        return drop_of_spec(r, edit, "spec.template.spec", "spec/template/spec");
+                return drop_of_spec(r, edit, "spec.jobTemplate.spec.template.spec");
+        return drop_of_spec(r, edit, "spec.template.spec");
 }
 
 int shape_stateful_set(struct api_request *r, struct value_edit *edit) {
