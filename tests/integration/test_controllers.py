@@ -647,6 +647,7 @@ def test_which_controllers_run():
     wrong = Api(controllers="*,-nothing")
     with pytest.raises(AssertionError, match='--controllers: "-nothing" is no controller'):
         wrong.start()
+    wrong.stop()
 
 
 # --- elsewhere: the same controllers, over HTTPS

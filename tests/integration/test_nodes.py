@@ -187,8 +187,10 @@ def test_flags_that_do_not_fit():
                         ("--cluster-cidr=10.0.0.0/24", "--node-cidr-mask-size=16"): "10.0.0.0/24 has no blocks of /16",
                         ("--cluster-cidr=10.0.0.0/8", "--node-cidr-mask-size-ipv4=25"): "too many blocks",
                         ("--node-eviction-rate=-1",): "--node-eviction-rate -1"}.items():
+        api = Api(*words)
         with pytest.raises(AssertionError, match=said):
-            Api(*words).start()
+            api.start()
+        api.stop()
 
 
 # --- signs of life
